@@ -1,0 +1,60 @@
+# make demo   the whole job on a real PC/SC reader, from a clean clone
+# make test   every test
+# Both prepare the machine and the virtual environment first; a second run skips that.
+
+SHELL := /bin/bash
+BIN   := .venv/bin
+READY := .venv/.ready
+
+# Pass options on: make test PYTEST_ARGS="-k stkm -n 2"; make demo DEMO_ARGS="--link inprocess"
+PYTEST_ARGS ?=
+DEMO_ARGS   ?=
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types contracts docs bench coverage constraints clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	tools/setup.sh
+
+setup: $(READY)  ## system packages where missing, then .venv
+
+demo: $(READY)  ## provision a card, derive keys, replay a broadcast, check the result
+	$(BIN)/bcast-uicc demo $(DEMO_ARGS)
+
+test: $(READY)  ## every test but hardware, nightly and bench
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+
+types: $(READY)  ## mypy --strict
+	$(BIN)/mypy
+
+contracts: $(READY)  ## import directions between the packages
+	$(BIN)/lint-imports
+
+docs: $(READY)  ## HTML in docs/_build, warnings are errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+bench: $(READY)  ## the speed measurements (tests/bench)
+	$(BIN)/pytest tests/bench -m bench $(PYTEST_ARGS)
+
+coverage: $(READY)  ## branch coverage of the tests, as a table
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage report
+
+constraints: $(READY)  ## write the installed versions to constraints.txt (use the oldest Python)
+	@{ sed -n '/^#/p' constraints.txt; \
+	   $(BIN)/pip freeze --exclude-editable 2>/dev/null | grep == | sort -f; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:  ## remove what make created, except .venv
+	rm -rf docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .import_linter_cache .coverage
+	find . -path ./.venv -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -print0 | xargs -0 rm -rf

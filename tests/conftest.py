@@ -1,0 +1,27 @@
+"""Settings every test shares: Hypothesis profiles, and where the measurements stand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).parent
+
+# `deadline` is off everywhere: a loaded machine is no failed test.
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "nightly", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in tests/bench as a measurement: `make bench` runs it, `make test` does not."""
+    for item in items:
+        if item.path.is_relative_to(TESTS / "bench"):
+            item.add_marker(pytest.mark.bench)
