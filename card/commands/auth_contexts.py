@@ -1,0 +1,68 @@
+"""What both forms of AUTHENTICATE share: who may use it, and what the domain's refusals become on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from card.commands.context import Context
+from card.commands.reply import Refused
+from card.domain.application import Application
+from card.domain.errors import (
+    IdentifierTooLong,
+    KeyNotFound,
+    KeyNotFresh,
+    NoBootstrap,
+    NoRoomForMsk,
+    NoRoomForMuk,
+    OutsideKeyValidity,
+    ServiceNotAvailable,
+)
+from card.errors import CardError
+from card.spec.provisional import MBMS_STATUS
+from card.spec.status import SW
+
+T = TypeVar("T")
+
+PIN1 = 0x01
+
+ERRORS: Mapping[type[CardError], int] = {
+    ServiceNotAvailable: SW.CONTEXT_NOT_SUPPORTED,
+    NoBootstrap: SW.CONDITIONS_NOT_SATISFIED,
+    KeyNotFound: SW.REFERENCED_DATA_NOT_FOUND,
+    KeyNotFresh: SW.KEY_FRESHNESS_FAILURE,
+    NoRoomForMsk: SW.NO_MEMORY_EF_MSK,
+    NoRoomForMuk: SW.NO_MEMORY_EF_MUK,
+    IdentifierTooLong: SW.WRONG_DATA,
+    OutsideKeyValidity: MBMS_STATUS["mtk_id_outside"].value,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """The application whose keys are used, after access was granted."""
+
+    application: Application
+
+
+def find_context(contexts: Mapping[int, T], p2: int) -> T:
+    """Return the context named by P2. Raises `Refused` with 6A86."""
+    context = contexts.get(p2)
+    if context is None:
+        raise Refused(SW.WRONG_P1_P2)
+    return context
+
+
+def current_security(ctx: Context, services: tuple[int, ...]) -> Security:
+    """Grant the use of the current application's keys: ADF current, PIN verified, services available.
+
+    TS 31.102 clause 7.1.1: the command works in the current application after the PIN of that application.
+    """
+    application = ctx.current_application()
+    if application is None:
+        raise Refused(SW.CONDITIONS_NOT_SATISFIED)
+    if not ctx.holds(PIN1):
+        raise Refused(SW.SECURITY_NOT_SATISFIED)
+    application.services.require(*services)
+    return Security(application)

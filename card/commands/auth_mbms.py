@@ -1,0 +1,169 @@
+"""AUTHENTICATE with the odd instruction byte: the MBMS security context (TS 31.102 clauses 7.1.1.6 to 7.1.1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from card.codec.apdu import CommandApdu
+from card.codec.tlv import decode_tlvs
+from card.commands import blocks
+from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
+from card.commands.context import Context
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden, Keeps
+from card.commands.reply import Refused, Reply
+from card.domain.errors import ReplayedMessage
+from card.domain.ltkm import update_msk
+from card.domain.services import GBA, MBMS_SECURITY
+from card.domain.stkm import generate_mtk
+from card.errors import CardError, DecodeError
+from card.spec.ins import INS
+from card.spec.provisional import MBMS_MODES, MBMS_STATUS
+from card.spec.refs import Ref
+from card.spec.status import SW
+
+_SUCCESS = b"\xdb"
+_KEY_GROUP_SIZE = 5  # Key Domain ID (3 bytes) and Key Group part of the MSK ID (2 bytes)
+MBMS_CONTEXT = 0x85
+
+
+@dataclass(frozen=True, slots=True)
+class MskUpdate:
+    """Mode 01: an MSK message."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MtkGeneration:
+    """Mode 02: an MTK message."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MskDeletion:
+    """Mode 03: Key Domain ID and Key Group part, 5 bytes."""
+
+    group: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MukDeletion:
+    """Mode 04: the MUK ID, IDi of the server and IDr of the subscriber."""
+
+    id_i: bytes
+    id_r: bytes
+
+
+MbmsRequest = MskUpdate | MtkGeneration | MskDeletion | MukDeletion
+
+
+def decode_mbms(tag: int, value: bytes) -> MbmsRequest:
+    """Read mode byte and body from the data object's value. Raises `DecodeError`."""
+    if tag != blocks.UNSTRUCTURED or not value:
+        raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")
+    decoder = _MODES.get(value[0])
+    if decoder is None:
+        raise DecodeError(f"MBMS context: mode {value[0]:02X} is unknown")
+    return decoder(value[1:])
+
+
+def _decode_msk_deletion(body: bytes) -> MskDeletion:
+    if len(body) != _KEY_GROUP_SIZE:
+        raise DecodeError(f"MSK deletion: {_KEY_GROUP_SIZE} bytes wanted, {len(body)} found")
+    return MskDeletion(body)
+
+
+def _decode_muk_deletion(body: bytes) -> MukDeletion:
+    outer = decode_tlvs(body)
+    identities = decode_tlvs(outer.get(0xA0, b""))
+    if set(outer) != {0xA0} or set(identities) != {0x80, 0x82}:
+        raise DecodeError("MUK deletion: A0 { 80 IDr, 82 IDi } is wanted")
+    return MukDeletion(identities[0x82], identities[0x80])
+
+
+_MODES: Mapping[int, Callable[[bytes], MbmsRequest]] = {
+    0x01: MskUpdate,
+    0x02: MtkGeneration,
+    0x03: _decode_msk_deletion,
+    MBMS_MODES["muk_deletion"].value: _decode_muk_deletion,
+}
+
+
+def run_mbms(security: Security, request: MbmsRequest) -> tuple[int, bytes]:
+    """Carry out one mode; return tag and value of the response object."""
+    keys, root = security.application.mbms, security.application.key_root
+    match request:
+        case MskUpdate(message):
+            return blocks.UNSTRUCTURED, _SUCCESS + _replay_as("msk_replay", lambda: update_msk(message, keys, root))
+        case MtkGeneration(message):
+            tek = _replay_as("mtk_replay", lambda: generate_mtk(message, keys, root))
+            return blocks.UNSTRUCTURED, _SUCCESS + tek.key + tek.salt
+        case MskDeletion(group):
+            keys.delete_group(group)
+        case MukDeletion(id_i, id_r):
+            keys.delete_muk(id_i, id_r)
+    return blocks.UNSTRUCTURED, _SUCCESS
+
+
+def _replay_as(choice: str, act: Callable[[], Any]) -> Any:
+    """Run a mode; its replay error has a status word of its own, which is provisional."""
+    try:
+        return act()
+    except ReplayedMessage:
+        raise Refused(MBMS_STATUS[choice].value) from None
+
+
+@dataclass(frozen=True, slots=True)
+class OddContext:
+    """A security context of the odd instruction: services needed, how to decode the object, how to run it."""
+
+    name: str
+    services: tuple[int, ...]
+    decode: Callable[[int, bytes], Any]
+    run: Callable[[Security, Any], tuple[int, bytes]]
+
+
+CONTEXTS: Mapping[int, OddContext] = {MBMS_CONTEXT: OddContext("MBMS", (GBA, MBMS_SECURITY), decode_mbms, run_mbms)}
+
+
+def decode(apdu: CommandApdu) -> CommandApdu:
+    """Check what depends on P1: blocks of a command carry data, a retrieval does not."""
+    is_command = apdu.p1 in (blocks.Step.FIRST_COMMAND, blocks.Step.NEXT_COMMAND)
+    if is_command != bool(apdu.data):
+        raise Refused(SW.WRONG_LENGTH)
+    return apdu
+
+
+def authenticate_odd(ctx: Context, apdu: CommandApdu) -> Reply:
+    """Take in a block, or hand one out; run the context when its data object is whole."""
+    if apdu.p1 in (blocks.Step.FIRST_RESPONSE, blocks.Step.NEXT_RESPONSE):
+        return blocks.retrieve(ctx, apdu)
+    context = find_context(CONTEXTS, apdu.p2)
+    security = current_security(ctx, context.services)
+    whole = blocks.receive(ctx, apdu)
+    if whole is None:
+        return Reply(sw=SW.MORE_COMMAND)
+    tag, value = context.run(security, context.decode(*blocks.split_object(whole)))
+    return blocks.announce(ctx, apdu.ins, tag, value)
+
+
+_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: MBMS_STATUS["malformed_mikey"].value}
+
+ROWS = (
+    CommandRow(
+        name="AUTHENTICATE (odd)",
+        ins=INS.AUTHENTICATE_ODD,
+        families=INTERINDUSTRY,
+        decode=decode,
+        execute=authenticate_odd,
+        ref=Ref("TS 31.102", "7.1"),
+        data=Data.OPTIONAL,
+        parameters=lambda p1, _: blocks.is_step(p1),
+        errors=_ERRORS,
+        hidden=Hidden.RESPONSE,
+        keeps=Keeps.BLOCKS,
+    ),
+)

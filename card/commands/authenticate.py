@@ -1,0 +1,169 @@
+"""AUTHENTICATE with the even instruction byte: GSM, 3G and GBA security contexts (TS 31.102 clause 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from card.codec.apdu import CommandApdu
+from card.codec.reader import Reader
+from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
+from card.commands.context import Context
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.reply import Reply
+from card.crypto.gsm_conversion import derive_kc
+from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
+from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
+from card.errors import DecodeError
+from card.spec.ins import INS
+from card.spec.refs import Ref
+
+_SUCCESS = b"\xdb"
+_SYNCHRONISATION_FAILURE = b"\xdc"
+_BOOTSTRAPPING = 0xDD
+_NAF_DERIVATION = 0xDE
+
+
+class Context3G(IntEnum):
+    """P2 of the even AUTHENTICATE: application specific key, then the context (TS 31.102 table in clause 7.1.2)."""
+
+    GSM = 0x80
+    UMTS = 0x81
+    GBA = 0x84
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """RAND, and AUTN where the context has one (16 bytes each)."""
+
+    rand: bytes
+    autn: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class NafDerivation:
+    """NAF_ID (FQDN and Ua protocol identifier) and IMPI, as the terminal gives them."""
+
+    naf_id: bytes
+    impi: bytes
+
+
+def _lv(*values: bytes) -> bytes:
+    return b"".join(bytes((len(value),)) + value for value in values)
+
+
+def _exact(reader: Reader, size: int, what: str) -> bytes:
+    value = reader.lv(what)
+    if len(value) != size:
+        raise DecodeError(f"{what}: {size} bytes wanted, {len(value)} found")
+    return value
+
+
+def decode_gsm(data: bytes) -> Challenge:
+    """Read a length-prefixed RAND."""
+    reader = Reader(data)
+    rand = _exact(reader, RAND_SIZE, "RAND")
+    reader.expect_end("GSM challenge")
+    return Challenge(rand)
+
+
+def decode_3g(data: bytes) -> Challenge:
+    """Read length-prefixed RAND and AUTN."""
+    reader = Reader(data)
+    challenge = Challenge(_exact(reader, RAND_SIZE, "RAND"), _exact(reader, AUTN_SIZE, "AUTN"))
+    reader.expect_end("3G challenge")
+    return challenge
+
+
+def decode_gba(data: bytes) -> Challenge | NafDerivation:
+    """Read the mode byte, then RAND and AUTN*, or NAF_ID and IMPI."""
+    mode, body = data[0], data[1:]
+    if mode == _BOOTSTRAPPING:
+        return decode_3g(body)
+    if mode != _NAF_DERIVATION:
+        raise DecodeError(f"GBA mode {mode:02X} is unknown")
+    reader = Reader(body)
+    request = NafDerivation(reader.lv("NAF_ID"), reader.lv("IMPI"))
+    reader.expect_end("NAF derivation")
+    return request
+
+
+def run_gsm(security: Security, challenge: Challenge) -> bytes:
+    """Return SRES and Kc, each behind its length."""
+    return _lv(*security.application.aka.run_gsm(challenge.rand))
+
+
+def run_3g(security: Security, challenge: Challenge) -> bytes:
+    """Return RES, CK and IK, with Kc where the card offers GSM access; or AUTS."""
+    result = security.application.aka.authenticate(challenge.rand, challenge.autn)
+    if isinstance(result, SynchronisationFailure):
+        return _SYNCHRONISATION_FAILURE + _lv(result.auts)
+    keys = [result.res, result.ck, result.ik]
+    if security.application.services.offers(GSM_ACCESS):
+        keys.append(derive_kc(result.ck, result.ik))
+    return _SUCCESS + _lv(*keys)
+
+
+def run_gba(security: Security, request: Challenge | NafDerivation) -> bytes:
+    """Return RES or AUTS of a bootstrapping, or the Ks_ext_NAF of a NAF derivation."""
+    gba = security.application.gba
+    if isinstance(request, NafDerivation):
+        return _SUCCESS + _lv(gba.derive_naf_keys(request.naf_id, request.impi).reveal())
+    result = gba.bootstrap(request.rand, request.autn)
+    if isinstance(result, SynchronisationFailure):
+        return _SYNCHRONISATION_FAILURE + _lv(result.auts)
+    return _SUCCESS + _lv(result)
+
+
+@dataclass(frozen=True, slots=True)
+class EvenContext:
+    """A security context of the even instruction: the services it needs, how to decode and how to run it."""
+
+    name: str
+    services: tuple[int, ...]
+    decode: Callable[[bytes], Any]
+    run: Callable[[Security, Any], bytes]
+
+
+CONTEXTS: Mapping[int, EvenContext] = {
+    Context3G.GSM: EvenContext("GSM", (GSM_SECURITY_CONTEXT,), decode_gsm, run_gsm),
+    Context3G.UMTS: EvenContext("3G", (), decode_3g, run_3g),
+    Context3G.GBA: EvenContext("GBA", (GBA,), decode_gba, run_gba),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """A decoded AUTHENTICATE: the context and its data, which the context decodes once access is granted."""
+
+    context: EvenContext
+    data: bytes
+
+
+def decode(apdu: CommandApdu) -> Authenticate:
+    """Find the context named by P2."""
+    return Authenticate(find_context(CONTEXTS, apdu.p2), apdu.data)
+
+
+def authenticate(ctx: Context, request: Authenticate) -> Reply:
+    """Check access and service, then run the context."""
+    security = current_security(ctx, request.context.services)
+    return Reply(request.context.run(security, request.context.decode(request.data)))
+
+
+ROWS = (
+    CommandRow(
+        name="AUTHENTICATE",
+        ins=INS.AUTHENTICATE,
+        families=INTERINDUSTRY,
+        decode=decode,
+        execute=authenticate,
+        ref=Ref("TS 31.102", "7.1"),
+        data=Data.REQUIRED,
+        parameters=lambda p1, _: p1 == 0,
+        errors=ERRORS,
+        hidden=Hidden.RESPONSE,
+    ),
+)

@@ -1,0 +1,116 @@
+"""Data objects in blocks, for commands with an odd instruction byte (TS 102 221 clauses 10.1 and 11.1.16).
+
+A command object arrives with P1 80 (first block) and 00 (next blocks), answered 63F1 until it is whole; then the
+command runs. Its response object is announced with 62F3 and fetched with P1 A0 and 20, 62F1 standing for "more".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import IntEnum
+
+from card.codec.apdu import CommandApdu
+from card.codec.reader import Reader
+from card.codec.tlv import encode_tlv, read_length, read_tag
+from card.commands.context import Context
+from card.commands.reply import Refused, Reply
+from card.errors import DecodeError
+from card.spec.provisional import CAPACITY, MBMS_STATUS
+from card.spec.status import SW
+from card.state.session import IncomingObject
+
+UNSTRUCTURED = 0x53
+STRUCTURED = 0x73
+_BLOCK_SIZE = 256  # longest response block in a short APDU
+_HEADER_ROOM = 4  # tag and longest length field needed before the size of an object is known
+
+
+class Step(IntEnum):
+    """P1 of a command in blocks."""
+
+    FIRST_COMMAND = 0x80
+    NEXT_COMMAND = 0x00
+    FIRST_RESPONSE = 0xA0
+    NEXT_RESPONSE = 0x20
+
+
+def is_step(p1: int) -> bool:
+    """Tell whether P1 is one of the four steps."""
+    return p1 in Step.__members__.values()
+
+
+def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
+    """Take in one command block; return the whole data object, or None while blocks are missing.
+
+    Raises `Refused` for a block out of order and for an object longer than the card's buffer.
+    """
+    incoming = ctx.channel.incoming
+    if apdu.p1 == Step.FIRST_COMMAND:
+        received = apdu.data
+    elif incoming is None or (incoming.ins, incoming.context) != (apdu.ins, apdu.p2):
+        raise Refused(MBMS_STATUS["block_out_of_order"].value)
+    else:
+        received = incoming.received + apdu.data
+    missing = _missing(received)
+    if missing == 0:
+        ctx.change_channel(incoming=None)
+        return received
+    if missing < 0:
+        raise Refused(SW.WRONG_DATA)
+    if len(received) + missing > CAPACITY["object_size"].value:
+        raise Refused(SW.NOT_ENOUGH_MEMORY)
+    ctx.change_channel(incoming=IncomingObject(apdu.ins, apdu.p2, received))
+    return None
+
+
+def _missing(received: bytes) -> int:
+    """Return how many bytes of the object are still to come (at least; negative: too many came)."""
+    if _has_raw_length(received):
+        return 0
+    reader = Reader(received)
+    try:
+        read_tag(reader)
+        length = read_length(reader)
+    except DecodeError:
+        if len(received) < _HEADER_ROOM:
+            return 1
+        raise
+    return length - reader.remaining
+
+
+def _has_raw_length(received: bytes) -> bool:
+    """Spot the length byte 80 to FF that a terminal wrote without the 81 before it.
+
+    Observed terminal behaviour: one handset stack writes the length of objects up to 252 bytes as one raw byte. It
+    cannot be mistaken for BER here, where 81 and 82 are followed by the length of exactly what is there.
+    """
+    return len(received) > 2 and received[1] >= 0x83 and received[1] == len(received) - 2
+
+
+def split_object(raw: bytes) -> tuple[int, bytes]:
+    """Return tag and value of a whole data object."""
+    if _has_raw_length(raw):
+        return raw[0], raw[2:]
+    reader = Reader(raw)
+    tag = read_tag(reader)
+    return tag, reader.take(read_length(reader), "data object")
+
+
+def announce(ctx: Context, ins: int, tag: int, value: bytes) -> Reply:
+    """Keep the response object for retrieval and say so."""
+    ctx.change_channel(outgoing=encode_tlv(tag, value), outgoing_ins=ins, outgoing_started=False)
+    return Reply(sw=SW.RESPONSE_AVAILABLE)
+
+
+def retrieve(ctx: Context, apdu: CommandApdu) -> Reply:
+    """Hand out the next block of the response object, at most Le bytes. Raises `Refused` when nothing waits."""
+    channel = ctx.channel
+    if not channel.outgoing or channel.outgoing_ins != apdu.ins:
+        raise Refused(MBMS_STATUS["retrieval_without_response"].value)
+    if channel.outgoing_started != (apdu.p1 == Step.NEXT_RESPONSE):
+        raise Refused(MBMS_STATUS["block_out_of_order"].value)
+    size = min(apdu.le or _BLOCK_SIZE, _BLOCK_SIZE)
+    block, rest = channel.outgoing[:size], channel.outgoing[size:]
+    started = replace(channel, outgoing=rest, outgoing_started=bool(rest))
+    ctx.replace_channel(started)
+    return Reply(block, SW.MORE_RESPONSE if rest else SW.OK)

@@ -1,0 +1,69 @@
+"""The shape of a command table row. Rows stand beside their handlers; `table.py` gathers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, Flag, auto
+from typing import Any
+
+from card.codec.apdu import ClassFamily, CommandApdu
+from card.commands.context import Context
+from card.commands.reply import Reply
+from card.errors import CardError
+from card.spec.ins import INS
+from card.spec.refs import Ref
+
+INTERINDUSTRY = (ClassFamily.INTERINDUSTRY,)
+ETSI = (ClassFamily.ETSI,)
+
+
+class Data(Enum):
+    """Whether the command has a data field."""
+
+    FORBIDDEN = "forbidden"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class Hidden(Flag):
+    """Which side of the exchange must not appear in a trace."""
+
+    NOTHING = 0
+    COMMAND = auto()
+    RESPONSE = auto()
+
+
+class Keeps(Flag):
+    """What of the channel's half-done business the command leaves in place; all else ends when a command arrives."""
+
+    NOTHING = 0
+    PENDING = auto()  # data waiting for GET RESPONSE
+    BLOCKS = auto()  # data objects sent or fetched in blocks
+
+
+def any_parameters(_p1: int, _p2: int) -> bool:
+    """Leave the check of P1 and P2 to the handler."""
+    return True
+
+
+def zero_parameters(p1: int, p2: int) -> bool:
+    """Accept P1 = P2 = 00 only."""
+    return p1 == 0 and p2 == 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command: how it is recognised, decoded, carried out, and what its domain errors mean on the wire."""
+
+    name: str
+    ins: INS
+    families: tuple[ClassFamily, ...]
+    decode: Callable[[CommandApdu], Any]
+    execute: Callable[[Context, Any], Reply]
+    ref: Ref
+    data: Data = Data.FORBIDDEN
+    parameters: Callable[[int, int], bool] = any_parameters
+    errors: Mapping[type[CardError], int] = field(default_factory=dict)
+    hidden: Hidden = Hidden.NOTHING
+    keeps: Keeps = Keeps.NOTHING

@@ -1,0 +1,33 @@
+"""Errors the card raises on purpose.
+
+None of them knows a status word: the command table (`card/commands`) maps domain errors to status words, so the
+rules in `card/domain` can be read and tested without APDUs. No message ever contains key material.
+"""
+
+
+class CardError(Exception):
+    """Base of every error that the card raises on purpose."""
+
+
+class DecodeError(CardError):
+    """Bytes that arrived do not follow their format."""
+
+
+class EncodeError(CardError):
+    """A value cannot be written in the format asked for (too long, out of range)."""
+
+
+class MacMismatch(CardError):
+    """A message authentication code did not verify."""
+
+
+class StoreError(CardError):
+    """The card file cannot be opened, read or written."""
+
+
+class CardFileLocked(StoreError):
+    """Another process holds the card file."""
+
+
+class ProfileError(CardError):
+    """A card profile is wrong. The message names file, line, field and what is allowed."""

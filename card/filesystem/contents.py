@@ -1,0 +1,80 @@
+"""File contents: transparent files and records, read and written in the open transaction."""
+
+from __future__ import annotations
+
+from card.filesystem.errors import LengthMismatch, OutsideFile, RecordNotFound, WrongStructure
+from card.filesystem.node import FileNode
+from card.spec.files import Structure
+from card.state.nonvolatile import NonVolatile
+
+UNWRITTEN = b"\xff"
+
+
+class FileContents:
+    """Reads and writes by node. Knows structures, no access rules: the commands ask those first."""
+
+    def __init__(self, nv: NonVolatile) -> None:
+        self._nv = nv
+
+    def whole(self, node: FileNode) -> bytes:
+        """Return all `node.size` bytes of a file."""
+        stored = self._nv.get(f"ef/{node.path}")
+        return UNWRITTEN * node.size if stored is None else stored
+
+    def replace(self, node: FileNode, content: bytes) -> None:
+        """Write a whole file; short content is padded with FF. Raises `LengthMismatch` when it is too long."""
+        if len(content) > node.size:
+            raise LengthMismatch
+        self._nv.put(f"ef/{node.path}", content.ljust(node.size, UNWRITTEN))
+
+    def read_binary(self, node: FileNode, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`, fewer at the end of the file. Raises `OutsideFile`."""
+        if node.structure is not Structure.TRANSPARENT:
+            raise WrongStructure
+        if offset >= node.size:
+            raise OutsideFile
+        return self.whole(node)[offset : offset + length]
+
+    def update_binary(self, node: FileNode, offset: int, data: bytes) -> None:
+        """Write `data` at `offset`. Raises `OutsideFile` or, when it would not fit, `LengthMismatch`."""
+        if node.structure is not Structure.TRANSPARENT:
+            raise WrongStructure
+        if offset >= node.size:
+            raise OutsideFile
+        if offset + len(data) > node.size:
+            raise LengthMismatch
+        old = self.whole(node)
+        self.replace(node, old[:offset] + data + old[offset + len(data) :])
+
+    def read_record(self, node: FileNode, number: int) -> bytes:
+        """Return record `number`, counted from 1; in a cyclic file 1 is the record written last."""
+        start = self._start_of(node, number)
+        return self.whole(node)[start : start + node.record_length]
+
+    def update_record(self, node: FileNode, number: int, data: bytes) -> None:
+        """Write record `number` whole. Raises `LengthMismatch` unless `data` has the record length."""
+        start = self._start_of(node, number)
+        if len(data) != node.record_length:
+            raise LengthMismatch
+        old = self.whole(node)
+        self.replace(node, old[:start] + data + old[start + node.record_length :])
+
+    def append_cyclic(self, node: FileNode, data: bytes) -> None:
+        """Write a new first record of a cyclic file; the oldest one drops out (TS 102 221 clause 8.2.2.3)."""
+        if node.structure is not Structure.CYCLIC:
+            raise WrongStructure
+        if len(data) != node.record_length:
+            raise LengthMismatch
+        self.replace(node, data + self.whole(node)[: -node.record_length])
+
+    def records(self, node: FileNode) -> list[bytes]:
+        """Return all records in order."""
+        return [self.read_record(node, number) for number in range(1, node.record_count + 1)]
+
+    @staticmethod
+    def _start_of(node: FileNode, number: int) -> int:
+        if not node.structure.has_records:
+            raise WrongStructure
+        if not 1 <= number <= node.record_count:
+            raise RecordNotFound
+        return (number - 1) * node.record_length

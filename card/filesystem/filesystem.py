@@ -1,0 +1,111 @@
+"""The file system as commands and rules use it: tree, contents, access rules, life cycle and FCP in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from card.codec.fcp import DescriptorByte, Fcp, PinStatus
+from card.errors import DecodeError
+from card.filesystem.access import AccessRule
+from card.filesystem.contents import FileContents
+from card.filesystem.node import CURRENT_ADF_ID, MF_ID, FileNode
+from card.filesystem.tree import FileTree
+from card.spec.files import Structure
+from card.state.nonvolatile import NonVolatile
+from card.state.records import RecordTable
+
+ACTIVATED = 0x05
+DEACTIVATED = 0x04
+TERMINATED = 0x0C
+
+_NODE_TABLE = "fs/"
+_DENY_ALL = AccessRule(())
+
+_DESCRIPTORS = {
+    Structure.MF: DescriptorByte.DIRECTORY,
+    Structure.DF: DescriptorByte.DIRECTORY,
+    Structure.ADF: DescriptorByte.DIRECTORY,
+    Structure.TRANSPARENT: DescriptorByte.TRANSPARENT,
+    Structure.LINEAR_FIXED: DescriptorByte.LINEAR_FIXED,
+    Structure.CYCLIC: DescriptorByte.CYCLIC,
+    Structure.BER_TLV: DescriptorByte.BER_TLV,
+}
+# UICC characteristics: clock stop allowed, no preferred level (TS 102 221 table 11.7).
+_DIRECTORY_PROPRIETARY = bytes.fromhex("800171")
+
+
+class FileSystem:
+    """All files of one card."""
+
+    def __init__(self, nv: NonVolatile) -> None:
+        self._nv = nv
+        nodes = [node for _, node in RecordTable(nv, _NODE_TABLE, FileNode).items()]
+        self.tree = FileTree(nodes)
+        self.contents = FileContents(nv)
+        self._rules: dict[bytes, AccessRule] = {}
+        self._fcps: dict[tuple[str, int, tuple[PinStatus, ...]], bytes] = {}
+
+    def life_cycle(self, node: FileNode) -> int:
+        """Return the life cycle status byte (TS 102 221 clause 11.1.1.4.9)."""
+        state = self._nv.get(f"lcs/{node.path}")
+        return ACTIVATED if state is None else state[0]
+
+    def set_life_cycle(self, node: FileNode, state: int) -> None:
+        """Activate, deactivate or terminate a file."""
+        if state == ACTIVATED:
+            self._nv.delete(f"lcs/{node.path}")
+        else:
+            self._nv.put(f"lcs/{node.path}", bytes((state,)))
+
+    def rule(self, node: FileNode) -> AccessRule:
+        """Return the access rule of a file, from the record of EF_ARR it refers to; unreadable rules deny all."""
+        arr = self.tree.get(node.arr_path)
+        if arr is None or not 1 <= node.arr_record <= arr.record_count:
+            return _DENY_ALL
+        record = self.contents.read_record(arr, node.arr_record)
+        rule = self._rules.get(record)
+        if rule is None:
+            try:
+                rule = AccessRule.decode(record)
+            except DecodeError:
+                rule = _DENY_ALL
+            self._rules[record] = rule
+        return rule
+
+    def fcp(self, node: FileNode, pins: Sequence[PinStatus]) -> bytes:
+        """Return the encoded FCP; `pins` fill the PIN status template of a directory."""
+        key = (node.path, self.life_cycle(node), tuple(pins) if node.structure.is_directory else ())
+        known = self._fcps.get(key)
+        if known is None:
+            known = self._fcps[key] = self._build_fcp(node, key[1], key[2]).encode()
+        return known
+
+    @staticmethod
+    def _build_fcp(node: FileNode, life_cycle: int, pins: Sequence[PinStatus]) -> Fcp:
+        is_directory = node.structure.is_directory
+        return Fcp(
+            descriptor=_DESCRIPTORS[node.structure],
+            file_id=_fcp_file_id(node),
+            life_cycle=life_cycle,
+            record_length=node.record_length,
+            record_count=node.record_count,
+            df_name=node.aid,
+            proprietary=_DIRECTORY_PROPRIETARY if is_directory else b"",
+            arr=(int(node.arr_path.rpartition("/")[2], 16), node.arr_record),
+            file_size=None if is_directory else node.size,
+            sfi=node.sfi or None,
+            pins=pins,
+        )
+
+
+def store_nodes(nv: NonVolatile, nodes: Iterable[FileNode]) -> None:
+    """Write the files' fixed properties at personalisation; their order is the order of applications in EF_DIR."""
+    table = RecordTable(nv, _NODE_TABLE, FileNode)
+    for number, node in enumerate(nodes):
+        table.put(f"{number:04}", node)
+
+
+def _fcp_file_id(node: FileNode) -> int:
+    if node.structure is Structure.MF:
+        return MF_ID
+    return CURRENT_ADF_ID if node.structure is Structure.ADF else node.fid

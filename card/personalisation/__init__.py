@@ -1,0 +1,1 @@
+"""Turns a card profile into the contents of a card, as a personalisation bureau does."""

@@ -1,0 +1,96 @@
+"""Typed records in the non-volatile memory.
+
+A record is a frozen dataclass of simple fields, stored as JSON text: a card file can be read by eye, compared line by
+line and migrated by field name. Secrets are text in the file, as on any test card, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from card.crypto.secret import Secret
+from card.errors import StoreError
+from card.spec.files import Structure
+from card.state.nonvolatile import NonVolatile
+
+T = TypeVar("T")
+
+# How each field type is written to JSON and read back; a type that is missing here is written as it is.
+_TO_JSON: dict[Any, Callable[[Any], Any]] = {bytes: bytes.hex, Secret: lambda secret: secret.reveal().hex()}
+_FROM_JSON: dict[Any, Callable[[Any], Any]] = {
+    bytes: bytes.fromhex,
+    Secret: lambda text: Secret(bytes.fromhex(text)),
+    Structure: Structure,
+}
+_FOR_OPTIONAL: dict[Any, Any] = {Secret | None: Secret, bytes | None: bytes}
+
+
+class RecordTable(Generic[T]):
+    """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay."""
+
+    __slots__ = ("_cache", "_kinds", "_nv", "_type", "prefix")
+
+    def __init__(self, nv: NonVolatile, prefix: str, record_type: type[T]) -> None:
+        self._nv = nv
+        self._type = record_type
+        self.prefix = prefix
+        hints = get_type_hints(record_type)
+        names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]  # T is a dataclass
+        self._kinds = {name: _FOR_OPTIONAL.get(hints[name], hints[name]) for name in names}
+        self._cache: dict[str, tuple[bytes, T]] = {}
+
+    def get(self, name: str) -> T | None:
+        """Return the record, or None."""
+        key = self.prefix + name
+        raw = self._nv.get(key)
+        if raw is None:
+            return None
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] is raw:
+            return cached[1]
+        record = self._decode(key, raw)
+        self._cache[key] = (raw, record)
+        return record
+
+    def put(self, name: str, record: T) -> None:
+        """Write a record."""
+        key = self.prefix + name
+        raw = self._encode(record)
+        self._nv.put(key, raw)
+        if self._nv.get(key) is raw:
+            self._cache[key] = (raw, record)
+
+    def delete(self, name: str) -> None:
+        """Remove a record; removing an absent one is harmless."""
+        self._nv.delete(self.prefix + name)
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Yield name and record, in order of the names."""
+        for key in self._nv.keys(self.prefix):
+            name = key[len(self.prefix) :]
+            record = self.get(name)
+            if record is not None:
+                yield name, record
+
+    def _encode(self, record: T) -> bytes:
+        plain = {}
+        for name, kind in self._kinds.items():
+            value = getattr(record, name)
+            plain[name] = value if value is None or kind not in _TO_JSON else _TO_JSON[kind](value)
+        return json.dumps(plain, separators=(",", ":")).encode()
+
+    def _decode(self, key: str, raw: bytes) -> T:
+        try:
+            plain = json.loads(raw)
+            values = {
+                name: plain[name] if plain[name] is None or kind not in _FROM_JSON else _FROM_JSON[kind](plain[name])
+                for name, kind in self._kinds.items()
+                if name in plain
+            }
+            return self._type(**values)
+        except (ValueError, TypeError, KeyError):
+            # No cause is chained: it could show the record's bytes.
+            raise StoreError(f"card file: record {key} cannot be read") from None
