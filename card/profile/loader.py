@@ -1,0 +1,226 @@
+"""Reads a TOML text into the dataclasses of the schema and tells every problem with its line.
+
+The loader knows nothing of cards: it walks the fields of a dataclass, each annotated with what it may hold
+(`card/profile/fields.py`), and asks a table with rules across fields (`check`) whether they hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Protocol, TypeVar, cast, get_type_hints, runtime_checkable
+
+from card.errors import ProfileError
+from card.profile.fields import Kind, ListOf, RefusedError, Reserved, Spec, Table
+from card.profile.locate import Path, line_of, lines_of, tokens
+from card.profile.problems import EnoughProblemsError, Problems, describe
+
+T = TypeVar("T")
+
+MOST_BYTES = 1 << 20
+"""Largest profile file."""
+MOST_NESTING = 16
+"""Deepest nesting of brackets, and the largest number of parts in a dotted key."""
+
+_TOML_PLACE = re.compile(r"\(at line (\d+), column")
+_WRONG = object()  # stands for a value whose problem has been noted
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule across the fields of one table does not hold.
+
+    `path` leads from the table to the field to mend, `text` says why.
+    """
+
+    path: Path
+    text: str
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A table with rules across its fields."""
+
+    def check(self) -> Iterable[Fault]:
+        """Yield what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One field of a table: its key, what it may hold, and whether it must be there."""
+
+    key: str
+    spec: Spec
+    required: bool
+
+
+def entries(shape: type[object]) -> tuple[Entry, ...]:
+    """Return the fields of a schema dataclass in their order."""
+    hints = get_type_hints(shape, include_extras=True)
+    return tuple(
+        Entry(field.name, hints[field.name].__metadata__[0], field.default is dataclasses.MISSING)
+        for field in dataclasses.fields(shape)  # type: ignore[arg-type]
+    )
+
+
+def load(path: str | os.PathLike[str], shape: type[T]) -> T:
+    """Read the file at `path` into the dataclass `shape`. Raises `ProfileError`."""
+    name = os.fspath(path)
+    try:
+        with FilePath(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise ProfileError(f"{name}: cannot be read: {reason}") from None
+    if len(data) > MOST_BYTES:
+        raise ProfileError(f"{name}: larger than {MOST_BYTES} bytes, the most a profile may have")
+    return parse(_decode_utf8(data, name), name, shape)
+
+
+def parse(text: str, name: str, shape: type[T]) -> T:
+    """Read TOML text into the dataclass `shape`; `name` is the file name for messages.
+
+    Raises `ProfileError` with every problem found (at most 20), one per line: file, line, field, what was
+    found and what is allowed.
+    """
+    if len(text) > MOST_BYTES:
+        raise ProfileError(f"{name}: larger than {MOST_BYTES} bytes, the most a profile may have")
+    text = text.replace("\r\n", "\n")
+    _refuse_deep_nesting(text, name)
+    problems = Problems()
+    value = _Builder(problems).build(shape, _parse_toml(text, name))
+    if problems.found:
+        lines = lines_of(text)
+        raise problems.to_error(name, lambda path: line_of(lines, path))
+    return cast(T, value)
+
+
+def _decode_utf8(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+    raise ProfileError(f"{name}:{line}: not UTF-8 text")
+
+
+def _refuse_deep_nesting(text: str, name: str) -> None:
+    """Refuse what would make a TOML parser recurse deeply. Raises `ProfileError`."""
+    depth = dots = 0
+    for token in tokens(text):
+        match token.text:
+            case "[" | "{":
+                depth, dots = depth + 1, 0
+            case "]" | "}":
+                depth, dots = max(depth - 1, 0), 0
+            case ".":
+                dots += 1
+            case "=" | "," | "\n":
+                dots = 0
+        if max(depth, dots) > MOST_NESTING:
+            raise ProfileError(f"{name}:{token.line}: nested more than {MOST_NESTING} deep")
+
+
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _TOML_PLACE.search(str(error))
+        reason = f"{place[1] if place else text.count(chr(10)) + 1}: not TOML: {error}"
+    except (ValueError, RecursionError):  # Python's own limits, on the digits of an integer and on recursion
+        reason = "1: not TOML: a number is too long or the nesting too deep"
+    raise ProfileError(f"{name}:{reason}")
+
+
+class _Builder:
+    """Turns the values TOML gave into dataclasses and notes what does not fit."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._entries: dict[type[object], tuple[Entry, ...]] = {}  # a profile may have many tables of one shape
+
+    def build(self, shape: type[object], data: dict[str, Any]) -> object:
+        try:
+            return self._table(shape, data, ())
+        except EnoughProblemsError:
+            return _WRONG
+
+    def _wrong(self, path: Path, text: str) -> object:
+        self._problems.add(path, text)
+        return _WRONG
+
+    def _value(self, spec: Spec, value: object, path: Path) -> object:
+        match spec:
+            case Kind():
+                return self._single(spec, value, path)
+            case ListOf():
+                return self._list(spec, value, path)
+            case Table():
+                return self._table(spec.shape, value, path)
+            case Reserved():
+                return self._wrong(path, f"kept for {spec.purpose}, which this version does not support")
+
+    def _single(self, kind: Kind, value: object, path: Path) -> object:
+        found = f"found {describe(value, secret=kind.secret)}"
+        try:
+            return kind.parse(value)
+        except RefusedError as error:
+            reason = f"{found} {error}; allowed: {kind.allowed}"
+        except ValueError:
+            reason = f"{found}; allowed: {kind.allowed}"
+        return self._wrong(path, reason)
+
+    def _list(self, spec: ListOf, value: object, path: Path) -> object:
+        if not isinstance(value, list) or len(value) > spec.at_most:
+            return self._wrong(path, f"found {describe(value, secret=True)}; allowed: {_allowed(spec)}")
+        items = [self._value(spec.item, item, (*path, index)) for index, item in enumerate(value)]
+        return _WRONG if any(item is _WRONG for item in items) else tuple(items)
+
+    def _table(self, shape: type[object], value: object, path: Path) -> object:
+        if not isinstance(value, dict):
+            # The value is not shown: it may be a PIN that was written where its table belongs.
+            return self._wrong(path, f"found {describe(value, secret=True)}; allowed: a table")
+        fields = self._entries[shape] = self._entries.get(shape) or entries(shape)
+        self._refuse_unknown(fields, value, path)
+        values = {
+            entry.key: self._value(entry.spec, value[entry.key], (*path, entry.key))
+            for entry in fields
+            if entry.key in value
+        }
+        missing = [entry for entry in fields if entry.required and entry.key not in value]
+        for entry in missing:
+            self._problems.add((*path, entry.key), f"missing; allowed: {_allowed(entry.spec)}")
+        if missing or any(item is _WRONG for item in values.values()):
+            return _WRONG
+        return self._checked(shape(**values), path)
+
+    def _checked(self, table: object, path: Path) -> object:
+        faults = list(table.check()) if isinstance(table, Checked) else []
+        for fault in faults:
+            self._problems.add((*path, *fault.path), fault.text)
+        return _WRONG if faults else table
+
+    def _refuse_unknown(self, fields: tuple[Entry, ...], value: dict[str, Any], path: Path) -> None:
+        known = {entry.key for entry in fields}
+        usable = [entry.key for entry in fields if not isinstance(entry.spec, Reserved)]
+        for key in (key for key in value if key not in known):
+            near = difflib.get_close_matches(key[:64].lower(), usable, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"allowed: {', '.join(usable)}"
+            self._problems.add((*path, key), f"unknown key; {hint}")
+
+
+def _allowed(spec: Spec) -> str:
+    match spec:
+        case Kind():
+            return spec.allowed
+        case ListOf(item=Kind(allowed=each)):
+            return f"a list of at most {spec.at_most} values, each {each}"
+        case ListOf():
+            return f"a list of at most {spec.at_most} tables"
+        case _:
+            return "a table"

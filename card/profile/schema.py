@@ -1,0 +1,136 @@
+"""The card profile: all that a card is personalised from.
+
+Every field is one row: its name is the key in the TOML file, its annotation says what it may hold and how
+that is parsed, its default what it is when absent. `docs/user/profiles.md` explains the fields.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Self
+
+from card.profile import loader
+from card.profile.fields import (
+    ListOf,
+    Reserved,
+    Table,
+    choice,
+    integer,
+    matching,
+    parse_hex,
+    parsed,
+    printable,
+)
+from card.profile.files import (
+    MOST_FILES,
+    AccessCondition,
+    AccessProfile,
+    EfPath,
+    FileProfile,
+    Root,
+    Structure,
+)
+from card.profile.loader import Fault
+from card.profile.pins import AdmProfile, PinProfile, Pins
+from card.profile.usim import Algorithm, Plmn, ServicesProfile, SqnProfile, UsimProfile
+
+__all__ = [
+    "AccessCondition",
+    "AccessProfile",
+    "AdmProfile",
+    "Algorithm",
+    "CardProfile",
+    "EfPath",
+    "FileProfile",
+    "MbmsProfile",
+    "PinProfile",
+    "Pins",
+    "Plmn",
+    "Root",
+    "ServicesProfile",
+    "SqnProfile",
+    "Structure",
+    "Transport",
+    "UsimProfile",
+    "demo_path",
+]
+
+
+class Transport(Enum):
+    """The transmission protocol that the ATR offers first."""
+
+    T0 = "T=0"
+    T1 = "T=1"
+
+
+def _parse_atr(text: str) -> bytes:
+    atr = parse_hex(text)
+    if not 2 <= len(atr) <= 33 or atr[0] not in (0x3B, 0x3F):
+        raise ValueError("not an ATR")
+    return atr
+
+
+NAME = printable(1, 64)
+ICCID = matching(r"[0-9]{18,20}", "text of 18 to 20 decimal digits")
+ATR = parsed("hex digits for 2 to 33 bytes beginning 3B or 3F", _parse_atr)
+RECORDS = integer(1, 254)
+
+
+@dataclass(frozen=True, slots=True)
+class MbmsProfile:
+    """Records of EF_MSK, EF_MUK and EF_GBANL (TS 31.102 clauses 4.2.80, 4.2.81 and 4.2.83)."""
+
+    msk_groups: Annotated[int, RECORDS] = 16
+    muk_records: Annotated[int, RECORDS] = 8
+    naf_keys: Annotated[int, RECORDS] = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CardProfile:
+    """A whole card. Keys and codes are wrapped in `Secret`; numbers that people read or dial are text."""
+
+    name: Annotated[str, NAME]
+    iccid: Annotated[str, ICCID]
+    pins: Annotated[Pins, Table(Pins)]
+    usim: Annotated[UsimProfile, Table(UsimProfile)]
+    transport: Annotated[Transport, choice(Transport)] = Transport.T0
+    atr: Annotated[bytes | None, ATR] = None
+    mbms: Annotated[MbmsProfile, Table(MbmsProfile)] = MbmsProfile()
+    files: Annotated[tuple[FileProfile, ...], ListOf(Table(FileProfile), MOST_FILES)] = ()
+    isim: Annotated[None, Reserved("the ISIM application")] = None
+    csim: Annotated[None, Reserved("the CSIM application")] = None
+    bcast: Annotated[None, Reserved("the tables of the BCAST rules")] = None
+    cat: Annotated[None, Reserved("proactive commands")] = None
+    sac: Annotated[None, Reserved("the secure channel")] = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read the profile file at `path`. Raises `ProfileError`, which tells every problem with its line."""
+        return loader.load(path, cls)
+
+    @classmethod
+    def parse(cls, text: str, name: str = "profile") -> Self:
+        """Read the text of a profile; `name` stands for the file in messages. Raises `ProfileError`."""
+        return loader.parse(text, name, cls)
+
+    @classmethod
+    def demo(cls, name: str = "usim") -> Self:
+        """Return a profile that ships with the package (test keys only): "usim" or "usim-t1"."""
+        return cls.load(demo_path(name))
+
+    def check(self) -> Iterator[Fault]:
+        """Yield what does not fit together: two entries for one file."""
+        seen: set[EfPath] = set()
+        for position, file in enumerate(self.files):
+            if file.path in seen:
+                yield Fault(("files", position, "path"), f"found {file.path} again; allowed: once")
+            seen.add(file.path)
+
+
+def demo_path(name: str = "usim") -> Path:
+    """Return where the profile `name` that ships with the package is, to load it or to copy and edit it."""
+    return Path(__file__).parent / "demo" / f"{name}.toml"
