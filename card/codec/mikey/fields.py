@@ -1,0 +1,30 @@
+"""Small helpers shared by the MIKEY payloads: numbers checked against an enumeration or a width."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypeVar
+
+from card.errors import DecodeError, EncodeError
+
+_E = TypeVar("_E", bound=IntEnum)
+
+
+def known(numbers: type[_E], value: int, what: str) -> _E:
+    """Return the member of `numbers` with this value. Raises `DecodeError` naming `what` if none has."""
+    try:
+        return numbers(value)
+    except ValueError:
+        raise DecodeError(f"{what} {value} is not supported") from None
+
+
+def unsigned(value: int, size: int, what: str) -> bytes:
+    """Write `value` in `size` big-endian bytes. Raises `EncodeError` when it does not fit."""
+    if not 0 <= value < 1 << 8 * size:
+        raise EncodeError(f"{what} does not fit {size} bytes")
+    return value.to_bytes(size, "big")
+
+
+def prefixed(value: bytes, length_size: int, what: str) -> bytes:
+    """Write `value` behind its length of `length_size` bytes. Raises `EncodeError` when it is too long."""
+    return unsigned(len(value), length_size, f"length of {what}") + value
