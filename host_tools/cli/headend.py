@@ -1,0 +1,150 @@
+"""`bcast-uicc headend`: be the network. Only parses and prints; the work is in `host_tools.headend`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+
+if TYPE_CHECKING:
+    from card import CardProfile
+    from host_tools.headend.network import TestNetwork
+    from host_tools.headend.scenario import Scenario
+    from host_tools.headend.subscriber import Subscriber
+    from host_tools.headend.truth import Truth
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def headend() -> None:
+    """Be the network: make broadcasts and their keys from a scenario file."""
+
+
+@headend.command()
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("-o", "--output", type=_FILE, required=True, help="Where the capture goes (pcap).")
+@click.option("--profile", type=_FILE, help="Card profile of the subscriber; --ltkms needs it.")
+@click.option("--ltkms", type=_FILE, help="Write the LTKMs for that card, with their GBA challenge (JSON).")
+@click.option("--truth", type=_FILE, help="Write every TEK and media hash, for tests (JSON, mode 0600).")
+def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None, truth: Path | None) -> None:
+    """Record the broadcast of SCENARIO, a TOML file or the name of one that ships ("demo").
+
+    The same scenario always gives the same bytes.
+    """
+    if ltkms is not None and profile is None:
+        raise click.UsageError("--ltkms needs --profile, because LTKMs are made for one card")
+    with _plain_errors():
+        plan = _load(scenario)
+        network = None if profile is None else _network(plan, profile)
+        found = _record(plan, output)
+        click.echo(f"{output}: {_summary(plan, found)}")
+        if ltkms is not None and network is not None:
+            _write_ltkms(network, ltkms)
+        if truth is not None:
+            _write_truth(found, truth)
+
+
+@headend.command()
+@click.argument("scenario", metavar="SCENARIO")
+def check(scenario: str) -> None:
+    """Check SCENARIO and print what would be sent when, without any key."""
+    from host_tools.headend.schedule import deliveries
+
+    with _plain_errors():
+        plan = _load(scenario)
+    services, seconds = len(plan.services), plan.duration / 1000
+    click.echo(f"{plan.name}: {services} services, {plan.periods} crypto periods in {seconds:g} s")
+    for delivery in deliveries(plan):
+        key = delivery.key
+        click.echo(
+            f"  {delivery.at / 1000:+8.1f} s  LTKM for {key.service}: key domain {key.key_domain_id.hex()}, "
+            f"MSK ID {key.msk_id.hex()}, MTK IDs {key.first_mtk_id} to {key.last_mtk_id}"
+        )
+
+
+def subscriber_of(profile: CardProfile) -> Subscriber:
+    """Return the network's record of the subscriber whose card is personalised from `profile`."""
+    from card.crypto.milenage import Milenage
+    from host_tools.headend.subscriber import SequenceNumbers, Subscriber
+
+    usim = profile.usim
+    sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
+    return Subscriber(usim.imsi, usim.impi, Milenage(usim.k, usim.derive_opc()), usim.amf, sequence)
+
+
+def _load(scenario: str) -> Scenario:
+    from host_tools.headend.scenario import find_scenario
+
+    return find_scenario(scenario)
+
+
+def _network(plan: Scenario, profile: Path) -> TestNetwork:
+    from card import CardProfile
+    from host_tools.headend.network import TestNetwork
+
+    return TestNetwork(plan, subscriber_of(CardProfile.load(profile)))
+
+
+def _record(plan: Scenario, output: Path) -> Truth:
+    from host_tools.headend.recorder import record_to
+
+    bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
+    with _whole_file(output) as file, bar:
+        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)))
+
+
+def _summary(plan: Scenario, truth: Truth) -> str:
+    media = ", ".join(
+        f"{heard.packets} packets of {service} on port {truth.ports[service]}" for service, heard in truth.media.items()
+    )
+    stkms = f"{truth.stkms_sent} STKMs ({truth.stkms_different} different) on port {plan.stkm.port}"
+    return f"{plan.duration / 1000:g} s, {stkms}, {media}"
+
+
+def _write_ltkms(network: TestNetwork, path: Path) -> None:
+    from host_tools.headend.handover import Handover
+
+    handover = Handover.mint(network)
+    with _whole_file(path) as file:
+        file.write(handover.to_json().encode())
+    click.echo(f"{path}: {len(handover.ltkms)} LTKMs for {handover.result.b_tid}, for a card fresh from its profile")
+
+
+def _write_truth(truth: Truth, path: Path) -> None:
+    from host_tools.headend.truth import write_private
+
+    write_private(path, truth.to_json())
+    click.echo(f"{path}: {len(truth.teks)} TEKs in the clear, for tests only; readable by you alone (mode 0600)")
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears under its name only when it is complete."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise CliError(f"{path}: cannot be written: {error.strerror}", ENVIRONMENT) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn errors of the head-end into one sentence and an exit code."""
+    from host_tools.headend.errors import HeadendError
+    from host_tools.media.errors import MediaError
+
+    try:
+        yield
+    except (HeadendError, MediaError) as error:
+        raise CliError(str(error), INPUT) from None

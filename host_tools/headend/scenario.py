@@ -1,0 +1,278 @@
+"""Scenario files: what a recorded broadcast holds, as TOML (docs/user/scenarios.md).
+
+Times are whole milliseconds from the start of the recording, so that no rounding decides under which key a
+packet goes.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from host_tools.headend.errors import ScenarioError
+from host_tools.headend.toml_table import Problems, TomlTable
+
+_LARGEST_FILE = 1 << 20
+_MOST_SERVICES = 16
+_MOST_EVENTS = 256
+_LONGEST = 3600.0
+_SHORTEST_PERIOD = 0.1  # an hour of these still fits the 16 bits of an MTK ID
+
+_FQDN = r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
+_PLMN = r"[0-9]{3}-[0-9]{2,3}"
+_SERVICE_ID = r"[a-z0-9][a-z0-9._-]{0,31}"
+_MULTICAST = r"(22[4-9]|23[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Names of the servers, and the identifier of the subscriber (IMSI) that is to receive the keys."""
+
+    bsf_name: str
+    bsm_fqdn: str
+    imsi: str
+
+
+@dataclass(frozen=True, slots=True)
+class StkmPlan:
+    """How STKMs are sent: times in milliseconds, each message `copies` times in a row.
+
+    The STKM of a crypto period comes `lead` before the period, then every `repeat`, with a new T each time.
+    """
+
+    crypto_period: int
+    repeat: int
+    lead: int
+    copies: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: key domain as MCC-MNC text, key group, where STKMs and media go, RTP format.
+
+    Security policies of OMA BCAST will be a field here; without one, plain MBMS rules apply to the service's
+    keys.
+    """
+
+    id: str
+    key_domain: str
+    key_group: int
+    address: str
+    port: int
+    payload_type: int
+    first_sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SekRollover:
+    """The service changes its SEK at the first crypto period that begins at `at` (milliseconds) or later."""
+
+    at: int
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSwitch:
+    """From `at` (milliseconds) on the recording terminal listens to this service."""
+
+    at: int
+    service: str
+
+
+Event = SekRollover | ServiceSwitch
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A whole scenario. `view` is the service recorded first, `None` when all are recorded throughout.
+
+    `ltkm_lead` says how long (milliseconds) before its first crypto period a key is delivered.
+    """
+
+    name: str
+    seed: str
+    start: datetime
+    duration: int
+    network: Network
+    stkm: StkmPlan
+    ltkm_lead: int
+    services: tuple[Service, ...]
+    view: str | None
+    events: tuple[Event, ...]
+
+    @property
+    def periods(self) -> int:
+        """Number of crypto periods, the last one maybe cut short."""
+        return -(-self.duration // self.stkm.crypto_period)
+
+    def service(self, service_id: str) -> Service:
+        """Return a service by its name. Raises `ScenarioError` when the scenario has none of that name."""
+        for service in self.services:
+            if service.id == service_id:
+                return service
+        raise ScenarioError(f"scenario {self.name} has no service {service_id}")
+
+    def viewed_at(self, moment: int) -> str | None:
+        """Return the service the recording terminal listens to at `moment` (milliseconds), `None` for all."""
+        if self.view is None:
+            return None
+        switches = [event for event in self.events if isinstance(event, ServiceSwitch) and event.at <= moment]
+        return switches[-1].service if switches else self.view
+
+
+def find_scenario(name_or_path: str) -> Scenario:
+    """Read the scenario file of this path or, when there is none, the shipped scenario of this name.
+
+    Raises `ScenarioError`.
+    """
+    path = Path(name_or_path)
+    is_name = name_or_path.isidentifier() and not path.exists()
+    return shipped_scenario(name_or_path) if is_name else load_scenario(path)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read a scenario file. Raises `ScenarioError`."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}") from None
+    if len(raw) > _LARGEST_FILE:
+        raise ScenarioError(f"{path}: larger than {_LARGEST_FILE} bytes, so it is no scenario file")
+    try:
+        return parse_scenario(raw.decode(), str(path))
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path}: not a text file in UTF-8") from None
+
+
+def shipped_scenario(name: str) -> Scenario:
+    """Read a scenario that comes with the product. Raises `ScenarioError` when there is none of this name."""
+    resource = files("host_tools.headend") / "scenarios" / f"{name}.toml"
+    if not name.isidentifier() or not resource.is_file():
+        raise ScenarioError(f"no scenario named {name} comes with bcast-uicc")
+    return parse_scenario(resource.read_text("utf-8"), f"{name}.toml")
+
+
+def parse_scenario(text: str, name: str) -> Scenario:
+    """Read a scenario from TOML text; `name` is the file in error messages. Raises `ScenarioError`."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ScenarioError(f"{name}: not TOML: {error}") from None
+    problems = Problems()
+    scenario = _scenario(TomlTable(data, "", problems))
+    if not problems:
+        _check_plan(scenario, problems)
+    if problems:
+        raise ScenarioError(f"{name} is not a scenario that can be played:\n{problems.text()}")
+    return scenario
+
+
+def _scenario(root: TomlTable) -> Scenario:
+    recording = root.table("recording")
+    network, domain = _network(root.table("network"))
+    services = tuple(_service(table, domain) for table in root.tables("service", _MOST_SERVICES))
+    names = [service.id for service in services]
+    view = recording.choice("view", ["all", *names], names[0] if names else "all")
+    duration = root.seconds("duration", 0.1, _LONGEST)
+    ltkm = root.table("ltkm")
+    scenario = Scenario(
+        name=root.text("name", r"[^\x00-\x1f]{1,64}", "a text of 1 to 64 characters"),
+        seed=root.text("seed", r"[^\x00-\x1f]{1,128}", "a text of 1 to 128 characters"),
+        start=root.moment("start"),
+        duration=duration,
+        network=network,
+        stkm=_stkm(root.table("stkm")),
+        ltkm_lead=ltkm.seconds("lead", 0, _LONGEST, 2.0),
+        services=services,
+        view=None if view == "all" else view,
+        events=_events(root, names, duration),
+    )
+    for table in (recording, ltkm, root):
+        table.finish()
+    return scenario
+
+
+def _network(table: TomlTable) -> tuple[Network, str]:
+    """Return the names of the network and the key domain of services that do not name their own."""
+    fqdn = "a domain name in lower case"
+    bsf = table.text("bsf", _FQDN, fqdn, "bsf.mnc001.mcc001.pub.3gppnetwork.org")
+    bsm = table.text("bsm", _FQDN, fqdn, "bmsc.mnc001.mcc001.pub.3gppnetwork.org")
+    imsi = table.text("imsi", r"[0-9]{6,15}", "6 to 15 digits, as in the card profile")
+    domain = table.text("key_domain", _PLMN, 'MCC and MNC such as "001-01"', "001-01")
+    table.finish()
+    return Network(bsf, bsm, imsi), domain
+
+
+def _stkm(table: TomlTable) -> StkmPlan:
+    plan = StkmPlan(
+        crypto_period=table.seconds("crypto_period", _SHORTEST_PERIOD, _LONGEST),
+        repeat=table.seconds("repeat", 0.02, _LONGEST, 1.0),
+        lead=table.seconds("lead", 0, 60, 0.2),
+        copies=table.whole("copies", 1, 10, 1),
+        port=table.whole("port", 1, 65535, 2269),
+    )
+    table.finish()
+    return plan
+
+
+def _service(table: TomlTable, domain: str) -> Service:
+    service = Service(
+        id=table.text("id", _SERVICE_ID, "1 to 32 lower-case letters, digits, dots, hyphens"),
+        key_domain=table.text("key_domain", _PLMN, 'MCC and MNC such as "001-01"', domain),
+        key_group=table.whole("key_group", 1, 0xFFFF),
+        address=table.text("address", _MULTICAST, "an IPv4 multicast address such as 239.1.1.1"),
+        port=table.whole("port", 1, 65535, 5004),
+        payload_type=table.whole("payload_type", 0, 0, 0),
+        first_sequence=table.optional_whole("first_sequence", 0, 0xFFFF),
+    )
+    table.finish()
+    return service
+
+
+def _events(root: TomlTable, names: list[str], duration: int) -> tuple[Event, ...]:
+    events: list[Event] = []
+    for table in root.tables("event", _MOST_EVENTS):
+        at = table.seconds("at", 0, duration / 1000)
+        kind = table.choice("kind", ["sek-rollover", "switch"])
+        service = table.choice("service", names)
+        table.finish()
+        events.append(SekRollover(at, service) if kind == "sek-rollover" else ServiceSwitch(at, service))
+    return tuple(sorted(events, key=lambda event: event.at))
+
+
+def _check_plan(scenario: Scenario, problems: Problems) -> None:
+    """Note what each field allows but all of them together do not."""
+    services = scenario.services
+    if not services:
+        problems.add("service", "at least one table [[service]] is wanted")
+    for what, values in (
+        ("id", [service.id for service in services]),
+        # Not even in different key domains: the MKI in the media names the MSK ID without its domain.
+        ("key_group", [service.key_group for service in services]),
+        ("address and port", [(service.address, service.port) for service in services]),
+    ):
+        if len(set(values)) < len(values):
+            problems.add(f"service.{what}", "two services have the same; each needs its own")
+    if any(service.port == scenario.stkm.port for service in services):
+        problems.add("service.port", f"port {scenario.stkm.port} carries the STKMs")
+    if scenario.stkm.lead >= scenario.stkm.crypto_period:
+        problems.add("stkm.lead", "must be shorter than stkm.crypto_period")
+    _check_rollovers(scenario, problems)
+
+
+def _check_rollovers(scenario: Scenario, problems: Problems) -> None:
+    seen: set[tuple[str, int]] = set()
+    for event in scenario.events:
+        if not isinstance(event, SekRollover):
+            continue
+        period = -(-event.at // scenario.stkm.crypto_period)
+        if not 0 < period < scenario.periods:
+            problems.add("event.at", f"no crypto period begins at {event.at / 1000:g} s or later for a new SEK")
+        elif (event.service, period) in seen:
+            problems.add("event.at", f"two SEK roll-overs of {event.service} fall on the same crypto period")
+        seen.add((event.service, period))

@@ -1,0 +1,96 @@
+"""When everything in a scenario happens: STKMs, media packets and deliveries of LTKMs, in milliseconds."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from host_tools.headend.scenario import Scenario, Service
+from host_tools.headend.service_keys import ServiceKey, service_keys
+
+FRAME_MILLISECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StkmSlot:
+    """One STKM goes out at `at` for crypto period `mtk_id`, with T = `counter`.
+
+    `copy` counts from 0 how often the same bytes went out before.
+    """
+
+    at: int
+    service: Service
+    key: ServiceKey
+    mtk_id: int
+    counter: int
+    copy: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSlot:
+    """One RTP packet goes out at `at`, the `number`-th of its service, in crypto period `mtk_id`."""
+
+    at: int
+    service: Service
+    key: ServiceKey
+    mtk_id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A SEK is to reach the card at `at` at the latest, in time for its first STKM."""
+
+    at: int
+    key: ServiceKey
+
+
+def deliveries(scenario: Scenario) -> tuple[Delivery, ...]:
+    """Return when each SEK of the scenario is to be delivered, in this order.
+
+    The first SEKs are due before the recording begins: the first STKMs come `stkm.lead` before the first
+    period.
+    """
+    found = [
+        Delivery(max(_period_start(scenario, key.first_mtk_id) - scenario.ltkm_lead, 0), key)
+        if key.first_mtk_id > 1
+        else Delivery(-scenario.stkm.lead, key)
+        for key in service_keys(scenario)
+    ]
+    return tuple(sorted(found, key=lambda delivery: delivery.at))
+
+
+def slots(scenario: Scenario) -> Iterator[StkmSlot | MediaSlot]:
+    """Yield what is broadcast, in order of time; at the same moment STKMs come first."""
+    streams: list[Iterator[StkmSlot | MediaSlot]] = []
+    for service in scenario.services:
+        keys = [key for key in service_keys(scenario) if key.service == service.id]
+        streams += [_stkm_slots(scenario, service, keys), _media_slots(scenario, service, keys)]
+    return heapq.merge(*streams, key=lambda slot: (slot.at, isinstance(slot, MediaSlot)))
+
+
+def _stkm_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[StkmSlot]:
+    plan, counter = scenario.stkm, 0
+    for mtk_id in range(1, scenario.periods + 1):
+        first = _period_start(scenario, mtk_id) - plan.lead
+        # Copies follow at a distance of a millisecond; the last repeat leaves room for them.
+        last = max(min(first + plan.crypto_period, scenario.duration) - plan.copies, first)
+        for at in range(first, last + 1, plan.repeat):
+            counter += 1
+            for copy in range(plan.copies):
+                yield StkmSlot(at + copy, service, _key_for(keys, mtk_id), mtk_id, counter, copy)
+
+
+def _media_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[MediaSlot]:
+    for number, at in enumerate(range(0, scenario.duration, FRAME_MILLISECONDS)):
+        mtk_id = at // scenario.stkm.crypto_period + 1
+        yield MediaSlot(at, service, _key_for(keys, mtk_id), mtk_id, number)
+
+
+def _period_start(scenario: Scenario, mtk_id: int) -> int:
+    return (mtk_id - 1) * scenario.stkm.crypto_period
+
+
+def _key_for(keys: list[ServiceKey], mtk_id: int) -> ServiceKey:
+    return next(key for key in keys if key.first_mtk_id <= mtk_id <= key.last_mtk_id)

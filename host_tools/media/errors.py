@@ -1,0 +1,25 @@
+"""Errors of the media tools. Each message is one clear sentence without key material."""
+
+
+class MediaError(Exception):
+    """Base of every error the media tools raise on purpose."""
+
+
+class CaptureError(MediaError):
+    """A file is not a capture at all, so nothing in it can be read."""
+
+
+class RtpError(MediaError):
+    """Bytes are not an RTP packet, or a value does not fit one."""
+
+
+class SrtpError(MediaError):
+    """A packet could not be protected or unprotected."""
+
+
+class UnknownTrafficKey(SrtpError):
+    """A packet names a traffic key that has not been added (yet). `mki` is the name it carries."""
+
+    def __init__(self, mki: bytes) -> None:
+        super().__init__(f"no traffic key for MKI {mki.hex()}")
+        self.mki = mki

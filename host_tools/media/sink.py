@@ -1,0 +1,149 @@
+"""Where decrypted media goes: .wav for G.711 and L16, .ts for MPEG-2 TS, otherwise .pcap of plain RTP."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Protocol
+
+from host_tools.media.errors import MediaError
+from host_tools.media.g711 import decode_alaw, decode_mulaw
+from host_tools.media.pcap import CaptureWriter, Datagram
+from host_tools.media.rtp import PayloadFormat, RtpPacket
+
+_LONGEST_SILENCE = 10  # seconds of silence put in for one gap; a longer jump is a new start, not a gap
+_SAMPLE_BYTES = 2
+_TS_PACKET = 188
+_TIMESTAMPS = 1 << 32
+
+
+class Sink(Protocol):
+    """Takes the decrypted packets of one stream in order of arrival and makes a file of them."""
+
+    @property
+    def path(self) -> Path:
+        """The file that is written."""
+
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:
+        """Take one packet; `carrier` is the datagram it came in, for its time and addresses."""
+
+    def close(self) -> None:
+        """Finish the file. Closing twice is harmless."""
+
+
+def open_sink(stem: Path, payload_type: int) -> Sink:
+    """Create the file for a payload type: `stem` with .wav, .ts or .pcap. Raises `MediaError`."""
+    audio = _AUDIO.get(payload_type)
+    try:
+        if audio is not None:
+            return WavSink(stem.with_name(stem.name + ".wav"), audio)
+        if payload_type == PayloadFormat.MP2T:
+            return TransportStreamSink(stem.with_name(stem.name + ".ts"))
+        return PacketSink(stem.with_name(stem.name + ".pcap"))
+    except OSError as error:
+        raise MediaError(f"{stem}: cannot be written: {error.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """How a payload becomes 16-bit little-endian samples. `rate` is in frames a second."""
+
+    rate: int
+    channels: int
+    to_linear: Callable[[bytes], bytes]
+
+
+class WavSink:
+    """Audio as a .wav file of 16-bit samples. Short gaps become silence; late packets are left out."""
+
+    def __init__(self, path: Path, audio: AudioFormat) -> None:
+        """Create the file. Raises `OSError`."""
+        self.path = path
+        self._audio = audio
+        self._expected: int | None = None
+        self._file: BinaryIO = path.open("wb")
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115  # closed by close()
+        self._wave.setnchannels(audio.channels)
+        self._wave.setsampwidth(_SAMPLE_BYTES)
+        self._wave.setframerate(audio.rate)
+
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002
+        """Append the samples of one packet at the place its timestamp says."""
+        frame_bytes = _SAMPLE_BYTES * self._audio.channels
+        samples = self._audio.to_linear(packet.payload)
+        frames = len(samples) // frame_bytes
+        gap = self._gap_before(packet.timestamp)
+        if gap < 0 or not frames:
+            return
+        self._wave.writeframesraw(bytes(gap * frame_bytes))
+        self._wave.writeframesraw(samples[: frames * frame_bytes])
+        self._expected = (packet.timestamp + frames) % _TIMESTAMPS
+
+    def _gap_before(self, timestamp: int) -> int:
+        """Return how many frames are missing before `timestamp`, negative for a late packet."""
+        if self._expected is None:
+            return 0
+        gap = (timestamp - self._expected + _TIMESTAMPS // 2) % _TIMESTAMPS - _TIMESTAMPS // 2
+        return gap if abs(gap) <= _LONGEST_SILENCE * self._audio.rate else 0
+
+    def close(self) -> None:
+        """Write the final sizes into the header and close the file."""
+        self._wave.close()
+        self._file.close()
+
+
+class TransportStreamSink:
+    """MPEG-2 TS packets one after the other (RFC 2250): whole 188-byte packets only."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file. Raises `OSError`."""
+        self.path = path
+        self._file: BinaryIO = path.open("wb")
+
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002
+        """Append the TS packets of one RTP packet."""
+        self._file.write(packet.payload[: len(packet.payload) // _TS_PACKET * _TS_PACKET])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class PacketSink:
+    """Decrypted RTP as a capture, for formats that have no plain file."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file. Raises `OSError`."""
+        self.path = path
+        self._file: BinaryIO = path.open("wb")
+        self._writer = CaptureWriter(self._file)
+
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:
+        """Append one packet, at its time and with its addresses."""
+        self._writer.write(replace(carrier, payload=packet.encode()))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _swap_samples(samples: bytes) -> bytes:
+    """Turn big-endian samples (RFC 3551 clause 4.5.11) into little-endian; an odd byte is dropped."""
+    whole = len(samples) // _SAMPLE_BYTES * _SAMPLE_BYTES
+    swapped = bytearray(whole)
+    swapped[0::2], swapped[1::2] = samples[1:whole:2], samples[0:whole:2]
+    return bytes(swapped)
+
+
+_AUDIO: MappingProxyType[int, AudioFormat] = MappingProxyType(
+    {
+        PayloadFormat.PCMU: AudioFormat(8_000, 1, decode_mulaw),
+        PayloadFormat.PCMA: AudioFormat(8_000, 1, decode_alaw),
+        PayloadFormat.L16_STEREO: AudioFormat(44_100, 2, _swap_samples),
+        PayloadFormat.L16_MONO: AudioFormat(44_100, 1, _swap_samples),
+    }
+)
+"""Static payload types of RFC 3551 clause 6 that become a .wav file."""

@@ -1,0 +1,122 @@
+"""Recordings: the same every time, and what a terminal finds in them is the truth."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+
+from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
+from host_tools.headend.recorder import record, record_to
+from host_tools.headend.scenario import Scenario, shipped_scenario
+from host_tools.headend.service_keys import service_keys
+from host_tools.headend.truth import MediaDigest, TekName
+from host_tools.media.pcap import CaptureReader, Datagram
+from host_tools.media.rtp import RtpPacket
+from host_tools.media.srtp import SrtpReceiver
+from host_tools.media.traffic_key import TrafficKey, mki_of
+from tests.oracle.mikey import open_kemac
+from tests.unit.host_tools.headend.networks import small_scenario
+
+SCENARIO = small_scenario()
+RECORDING = record(SCENARIO)
+
+
+def datagrams(pcap: bytes) -> list[Datagram]:
+    reader = CaptureReader(io.BytesIO(pcap))
+    found = list(reader)
+    assert reader.report.truncated_at is None
+    assert reader.report.udp == reader.report.packets
+    return found
+
+
+def stkms(pcap: bytes) -> list[Datagram]:
+    return [item for item in datagrams(pcap) if item.destination.port == 2269]
+
+
+def open_stkms(scenario: Scenario, pcap: bytes) -> dict[TekName, TrafficKey]:
+    """Open every STKM of a capture with the oracle and return the keys found."""
+    found: dict[TekName, TrafficKey] = {}
+    for datagram in stkms(pcap):
+        ids = MikeyMessage.decode(datagram.payload).key_ids()
+        (sek,) = [
+            key for key in service_keys(scenario) if (key.key_domain_id, key.msk_id) == (ids.key_domain_id, ids.msk_id)
+        ]
+        plain = open_kemac(sek.key.reveal(), sek.rand, datagram.payload)
+        assert plain is not None
+        (item,) = decode_key_data(plain)
+        assert item.salt is not None
+        assert ids.mtk_id is not None
+        found[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id)] = TrafficKey(item.key, item.salt)
+    return found
+
+
+def test_the_same_scenario_gives_the_same_bytes() -> None:
+    again = record(small_scenario())
+    assert again.pcap == RECORDING.pcap
+    assert again.truth == RECORDING.truth
+
+
+def test_another_seed_gives_other_bytes() -> None:
+    assert record(small_scenario(**{"a seed": "another"})).pcap != RECORDING.pcap
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [SCENARIO, small_scenario(**{'view = "one"': 'view = "all"'}), shipped_scenario("demo")],
+    ids=["viewed", "all", "demo"],
+)
+def test_a_terminal_finds_the_truth(scenario: Scenario) -> None:
+    """The keys come out of the STKMs by the oracle, the media by those keys, also across the wrap at 65535."""
+    recording = record(scenario)
+    keys = open_stkms(scenario, recording.pcap)
+    assert keys == recording.truth.teks
+    receiver, digests = SrtpReceiver(), defaultdict[int, MediaDigest](MediaDigest)
+    for name, key in keys.items():
+        receiver.add_key(mki_of(name.msk_id, name.mtk_id), key)
+    for datagram in datagrams(recording.pcap):
+        if datagram.destination.port != 2269:
+            digests[datagram.destination.port].add(RtpPacket.decode(receiver.unprotect(datagram.payload)).payload)
+    ports = recording.truth.ports
+    heard = {name: digests[ports[name]].result() for name in recording.truth.media}
+    assert heard == recording.truth.media
+
+
+def test_the_capture_is_in_order_of_time_and_starts_before_the_media() -> None:
+    times = [round(item.timestamp - SCENARIO.start.timestamp(), 6) for item in datagrams(RECORDING.pcap)]
+    assert times[0] == -0.1
+    assert all(before <= after for before, after in pairwise(times))
+
+
+def test_every_repeat_has_a_higher_counter_and_every_copy_the_same_bytes() -> None:
+    payloads = [item.payload for item in stkms(RECORDING.pcap) if item.destination.host == "239.1.1.1"]
+    assert payloads[::2] == payloads[1::2]
+    counters = [MikeyMessage.decode(payload).one(Timestamp).value for payload in payloads[::2]]
+    assert all(before < after for before, after in pairwise(counters))
+    truth = RECORDING.truth
+    assert truth.stkms_sent == 2 * truth.stkms_different == len(stkms(RECORDING.pcap))
+
+
+def test_a_switch_changes_what_is_recorded() -> None:
+    start = SCENARIO.start.timestamp()
+    for item in datagrams(RECORDING.pcap):
+        expected = "239.1.1.1" if item.timestamp - start < 1.1999 else "239.1.1.2"
+        assert item.destination.host == expected
+    assert RECORDING.truth.media["one"].packets == 60
+    assert RECORDING.truth.media["two"].packets == 40
+
+
+def test_progress_reaches_the_end() -> None:
+    reached: list[int] = []
+    record_to(SCENARIO, io.BytesIO(), reached.append)
+    assert reached == sorted(reached)
+    assert reached[-1] == 1980
+
+
+def test_no_tek_shows() -> None:
+    shown = repr(RECORDING.truth) + repr(RECORDING.deliveries)
+    assert "Secret(16 bytes)" in shown
+    assert all(key.tek.reveal().hex() not in shown for key in RECORDING.truth.teks.values())
+    assert all(str(key.tek.reveal()) not in shown for key in RECORDING.truth.teks.values())
