@@ -1,0 +1,93 @@
+"""The demo's card: in this process, or in a process of its own behind a private pcscd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.links.base import Link, NoReader
+
+_WAIT = 15.0  # seconds for the card process to start and the reader to see it
+_STOP = 5.0
+_INSTEAD = "`bcast-uicc demo --link inprocess` does the same job without pcscd and vpcd."
+
+
+@contextmanager
+def card_in_process(card_file: Path) -> Iterator[Link]:
+    """Open the card file here and yield a link to it. Raises `StoreError`."""
+    from card import open_card
+    from host_tools.links.inprocess import InProcessLink
+
+    link = InProcessLink(open_card(card_file))
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@contextmanager
+def card_in_reader(card_file: Path, log: Path) -> Iterator[Link]:
+    """Start a private pcscd, put the card into one of its readers, and yield a link over PC/SC.
+
+    The card runs as `bcast-uicc run` in its own process, whose output goes to `log`. Everything is stopped when the
+    block ends. Raises `CliError` where a package is missing or the card does not come up.
+    """
+    from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
+
+    with ExitStack() as stack:
+        try:
+            pcscd = stack.enter_context(PrivatePcscd(slots=2))
+        except PcscdError as error:
+            raise CliError(f"{error}. {_INSTEAD}", ENVIRONMENT) from error
+        # libpcsclite reads the variable at the first PC/SC call of this process, which is still to come.
+        os.environ[SOCKET_VARIABLE] = str(pcscd.socket_path)
+        card = stack.enter_context(_card_process(card_file, pcscd.ports[0], log))
+        link = _connect(pcscd.reader_names[0], card, log)
+        stack.callback(link.close)
+        yield link
+
+
+@contextmanager
+def _card_process(card_file: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "host_tools.cli.main", "run", str(card_file), "--port", str(port)]
+    with log.open("wb") as output:
+        # A group of its own, so that Ctrl-C reaches the demo alone, which then ends the card in good order.
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _connect(reader: str, card: subprocess.Popen[bytes], log: Path) -> Link:
+    """Wait for the card in the reader; when its process ended instead, say what it said, with its exit code."""
+    from host_tools.links.pcsc import PcscLink
+
+    deadline = time.monotonic() + _WAIT
+    while True:
+        try:
+            return PcscLink.open(reader, wait=0.5)
+        except NoReader as error:
+            status = card.poll()
+            if status is not None:
+                raise CliError(f"The card process ended: {_last_line(log)}", status or ENVIRONMENT) from error
+            if time.monotonic() > deadline:
+                raise
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

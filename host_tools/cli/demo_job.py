@@ -1,0 +1,174 @@
+"""The job of `bcast-uicc demo`, step by step: from a card profile to decrypted media, each step checked.
+
+Nothing in here prints; what happened is told to a `Reporter`, and the outcome says what differs from the head-end's
+own keys and media.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from card import CardProfile, create_card
+from card.codec.mikey import MbmsKeyIds
+from card.crypto.secret import Secret
+from host_tools.cli.headend import subscriber_of
+from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario import Scenario, shipped_scenario
+from host_tools.headend.truth import TekName
+from host_tools.links.base import Link
+from host_tools.media.pcap import open_capture
+from host_tools.terminal.bcast import Tek
+from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.statistics import PlayStatistics
+
+SCENARIO = "demo"
+CARD_FILE = "demo.card"
+CAPTURE_FILE = "broadcast.pcap"
+MEDIA_STEM = "broadcast"
+
+
+class Reporter(Protocol):
+    """Hears how the job gets on."""
+
+    def step(self, text: str) -> None:
+        """Take a finished step as one line. It names no key."""
+
+    def playing(self, statistics: PlayStatistics) -> AbstractContextManager[Callable[[], None]]:
+        """Return what surrounds the playing; it yields what is called when the counters have changed."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the job gave: counters, media files, and each difference from what the head-end knows, in words."""
+
+    statistics: PlayStatistics = field(default_factory=PlayStatistics)
+    files: tuple[Path, ...] = ()
+    ltkms: int = 0
+    teks_checked: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def compare(self, what: str, found: object, expected: object) -> None:
+        """Note a difference unless `found` is as expected. Never for secrets: both values are shown."""
+        if found != expected:
+            self.differences.append(f"{what}: {found} instead of {expected}")
+
+
+class DemoJob:
+    """One run in one folder, with a way to open the card."""
+
+    def __init__(
+        self, folder: Path, open_link: Callable[[Path], AbstractContextManager[Link]], reporter: Reporter
+    ) -> None:
+        """Take an empty folder; `open_link` yields a link to the card in the card file it is given."""
+        self._folder = folder
+        self._open_link = open_link
+        self._reporter = reporter
+        self._outcome = Outcome()
+        self._profile = CardProfile.demo()
+        self._network = TestNetwork(_scenario(), subscriber_of(self._profile))
+        self._teks: dict[TekName, Tek] = {}
+
+    def run(self) -> Outcome:
+        """Do everything. Raises what the parts raise; a wrong result is a difference in the outcome."""
+        card_file = self._personalise()
+        capture = self._record()
+        with self._open_link(card_file) as link:
+            middleware = TerminalMiddleware(link)
+            self._connect(middleware)
+            delivery = self._establish(middleware)
+            self._play(middleware, delivery, capture)
+        self._check()
+        return self._outcome
+
+    def _personalise(self) -> Path:
+        path = self._folder / CARD_FILE
+        create_card(self._profile, path).close()
+        self._reporter.step(f"card profile “{self._profile.name}” personalised into {path.name}")
+        return path
+
+    def _record(self) -> Path:
+        path, scenario = self._folder / CAPTURE_FILE, self._network.scenario
+        path.write_bytes(self._network.recording().pcap)
+        names = ", ".join(service.id for service in scenario.services)
+        self._reporter.step(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}")
+        return path
+
+    def _connect(self, middleware: TerminalMiddleware) -> None:
+        self._reporter.step(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}")
+        identity = middleware.connect(self._pin())
+        self._outcome.compare("IMSI", identity.imsi, self._profile.usim.imsi)
+        self._reporter.step(f"USIM selected, PIN verified, IMSI {identity.imsi}")
+
+    def _pin(self) -> Secret:
+        return self._profile.pins.pin1.value
+
+    def _establish(self, middleware: TerminalMiddleware) -> KeyDelivery:
+        """Run GBA, compare the keys with the network's, and deliver the LTKMs due before the broadcast."""
+        network = self._network
+        bootstrapped = middleware.bootstrap(network.bsf)
+        self._reporter.step("GBA_U bootstrapping with the BSF: Ks agreed, B-TID and lifetime written to the card")
+        srk = middleware.establish(network.bsm.naf_id)
+        if srk != network.bsm.srk(bootstrapped.b_tid):
+            self._outcome.differences.append("SRK: card and network derived different keys")
+        self._reporter.step("NAF derivation with the BSM: SMK in the card, SRK in the terminal")
+        delivery = keys_to_deliver(middleware, network, bootstrapped.b_tid)
+        delivery.deliver_until(network.scenario.start.timestamp())
+        self._reporter.step(
+            f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM"
+        )
+        return delivery
+
+    def _play(self, middleware: TerminalMiddleware, delivery: KeyDelivery, capture: Path) -> None:
+        out = MediaOut(self._folder / MEDIA_STEM)
+        player = Player(middleware, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
+        playing = self._reporter.playing(player.statistics)
+        with closing(out), open_capture(capture) as datagrams, playing as changed:
+            hooks = Hooks(self._take_tek, delivery.deliver_until, changed)
+            self._outcome.statistics = player.play(datagrams, hooks)
+            self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
+        self._outcome.files = out.files
+        self._outcome.ltkms = delivery.delivered
+        self._outcome.compare("LTKMs not delivered", delivery.remaining, 0)
+        self._reporter.step(f"broadcast replayed, {delivery.delivered} LTKMs in all (one SEK rolled over on the way)")
+        self._compare_media(out)
+
+    def _take_tek(self, ids: MbmsKeyIds, tek: Tek) -> None:
+        self._teks[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = tek
+
+    def _compare_media(self, out: MediaOut) -> None:
+        truth = self._network.truth
+        heard = {stream.destination.port: (stream.packets, stream.digest.hex()) for stream in out.streams}
+        for service, media in truth.media.items():
+            expected = (media.packets, media.payload_sha256)
+            self._outcome.compare(f"media of {service}", heard.pop(truth.ports[service], None), expected)
+        self._outcome.compare("ports with unexpected media", sorted(heard), [])
+
+    def _check(self) -> None:
+        """Compare TEKs and counters with the truth, and tell the last step when nothing differs."""
+        outcome, truth = self._outcome, self._network.truth
+        outcome.compare("names of the TEKs", sorted(map(str, self._teks)), sorted(map(str, truth.teks)))
+        for name, tek in self._teks.items():
+            expected = truth.teks.get(name)
+            if expected is not None and (tek.key, tek.salt) != (expected.tek, expected.salt):
+                outcome.differences.append(f"TEK {name}: differs from the head-end's")
+        outcome.teks_checked = len(self._teks)
+        outcome.compare("STKMs seen", outcome.statistics.stkms_seen, truth.stkms_sent)
+        outcome.compare("STKMs refused", outcome.statistics.stkms_refused, 0)
+        packets = sum(media.packets for media in truth.media.values())
+        outcome.compare("packets decrypted", outcome.statistics.packets_decrypted, packets)
+        if not outcome.differences:
+            self._reporter.step(
+                f"{outcome.teks_checked} TEKs and {packets} media packets equal the head-end's own"
+            )
+
+
+def _scenario() -> Scenario:
+    return shipped_scenario(SCENARIO)

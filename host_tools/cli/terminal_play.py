@@ -1,0 +1,118 @@
+"""`bcast-uicc terminal play`: the job from card to files, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from card.crypto.secret import Secret
+from host_tools.cli.exits import CARD, INPUT, CliError
+from host_tools.cli.terminal_report import live_table, print_json, print_table, statistics_rows, stream_rows
+from host_tools.cli.terminal_session import connect, explained, open_link, print_exchange
+from host_tools.media.pcap import CaptureReader, Datagram, open_capture
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.player import Hooks, Player, PlayOptions
+
+if TYPE_CHECKING:
+    from host_tools.terminal.key_delivery import KeyDelivery
+    from host_tools.terminal.statistics import PlayStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class PlayJob:
+    """Everything the command line says about one run."""
+
+    capture: Path
+    options: PlayOptions
+    output: Path | None
+    link: str
+    reader: str | None
+    profile: Path | None
+    pin: Secret | None
+    scenario: str | None
+    ltkms: Path | None
+    verbose: bool
+
+    def run(self, as_json: bool) -> None:
+        """Play the capture and print the result. Raises `CliError`, also when the capture gave nothing."""
+        with explained(), _open_capture(self.capture) as capture:
+            out = MediaOut(self.output)
+            with open_link(self.link, self.reader, self.profile) as link, closing(out):
+                middleware = TerminalMiddleware(link, print_exchange if self.verbose else None)
+                connect(middleware, self.pin)
+                statistics = self._play(middleware, capture, out, live=not as_json and not self.verbose)
+            if not statistics.stkms_seen:
+                port = self.options.stkm_port
+                raise CliError(f"{self.capture}: no STKM on UDP port {port}; {capture.report}.", INPUT)
+            self._print(statistics, out, capture, as_json)
+            _judge(self.capture, statistics, capture)
+
+    def _play(
+        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, live: bool
+    ) -> PlayStatistics:
+        datagrams, start = _peek(capture)
+        delivery = self._keys(middleware, start)
+        on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
+        player = Player(middleware, out, self.options)
+        with live_table(live, self.capture.name, lambda: statistics_rows(player.statistics)) as changed:
+            return player.play(datagrams, Hooks(on_time=on_time, on_progress=changed))
+
+    def _keys(self, middleware: TerminalMiddleware, start: float) -> KeyDelivery | None:
+        """Return the delivery of keys that the options ask for, with everything done that comes before it."""
+        from host_tools.cli.terminal_keys import keys_from_file, keys_from_network, open_network
+
+        if self.scenario is not None and self.profile is not None:
+            return keys_from_network(middleware, open_network(self.scenario, self.profile))
+        if self.ltkms is not None:
+            return keys_from_file(middleware, self.ltkms, start)
+        return None
+
+    def _print(
+        self, statistics: PlayStatistics, out: MediaOut, capture: CaptureReader, as_json: bool
+    ) -> None:
+        if not as_json:
+            print_table(self.capture.name, [*statistics_rows(statistics), *stream_rows(out.streams)])
+            return
+        streams = [
+            {
+                "destination": str(stream.destination),
+                "ssrc": stream.ssrc,
+                "packets": stream.packets,
+                "file": None if stream.sink is None else str(stream.sink.path),
+            }
+            for stream in out.streams
+        ]
+        report = capture.report
+        read = {"packets": report.packets, "udp": report.udp, "truncated_at": report.truncated_at}
+        print_json({**statistics.as_dict(), "capture": read, "streams": streams})
+
+
+def _judge(path: Path, statistics: PlayStatistics, capture: CaptureReader) -> None:
+    """Raise `CliError` for a capture that was cut off, and for a card that gave nothing."""
+    if not statistics.teks:
+        reason = statistics.refusals.most_common(1)[0][0]
+        raise CliError(f"The card gave no traffic key: {reason}.", CARD)
+    if capture.report.truncated_at is not None:
+        raise CliError(f"{path}: {capture.report}.", INPUT)
+
+
+def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:
+    """Return all datagrams, and the time of the first (seconds since 1970)."""
+    datagrams = iter(capture)
+    first = next(datagrams, None)
+    return (iter(()), 0.0) if first is None else (chain((first,), datagrams), first.timestamp)
+
+
+@contextmanager
+def _open_capture(path: Path) -> Iterator[CaptureReader]:
+    with ExitStack() as stack:
+        try:
+            capture = stack.enter_context(open_capture(path))
+        except OSError as error:
+            raise CliError(f"{path}: {error.strerror}", INPUT) from None
+        yield capture

@@ -1,0 +1,104 @@
+"""How the terminal commands show their results: a live table, a final table, JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from host_tools.terminal.media_out import Stream
+    from host_tools.terminal.statistics import PlayStatistics
+
+_REDRAW = 0.1  # seconds between two drawings of a live table
+
+
+def print_json(result: object) -> None:
+    """Print a result for machines, and nothing else."""
+    click.echo(json.dumps(result, indent=2))
+
+
+def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
+    """Return the rows of the table: what was counted, and how many."""
+    rows = [
+        ("STKMs seen", str(statistics.stkms_seen)),
+        ("  resent", f"{statistics.stkms_resent} ({statistics.stkms_filtered} identical, kept from the card)"),
+        ("  fed to the card", str(statistics.stkms_fed)),
+        ("  refused", str(statistics.stkms_refused)),
+    ]
+    rows += [(f"    {reason}", str(count)) for reason, count in statistics.refusals.most_common()]
+    if statistics.stkms_unreadable:
+        rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
+    return [
+        *rows,
+        ("TEKs obtained", str(statistics.teks)),
+        ("Media packets seen", str(statistics.packets_seen)),
+        ("  decrypted", str(statistics.packets_decrypted)),
+        ("  failed", str(statistics.packets_failed)),
+        ("  without key", str(statistics.packets_without_key)),
+        ("Time per STKM", f"median {statistics.median_ms:.2f} ms, p99 {statistics.p99_ms:.2f} ms"),
+    ]
+
+
+def stream_rows(streams: Sequence[Stream]) -> list[tuple[str, str]]:
+    """Return one row for each media stream: where it went, and the file."""
+    return [
+        (
+            f"Stream {stream.destination}",
+            f"{stream.packets} packets" + (f", {stream.sink.path}" if stream.sink is not None else ""),
+        )
+        for stream in streams
+    ]
+
+
+def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print a table of two columns on standard output."""
+    from rich.console import Console
+
+    Console().print(_table(title, rows))
+
+
+@contextmanager
+def live_table(
+    wanted: bool, title: str, rows: Callable[[], Sequence[tuple[str, str]]]
+) -> Iterator[Callable[[], None]]:
+    """Show a table of `rows` on standard error while the block runs, if `wanted` and on a terminal.
+
+    Yields what is to be called whenever something may have changed. It draws a few times a second, in the caller's
+    thread, because counters must not change while they are read.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if not (wanted and console.is_terminal):
+        yield lambda: None
+        return
+    with Live(_table(title, rows()), console=console, transient=True, auto_refresh=False) as live:
+        drawn = time.monotonic()
+
+        def changed() -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn >= _REDRAW:
+                live.update(_table(title, rows()), refresh=True)
+                drawn = time.monotonic()
+
+        yield changed
+
+
+def _table(title: str, rows: Sequence[tuple[str, str]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column(no_wrap=False)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(escape(name), escape(value))
+    return table

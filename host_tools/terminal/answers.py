@@ -1,0 +1,166 @@
+"""Answers of AUTHENTICATE in the MBMS context: the plain MBMS shape and the OMA BCAST shape.
+
+Plain MBMS answers with tag 53 whose content starts with DB (TS 31.102 clause 7.1.2.5); OMA BCAST with tag 73
+holding one template AE. Which one arrived is seen from the content, as terminals in the field do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+
+from card.codec.reader import Reader
+from card.codec.tlv import decode_tlv, decode_tlvs
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.terminal.errors import answer_to
+
+MBMS_OBJECT = 0x53
+BCAST_OBJECT = 0x73
+_BCAST_TEMPLATE = 0xAE
+_SUCCESS = 0xDB
+_KEY_SIZE = 16
+
+
+class BcastTag(IntEnum):
+    """Objects inside the template AE."""
+
+    STATUS = 0x80
+    TEK = 0x86
+    SALT = 0x87
+    PARENTAL_CONTROL = 0x88
+    PARENTAL_RATING = 0x8A
+    SPE_NOT_SUPPORTED = 0x8B
+    MIKEY = 0x8C
+
+
+class BcastStatus(IntEnum):
+    """Status byte of tag 80. provisional: no source gives the values."""
+
+    DONE = 0x00
+    SPE_NOT_SUPPORTED = 0x01
+    NO_CREDIT = 0x02
+    PLAYBACK_USED_UP = 0x03
+    TEK_COUNTER_USED_UP = 0x04
+    OUTSIDE_VALIDITY = 0x05
+    NO_PLAYBACK_RIGHT = 0x06
+    PARENTAL_PIN_NEEDED = 0x07
+    PARENTAL_PIN_BLOCKED = 0x08
+    RATING_FIXED = 0x09
+    PURSE_CAPPED = 0x0A
+    SECURE_CHANNEL_NEEDED = 0x0B
+
+
+@dataclass(frozen=True, slots=True)
+class ParentalRequest:
+    """Why a TEK is held back: key reference of the PIN to ask for, rating type and value, level granted."""
+
+    pin_reference: int
+    rating_type: int
+    rating_value: int
+    level_granted: int
+
+
+@dataclass(frozen=True, slots=True)
+class MskAnswer:
+    """The card took an LTKM.
+
+    `verification` is the MIKEY verification or reporting message when one was asked for. The others only come
+    with the BCAST shape: `status` (one byte), `rating` (rating type, level granted) and `unsupported_spe`.
+    """
+
+    verification: bytes | None = None
+    status: int | None = None
+    rating: tuple[int, int] | None = None
+    unsupported_spe: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MtkAnswer:
+    """The card's decision about an STKM: a TEK (16 bytes) and maybe a salt, or a status saying why not."""
+
+    key: Secret | None = None
+    salt: Secret | None = None
+    status: int | None = None
+    parental: ParentalRequest | None = None
+
+
+def decode_msk_answer(data: bytes) -> MskAnswer:
+    """Read the answer to MSK update. Raises `MalformedAnswerError`."""
+    with answer_to("MSK update"):
+        content, objects = _open(data)
+        if objects is None:
+            return MskAnswer(verification=content or None)
+        rating = objects.get(BcastTag.PARENTAL_RATING)
+        if rating is not None and len(rating) != 2:
+            raise DecodeError("parental rating has 2 bytes")
+        return MskAnswer(
+            verification=objects.get(BcastTag.MIKEY) or None,
+            status=_byte(objects, BcastTag.STATUS),
+            rating=None if rating is None else (rating[0], rating[1]),
+            unsupported_spe=_byte(objects, BcastTag.SPE_NOT_SUPPORTED),
+        )
+
+
+def decode_mtk_answer(data: bytes) -> MtkAnswer:
+    """Read the answer to MTK generation. Raises `MalformedAnswerError`."""
+    with answer_to("MTK generation"):
+        content, objects = _open(data)
+        if objects is None:
+            return MtkAnswer(_key(content[:_KEY_SIZE]), _salt(content[_KEY_SIZE:]))
+        key = objects.get(BcastTag.TEK)
+        return MtkAnswer(
+            key=None if key is None else _key(key),
+            salt=_salt(objects.get(BcastTag.SALT, b"")),
+            status=_byte(objects, BcastTag.STATUS),
+            parental=_parental(objects.get(BcastTag.PARENTAL_CONTROL)),
+        )
+
+
+def decode_deletion_answer(data: bytes) -> None:
+    """Check the answer to MSK or MUK deletion. Raises `MalformedAnswerError`."""
+    with answer_to("a deletion"):
+        _open(data)
+
+
+def _open(data: bytes) -> tuple[bytes, Mapping[int, bytes] | None]:
+    """Return the content behind DB (plain MBMS), or nothing and the objects of the BCAST template."""
+    outer = decode_tlv(data)
+    if outer.tag not in (MBMS_OBJECT, BCAST_OBJECT):
+        raise DecodeError(f"tag {outer.tag:02X} instead of 53 or 73")
+    if outer.value[:1] == bytes((_SUCCESS,)):
+        return outer.value[1:], None
+    template = decode_tlv(outer.value)
+    if template.tag != _BCAST_TEMPLATE:
+        raise DecodeError("neither DB nor a template AE inside")
+    return b"", MappingProxyType(decode_tlvs(template.value))
+
+
+def _key(value: bytes) -> Secret:
+    if len(value) != _KEY_SIZE:
+        raise DecodeError(f"the traffic key has {len(value)} bytes")
+    return Secret(value)
+
+
+def _salt(value: bytes) -> Secret | None:
+    if len(value) > _KEY_SIZE:
+        raise DecodeError(f"the salt has {len(value)} bytes")
+    return Secret(value) if value else None
+
+
+def _byte(objects: Mapping[int, bytes], tag: BcastTag) -> int | None:
+    value = objects.get(tag)
+    if value is not None and len(value) != 1:
+        raise DecodeError(f"{tag.name} has 1 byte")
+    return None if value is None else value[0]
+
+
+def _parental(value: bytes | None) -> ParentalRequest | None:
+    if value is None:
+        return None
+    reader = Reader(value)
+    request = ParentalRequest(reader.u8(), reader.u8(), reader.u8(), reader.u8())
+    reader.expect_end("parental control")
+    return request

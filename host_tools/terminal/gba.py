@@ -1,0 +1,87 @@
+"""GBA_U as the terminal runs it: bootstrapping with a BSF, then keys for a NAF (TS 33.220 clause 5.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from card.crypto.secret import Secret
+from host_tools.terminal.aka import GbaResponse
+from host_tools.terminal.errors import NetworkRefusedError
+from host_tools.terminal.usim import Usim
+
+MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")  # Ua security protocol: TS 33.246 (TS 33.220 H.3)
+
+
+class Challenge(Protocol):
+    """What a BSF sends first: RAND and AUTN* (16 bytes each)."""
+
+    @property
+    def rand(self) -> bytes:
+        """The random challenge."""
+
+    @property
+    def autn_star(self) -> bytes:
+        """The network's token with its MAC masked for GBA_U."""
+
+
+class BootstrapResult(Protocol):
+    """What a BSF answers when RES was right."""
+
+    @property
+    def b_tid(self) -> str:
+        """The bootstrapping transaction identifier."""
+
+    @property
+    def lifetime(self) -> str:
+        """When the key expires, as XML dateTime text."""
+
+
+class Bsf(Protocol):
+    """The bootstrapping server as the terminal sees it. Every call may raise the server's own error."""
+
+    def challenge(self, impi: str, /) -> Challenge:
+        """Return a fresh challenge for the subscriber."""
+
+    def complete(self, rand: bytes, res: bytes, /) -> BootstrapResult:
+        """Check RES for the challenge `rand` and return B-TID and lifetime."""
+
+    def resynchronise(self, impi: str, rand: bytes, auts: bytes, /) -> None:
+        """Take AUTS (14 bytes), the card's answer to the challenge `rand`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """A finished bootstrapping: RAND (16 bytes), B-TID, lifetime, whether the network resynchronised."""
+
+    rand: bytes
+    b_tid: str
+    lifetime: str
+    resynchronised: bool
+
+
+def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
+    """Run GBA_U bootstrapping and write B-TID and lifetime to EF_GBABP.
+
+    A sequence number that the card finds stale is resynchronised once. Raises `NetworkRefusedError`,
+    `StatusError`, `LinkError` and what the BSF raises.
+    """
+    for resynchronised in (False, True):
+        challenge = bsf.challenge(impi)
+        answer = usim.gba_bootstrap(challenge.rand, challenge.autn_star)
+        if isinstance(answer, GbaResponse):
+            result = bsf.complete(challenge.rand, answer.res)
+            usim.update_gbabp(challenge.rand, result.b_tid, result.lifetime)
+            return Bootstrapped(challenge.rand, result.b_tid, result.lifetime, resynchronised)
+        bsf.resynchronise(impi, challenge.rand, answer.auts)
+    raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
+
+
+def naf_id(fqdn: str, ua_protocol: bytes = MBMS_UA_PROTOCOL) -> bytes:
+    """Return a NAF ID: the FQDN and the 5-byte Ua security protocol identifier (TS 33.220 clause B.3)."""
+    return fqdn.encode() + ua_protocol
+
+
+def derive_naf_key(usim: Usim, naf: bytes, impi: str) -> Secret:
+    """Have the card derive the keys for a NAF and return Ks_ext_NAF (32 bytes). Raises `StatusError`."""
+    return usim.gba_naf_derivation(naf, impi.encode())

@@ -1,0 +1,75 @@
+"""What a player counts while it plays."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from statistics import median
+
+_TIMES_KEPT = 65_536  # the newest; memory stays bounded however long the capture is
+
+
+@dataclass(slots=True)
+class PlayStatistics:
+    """Counters of one run.
+
+    STKMs: `stkms_seen` in all; `stkms_resent` of them repeat a traffic key, `stkms_filtered` of those were
+    identical and kept from the card; `stkms_fed` went to the card; `refusals` counts reasons;
+    `stkms_unreadable` are datagrams on the STKM port that are no STKM. `packets_*` count media packets.
+    """
+
+    stkms_seen: int = 0
+    stkms_resent: int = 0
+    stkms_filtered: int = 0
+    stkms_fed: int = 0
+    stkms_unreadable: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    teks: int = 0
+    packets_seen: int = 0
+    packets_decrypted: int = 0
+    packets_failed: int = 0
+    packets_without_key: int = 0
+    _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES_KEPT), repr=False)
+
+    @property
+    def stkms_refused(self) -> int:
+        """Number of STKMs that gave no traffic key."""
+        return self.refusals.total()
+
+    def add_time(self, seconds: float) -> None:
+        """Take the time one STKM took to its TEK or refusal."""
+        self._seconds.append(seconds)
+
+    @property
+    def median_ms(self) -> float:
+        """Median time of an STKM fed to the card, in milliseconds; 0 when there was none."""
+        return median(self._seconds) * 1000 if self._seconds else 0.0
+
+    @property
+    def p99_ms(self) -> float:
+        """99th percentile of the time of an STKM, in milliseconds; 0 when there was none."""
+        ordered = sorted(self._seconds)
+        return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000 if ordered else 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """Return everything by name, ready for JSON; times in milliseconds."""
+        return {
+            "stkms": {
+                "seen": self.stkms_seen,
+                "resent": self.stkms_resent,
+                "filtered": self.stkms_filtered,
+                "fed": self.stkms_fed,
+                "refused": self.stkms_refused,
+                "refusals": dict(self.refusals.most_common()),
+                "unreadable": self.stkms_unreadable,
+                "median_ms": round(self.median_ms, 3),
+                "p99_ms": round(self.p99_ms, 3),
+            },
+            "teks": self.teks,
+            "packets": {
+                "seen": self.packets_seen,
+                "decrypted": self.packets_decrypted,
+                "failed": self.packets_failed,
+                "without_key": self.packets_without_key,
+            },
+        }

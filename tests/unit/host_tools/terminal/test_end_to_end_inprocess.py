@@ -1,0 +1,241 @@
+"""The whole job with the card in this process: real card, head-end and SRTP, also when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from card import CardProfile, memory_card, open_card
+from card.crypto.secret import Secret
+from host_tools.cli.demo_job import DemoJob
+from host_tools.cli.headend import subscriber_of
+from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
+from host_tools.headend.errors import HeadendError, VerificationError
+from host_tools.headend.handover import Handover
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.recorder import Recording
+from host_tools.headend.scenario import shipped_scenario
+from host_tools.links.base import Link
+from host_tools.links.inprocess import InProcessLink
+from host_tools.media.pcap import CaptureReader, Datagram, open_capture
+from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
+from host_tools.terminal.errors import NetworkRefusedError
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.statistics import PlayStatistics
+
+PROFILE = CardProfile.demo()
+PIN = PROFILE.pins.pin1.value
+
+
+class Quiet:
+    """A reporter that keeps the steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def playing(self, _statistics: PlayStatistics) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(lambda: None)
+
+
+@contextmanager
+def strict_card(path: Path) -> Iterator[Link]:
+    link = InProcessLink(open_card(path, strict=True))
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+@pytest.fixture(scope="module")
+def network_recording() -> Recording:
+    return new_network().recording()
+
+
+@pytest.fixture
+def terminal() -> Iterator[TerminalMiddleware]:
+    middleware = TerminalMiddleware(InProcessLink(memory_card(PROFILE, strict=True)))
+    middleware.connect(PIN)
+    yield middleware
+    middleware.close()
+
+
+def new_network() -> TestNetwork:
+    return TestNetwork(shipped_scenario("demo"), subscriber_of(PROFILE))
+
+
+def datagrams(recording: Recording, tmp_path: Path) -> list[Datagram]:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(recording.pcap)
+    with open_capture(path) as capture:
+        return list(capture)
+
+
+class TestDemoJob:
+    def test_everything_equals_the_head_end(self, tmp_path: Path) -> None:
+        reporter = Quiet()
+        outcome = DemoJob(tmp_path, strict_card, reporter).run()
+        assert outcome.differences == []
+        assert outcome.teks_checked == outcome.statistics.teks > 5
+        assert [path.name for path in outcome.files] == ["broadcast-5004.wav", "broadcast-5006.wav"]
+        assert "equal the head-end's own" in reporter.steps[-1]
+
+    def test_a_damaged_media_packet_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = TestNetwork.recording
+
+        def damaged(network: TestNetwork) -> Recording:
+            recording = whole(network)
+            pcap = bytearray(recording.pcap)
+            pcap[-30] ^= 1
+            return replace(recording, pcap=bytes(pcap))
+
+        monkeypatch.setattr(TestNetwork, "recording", damaged)
+        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        assert outcome.statistics.packets_failed == 1
+        assert any(difference.startswith("media of tone-b") for difference in outcome.differences)
+
+    def test_a_capture_that_breaks_off_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = TestNetwork.recording
+        monkeypatch.setattr(
+            TestNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
+        )
+        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        assert any(difference.startswith("capture") for difference in outcome.differences)
+
+    def test_a_wrong_tek_is_noticed_without_being_shown(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        truth = new_network().truth
+        name, other = sorted(truth.teks, key=str)[:2]
+        wrong = replace(truth, teks={**truth.teks, name: truth.teks[other]})
+        monkeypatch.setattr(TestNetwork, "truth", wrong)
+        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        assert outcome.differences == [f"TEK {name}: differs from the head-end's"]
+        assert truth.teks[name].tek.reveal().hex() not in str(outcome)
+
+
+class TestKeyLadder:
+    def test_a_used_card_resynchronises_a_new_network(self, terminal: TerminalMiddleware) -> None:
+        assert not terminal.bootstrap(new_network().bsf).resynchronised
+        assert terminal.bootstrap(new_network().bsf).resynchronised
+
+    def test_a_network_with_another_key_is_refused(self, terminal: TerminalMiddleware) -> None:
+        stranger = replace(PROFILE, usim=replace(PROFILE.usim, k=Secret(bytes(16))))
+        network = TestNetwork(shipped_scenario("demo"), subscriber_of(stranger))
+        with pytest.raises(NetworkRefusedError, match="not authentic"):
+            terminal.bootstrap(network.bsf)
+
+    def test_without_ltkms_every_stkm_is_refused(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        assert result.stkms_refused == result.stkms_fed == result.stkms_seen > 0
+        assert list(result.refusals) == [f"{RefusalReason.UNKNOWN_KEY.value} (6A88: referenced data not found)"]
+        assert (result.packets_decrypted, result.teks) == (0, 0)
+        assert result.packets_without_key == result.packets_seen
+
+    def test_identical_stkms_given_to_the_card_are_replays(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        delivery = keys_from_network(terminal, new_network())
+        player = Player(terminal, MediaOut(), PlayOptions(feed_all=True))
+        hooks = Hooks(on_time=delivery.deliver_until)
+        result = player.play(datagrams(network_recording, tmp_path), hooks)
+        truth = network_recording.truth
+        assert result.stkms_refused == truth.stkms_sent - truth.stkms_different
+        assert result.teks == len(truth.teks)
+        assert all("9862" in reason for reason in result.refusals)
+
+    def test_one_service_alone(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        network = new_network()
+        b_tid = terminal.bootstrap(network.bsf).b_tid
+        terminal.establish(network.bsm.naf_id)
+        for delivery in network.deliveries:
+            if delivery.key.service == "tone-a":
+                terminal.deliver(network.ltkm(delivery, b_tid))
+        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        truth = network_recording.truth
+        assert result.packets_decrypted == truth.media["tone-a"].packets
+        assert result.packets_without_key == truth.media["tone-b"].packets
+
+    def test_a_withdrawn_key_gives_nothing_more(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        network = new_network()
+        b_tid = terminal.bootstrap(network.bsf).b_tid
+        terminal.establish(network.bsm.naf_id)
+        terminal.deliver(network.ltkm(network.deliveries[0], b_tid))
+        (first, *rest) = [
+            datagram.payload
+            for datagram in datagrams(network_recording, tmp_path)
+            if datagram.destination.port == 2269
+        ]
+        assert isinstance(terminal.feed(first), Tek)
+        later = next(message for message in rest if message != first)
+        terminal.deliver(network.bsm.withdrawal("tone-a", b_tid, network.bsm.keys("tone-a")[0]))
+        refused = terminal.feed(later)
+        assert isinstance(refused, Refusal)
+        assert refused.reason is RefusalReason.UNKNOWN_KEY
+
+    def test_a_forged_verification_message_is_noticed(self, terminal: TerminalMiddleware) -> None:
+        network = new_network()
+        b_tid = terminal.bootstrap(network.bsf).b_tid
+        terminal.establish(network.bsm.naf_id)
+        ltkm = network.ltkm(network.deliveries[0], b_tid)
+        answer = terminal.deliver(ltkm).verification
+        assert answer is not None
+        network.bsm.verify(ltkm, answer)
+        with pytest.raises(VerificationError):
+            network.bsm.verify(ltkm, answer[:-1] + bytes([answer[-1] ^ 1]))
+
+    def test_ltkms_from_a_file(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "ltkms.json"
+        path.write_text(Handover.mint(new_network()).to_json())
+        played = datagrams(network_recording, tmp_path)
+        delivery = keys_from_file(terminal, path, played[0].timestamp)
+        result = Player(terminal, MediaOut()).play(played, Hooks(on_time=delivery.deliver_until))
+        assert result.packets_decrypted == sum(media.packets for media in network_recording.truth.media.values())
+
+    def test_a_file_of_ltkms_serves_a_fresh_card_only(
+        self, terminal: TerminalMiddleware, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "ltkms.json"
+        path.write_text(Handover.mint(new_network()).to_json())
+        keys_from_file(terminal, path, 0.0)
+        with pytest.raises(HeadendError, match="later challenge"):
+            keys_from_file(terminal, path, 0.0)
+
+
+def test_hostile_stkms_leave_the_card_usable(
+    terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+) -> None:
+    network = new_network()
+    keys_from_network(terminal, network).deliver_until(network.scenario.start.timestamp())
+    first = next(item for item in datagrams(network_recording, tmp_path) if item.destination.port == 2269).payload
+    for cut in range(1, len(first)):
+        assert isinstance(terminal.feed(first[:cut]), Refusal)
+    for position in range(len(first)):
+        flipped = first[:position] + bytes([first[position] ^ 0x80]) + first[position + 1 :]
+        assert isinstance(terminal.feed(flipped), Refusal)
+    assert isinstance(terminal.feed(first), Tek)
+
+
+def test_reader_reads_what_was_recorded(network_recording: Recording, tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(network_recording.pcap)
+    with path.open("rb") as file:
+        capture = CaptureReader(file)
+        ports = {datagram.destination.port for datagram in capture}
+    assert ports == {2269, 5004, 5006}

@@ -1,0 +1,225 @@
+"""The player: which STKMs reach the card, which packets get decrypted, and what is counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from card.codec.mikey import MbmsKeyIds
+from card.crypto.secret import Secret
+from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.media.errors import MediaError
+from host_tools.media.pcap import Datagram, Endpoint
+from host_tools.media.rtp import RtpPacket
+from host_tools.media.srtp import SrtpSender
+from host_tools.media.traffic_key import TrafficKey, mki_of
+from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.media_out import MAX_STREAMS, MediaOut
+from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.statistics import PlayStatistics
+
+DOMAIN, MSK_ID = bytes.fromhex("00F110"), bytes.fromhex("00010001")
+SALT = Secret(bytes(range(14)))
+SEK, RAND = Secret(bytes(16)), bytes(16)
+MEDIA_PORT = 5004
+HERE = Endpoint("10.0.0.1", 4000)
+UNKNOWN = Refusal(RefusalReason.UNKNOWN_KEY, "no key (6A88)", 0x6A88)
+
+
+def tek(number: int) -> Secret:
+    return Secret(bytes([number]) * 16)
+
+
+def ids(number: int) -> MbmsKeyIds:
+    return MbmsKeyIds(DOMAIN, MSK_ID, number.to_bytes(2, "big"))
+
+
+def stkm(number: int, counter: int) -> Datagram:
+    raw = seal_stkm(StkmContent(ids(number), tek(number), SALT, counter), SEK, 1, RAND)
+    return Datagram(0.0, HERE, Endpoint("239.1.1.1", 2269), raw)
+
+
+class Media:
+    """One SRTP source whose packets carry their number as payload."""
+
+    def __init__(self, port: int = MEDIA_PORT, payload_type: int = 0) -> None:
+        self._sender = SrtpSender()
+        self._sequence = 0
+        self._port = port
+        self._payload_type = payload_type
+
+    def packet(self, number: int) -> Datagram:
+        self._sequence += 1
+        payload = bytes([self._sequence]) * 160
+        plain = RtpPacket(self._payload_type, self._sequence, 160 * self._sequence, self._port, payload).encode()
+        mki = mki_of(MSK_ID, number.to_bytes(2, "big"))
+        protected = self._sender.protect(plain, mki, TrafficKey(tek(number), SALT))
+        return Datagram(0.0, HERE, Endpoint("239.1.1.2", self._port), protected)
+
+
+class FakeCard:
+    """Gives the TEK of the MTK ID in the message, unless it is told to refuse."""
+
+    def __init__(self) -> None:
+        self.fed: list[bytes] = []
+        self.refuse = False
+
+    def feed(self, message: bytes) -> StkmOutcome:
+        self.fed.append(message)
+        if self.refuse:
+            return UNKNOWN
+        numbers = [number for number in range(10) if ids(number).encode() in message]
+        return Tek(tek(numbers[0]), SALT)
+
+
+@pytest.fixture
+def card() -> FakeCard:
+    return FakeCard()
+
+
+def play(card: FakeCard, *datagrams: Datagram, options: PlayOptions | None = None) -> PlayStatistics:
+    return Player(card, MediaOut(), options).play(datagrams)
+
+
+class TestStkms:
+    def test_an_identical_repeat_is_kept_from_the_card(self, card: FakeCard) -> None:
+        message = stkm(1, 1)
+        result = play(card, message, message, message)
+        assert (result.stkms_seen, result.stkms_resent, result.stkms_filtered, len(card.fed)) == (3, 2, 2, 1)
+
+    def test_feed_all_gives_every_copy_to_the_card(self, card: FakeCard) -> None:
+        message = stkm(1, 1)
+        result = play(card, message, message, options=PlayOptions(feed_all=True))
+        assert (result.stkms_resent, result.stkms_filtered, len(card.fed)) == (1, 0, 2)
+
+    def test_a_repeat_with_a_new_counter_goes_to_the_card(self, card: FakeCard) -> None:
+        result = play(card, stkm(1, 1), stkm(1, 2))
+        assert (result.stkms_resent, result.stkms_fed, result.teks) == (1, 2, 1)
+
+    def test_a_refused_stkm_is_tried_again(self, card: FakeCard) -> None:
+        message = stkm(1, 1)
+        player = Player(card, MediaOut())
+        card.refuse = True
+
+        def datagrams() -> Iterator[Datagram]:
+            yield message
+            card.refuse = False
+            yield message
+
+        result = player.play(datagrams())
+        assert result.refusals == {"no key (6A88)": 1}
+        assert (result.stkms_refused, result.teks, result.stkms_resent) == (1, 1, 0)
+
+    @pytest.mark.parametrize("raw", [b"", b"\x01", b"\x01\x00\x15" + bytes(40), bytes(2000)])
+    def test_what_is_no_stkm_never_reaches_the_card(self, card: FakeCard, raw: bytes) -> None:
+        result = play(card, Datagram(0.0, HERE, Endpoint("239.1.1.1", 2269), raw))
+        assert (result.stkms_seen, result.stkms_unreadable, card.fed) == (0, 1, [])
+
+    def test_another_port_for_stkms(self, card: FakeCard) -> None:
+        message = stkm(1, 1)
+        moved = Datagram(0.0, HERE, Endpoint("239.1.1.1", 4711), message.payload)
+        assert play(card, moved, options=PlayOptions(stkm_port=4711)).stkms_seen == 1
+
+    def test_the_tek_is_reported_with_its_names(self, card: FakeCard) -> None:
+        seen: list[tuple[MbmsKeyIds, Secret]] = []
+        hooks = Hooks(on_tek=lambda names, got: seen.append((names, got.key)))
+        Player(card, MediaOut()).play([stkm(3, 1)], hooks)
+        assert seen == [(ids(3), tek(3))]
+
+
+class TestMedia:
+    def test_packets_are_decrypted_with_the_key_they_name(self, card: FakeCard) -> None:
+        media = Media()
+        out = MediaOut()
+        datagrams = [stkm(1, 1), media.packet(1), stkm(2, 2), media.packet(1), media.packet(2)]
+        result = Player(card, out).play(datagrams)
+        assert (result.packets_seen, result.packets_decrypted) == (3, 3)
+        assert [stream.packets for stream in out.streams] == [3]
+
+    def test_packets_wait_for_their_key_in_order(self, card: FakeCard, tmp_path: Path) -> None:
+        media = Media()
+        early, late = MediaOut(), MediaOut()
+        packets = [media.packet(1) for _ in range(5)]
+        Player(card, early).play([stkm(1, 1), *packets])
+        result = Player(card, late).play([*packets[:3], stkm(1, 2), *packets[3:]])
+        assert result.packets_decrypted == 5
+        assert late.streams[0].digest == early.streams[0].digest
+
+    def test_the_window_is_bounded(self, card: FakeCard) -> None:
+        media = Media()
+        packets = [media.packet(1) for _ in range(10)]
+        result = play(card, *packets, stkm(1, 1), options=PlayOptions(held_packets=4))
+        assert (result.packets_decrypted, result.packets_without_key) == (4, 6)
+
+    def test_packets_whose_key_never_comes(self, card: FakeCard) -> None:
+        media = Media()
+        result = play(card, stkm(1, 1), media.packet(2), media.packet(2))
+        assert (result.packets_decrypted, result.packets_without_key) == (0, 2)
+
+    def test_a_damaged_packet_fails_alone(self, card: FakeCard) -> None:
+        media = Media()
+        good, other = media.packet(1), media.packet(1)
+        damaged = Datagram(0.0, HERE, good.destination, good.payload[:20] + b"\xff" + good.payload[21:])
+        result = play(card, stkm(1, 1), damaged, other)
+        assert (result.packets_decrypted, result.packets_failed) == (1, 1)
+
+    def test_only_the_ports_asked_for(self, card: FakeCard) -> None:
+        media, foreign = Media(), Media(6000)
+        datagrams = [stkm(1, 1), media.packet(1), foreign.packet(1)]
+        options = PlayOptions(media_ports=frozenset({MEDIA_PORT}))
+        assert play(card, *datagrams, options=options).packets_seen == 1
+
+    def test_rtcp_and_other_traffic_are_no_media(self, card: FakeCard) -> None:
+        rtcp = Datagram(0.0, HERE, Endpoint("239.1.1.2", 5005), b"\x80\xc8" + bytes(26))
+        dns = Datagram(0.0, HERE, Endpoint("10.0.0.2", 53), bytes(30))
+        assert play(card, rtcp, dns).packets_seen == 0
+
+    def test_two_services_make_two_files(self, card: FakeCard, tmp_path: Path) -> None:
+        out = MediaOut(tmp_path / "broadcast")
+        one, two = Media(), Media(5006)
+        Player(card, out).play([stkm(1, 1), one.packet(1), two.packet(1)])
+        out.close()
+        assert [path.name for path in out.files] == ["broadcast-5004.wav", "broadcast-5006.wav"]
+        assert all(path.stat().st_size > 44 for path in out.files)
+
+    def test_streams_without_end_are_refused(self, card: FakeCard) -> None:
+        datagrams = [stkm(1, 1), *(Media(6000 + number).packet(1) for number in range(MAX_STREAMS + 1))]
+        with pytest.raises(MediaError, match="more than 64"):
+            Player(card, MediaOut()).play(datagrams)
+
+
+class TestStatistics:
+    def test_times_come_from_the_timer(self, card: FakeCard) -> None:
+        ticks = iter(range(100))
+        player = Player(card, MediaOut(), timer=lambda: float(next(ticks)))
+        result = player.play([stkm(1, 1), stkm(2, 2)])
+        assert (result.median_ms, result.p99_ms) == (1000.0, 1000.0)
+
+    def test_percentiles_of_many(self) -> None:
+        statistics = PlayStatistics()
+        for milliseconds in range(1, 101):
+            statistics.add_time(milliseconds / 1000)
+        assert statistics.median_ms == pytest.approx(50.5)
+        assert statistics.p99_ms == pytest.approx(100)
+
+    def test_nothing_played(self, card: FakeCard) -> None:
+        assert (play(card).median_ms, play(card).p99_ms) == (0.0, 0.0)
+
+    def test_json(self, card: FakeCard) -> None:
+        media = Media()
+        summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
+        assert json.loads(json.dumps(summary))["packets"] == {
+            "seen": 1, "decrypted": 1, "failed": 0, "without_key": 0,
+        }  # fmt: skip
+
+    def test_progress_and_time_are_told(self, card: FakeCard) -> None:
+        times: list[float] = []
+        counts: list[int] = []
+        player = Player(card, MediaOut())
+        hooks = Hooks(on_time=times.append, on_progress=lambda: counts.append(player.statistics.stkms_seen))
+        player.play([stkm(1, 1), stkm(2, 2)], hooks)
+        assert times == [0.0, 0.0]
+        assert counts == [1, 2, 2]
