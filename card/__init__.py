@@ -1,11 +1,33 @@
 """A USIM with the OMA BCAST Smartcard Profile, as bytes in and bytes out.
 
 This facade is all that other packages use: `open_card` opens a card file, `create_card` personalises a new one from a
-`CardProfile`, `Card` answers APDUs.
+`CardProfile`, `Card` answers APDUs. What is in a card file, and what can be done with one that is not in use:
+`inspect_card`, `diff_cards`, `edit_card`, `snapshot_card`, `restore_card`, `wipe_card`.
 """
 
 from card.card import Card
 from card.factory import create_card, memory_card, open_card
+from card.inspection.card_files import restore_card, snapshot_card, wipe_card
+from card.inspection.diff import Difference, diff_cards
+from card.inspection.edit import Edit, Edited, edit_card
+from card.inspection.inspect import inspect_card
+from card.inspection.text import format_value
 from card.profile.schema import CardProfile
 
-__all__ = ["Card", "CardProfile", "create_card", "memory_card", "open_card"]
+__all__ = [
+    "Card",
+    "CardProfile",
+    "Difference",
+    "Edit",
+    "Edited",
+    "create_card",
+    "diff_cards",
+    "edit_card",
+    "format_value",
+    "inspect_card",
+    "memory_card",
+    "open_card",
+    "restore_card",
+    "snapshot_card",
+    "wipe_card",
+]

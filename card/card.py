@@ -12,6 +12,7 @@ from card.commands.reply import Refused
 from card.commands.tracing import describe_exchange
 from card.domain.application import load_applications
 from card.domain.pin import PinTable
+from card.domain.secure_channel.protection import Protection
 from card.errors import CardError, StoreError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import MF_PATH
@@ -44,6 +45,7 @@ class Card:
         files = FileSystem(self._nv)
         applications = load_applications(self._nv, files)
         self._context = Context(self._nv, files, PinTable(self._nv), applications, rng, clock, Session())
+        self._context.interpret = self._answer_inside
 
     @property
     def atr(self) -> bytes:
@@ -82,11 +84,23 @@ class Card:
         """
         if not self._powered:
             raise CardError("the card has no power")
+        return self._answer(raw)
+
+    def _answer_inside(self, raw: bytes, protection: Protection) -> bytes:
+        """Answer a command that came out of a protected channel, in the middle of the one that carried it."""
+        context = self._context
+        number, context.protection = context.channel_number, protection
+        try:
+            return self._answer(raw)
+        finally:
+            context.channel_number, context.protection = number, None
+
+    def _answer(self, raw: bytes) -> bytes:
         context, row = self._context, None
         before = context.session
         context.channel_number = NO_CHANNEL
         try:
-            row = find_row(raw)
+            row = find_row(context, raw)
             response = execute(context, raw, row)
             self._nv.commit()
         except Refused as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from card.errors import DecodeError, EncodeError
@@ -24,13 +24,16 @@ class ClassFamily(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CommandApdu:
-    """A decoded command. `le` is the number of bytes wanted (1 to 65,536) or None when the field is absent."""
+    """A decoded command. `le` is the number of bytes wanted (1 to 65,536) or None when the field is absent.
+
+    The data may be a PIN, so they stay out of the repr.
+    """
 
     cla: int
     ins: int
     p1: int
     p2: int
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
     le: int | None = None
     extended: bool = False
 

@@ -12,7 +12,7 @@ _CLOCK_AND_CLASSES = 0xC7
 # byte: logical channels, and bit 7 for extended length fields).
 _SERVICE_DATA = bytes.fromhex("8031E0")
 _CAPABILITIES = bytes.fromhex("73FE21")
-_FOUR_CHANNELS = 0x1B
+_TWENTY_CHANNELS = 0x1F
 _EXTENDED_LENGTH = 0x40
 # Compact-TLV "pre-issuing data" that names this emulator, so that nobody takes it for a vendor's card.
 _MAKER = b"\x67BC-UICC"
@@ -26,7 +26,7 @@ def compose_atr(*, t1: bool = False) -> bytes:
 
     T=0 is all that a client sees of a T=0 card: it is offered first, then only the global parameters (T=15) follow.
     """
-    third = _FOUR_CHANNELS | (_EXTENDED_LENGTH if t1 else 0)
+    third = _TWENTY_CHANNELS | (_EXTENDED_LENGTH if t1 else 0)
     historical = _SERVICE_DATA + _CAPABILITIES + bytes((third,)) + _MAKER
     body = bytes((0x90 | len(historical),)) + (_T1_INTERFACE if t1 else _T0_INTERFACE) + historical
     return b"\x3b" + body + bytes((reduce(xor, body),))

@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from card.codec import dialling, ef_csim, ef_names
 from card.codec.bcd import decode_digits, decode_imsi, decode_plmn, encode_digits, encode_imsi, encode_plmn
 from card.codec.tlv import decode_tlv, decode_tlvs, encode_tlv
-from card.errors import DecodeError, EncodeError
+from card.errors import DecodeError
 
 _FILL = b"\xff"
-_INTERNATIONAL = 0x91  # type of number and numbering plan (TS 24.008 clause 10.5.4.7)
-_UNKNOWN_TYPE = 0x81
-_MSISDN_TAIL = 14  # length byte, type byte, 10 bytes of digits, capability and extension identifiers
 _ACCESS_TECHNOLOGY = {"E-UTRAN": 0x4000, "UTRAN": 0x8000, "GSM": 0x0080, "NG-RAN": 0x0800}
 
 
@@ -117,31 +115,16 @@ def _decode_emergency_code(data: bytes) -> str:
     return decode_digits(data[:3])
 
 
-def _encode_msisdn(number: str) -> bytes:
-    """Write a number with no name: the record ends in the 14 bytes of number, type and identifiers."""
-    digits = number.removeprefix("+")
-    kind = _INTERNATIONAL if number.startswith("+") else _UNKNOWN_TYPE
-    coded = encode_digits(digits, (len(digits) + 1) // 2)
-    if len(coded) > 10:
-        raise EncodeError("MSISDN: at most 20 digits fit")
-    return bytes((len(coded) + 1, kind)) + coded.ljust(10, _FILL) + _FILL * 2
-
-
-def _decode_msisdn(data: bytes) -> str:
-    tail = data[-_MSISDN_TAIL:]
-    if len(tail) < _MSISDN_TAIL or not 1 <= tail[0] <= 11:
-        raise DecodeError("MSISDN: the length is wrong")
-    digits = decode_digits(tail[2 : 1 + tail[0]])
-    return ("+" if tail[1] == _INTERNATIONAL else "") + digits
-
-
 def _encode_dir_entry(entry: tuple[bytes, str]) -> bytes:
     aid, label = entry
     return encode_tlv(0x61, encode_tlv(0x4F, aid) + encode_tlv(0x50, label.encode("ascii")))
 
 
 def _decode_dir_entry(data: bytes) -> tuple[bytes, str]:
-    objects = decode_tlvs(decode_tlv(data.rstrip(_FILL)).value)
+    template = decode_tlv(data.rstrip(_FILL))
+    if template.tag != 0x61:
+        raise DecodeError("EF_DIR: an application template 61 is wanted")
+    objects = decode_tlvs(template.value)
     return objects.get(0x4F, b""), _ascii(objects.get(0x50, b""))
 
 
@@ -155,6 +138,24 @@ CODECS: Mapping[str, EfCodec] = {
     "plmns": EfCodec(_encode_plmns, _decode_plmns),
     "plmns with access technology": EfCodec(_encode_plmns_with_technology, _decode_plmns_with_technology),
     "emergency code": EfCodec(_encode_emergency_code, _decode_emergency_code),
-    "msisdn": EfCodec(_encode_msisdn, _decode_msisdn),
+    "msisdn": EfCodec(dialling.encode_number, dialling.decode_number),
+    "dialling number": EfCodec(dialling.encode_entry, dialling.decode_entry),
+    "sms parameters": EfCodec(dialling.encode_sms_parameters, dialling.decode_sms_parameters),
+    "network name": EfCodec(ef_names.encode_network_name, ef_names.decode_network_name),
+    "operator names": EfCodec(ef_names.encode_operator_names, ef_names.decode_operator_names),
+    "text object": EfCodec(ef_names.encode_text_object, ef_names.decode_text_object),
+    "server address": EfCodec(ef_names.encode_server_address, ef_names.decode_server_address),
+    "sim services": EfCodec(ef_names.encode_sim_services, ef_names.decode_sim_services),
+    "emergency numbers": EfCodec(ef_names.encode_emergency_numbers, ef_names.decode_emergency_numbers),
+    "imsi_m": EfCodec(ef_csim.encode_imsi_m, ef_csim.decode_imsi_m),
+    "mdn": EfCodec(ef_csim.encode_mdn, ef_csim.decode_mdn),
+    "csim spn": EfCodec(ef_csim.encode_csim_spn, ef_csim.decode_csim_spn),
+    "csim languages": EfCodec(ef_csim.encode_csim_languages, ef_csim.decode_csim_languages),
+    "cdma home": EfCodec(ef_csim.encode_home, ef_csim.decode_home),
+    "prl id": EfCodec(ef_csim.encode_prl_id, ef_csim.decode_prl_id),
+    "ruim id": EfCodec(ef_csim.encode_ruim_id, ef_csim.decode_ruim_id),
+    "spc": EfCodec(lambda digits: encode_digits(digits, 3), ef_csim.decode_spc),
+    "hrpd nai": EfCodec(ef_csim.encode_hrpd_nai, ef_csim.decode_hrpd_nai),
+    "bak parameters": EfCodec(ef_csim.encode_bak_parameters, ef_csim.decode_bak_parameters),
     "application": EfCodec(_encode_dir_entry, _decode_dir_entry),
 }

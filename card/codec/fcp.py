@@ -51,7 +51,10 @@ class PinStatus:
 
 @dataclass(frozen=True, slots=True)
 class Fcp:
-    """Decoded file control parameters. Sizes in bytes; `arr` is (FID of EF_ARR, record number)."""
+    """Decoded file control parameters. Sizes in bytes; `arr` is (FID of EF_ARR, record number).
+
+    `rule` is an access rule in expanded form, which then stands in the place of the reference.
+    """
 
     descriptor: int
     file_id: int
@@ -61,6 +64,7 @@ class Fcp:
     df_name: bytes = b""
     proprietary: bytes = b""
     arr: tuple[int, int] | None = None
+    rule: bytes = b""
     file_size: int | None = None
     total_size: int | None = None
     sfi: int | None = None
@@ -69,7 +73,7 @@ class Fcp:
     @property
     def is_directory(self) -> bool:
         """True for the MF, a DF or an ADF."""
-        return self.descriptor & 0x78 == 0x78 and self.descriptor != DescriptorByte.BER_TLV
+        return self.descriptor & 0x3F == 0x38  # bit 7 only tells whether the file is shareable
 
     def encode(self) -> bytes:
         """Return the FCP template, objects in the order of TS 102 221 table 11.3 (DF) and 11.4 (EF)."""
@@ -79,7 +83,9 @@ class Fcp:
         if self.proprietary:
             parts.append(encode_tlv(Tag.PROPRIETARY, self.proprietary))
         parts.append(encode_tlv(Tag.LIFE_CYCLE, bytes((self.life_cycle,))))
-        if self.arr is not None:
+        if self.rule:
+            parts.append(encode_tlv(Tag.SECURITY_EXPANDED, self.rule))
+        elif self.arr is not None:
             parts.append(encode_tlv(Tag.SECURITY_REFERENCED, self.arr[0].to_bytes(2, "big") + bytes((self.arr[1],))))
         parts.extend(self._encode_sizes())
         body = b"".join(parts)
@@ -124,6 +130,7 @@ class Fcp:
             df_name=objects.get(Tag.DF_NAME, b""),
             proprietary=objects.get(Tag.PROPRIETARY, b""),
             arr=(int.from_bytes(security[:2], "big"), security[2]) if len(security) == 3 else None,
+            rule=objects.get(Tag.SECURITY_EXPANDED, b""),
             file_size=_optional_int(objects.get(Tag.FILE_SIZE)),
             total_size=_optional_int(objects.get(Tag.TOTAL_SIZE)),
             sfi=_decode_sfi(objects.get(Tag.SFI)),

@@ -59,7 +59,7 @@ class Reader:
 
     def lv(self, what: str = "length-prefixed field") -> bytes:
         """Read one length byte and that many bytes."""
-        return self.take(self.u8(f"length of {what}"), what)
+        return self.take(self.u8(what), what)
 
     def expect_end(self, what: str = "data") -> None:
         """Raise `DecodeError` unless everything was read."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from card.commands.context import Context
 from card.commands.reply import Refused
 from card.domain.application import Application
+from card.domain.bcast import Bcast
 from card.domain.errors import (
     IdentifierTooLong,
     KeyNotFound,
@@ -19,6 +20,7 @@ from card.domain.errors import (
     OutsideKeyValidity,
     ServiceNotAvailable,
 )
+from card.domain.local_key import DerivationsUsedUp, LocalKeyUsedUp
 from card.errors import CardError
 from card.spec.provisional import MBMS_STATUS
 from card.spec.status import SW
@@ -35,15 +37,26 @@ ERRORS: Mapping[type[CardError], int] = {
     NoRoomForMsk: SW.NO_MEMORY_EF_MSK,
     NoRoomForMuk: SW.NO_MEMORY_EF_MUK,
     IdentifierTooLong: SW.WRONG_DATA,
+    # provisional: what a used-up Ks_local and a Ks_int_NAF that gave all its keys answer.
+    LocalKeyUsedUp: SW.KEY_FRESHNESS_FAILURE,
+    DerivationsUsedUp: SW.NO_MEMORY_EF_MSK,
     OutsideKeyValidity: MBMS_STATUS["mtk_id_outside"].value,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """The application whose keys are used, after access was granted."""
+    """The application whose keys are used, after access was granted, and the session it is used in."""
 
     application: Application
+    ctx: Context
+
+    @property
+    def bcast(self) -> Bcast:
+        """The BCAST side of the application. Raises `ServiceNotAvailable`."""
+        if self.application.bcast is None:
+            raise ServiceNotAvailable
+        return self.application.bcast
 
 
 def find_context(contexts: Mapping[int, T], p2: int) -> T:
@@ -65,4 +78,4 @@ def current_security(ctx: Context, services: tuple[int, ...]) -> Security:
     if not ctx.holds(PIN1):
         raise Refused(SW.SECURITY_NOT_SATISFIED)
     application.services.require(*services)
-    return Security(application)
+    return Security(application, ctx)

@@ -1,4 +1,8 @@
-"""AUTHENTICATE with the odd instruction byte: the MBMS security context (TS 31.102 clauses 7.1.1.6 to 7.1.1.9)."""
+"""AUTHENTICATE with the odd instruction byte: the MBMS security context (TS 31.102 clauses 7.1.1.6 to 7.1.1.9).
+
+OMA BCAST rides on it: LTKMs and STKMs with its extension are answered in its own form, and data objects with tag 73
+delete policies and recordings.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from card.codec.apdu import CommandApdu
-from card.codec.tlv import decode_tlvs
+from card.codec.tlv import decode_tlv, decode_tlvs
 from card.commands import blocks
 from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
+from card.commands.auth_local_key import LOCAL_KEY_CONTEXT, decode_local_key, run_local_key
+from card.commands.auth_local_key import SERVICES as LOCAL_KEY_SERVICES
+from card.commands.bcast_answers import TEMPLATE, answer_ltkm, answer_stkm
+from card.commands.bcast_deletion import run_deletion
 from card.commands.context import Context
+from card.commands.parental import SessionGate
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden, Keeps
 from card.commands.reply import Refused, Reply
+from card.domain.bcast_ltkm import process_ltkm
+from card.domain.bcast_stkm import TerminalSide, process_stkm
 from card.domain.errors import ReplayedMessage
-from card.domain.ltkm import update_msk
-from card.domain.services import GBA, MBMS_SECURITY
-from card.domain.stkm import generate_mtk
+from card.domain.services import GBA, MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.spec.ins import INS
 from card.spec.provisional import MBMS_MODES, MBMS_STATUS
@@ -57,11 +66,23 @@ class MukDeletion:
     id_r: bytes
 
 
-MbmsRequest = MskUpdate | MtkGeneration | MskDeletion | MukDeletion
+@dataclass(frozen=True, slots=True)
+class BcastDeletion:
+    """A structured object instead of mode and body: the content of template AE, read by the card's own tables."""
+
+    template: bytes
+
+
+MbmsRequest = MskUpdate | MtkGeneration | MskDeletion | MukDeletion | BcastDeletion
 
 
 def decode_mbms(tag: int, value: bytes) -> MbmsRequest:
     """Read mode byte and body from the data object's value. Raises `DecodeError`."""
+    if tag == blocks.STRUCTURED:
+        inner = decode_tlv(value)
+        if inner.tag != TEMPLATE:
+            raise DecodeError("MBMS context: template AE is wanted in a data object 73")
+        return BcastDeletion(inner.value)
     if tag != blocks.UNSTRUCTURED or not value:
         raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")
     decoder = _MODES.get(value[0])
@@ -94,26 +115,53 @@ _MODES: Mapping[int, Callable[[bytes], MbmsRequest]] = {
 
 def run_mbms(security: Security, request: MbmsRequest) -> tuple[int, bytes]:
     """Carry out one mode; return tag and value of the response object."""
-    keys, root = security.application.mbms, security.application.key_root
+    keys = security.application.mbms
     match request:
         case MskUpdate(message):
-            return blocks.UNSTRUCTURED, _SUCCESS + _replay_as("msk_replay", lambda: update_msk(message, keys, root))
+            return _update_msk(security, message)
         case MtkGeneration(message):
-            tek = _replay_as("mtk_replay", lambda: generate_mtk(message, keys, root))
-            return blocks.UNSTRUCTURED, _SUCCESS + tek.key + tek.salt
+            return _generate_mtk(security, message)
         case MskDeletion(group):
             keys.delete_group(group)
         case MukDeletion(id_i, id_r):
             keys.delete_muk(id_i, id_r)
+        case BcastDeletion(template):
+            if not security.application.services.offers(OMA_BCAST):
+                raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")
+            return blocks.STRUCTURED, run_deletion(security.bcast, template)
     return blocks.UNSTRUCTURED, _SUCCESS
 
 
-def _replay_as(choice: str, act: Callable[[], Any]) -> Any:
-    """Run a mode; its replay error has a status word of its own, which is provisional."""
+def _update_msk(security: Security, message: bytes) -> tuple[int, bytes]:
+    """Answer an LTKM: in the OMA BCAST form when it has that extension, else in the MBMS form."""
+    application = security.application
+    bcast, offered = security.bcast, application.services.offers(OMA_BCAST)
     try:
-        return act()
+        result = process_ltkm(message, application.key_root, bcast, _gate(security), offered=offered)
     except ReplayedMessage:
-        raise Refused(MBMS_STATUS[choice].value) from None
+        raise Refused(MBMS_STATUS["msk_replay"].value) from None
+    if result.reason is None:
+        return blocks.UNSTRUCTURED, _SUCCESS + result.message
+    return blocks.STRUCTURED, answer_ltkm(result, result.reason, bcast.tables)
+
+
+def _generate_mtk(security: Security, message: bytes) -> tuple[int, bytes]:
+    """Answer an STKM: in the OMA BCAST form when it or its key is governed by those rules, else in the MBMS form."""
+    application = security.application
+    bcast = security.bcast if application.services.offers(OMA_BCAST) else None
+    terminal = TerminalSide(_gate(security), protected=security.ctx.protection is not None)
+    try:
+        result = process_stkm(message, application.mbms, application.key_root, bcast, terminal)
+    except ReplayedMessage:
+        raise Refused(MBMS_STATUS["mtk_replay"].value) from None
+    if result.reason is not None:
+        return blocks.STRUCTURED, answer_stkm(result, result.reason, security.bcast)
+    assert result.tek is not None
+    return blocks.UNSTRUCTURED, _SUCCESS + result.tek.key + result.tek.salt
+
+
+def _gate(security: Security) -> SessionGate:
+    return SessionGate(security.ctx, security.bcast.parental.pin_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +174,10 @@ class OddContext:
     run: Callable[[Security, Any], tuple[int, bytes]]
 
 
-CONTEXTS: Mapping[int, OddContext] = {MBMS_CONTEXT: OddContext("MBMS", (GBA, MBMS_SECURITY), decode_mbms, run_mbms)}
+CONTEXTS: Mapping[int, OddContext] = {
+    MBMS_CONTEXT: OddContext("MBMS", (GBA, MBMS_SECURITY), decode_mbms, run_mbms),
+    LOCAL_KEY_CONTEXT: OddContext("local key", LOCAL_KEY_SERVICES, decode_local_key, run_local_key),
+}
 
 
 def decode(apdu: CommandApdu) -> CommandApdu:

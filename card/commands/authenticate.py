@@ -15,7 +15,8 @@ from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
 from card.commands.reply import Reply
 from card.crypto.gsm_conversion import derive_kc
 from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
-from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
+from card.domain.errors import ServiceNotAvailable
+from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT, VBS_SECURITY, VGCS_SECURITY
 from card.errors import DecodeError
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -24,6 +25,7 @@ _SUCCESS = b"\xdb"
 _SYNCHRONISATION_FAILURE = b"\xdc"
 _BOOTSTRAPPING = 0xDD
 _NAF_DERIVATION = 0xDE
+_SERVICE_ID_SIZE = 4
 
 
 class Context3G(IntEnum):
@@ -31,6 +33,7 @@ class Context3G(IntEnum):
 
     GSM = 0x80
     UMTS = 0x81
+    GROUP_CALL = 0x82
     GBA = 0x84
 
 
@@ -48,6 +51,15 @@ class NafDerivation:
 
     naf_id: bytes
     impi: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChallenge:
+    """Voice service (4 bytes), number of the group key, and VSTK_RAND (1 to 16 bytes)."""
+
+    service_id: bytes
+    key_id: int
+    rand: bytes
 
 
 def _lv(*values: bytes) -> bytes:
@@ -75,6 +87,18 @@ def decode_3g(data: bytes) -> Challenge:
     challenge = Challenge(_exact(reader, RAND_SIZE, "RAND"), _exact(reader, AUTN_SIZE, "AUTN"))
     reader.expect_end("3G challenge")
     return challenge
+
+
+def decode_group_call(data: bytes) -> GroupChallenge:
+    """Read length-prefixed VService_Id, VK_Id and VSTK_RAND."""
+    reader = Reader(data)
+    service_id = _exact(reader, _SERVICE_ID_SIZE, "VService_Id")
+    key_id = _exact(reader, 1, "VK_Id")[0]
+    rand = reader.lv("VSTK_RAND")
+    reader.expect_end("group call challenge")
+    if not 0 < len(rand) <= RAND_SIZE:
+        raise DecodeError("VSTK_RAND has 1 to 16 bytes")
+    return GroupChallenge(service_id, key_id, rand)
 
 
 def decode_gba(data: bytes) -> Challenge | NafDerivation:
@@ -106,6 +130,15 @@ def run_3g(security: Security, challenge: Challenge) -> bytes:
     return _SUCCESS + _lv(*keys)
 
 
+def run_group_call(security: Security, challenge: GroupChallenge) -> bytes:
+    """Return VSTK, where the card offers security of group calls or of broadcast calls."""
+    services = security.application.services
+    if not (services.offers(VGCS_SECURITY) or services.offers(VBS_SECURITY)):
+        raise ServiceNotAvailable
+    vstk = security.application.groups.derive_vstk(challenge.service_id, challenge.key_id, challenge.rand)
+    return _SUCCESS + _lv(vstk.reveal())
+
+
 def run_gba(security: Security, request: Challenge | NafDerivation) -> bytes:
     """Return RES or AUTS of a bootstrapping, or the Ks_ext_NAF of a NAF derivation."""
     gba = security.application.gba
@@ -130,6 +163,7 @@ class EvenContext:
 CONTEXTS: Mapping[int, EvenContext] = {
     Context3G.GSM: EvenContext("GSM", (GSM_SECURITY_CONTEXT,), decode_gsm, run_gsm),
     Context3G.UMTS: EvenContext("3G", (), decode_3g, run_3g),
+    Context3G.GROUP_CALL: EvenContext("VGCS/VBS", (), decode_group_call, run_group_call),
     Context3G.GBA: EvenContext("GBA", (GBA,), decode_gba, run_gba),
 }
 

@@ -63,6 +63,18 @@ def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
     return None
 
 
+def completed_object(ctx: Context, apdu: CommandApdu) -> bytes | None:
+    """Return the data object that this block would complete, or None. Changes nothing and judges nothing."""
+    incoming = ctx.channel.incoming
+    if apdu.p1 == Step.FIRST_COMMAND:
+        received = apdu.data
+    elif apdu.p1 == Step.NEXT_COMMAND and incoming and (incoming.ins, incoming.context) == (apdu.ins, apdu.p2):
+        received = incoming.received + apdu.data
+    else:
+        return None
+    return received if _missing(received) == 0 else None
+
+
 def _missing(received: bytes) -> int:
     """Return how many bytes of the object are still to come (at least; negative: too many came)."""
     if _has_raw_length(received):
@@ -107,9 +119,12 @@ def retrieve(ctx: Context, apdu: CommandApdu) -> Reply:
     channel = ctx.channel
     if not channel.outgoing or channel.outgoing_ins != apdu.ins:
         raise Refused(MBMS_STATUS["retrieval_without_response"].value)
+    if apdu.le is None:
+        # Without Le nothing could be handed out, and the object would be lost.
+        raise Refused(SW.WRONG_LENGTH)
     if channel.outgoing_started != (apdu.p1 == Step.NEXT_RESPONSE):
         raise Refused(MBMS_STATUS["block_out_of_order"].value)
-    size = min(apdu.le or _BLOCK_SIZE, _BLOCK_SIZE)
+    size = min(apdu.le, _BLOCK_SIZE)
     block, rest = channel.outgoing[:size], channel.outgoing[size:]
     started = replace(channel, outgoing=rest, outgoing_started=bool(rest))
     ctx.replace_channel(started)

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from card.codec.fcp import PinStatus
-from card.domain.application import Application
+from card.domain.application import Application, application_aid, card_iccid
+from card.domain.cat.download import DiscardingHandler, DownloadHandler
+from card.domain.cat.engine import ProactiveEngine
 from card.domain.pin import UNIVERSAL_PIN, PinNotFound, PinTable, pin_name
+from card.domain.secure_channel.channels import SecureChannels
+from card.domain.secure_channel.protection import Protection
+from card.domain.secure_channel.settings import SacSettings
 from card.filesystem.access import Condition, Operation
 from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected
-from card.filesystem.filesystem import ACTIVATED, FileSystem
+from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
 from card.ports import Clock, Rng
 from card.state.nonvolatile import NonVolatile
 from card.state.session import Channel, Session
 
 NO_CHANNEL = -1
+# Usage qualifier of the universal PIN (TS 102 221 clause 9.5.2).
+NOT_USED, USED_AS_PIN = 0x00, 0x08
+
+Interpreter = Callable[[bytes, Protection], bytes]
+"""Answers a command APDU that came in a protected channel, as if it had come by itself."""
 
 
 class Context:
-    """One for each card. `channel_number` is set for each command, to `NO_CHANNEL` until its class byte is read."""
+    """One for each card. `channel_number` is set for each command, to `NO_CHANNEL` until its class byte is read.
+
+    `protection` says under which association the command came, None for one in clear; `interpret` is the card's own.
+    `downloads` takes the short messages for the card; whoever builds on them puts a handler there.
+    """
 
     def __init__(
         self,
@@ -40,6 +55,12 @@ class Context:
         self.clock = clock
         self.session = session
         self.channel_number = NO_CHANNEL
+        self.cat = ProactiveEngine(nv)
+        self.downloads: DownloadHandler = DiscardingHandler()
+        self.protection: Protection | None = None
+        self.interpret: Interpreter = _interpret_nothing
+        endpoints = {application_aid(files, name): application for name, application in applications.items()}
+        self.secure_channels = SecureChannels(nv, SacSettings(nv), card_iccid(files), endpoints, rng)
 
     @property
     def channel(self) -> Channel:
@@ -52,7 +73,14 @@ class Context:
 
     def replace_channel(self, channel: Channel) -> None:
         """Put a new state in the place of the channel's."""
-        self.session = replace(self.session, channels={**self.session.channels, self.channel_number: channel})
+        session = self.session
+        channels = {**session.channels, self.channel_number: channel}
+        # Written out, as every SELECT comes by here and dataclasses.replace costs as much as the rest of it.
+        self.session = Session(channels, session.verified, session.notes)
+
+    def note(self, name: str, value: object) -> None:
+        """Keep a volatile fact until reset."""
+        self.session = replace(self.session, notes={**self.session.notes, name: value})
 
     @property
     def directory(self) -> FileNode:
@@ -71,14 +99,17 @@ class Context:
         return self.applications.get(self.channel.application)
 
     def holds(self, reference: int) -> bool:
-        """Tell whether a key reference of an access rule counts as satisfied: verified and not blocked, or disabled."""
+        """Tell whether a key reference of an access rule counts as satisfied.
+
+        A PIN must be verified and not blocked. A disabled one is satisfied, unless another PIN stands in for it.
+        """
         name = self.pin_name(reference)
         try:
             pin = self.pins.find(name)
         except PinNotFound:
             return False
         if not pin.enabled:
-            return True
+            return not pin.replaced_by or self.holds(pin.replaced_by)
         return name in self.session.verified and pin.tries_left > 0
 
     def pin_name(self, reference: int) -> str:
@@ -92,10 +123,10 @@ class Context:
 
     def require(self, node: FileNode, operation: Operation) -> None:
         """Check the access rule, then the life cycle. Raises `AccessDenied` or `FileDeactivated`."""
-        condition = self.files.rule(node).condition(operation)
+        condition = self.files.condition(node, operation)
         if not self.satisfies(condition):
             raise AccessDenied
-        if operation is not Operation.ACTIVATE and self.files.life_cycle(node) != ACTIVATED:
+        if operation is not Operation.ACTIVATE and not self.files.is_usable(node):
             raise FileDeactivated
 
     def satisfies(self, condition: Condition) -> bool:
@@ -103,9 +134,13 @@ class Context:
         return condition.satisfied(self.holds)
 
     def pin_status(self) -> tuple[PinStatus, ...]:
-        """Return the PINs shown in the FCP of the current application."""
+        """Return the PINs shown in the FCP of the current application; the universal PIN with its usage."""
         application = self.directory.application or self.channel.application
-        return tuple(
-            PinStatus(pin.reference, pin.enabled, 0x08 if pin.reference == UNIVERSAL_PIN else None)
-            for pin in self.pins.of_application(application)
-        )
+        pins = list(self.pins.of_application(application))
+        stands_in = any(not pin.enabled and pin.replaced_by == UNIVERSAL_PIN for pin in pins)
+        usage = {UNIVERSAL_PIN: USED_AS_PIN if stands_in else NOT_USED}
+        return tuple(PinStatus(pin.reference, pin.enabled, usage.get(pin.reference)) for pin in pins)
+
+
+def _interpret_nothing(_raw: bytes, _protection: Protection) -> bytes:
+    raise NotImplementedError("no card answers commands here")

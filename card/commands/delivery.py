@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu
+from card.commands.announcement import with_proactive
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, Hidden, Keeps, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, response_available, wrong_le
+
+_SIM_CLASS = 0xA0
+_SIM_AVAILABLE = 0x9F00
 
 
 def deliver(ctx: Context, apdu: CommandApdu, reply: Reply) -> bytes:
@@ -18,34 +22,42 @@ def deliver(ctx: Context, apdu: CommandApdu, reply: Reply) -> bytes:
     (no data, no Le) asks for nothing and gets nothing.
     """
     data = reply.data
-    if not data:
-        return reply.sw.to_bytes(2, "big")
+    if not data or (apdu.le is None and not apdu.data):
+        return _status(ctx, reply)
     if apdu.le is None:
-        if not apdu.data:
-            return reply.sw.to_bytes(2, "big")
-        return _hold(ctx, data, reply.sw)
+        return _hold(ctx, apdu, data, reply.sw)
     if len(data) <= apdu.le:
-        return data + reply.sw.to_bytes(2, "big")
+        return data + _status(ctx, reply)
     if not apdu.data:
         # Case 2: the card knows the right length and asks for it.
         return wrong_le(min(len(data), MAX_SHORT_LE)).to_bytes(2, "big")
-    return data[: apdu.le] + _hold(ctx, data[apdu.le :], reply.sw)
+    return data[: apdu.le] + _hold(ctx, apdu, data[apdu.le :], reply.sw)
 
 
-def _hold(ctx: Context, data: bytes, sw: int) -> bytes:
+def _status(ctx: Context, reply: Reply) -> bytes:
+    return (reply.sw if reply.silent else with_proactive(ctx, reply.sw)).to_bytes(2, "big")
+
+
+def _hold(ctx: Context, apdu: CommandApdu, data: bytes, sw: int) -> bytes:
     ctx.change_channel(pending=data, pending_status=sw)
-    return response_available(len(data)).to_bytes(2, "big")
+    return _available(apdu, len(data)).to_bytes(2, "big")
 
 
-def decode_get_response(apdu: CommandApdu) -> int:
-    """Return the number of bytes wanted."""
+def _available(apdu: CommandApdu, length: int) -> int:
+    """Return 61XX, or 9FXX in the class of a SIM (TS 51.011 clause 9.4.1)."""
+    return _SIM_AVAILABLE | length & 0xFF if apdu.cla == _SIM_CLASS else response_available(length)
+
+
+def decode_get_response(apdu: CommandApdu) -> CommandApdu:
+    """Return the command, whose Le says how many bytes are wanted."""
     if apdu.le is None:
         raise Refused(SW.WRONG_LENGTH)
-    return apdu.le
+    return apdu
 
 
-def get_response(ctx: Context, wanted: int) -> Reply:
-    """Hand out pending data; what is left after `wanted` bytes stays pending behind another 61XX."""
+def get_response(ctx: Context, apdu: CommandApdu) -> Reply:
+    """Hand out pending data; what is left after Le bytes stays pending behind another 61XX."""
+    wanted = apdu.le or MAX_SHORT_LE
     channel = ctx.channel
     pending = channel.pending
     if not pending:
@@ -54,14 +66,15 @@ def get_response(ctx: Context, wanted: int) -> Reply:
         return Reply(sw=wrong_le(len(pending)))
     rest = pending[wanted:]
     ctx.change_channel(pending=rest, pending_status=channel.pending_status if rest else DONE.sw)
-    return Reply(pending[:wanted], response_available(len(rest)) if rest else channel.pending_status)
+    return Reply(pending[:wanted], _available(apdu, len(rest)) if rest else channel.pending_status)
 
 
 ROWS = (
     CommandRow(
         name="GET RESPONSE",
         ins=INS.GET_RESPONSE,
-        families=(ClassFamily.INTERINDUSTRY, ClassFamily.GSM),
+        # Some clients fetch in the class of the command they fetch for, so 8X is taken beside 0X.
+        families=(ClassFamily.INTERINDUSTRY, ClassFamily.ETSI, ClassFamily.GSM),
         decode=decode_get_response,
         execute=get_response,
         ref=Ref("TS 102 221", "11.1.18"),

@@ -9,25 +9,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from card.codec.apdu import ClassFamily, CommandApdu, channel_of, wants_secure_messaging
+from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family, wants_secure_messaging
 from card.commands.context import Context
 from card.commands.delivery import deliver
 from card.commands.errors import status_for
 from card.commands.registry import CommandRow, Data, Keeps
 from card.commands.reply import Refused
+from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.table import find_command
+from card.commands.tek_guard import refuse_clear_tek
 from card.errors import CardError, DecodeError
 from card.spec.status import SW
-from card.state.session import Channel, Session
+from card.state.session import BASIC_CHANNEL, Channel, Session
 
 
 def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
     """Carry out one command and return its response APDU. Raises `Refused` for every refusal."""
-    _enter_channel(ctx, raw[0], row)
+    _enter_channel(ctx, raw[0] & ~SECURE_MESSAGING if row.secured else raw[0])
     apdu = _decode(raw, row)
     _end_unfinished_business(ctx, row)
     try:
         request: Any = row.decode(apdu)
+        if not row.secured:
+            refuse_clear_tek(ctx, apdu)
         return deliver(ctx, apdu, row.execute(ctx, request))
     except CardError as error:
         sw = status_for(error, row.errors)
@@ -36,10 +40,15 @@ def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
         raise Refused(sw) from None
 
 
-def find_row(raw: bytes) -> CommandRow:
-    """Return the command's row. Raises `Refused`: 6700 for fewer than four bytes, 6E00, 6D00."""
+def find_row(ctx: Context, raw: bytes) -> CommandRow:
+    """Return the command's row. Raises `Refused`: 6700 for fewer than four bytes, 6E00, 6D00.
+
+    What came under secure messaging is unwrapped before anybody asks what it is.
+    """
     if len(raw) < 4:
         raise Refused(SW.WRONG_LENGTH)
+    if is_wrapped(ctx, raw[0], raw[1]):
+        return WRAPPED
     return find_command(raw[0], raw[1])
 
 
@@ -52,15 +61,20 @@ def abandon(before: Session, channel_number: int) -> Session:
     return replace(before, channels={**before.channels, channel_number: clean})
 
 
-def _enter_channel(ctx: Context, cla: int, row: CommandRow) -> None:
-    if ClassFamily.GSM in row.families and cla == 0xA0:
-        number = 0
-    elif wants_secure_messaging(cla):
-        raise Refused(SW.SECURE_MESSAGING_NOT_SUPPORTED)
-    else:
-        number = channel_of(cla)
+def _channel_of(cla: int) -> int:
+    if class_family(cla) is ClassFamily.GSM:
+        return BASIC_CHANNEL
+    return _SECURED if wants_secure_messaging(cla) else channel_of(cla)
+
+
+_SECURED = -2
+_CHANNEL_OF = tuple(_channel_of(cla) for cla in range(256))
+
+
+def _enter_channel(ctx: Context, cla: int) -> None:
+    number = _CHANNEL_OF[cla]
     if number not in ctx.session.channels:
-        raise Refused(SW.CHANNEL_NOT_SUPPORTED)
+        raise Refused(SW.SECURE_MESSAGING_NOT_SUPPORTED if number == _SECURED else SW.CHANNEL_NOT_SUPPORTED)
     ctx.channel_number = number
 
 

@@ -11,7 +11,9 @@ from card.filesystem.errors import (
     FileDeactivated,
     FileNotFound,
     LengthMismatch,
+    MaximumReached,
     NoFileSelected,
+    NoRoom,
     OutsideFile,
     RecordNotFound,
     WrongStructure,
@@ -26,7 +28,9 @@ DEFAULTS: Mapping[type[CardError], int] = {
     FileDeactivated: SW.CONDITIONS_NOT_SATISFIED,
     FileNotFound: SW.FILE_NOT_FOUND,
     LengthMismatch: SW.WRONG_LENGTH,
+    MaximumReached: SW.MAX_VALUE_REACHED,
     NoFileSelected: SW.NO_EF_SELECTED,
+    NoRoom: SW.NOT_ENOUGH_MEMORY,
     OutsideFile: SW.WRONG_PARAMETERS,
     RecordNotFound: SW.RECORD_NOT_FOUND,
     WrongStructure: SW.COMMAND_INCOMPATIBLE,
@@ -38,7 +42,7 @@ DEFAULTS: Mapping[type[CardError], int] = {
 
 def status_for(error: CardError, refinements: Mapping[type[CardError], int]) -> int | None:
     """Return the status word of an error, looking at its class and bases; None when no row names it."""
-    if isinstance(error, PinWrong):
+    if isinstance(error, PinWrong) and PinWrong not in refinements:
         return verification_failed(error.tries_left)
     for kind in type(error).__mro__:
         if kind in refinements:

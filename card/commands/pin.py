@@ -18,11 +18,15 @@ from card.spec.status import SW, verification_failed
 
 @dataclass(frozen=True, slots=True)
 class PinRequest:
-    """A PIN command: key reference, first value (PIN or PUK) and second value (the new PIN); empty when absent."""
+    """A PIN command: key reference, first value (PIN or PUK) and second value (the new PIN); empty when absent.
+
+    `replacement` is the reference of the PIN that shall stand in for one to be disabled, 0 for none.
+    """
 
     reference: int
     first: Secret
     second: Secret
+    replacement: int = 0
 
 
 def _decoder(*lengths: int) -> Callable[[CommandApdu], PinRequest]:
@@ -31,13 +35,22 @@ def _decoder(*lengths: int) -> Callable[[CommandApdu], PinRequest]:
     def decode(apdu: CommandApdu) -> PinRequest:
         if len(apdu.data) not in lengths:
             raise Refused(SW.WRONG_LENGTH)
-        return PinRequest(apdu.p2, Secret(apdu.data[:PIN_LENGTH]), Secret(apdu.data[PIN_LENGTH:]))
+        first, second = Secret(apdu.data[:PIN_LENGTH]), Secret(apdu.data[PIN_LENGTH:])
+        return PinRequest(apdu.p2, first, second, apdu.p1 & _REFERENCE_BITS)
 
     return decode
 
 
+_REFERENCE_BITS = 0x1F
+_REPLACE = 0x80  # P1 of DISABLE PIN: the reference in the low bits stands in for the PIN
+
+
 def _parameters(p1: int, p2: int) -> bool:
     return p1 == 0 and p2 != 0
+
+
+def _disable_parameters(p1: int, p2: int) -> bool:
+    return p2 != 0 and (p1 == 0 or (p1 & 0xE0 == _REPLACE and p1 & _REFERENCE_BITS != 0))
 
 
 def verify(ctx: Context, request: PinRequest) -> Reply:
@@ -59,16 +72,23 @@ def _tries_left(ctx: Context, name: str) -> int:
 
 def change(ctx: Context, request: PinRequest) -> Reply:
     """Replace a PIN; the right old value also verifies it."""
-    name = ctx.pin_name(request.reference)
+    name = _user_pin(ctx, request.reference)
     ctx.pins.change(name, request.first.reveal(), request.second.reveal())
     ctx.mark_verified(name, verified=True)
     return DONE
 
 
 def disable(ctx: Context, request: PinRequest) -> Reply:
-    """Switch a PIN off: what it protects is then open."""
+    """Switch a PIN off: what it protects is then open, or protected by the PIN that stands in for it.
+
+    Only another user PIN with a global reference can stand in (TS 102 221 clause 11.1.11.2).
+    """
     name = _user_pin(ctx, request.reference)
-    ctx.pins.set_enabled(name, request.first.reveal(), enabled=False)
+    if request.replacement:
+        if request.replacement == request.reference:
+            raise PinNotFound
+        ctx.pins.find(_user_pin(ctx, request.replacement))
+    ctx.pins.set_enabled(name, request.first.reveal(), enabled=False, replaced_by=request.replacement)
     ctx.mark_verified(name, verified=True)
     return DONE
 
@@ -102,7 +122,14 @@ def _user_pin(ctx: Context, reference: int) -> str:
 _Execute = Callable[[Context, PinRequest], Reply]
 
 
-def _row(name: str, ins: INS, clause: str, lengths: tuple[int, ...], execute: _Execute) -> CommandRow:
+def _row(
+    name: str,
+    ins: INS,
+    clause: str,
+    lengths: tuple[int, ...],
+    execute: _Execute,
+    parameters: Callable[[int, int], bool] = _parameters,
+) -> CommandRow:
     return CommandRow(
         name=name,
         ins=ins,
@@ -111,7 +138,7 @@ def _row(name: str, ins: INS, clause: str, lengths: tuple[int, ...], execute: _E
         execute=execute,
         ref=Ref("TS 102 221", clause),
         data=Data.OPTIONAL if 0 in lengths else Data.REQUIRED,
-        parameters=_parameters,
+        parameters=parameters,
         hidden=Hidden.COMMAND,
     )
 
@@ -119,7 +146,7 @@ def _row(name: str, ins: INS, clause: str, lengths: tuple[int, ...], execute: _E
 ROWS = (
     _row("VERIFY PIN", INS.VERIFY_PIN, "11.1.9", (0, 8), verify),
     _row("CHANGE PIN", INS.CHANGE_PIN, "11.1.10", (16,), change),
-    _row("DISABLE PIN", INS.DISABLE_PIN, "11.1.11", (8,), disable),
+    _row("DISABLE PIN", INS.DISABLE_PIN, "11.1.11", (8,), disable, _disable_parameters),
     _row("ENABLE PIN", INS.ENABLE_PIN, "11.1.12", (8,), enable),
     _row("UNBLOCK PIN", INS.UNBLOCK_PIN, "11.1.13", (0, 16), unblock),
 )

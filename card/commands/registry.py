@@ -67,3 +67,4 @@ class CommandRow:
     errors: Mapping[type[CardError], int] = field(default_factory=dict)
     hidden: Hidden = Hidden.NOTHING
     keeps: Keeps = Keeps.NOTHING
+    secured: bool = False  # sees to secure messaging (class byte) by itself

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from card.spec.status import SW
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Response data and status word, before the transport rules (61XX, 6CXX) are applied."""
+    """Response data and status word, before the transport rules (61XX, 6CXX) are applied.
 
-    data: bytes = b""
+    The data may be a key, so they stay out of the repr. `silent` keeps a waiting proactive command out of the status
+    word: that of a protected transfer says how the transfer stands, and that of a wrapped answer is under its MAC.
+    """
+
+    data: bytes = field(default=b"", repr=False)
     sw: int = SW.OK
+    silent: bool = False
 
 
 DONE = Reply()

@@ -10,6 +10,7 @@ from card.codec.tlv import encode_tlv
 from card.commands.context import Context
 from card.commands.registry import ETSI, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
+from card.domain.pin import APPLICATION_PIN, pin_name
 from card.filesystem.errors import FileNotFound
 from card.filesystem.filesystem import DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
@@ -17,6 +18,7 @@ from card.spec.files import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
+from card.state.session import Channel
 
 
 class By(IntEnum):
@@ -100,9 +102,13 @@ def select(ctx: Context, request: Select) -> Reply:
     if request.terminate:
         return _terminate(ctx, request)
     node = _find(ctx, request)
-    _make_current(ctx, node)
+    make_current(ctx, node)
     sw = _LIFE_CYCLE_STATUS.get(ctx.files.life_cycle(node), SW.OK)
-    return Reply(ctx.files.fcp(node, ctx.pin_status()) if request.wants_fcp else b"", sw)
+    return Reply(_fcp(ctx, node) if request.wants_fcp else b"", sw)
+
+
+def _fcp(ctx: Context, node: FileNode) -> bytes:
+    return ctx.files.fcp(node, ctx.pin_status() if node.is_directory else ())
 
 
 def _find(ctx: Context, request: Select) -> FileNode:
@@ -113,7 +119,7 @@ def _find(ctx: Context, request: Select) -> FileNode:
             return tree.select_by_fid(fid, channel.directory, channel.application)
         case By.CHILD_DF:
             node = tree.child(channel.directory, request.fids[0])
-            if node.structure.is_directory:
+            if node.is_directory:
                 return node
             raise FileNotFound
         case By.PARENT:
@@ -151,24 +157,36 @@ def _of_occurrence(
     return matching[-1:]
 
 
-def _make_current(ctx: Context, node: FileNode) -> None:
-    if not node.structure.is_directory:
-        ctx.change_channel(file=node.path, directory=node.parent_path, record=0)
-    elif node.structure is Structure.ADF:
-        ctx.change_channel(file="", directory=node.path, application=node.application, record=0)
+def make_current(ctx: Context, node: FileNode) -> None:
+    """Select a file: a new channel state, since selecting drops the record pointer and all unfinished business."""
+    application = node.application if node.structure is Structure.ADF else ctx.channel.application
+    if node.is_directory:
+        ctx.replace_channel(Channel(node.path, "", application))
     else:
-        ctx.change_channel(file="", directory=node.path, record=0)
+        ctx.replace_channel(Channel(node.parent_path, node.path, application))
 
 
 def _terminate(ctx: Context, request: Select) -> Reply:
-    """End an application session: the MF is current again, and the application's PINs are forgotten."""
+    """End an application session: the MF is current again, and the application's PINs are forgotten.
+
+    PIN 01 serves all applications here, so it is forgotten with the last one that a channel has open. The universal PIN
+    and the ADM keys belong to no application (TS 102 221 clauses 9.4.1 and 9.4.2).
+    """
     if request.name:
         _find_application(ctx, request)
     application = ctx.channel.application
-    for name in [name for name in ctx.session.verified if name.startswith(f"{application}:")]:
+    others = {channel.application for number, channel in ctx.session.channels.items() if number != ctx.channel_number}
+    forgotten = set() if application in others else {name for name in ctx.session.verified if _local(name, application)}
+    if not others - {""}:
+        forgotten.add(pin_name(APPLICATION_PIN, application))
+    for name in forgotten:
         ctx.mark_verified(name, verified=False)
     ctx.change_channel(file="", directory=MF_PATH, application="", record=0)
     return Reply()
+
+
+def _local(name: str, application: str) -> bool:
+    return name.startswith(f"{application}:")
 
 
 class Shows(IntEnum):
@@ -188,7 +206,7 @@ def status(ctx: Context, shows: Shows) -> Reply:
     """Return the FCP of the current directory, or the AID of the current application."""
     match shows:
         case Shows.FCP:
-            return Reply(ctx.files.fcp(ctx.directory, ctx.pin_status()))
+            return Reply(_fcp(ctx, ctx.directory))
         case Shows.DF_NAME:
             adf = ctx.files.tree.get(f"ADF.{ctx.channel.application}")
             return Reply(encode_tlv(0x84, adf.aid if adf else b""))

@@ -5,7 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from card.codec.apdu import ClassFamily, class_family
-from card.commands import auth_mbms, authenticate, binary, delivery, pin, record, select
+from card.commands import (
+    auth_mbms,
+    authenticate,
+    bcast,
+    bcmcs,
+    ber_tlv,
+    binary,
+    challenge,
+    channel,
+    delivery,
+    increase,
+    life_cycle,
+    pin,
+    proactive,
+    record,
+    scp03,
+    search,
+    secure_channel,
+    select,
+    sim_files,
+    sim_security,
+    terminal_capability,
+)
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
 from card.spec.status import SW
@@ -15,16 +37,31 @@ ALL_ROWS: tuple[CommandRow, ...] = (
     *binary.ROWS,
     *record.ROWS,
     *pin.ROWS,
+    *search.ROWS,
+    *increase.ROWS,
+    *life_cycle.ROWS,
+    *ber_tlv.ROWS,
+    *channel.ROWS,
+    *challenge.ROWS,
+    *terminal_capability.ROWS,
+    *proactive.ROWS,
     *delivery.ROWS,
     *authenticate.ROWS,
     *auth_mbms.ROWS,
+    *bcmcs.ROWS,
+    *bcast.ROWS,
+    *secure_channel.ROWS,
+    *scp03.ROWS,
+    *sim_files.ROWS,
+    *sim_security.ROWS,
 )
 
-_BY_CODE: Mapping[tuple[ClassFamily, int], CommandRow] = {
-    (family, row.ins): row for row in ALL_ROWS for family in row.families
-}
-_FAMILIES = {family for row in ALL_ROWS for family in row.families}
 _FAMILY_OF = tuple(class_family(cla) for cla in range(256))
+_CLASSES = {cla for row in ALL_ROWS for cla in range(256) if _FAMILY_OF[cla] in row.families}
+_INSTRUCTIONS = {row.ins for row in ALL_ROWS}
+_BY_CODE: Mapping[int, CommandRow] = {
+    cla << 8 | row.ins: row for row in ALL_ROWS for cla in range(256) if _FAMILY_OF[cla] in row.families
+}
 
 
 def find_command(cla: int, ins: int) -> CommandRow:
@@ -32,10 +69,9 @@ def find_command(cla: int, ins: int) -> CommandRow:
 
     An instruction that exists in the other class family is answered 6E00, as the class is what is wrong with it.
     """
-    family = _FAMILY_OF[cla]
-    row = _BY_CODE.get((family, ins))
+    row = _BY_CODE.get(cla << 8 | ins)
     if row is not None:
         return row
-    if family is ClassFamily.RFU or family not in _FAMILIES or any((other, ins) in _BY_CODE for other in _FAMILIES):
+    if cla not in _CLASSES or (ins in _INSTRUCTIONS and _FAMILY_OF[cla] is not ClassFamily.GSM):
         raise Refused(SW.CLA_NOT_SUPPORTED)
     raise Refused(SW.INS_NOT_SUPPORTED)

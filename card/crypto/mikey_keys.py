@@ -6,9 +6,9 @@ the LTKM that brought it. Everything here is a pure transform of bytes; card and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from card.crypto.primitives import aes_ctr, equal_bytes, hmac_sha1
+from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
 from card.crypto.secret import Secret
 from card.errors import MacMismatch
 
@@ -30,6 +30,11 @@ class MikeyKeys:
     encryption: Secret
     authentication: Secret
     salt: Secret
+    cipher: AesBlock = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Setting up the cipher costs more than using it, and a SEK's keys serve thousands of STKMs.
+        object.__setattr__(self, "cipher", AesBlock(self.encryption.reveal()))
 
 
 def derive_psk_keys(psk: Secret, csb_id: int, rand: bytes) -> MikeyKeys:
@@ -79,12 +84,12 @@ def counter_iv(salt: Secret, csb_id: int, timestamp: int) -> bytes:
 
 def encrypt_key_data(keys: MikeyKeys, csb_id: int, timestamp: int, plain: bytes) -> bytes:
     """Return the encrypted part of a KEMAC with AES-CM-128; same length as `plain`."""
-    return aes_ctr(keys.encryption.reveal(), counter_iv(keys.salt, csb_id, timestamp), plain)
+    return keys.cipher.counter_mode(counter_iv(keys.salt, csb_id, timestamp), plain)
 
 
 def decrypt_key_data(keys: MikeyKeys, csb_id: int, timestamp: int, encrypted: bytes) -> bytes:
     """Return the plain key data of a KEMAC with AES-CM-128. Verify its MAC first."""
-    return aes_ctr(keys.encryption.reveal(), counter_iv(keys.salt, csb_id, timestamp), encrypted)
+    return keys.cipher.counter_mode(counter_iv(keys.salt, csb_id, timestamp), encrypted)
 
 
 def kemac_mac(authentication: Secret, covered: bytes) -> bytes:

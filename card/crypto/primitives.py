@@ -11,9 +11,11 @@ import hmac
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
+from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+from cryptography.hazmat.primitives.cmac import CMAC
 
 BLOCK_SIZE = 16
+_LAST_COUNTER = (1 << 8 * BLOCK_SIZE) - 1
 
 
 class AesBlock:
@@ -31,6 +33,12 @@ class AesBlock:
             raise ValueError("AES takes whole blocks")
         return self._update(block)
 
+    def counter_mode(self, counter: bytes, data: bytes) -> bytes:
+        """Encrypt or decrypt `data` in counter mode; `counter` is the first 16-byte counter block."""
+        first, count = int.from_bytes(counter, "big"), -(-len(data) // BLOCK_SIZE)
+        blocks = b"".join((first + i & _LAST_COUNTER).to_bytes(BLOCK_SIZE, "big") for i in range(count))
+        return xor_bytes(data, self._update(blocks)[: len(data)])
+
     def __repr__(self) -> str:
         return "AesBlock()"
 
@@ -40,9 +48,29 @@ def aes_ecb_encrypt(key: bytes, block: bytes) -> bytes:
     return AesBlock(key).encrypt(block)
 
 
-def aes_ctr(key: bytes, iv: bytes, data: bytes) -> bytes:
-    """Encrypt or decrypt `data` in counter mode; `iv` is the first 16-byte counter block."""
-    return Cipher(AES(key), CTR(iv)).encryptor().update(data)
+def aes_ecb_decrypt(key: bytes, block: bytes) -> bytes:
+    """Decrypt whole 16-byte blocks under `key`."""
+    decryptor = Cipher(AES(key), ECB()).decryptor()
+    return decryptor.update(block) + decryptor.finalize()
+
+
+def aes_cbc_encrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """Encrypt whole 16-byte blocks in CBC mode; `iv` has 16 bytes. Padding is the caller's business."""
+    encryptor = Cipher(AES(key), CBC(iv)).encryptor()
+    return encryptor.update(data) + encryptor.finalize()
+
+
+def aes_cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """Decrypt whole 16-byte blocks in CBC mode. Verify their MAC first; the padding is left in place."""
+    decryptor = Cipher(AES(key), CBC(iv)).decryptor()
+    return decryptor.update(data) + decryptor.finalize()
+
+
+def aes_cmac(key: bytes, data: bytes) -> bytes:
+    """Return AES-CMAC (16 bytes; NIST SP 800-38B)."""
+    mac = CMAC(AES(key))
+    mac.update(data)
+    return mac.finalize()
 
 
 def hmac_sha1(key: bytes, data: bytes) -> bytes:
@@ -53,6 +81,11 @@ def hmac_sha1(key: bytes, data: bytes) -> bytes:
 def hmac_sha256(key: bytes, data: bytes) -> bytes:
     """Return HMAC-SHA-256 (32 bytes)."""
     return hmac.digest(key, data, "sha256")
+
+
+def sha256(data: bytes) -> bytes:
+    """Return SHA-256 (32 bytes)."""
+    return hashlib.sha256(data).digest()
 
 
 def sha1(data: bytes) -> bytes:

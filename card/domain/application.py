@@ -1,31 +1,47 @@
-"""One application of the card (a USIM, later a CSIM or ISIM): its ADF, its services and its key functions."""
+"""One application of the card (USIM, ISIM or CSIM): its services, its key functions, and where its SMK comes from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from card.crypto.aka_algorithm import AkaAlgorithm
-from card.crypto.milenage import Milenage
+from card.crypto.aka_choice import make_algorithm
+from card.crypto.bcmcs import RegistrationKey, UnknownFunctions, find_functions
 from card.crypto.secret import Secret
 from card.domain.aka import Aka
+from card.domain.bcast import Bcast
+from card.domain.bcast_store import load_tables
+from card.domain.bcmcs import Bcmcs
+from card.domain.errors import ServiceNotAvailable
 from card.domain.gba import Gba
-from card.domain.key_root import GbaKeyRoot, KeyRoot
+from card.domain.group_calls import GroupKeys
+from card.domain.key_root import CsimKeys, GbaKeyRoot, KeyRoot, RkKeyRoot
+from card.domain.local_key import LocalKeys
 from card.domain.mbms import MbmsKeys
 from card.domain.record_files import RecordFile
-from card.domain.services import ServiceTable
+from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
-from card.filesystem.node import ADF_PREFIX, FileNode
+from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
+T = TypeVar("T")
+
 APPLICATION_PREFIX = "app/"
+CSIM_PREFIX = "csim/"
+_CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = 0x6F32, 0x6F63, 0x6F64, 0x6FD7, 0x6FD8
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRecord:
-    """What personalisation stores about an application: subscriber key, operator constant, algorithm, SQN scheme."""
+    """What personalisation stores about an application: subscriber key, operator constant, algorithm, SQN scheme.
+
+    `opc` is the operator constant of any algorithm: OPc, TOPc, or nothing.
+    """
 
     algorithm: str
     k: Secret
@@ -35,32 +51,177 @@ class ApplicationRecord:
     age_limit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CsimRecord:
+    """What personalisation stores about a CSIM: RK (16 bytes), NAI, name of the BCMCS functions, tags of objects."""
+
+    rk: Secret
+    nai: str
+    functions: str
+    tags: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Identifiers of the files that the rules of an application work on (0: it has none), and its service numbers."""
+
+    service_table: int
+    gba_parameters: int
+    naf_list: int
+    muk: int = 0
+    msk: int = 0
+    service_numbers: Mapping[int, int] | None = None
+
+
+_USIM_FILES = _Files(0x6F38, 0x6FD6, 0x6FDA, 0x6FD8, 0x6FD7)
+_FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, service_numbers=ISIM_NUMBERS)}
+
+
 class Application:
-    """The functions of one application, over the shared file system and memory."""
+    """The functions of one application, over the shared file system and memory.
 
-    def __init__(self, name: str, record: ApplicationRecord, nv: NonVolatile, files: FileSystem) -> None:
+    The engine of the key messages is the same for all; what differs is `key_root`, from which the SMK comes. What an
+    application lacks is `ServiceNotAvailable` to whoever asks for it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        services: ServiceTable,
+        mbms: MbmsKeys,
+        key_root: KeyRoot,
+        *,
+        aka: Aka | None = None,
+        gba: Gba | None = None,
+        local_keys: LocalKeys | None = None,
+        bcmcs: Bcmcs | None = None,
+        bcast: Bcast | None = None,
+        groups: GroupKeys | None = None,
+    ) -> None:
         self.name = name
-        self.services = ServiceTable(files, self._file(files, 0x6F38))
-        scheme = SqnScheme(record.ind_bits, record.delta, record.age_limit)
-        self.aka = Aka(_algorithm(record), SqnMemory(nv, name, scheme))
-        naf_list = RecordFile(files, self._file(files, 0x6FDA))
-        self.gba = Gba(nv, name, self.aka, files, self._file(files, 0x6FD6), naf_list)
-        muk_file = RecordFile(files, self._file(files, 0x6FD8))
-        msk_file = RecordFile(files, self._file(files, 0x6FD7))
-        self.mbms = MbmsKeys(nv, name, muk_file, msk_file)
-        self.key_root: KeyRoot = GbaKeyRoot(self.gba, self.mbms)
+        self.services = services
+        self.mbms = mbms
+        self.key_root = key_root
+        self.bcast = bcast
+        self._aka = aka
+        self._gba = gba
+        self._local_keys = local_keys
+        self._bcmcs = bcmcs
+        self._groups = groups
 
-    def _file(self, files: FileSystem, fid: int) -> FileNode | None:
-        return files.tree.get(f"{ADF_PREFIX}{self.name}/{fid:04X}")
+    @property
+    def aka(self) -> Aka:
+        """Authentication and key agreement. Raises `ServiceNotAvailable`."""
+        return _available(self._aka)
+
+    @property
+    def gba(self) -> Gba:
+        """GBA_U. Raises `ServiceNotAvailable`."""
+        return _available(self._gba)
+
+    @property
+    def local_keys(self) -> LocalKeys:
+        """Local key establishment. Raises `ServiceNotAvailable`."""
+        return _available(self._local_keys)
+
+    @property
+    def groups(self) -> GroupKeys:
+        """Keys of group calls. Raises `ServiceNotAvailable`."""
+        return _available(self._groups)
+
+    @property
+    def bcmcs(self) -> Bcmcs:
+        """BCMCS of 3GPP2. Raises `ServiceNotAvailable`."""
+        return _available(self._bcmcs)
+
+
+class _Own:
+    """The files right under one ADF, by identifier."""
+
+    def __init__(self, files: FileSystem, application: str) -> None:
+        self._files = files
+        self._root = f"{ADF_PREFIX}{application}"
+
+    def node(self, fid: int) -> FileNode | None:
+        return self._files.tree.get(f"{self._root}/{fid:04X}")
+
+    def records(self, fid: int) -> RecordFile:
+        return RecordFile(self._files, self.node(fid))
+
+
+def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files: FileSystem) -> Application:
+    """Return a USIM or ISIM: its keys come from K, and its SMK from GBA_U."""
+    known, own = _FILES_BY_NAME.get(name, _USIM_FILES), _Own(files, name)
+    services = ServiceTable(files, own.node(known.service_table), known.service_numbers)
+    scheme = SqnScheme(record.ind_bits, record.delta, record.age_limit)
+    aka = Aka(_algorithm(record), SqnMemory(nv, name, scheme))
+    gba = Gba(nv, name, aka, files, own.node(known.gba_parameters), own.records(known.naf_list))
+    groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc))
+    mbms = MbmsKeys(nv, name, own.records(known.muk), own.records(known.msk))
+    local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name))
+    bcast = Bcast(nv, name, load_tables(nv), mbms) if known.msk else None
+    return Application(
+        name,
+        services,
+        mbms,
+        GbaKeyRoot(gba, mbms),
+        aka=aka,
+        gba=gba,
+        local_keys=local_keys,
+        bcast=bcast,
+        groups=groups,
+    )
+
+
+def csim_application(name: str, record: CsimRecord, nv: NonVolatile, files: FileSystem) -> Application:
+    """Return a CSIM: its keys come from RK, and its SMK is a TK. Raises `StoreError`."""
+    own, root = _Own(files, name), _registration_key(record)
+    services = ServiceTable(files, own.node(_CSIM_ST), CSIM_NUMBERS)
+    keys = CsimKeys(nv, name, own.records(_CSIM_MUK), own.records(_CSIM_MSK))
+    bcmcs = Bcmcs(nv, name, root, own.records(_BAKPARA), own.records(_UP_BAKPARA), record.tags)
+    bcast = Bcast(nv, name, load_tables(nv), keys)
+    return Application(name, services, keys, RkKeyRoot(root, record.nai.encode(), keys), bcmcs=bcmcs, bcast=bcast)
+
+
+def _registration_key(record: CsimRecord) -> RegistrationKey:
+    try:
+        return RegistrationKey(record.rk, find_functions(record.functions))
+    except UnknownFunctions as error:
+        raise StoreError(f"card file: {error}") from None
+
+
+def card_iccid(files: FileSystem) -> bytes:
+    """Return the ICCID as it stands in EF_ICCID, 10 bytes."""
+    node = files.tree.get(f"{MF_PATH}/2FE2")
+    return files.contents.whole(node) if node is not None else b"\xff" * 10
+
+
+def application_aid(files: FileSystem, name: str) -> bytes:
+    """Return the AID of an application, empty when it has no ADF."""
+    node = files.tree.get(f"{ADF_PREFIX}{name}")
+    return node.aid if node is not None else b""
 
 
 def load_applications(nv: NonVolatile, files: FileSystem) -> dict[str, Application]:
     """Return all applications of a card by name."""
-    records = RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord)
-    return {name: Application(name, record, nv, files) for name, record in records.items()}
+    found = {
+        name: aka_application(name, record, nv, files)
+        for name, record in RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).items()
+    }
+    for name, record in RecordTable(nv, CSIM_PREFIX, CsimRecord).items():
+        found[name] = csim_application(name, record, nv, files)
+    return found
+
+
+def _available(function: T | None) -> T:
+    if function is None:
+        raise ServiceNotAvailable
+    return function
 
 
 def _algorithm(record: ApplicationRecord) -> AkaAlgorithm:
-    if record.algorithm == "milenage":
-        return Milenage(record.k, record.opc)
-    raise StoreError(f"card file: unknown authentication algorithm {record.algorithm}")
+    try:
+        return make_algorithm(record.algorithm, record.k, record.opc)
+    except ValueError:
+        reason = f"unknown authentication algorithm {record.algorithm}, or keys that do not fit it"
+        raise StoreError(f"card file: {reason}") from None

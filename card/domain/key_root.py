@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
+from card.domain.errors import KeyNotFound
 from card.domain.gba import Gba
 from card.domain.mbms import MbmsKeys
 
@@ -21,8 +23,11 @@ class Smk:
 class KeyRoot(Protocol):
     """Finds the SMK named by an LTKM, and knows whether a newer one waits to be used."""
 
-    def find_smk(self, id_i: bytes, id_r: bytes) -> Smk | None:
-        """Return the SMK for the identities of the server (IDi) and the subscriber (IDr), or None."""
+    def find_smk(self, id_i: bytes, id_r: bytes, rand: bytes) -> Smk | None:
+        """Return the SMK for the identities of the server (IDi) and the subscriber (IDr), or None.
+
+        `rand` is the RAND of the LTKM, from which a root may derive it.
+        """
 
     def is_superseded(self, id_i: bytes) -> bool:
         """Tell whether a newer SMK exists for a server than the one its last accepted LTKM used."""
@@ -35,8 +40,9 @@ class GbaKeyRoot:
         self._gba = gba
         self._keys = keys
 
-    def find_smk(self, id_i: bytes, id_r: bytes) -> Smk | None:
+    def find_smk(self, id_i: bytes, id_r: bytes, rand: bytes) -> Smk | None:
         """Look among the MUKs in use, then among the NAF keys: a MUK in use outlives its NAF key (TS 33.220 G.2)."""
+        del rand
         muk = self._keys.find_muk(id_i, id_r)
         if muk is not None:
             return Smk(muk.key, muk.counter)
@@ -49,3 +55,36 @@ class GbaKeyRoot:
         """Compare the MUK in use with the last NAF key derived; without either there is nothing to supersede."""
         muk, naf_key = self._keys.muk_of(id_i), self._gba.naf_key(id_i)
         return muk is not None and naf_key is not None and naf_key.b_tid != muk.id_r
+
+
+class CsimKeys(MbmsKeys):
+    """The keys of a CSIM. What stands for a MUK here is the counter of a BSM's LTKMs, which must never start anew."""
+
+    def delete_muk(self, id_i: bytes, id_r: bytes) -> None:
+        """Raise `KeyNotFound`: there is no MUK, and an old LTKM would be new again without its counter."""
+        del id_i, id_r
+        raise KeyNotFound
+
+
+class RkKeyRoot:
+    """On a CSIM the SMK is the TK, derived from RK for the RAND of each LTKM (provisional: S.S0083-A was not at hand).
+
+    The record of a MUK keeps the counter of the last LTKM; the key in it is the TK of that LTKM.
+    """
+
+    def __init__(self, root: RegistrationKey, nai: bytes, keys: CsimKeys) -> None:
+        self._root = root
+        self._nai = nai
+        self._keys = keys
+
+    def find_smk(self, id_i: bytes, id_r: bytes, rand: bytes) -> Smk | None:
+        """Derive the TK when the LTKM is for the NAI of this card; there is no other subscriber here."""
+        if id_r != self._nai:
+            return None
+        last = self._keys.muk_of(id_i)
+        return Smk(self._root.derive_tk(rand), last.counter if last else 0)
+
+    def is_superseded(self, id_i: bytes) -> bool:
+        """A TK serves one LTKM and is never waiting to be used."""
+        del id_i
+        return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from card.codec.mikey import (
     DataType,
     EncryptionAlgorithm,
+    Extension,
     Header,
     Identity,
     Kemac,
@@ -82,59 +83,92 @@ def require_protection(kemac: Kemac) -> None:
         raise DecodeError("MIKEY KEMAC: AES-CM-128 and HMAC-SHA-1-160 are wanted")
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedLtkm:
+    """An LTKM whose MAC and counter were checked, with the SMK it came under and the key it brings."""
+
+    ltkm: Ltkm
+    smk: Smk
+    protection: MikeyKeys
+    key_data: KeyData
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Lower and upper bound of the key's validity. Raises `DecodeError` when there are none."""
+        validity = self.key_data.validity
+        if not isinstance(validity, KeyInterval):
+            raise DecodeError("LTKM: the key needs a validity interval")
+        return validity.lower, validity.upper
+
+    @property
+    def msk(self) -> Secret:
+        """The MSK. Raises `DecodeError` unless it has 16 bytes."""
+        if len(self.key_data.key) != MSK_SIZE:
+            raise DecodeError(f"LTKM: a key of {MSK_SIZE} bytes is wanted")
+        return self.key_data.key
+
+
 def update_msk(raw: bytes, keys: MbmsKeys, root: KeyRoot) -> bytes:
-    """Process an MSK message; return the verification message, or nothing when its V bit is clear.
+    """Process an MSK message by the MBMS rules alone; return the verification message, or nothing with a clear V bit.
 
     Raises `DecodeError`, `KeyNotFound` (no SMK), `MacMismatch`, `ReplayedMessage`, `NoRoomForMsk`, `NoRoomForMuk`.
     """
-    ltkm = Ltkm.decode(raw)
-    smk = root.find_smk(ltkm.id_i.value, ltkm.id_r.value)
+    opened = open_ltkm(Ltkm.decode(raw), root)
+    store_plain(opened, keys)
+    return verification(opened) if opened.ltkm.message.header.verification_requested else b""
+
+
+def open_ltkm(ltkm: Ltkm, root: KeyRoot) -> OpenedLtkm:
+    """Verify and decrypt an LTKM. Raises `KeyNotFound` (no SMK), `MacMismatch`, `ReplayedMessage`, `DecodeError`.
+
+    MAC before counter: a forged message must not learn where the counter stands.
+    """
+    smk = root.find_smk(ltkm.id_i.value, ltkm.id_r.value, ltkm.rand)
     if smk is None:
         raise KeyNotFound
-    protection = _verify(ltkm, smk)
-    _store(ltkm, _open_key_data(ltkm, protection), smk, keys)
-    return _verification(ltkm, protection) if ltkm.message.header.verification_requested else b""
-
-
-def _verify(ltkm: Ltkm, smk: Smk) -> MikeyKeys:
-    """MAC before counter: a forged message must not learn where the counter stands."""
     protection = derive_psk_keys(smk.key, ltkm.message.header.csb_id, ltkm.rand)
     verify_kemac(protection.authentication, ltkm.message.mac_input(ltkm.raw), ltkm.kemac.mac)
     if ltkm.timestamp.value <= smk.counter:
         raise ReplayedMessage
-    return protection
+    return OpenedLtkm(ltkm, smk, protection, _open_key_data(ltkm, protection))
 
 
 def _open_key_data(ltkm: Ltkm, protection: MikeyKeys) -> KeyData:
     csb_id = ltkm.message.header.csb_id
     items = decode_key_data(decrypt_key_data(protection, csb_id, ltkm.timestamp.value, ltkm.kemac.encrypted))
-    if len(items) != 1 or len(items[0].key) != MSK_SIZE:
-        raise DecodeError("LTKM: one key of 16 bytes is wanted")
+    if len(items) != 1:
+        raise DecodeError("LTKM: one key is wanted")
     return items[0]
 
 
-def _store(ltkm: Ltkm, key_data: KeyData, smk: Smk, keys: MbmsKeys) -> None:
-    validity = key_data.validity
-    if not isinstance(validity, KeyInterval):
-        raise DecodeError("LTKM: the key needs a validity interval")
-    keys.use_muk(ltkm.id_i.value, ltkm.id_r.value, smk.key, ltkm.timestamp.value)
+def accept(opened: OpenedLtkm, keys: MbmsKeys) -> None:
+    """Note that the LTKM was accepted: its SMK is in use, its counter the last. Raises `NoRoomForMuk`."""
+    ltkm = opened.ltkm
+    keys.use_muk(ltkm.id_i.value, ltkm.id_r.value, opened.smk.key, ltkm.timestamp.value)
+
+
+def store_plain(opened: OpenedLtkm, keys: MbmsKeys) -> None:
+    """Store or withdraw the MSK by the MBMS rules: its bounds are MTK IDs. Raises `DecodeError`, `NoRoomForMsk`."""
+    ltkm, msk, bounds = opened.ltkm, opened.msk, opened.bounds
     ids = ltkm.ids
-    if validity.lower > validity.upper:
+    accept(opened, keys)
+    if bounds[0] > bounds[1]:
         # An interval that holds nothing withdraws the key; withdrawing one the card does not have is no error.
         known = keys.find_msk(ids.key_domain_id, ids.msk_id)
         if known is not None:
             keys.delete_msk(known)
         return
-    bounds = (validity.lower, validity.upper)
-    keys.store_msk(ids.key_domain_id, ids.msk_id, Secret(key_data.key.reveal()), bounds, ltkm.rand, ltkm.id_i.value)
+    keys.store_msk(ids.key_domain_id, ids.msk_id, msk, bounds, ltkm.rand, ltkm.id_i.value)
 
 
-def _verification(ltkm: Ltkm, protection: MikeyKeys) -> bytes:
-    """Build the verification message: HDR, T, IDr, V (RFC 3830 clause 3.1; IDr as MBMS sends it)."""
+def verification(opened: OpenedLtkm, *extensions: Extension) -> bytes:
+    """Build the verification message: HDR, EXTs if any, T, IDr, V (RFC 3830 clause 3.1; IDr as MBMS sends it)."""
+    ltkm = opened.ltkm
     header = Header(DataType.VERIFICATION, csb_id=ltkm.message.header.csb_id)
-    unsigned = MikeyMessage(header, (ltkm.timestamp, ltkm.id_r, Verification(MacAlgorithm.HMAC_SHA1_160, _EMPTY_MAC)))
+    code = Verification(MacAlgorithm.HMAC_SHA1_160, _EMPTY_MAC)
+    unsigned = MikeyMessage(header, (*extensions, ltkm.timestamp, ltkm.id_r, code))
     mac = verification_mac(
-        protection.authentication,
+        opened.protection.authentication,
         unsigned.mac_input(),
         ltkm.id_i.value,
         ltkm.id_r.value,

@@ -7,8 +7,10 @@ in the same transaction (TS 31.102 clauses 4.2.80 and 4.2.81).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from card.codec.tlv import encode_tlv
+from card.crypto.mikey_keys import MikeyKeys, derive_psk_keys
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound, NoRoomForMsk, NoRoomForMuk
 from card.domain.record_files import RecordFile
@@ -16,7 +18,11 @@ from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
 MSKS_PER_GROUP = 2  # TS 31.102 clause 4.2.80
+NOT_SHOWN = 0
+"""Slot of an MSK that has no place in EF_MSK: kept for play-back only."""
+NO_MTK = -1
 _EMPTY_GROUP = b"\xff\xff\xff\x00"
+_PAIR_SIZE = 8  # MSK ID and counter in an EF_MSK record
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,9 @@ class MukRecord:
 class MskRecord:
     """An MSK (SEK or PEK): its 7-byte identifier, key, validity in MTK IDs, and what its MTK messages need.
 
-    `rand` came with the MSK message; `counter` is that of the last MTK message accepted; `id_i` names the BM-SC that
-    sent it; `serial` grows with every MSK stored, so the older of two can be told.
+    `rand` came with the MSK message; `counter` and `last_mtk` (MTK ID, -1 for none) are those of the last MTK message
+    accepted; `id_i` names the BM-SC that sent it; `serial` grows with every MSK stored: it tells the older of two.
+    `assumed` says that no MTK message set the counter: it was raised for a key that is for play-back only.
     """
 
     slot: int
@@ -48,11 +55,31 @@ class MskRecord:
     id_i: bytes
     serial: int
     counter: int = 0
+    last_mtk: int = NO_MTK
+    assumed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name under which the MSK and what belongs to it are stored."""
+        return msk_name(self.key_domain, self.msk_id)
 
     @property
     def group(self) -> bytes:
         """Key Domain ID and Key Group part: 5 bytes."""
         return self.key_domain + self.msk_id[:2]
+
+
+class Dependents(Protocol):
+    """What depends on MSKs and outlives plain MBMS: the policies of OMA BCAST."""
+
+    def outlives(self, msk: MskRecord) -> bool:
+        """Tell whether an MSK that loses its place in EF_MSK must be kept all the same."""
+
+    def make_room(self) -> None:
+        """See to it that one more MSK can be kept outside EF_MSK. Raises `NoRoomForMsk`."""
+
+    def forget(self, msk: MskRecord) -> None:
+        """Drop what depends on an MSK that goes."""
 
 
 class MbmsKeys:
@@ -63,6 +90,8 @@ class MbmsKeys:
         self._msks = RecordTable(nv, f"msk/{application}/", MskRecord)
         self._muk_file = muk_file
         self._msk_file = msk_file
+        self._derived: dict[str, tuple[Secret, int, bytes, MikeyKeys]] = {}
+        self.dependents: Dependents | None = None
 
     # --- MUKs
 
@@ -99,11 +128,28 @@ class MbmsKeys:
 
     def find_msk(self, key_domain: bytes, msk_id: bytes) -> MskRecord | None:
         """Return the MSK with this Key Domain ID (3 bytes) and MSK ID (4 bytes), or None."""
-        return self._msks.get(_msk_name(key_domain, msk_id))
+        return self._msks.get(msk_name(key_domain, msk_id))
+
+    def msk_named(self, name: str) -> MskRecord | None:
+        """Return the MSK stored under a name, or None."""
+        return self._msks.get(name)
+
+    def msks(self) -> list[MskRecord]:
+        """Return all MSKs, oldest first."""
+        return sorted((msk for _, msk in self._msks.items()), key=lambda msk: msk.serial)
 
     def msks_of(self, group: bytes) -> list[MskRecord]:
         """Return the MSKs of a key group (5 bytes: Key Domain ID, Key Group part), oldest first."""
-        return sorted((msk for _, msk in self._msks.items() if msk.group == group), key=lambda msk: msk.serial)
+        return [msk for msk in self.msks() if msk.group == group]
+
+    def keys_for(self, msk: MskRecord, csb_id: int) -> MikeyKeys:
+        """Return the keys of an MTK message; the last ones of every MSK are remembered, in memory only."""
+        known = self._derived.get(msk.name)
+        if known is not None and known[0] == msk.key and known[1:3] == (csb_id, msk.rand):
+            return known[3]
+        derived = derive_psk_keys(msk.key, csb_id, msk.rand)
+        self._derived[msk.name] = (msk.key, csb_id, msk.rand, derived)
+        return derived
 
     def store_msk(
         self,
@@ -113,32 +159,74 @@ class MbmsKeys:
         validity: tuple[int, int],
         rand: bytes,
         id_i: bytes,
-    ) -> None:
+    ) -> MskRecord:
         """Store an MSK, dropping the oldest of its group when there would be more than two. Raises `NoRoomForMsk`.
 
         Delivered again with the same key, an MSK keeps its replay counter; with another key it starts anew.
         """
-        group = key_domain + msk_id[:2]
-        old = self.find_msk(key_domain, msk_id)
-        siblings = [msk for msk in self.msks_of(group) if msk.msk_id != msk_id]
-        for surplus in siblings[: max(0, len(siblings) - MSKS_PER_GROUP + 1)]:
-            self._msks.delete(_msk_name(surplus.key_domain, surplus.msk_id))
-        slot = old.slot if old else siblings[0].slot if siblings else self._free_msk_slot()
-        counter = old.counter if old and old.key == key else 0
-        lower, upper = validity
-        msk = MskRecord(slot, key_domain, msk_id, key, lower, upper, rand, id_i, self._next_serial(), counter)
-        self._msks.put(_msk_name(key_domain, msk_id), msk)
-        self._show_group(slot, group)
+        msk = self._renewed(key_domain, msk_id, key, validity, rand, id_i)
+        return self._show(msk)
 
-    def set_counter(self, msk: MskRecord, counter: int) -> None:
-        """Record the counter of an accepted MTK message."""
-        self._msks.put(_msk_name(msk.key_domain, msk.msk_id), replace(msk, counter=counter))
-        self._show_group(msk.slot, msk.group)
+    def keep_msk(
+        self,
+        key_domain: bytes,
+        msk_id: bytes,
+        key: Secret,
+        validity: tuple[int, int],
+        rand: bytes,
+        id_i: bytes,
+    ) -> MskRecord:
+        """Store an MSK that need not be shown in EF_MSK; one that is shown keeps its place. Raises `NoRoomForMsk`."""
+        known = self.find_msk(key_domain, msk_id)
+        if known is None and self.dependents is not None:
+            self.dependents.make_room()
+        return self._put(self._renewed(key_domain, msk_id, key, validity, rand, id_i))
+
+    def assume_counter(self, msk: MskRecord, counter: int) -> None:
+        """Raise or clear a counter that no MTK message set."""
+        self._put(replace(msk, counter=counter, assumed=counter > 0))
+
+    def _renewed(
+        self, key_domain: bytes, msk_id: bytes, key: Secret, validity: tuple[int, int], rand: bytes, id_i: bytes
+    ) -> MskRecord:
+        """Return the record of a delivered MSK, with the counters of the same key if that was there."""
+        old = self.find_msk(key_domain, msk_id)
+        slot = old.slot if old else NOT_SHOWN
+        fresh = MskRecord(slot, key_domain, msk_id, key, *validity, rand, id_i, self._next_serial())
+        if old is None or old.key != key:
+            return fresh
+        return replace(fresh, counter=old.counter, last_mtk=old.last_mtk, assumed=old.assumed)
+
+    def _show(self, msk: MskRecord) -> MskRecord:
+        """Write an MSK with a place in EF_MSK; those it pushes out are dropped, or kept for what depends on them."""
+        siblings = [other for other in self.msks_of(msk.group) if other.slot and other.msk_id != msk.msk_id]
+        shown = replace(msk, slot=msk.slot or (siblings[0].slot if siblings else self._free_msk_slot()))
+        self._msks.put(shown.name, shown)
+        for surplus in siblings[: max(0, len(siblings) - MSKS_PER_GROUP + 1)]:
+            if self.dependents is not None and self.dependents.outlives(surplus):
+                self.dependents.make_room()
+                self._msks.put(surplus.name, replace(surplus, slot=NOT_SHOWN))
+            else:
+                self._forget(surplus)
+        return self._put(shown)
+
+    def _put(self, msk: MskRecord) -> MskRecord:
+        self._msks.put(msk.name, msk)
+        if msk.slot:
+            self._show_group(msk.slot, msk.group)
+        return msk
+
+    def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
+        """Record the counter and the MTK ID of an accepted MTK message."""
+        self._msks.put(msk.name, replace(msk, counter=counter, last_mtk=last_mtk, assumed=False))
+        if msk.slot:
+            self._show_counter(msk.slot, msk.msk_id, counter)
 
     def delete_msk(self, msk: MskRecord) -> None:
         """Forget one MSK."""
-        self._msks.delete(_msk_name(msk.key_domain, msk.msk_id))
-        self._show_group(msk.slot, msk.group)
+        self._forget(msk)
+        if msk.slot:
+            self._show_group(msk.slot, msk.group)
 
     def delete_group(self, group: bytes) -> None:
         """Forget every MSK of a key group. Raises `KeyNotFound` when there is none."""
@@ -148,6 +236,12 @@ class MbmsKeys:
         for msk in msks:
             self.delete_msk(msk)
 
+    def _forget(self, msk: MskRecord) -> None:
+        self._msks.delete(msk.name)
+        self._derived.pop(msk.name, None)
+        if self.dependents is not None:
+            self.dependents.forget(msk)
+
     def _free_msk_slot(self) -> int:
         taken = {msk.slot for _, msk in self._msks.items()}
         return _first_free(taken, self._msk_file.count, NoRoomForMsk)
@@ -156,7 +250,15 @@ class MbmsKeys:
         return 1 + max((msk.serial for _, msk in self._msks.items()), default=0)
 
     def _show_group(self, slot: int, group: bytes) -> None:
-        self._msk_file.write(slot, encode_msk_entry(self.msks_of(group)))
+        self._msk_file.write(slot, encode_msk_entry([msk for msk in self.msks_of(group) if msk.slot]))
+
+    def _show_counter(self, slot: int, msk_id: bytes, counter: int) -> None:
+        """Write one counter in place: this is on the way of every MTK message."""
+        entry = self._msk_file.read(slot)
+        for start in range(len(_EMPTY_GROUP), len(entry) - _PAIR_SIZE + 1, _PAIR_SIZE):
+            if entry[start : start + 4] == msk_id:
+                self._msk_file.write(slot, entry[: start + 4] + counter.to_bytes(4, "big") + entry[start + 8 :])
+                return
 
 
 def encode_muk_entry(muk: MukRecord) -> bytes:
@@ -173,7 +275,8 @@ def encode_msk_entry(msks: list[MskRecord]) -> bytes:
     return msks[0].key_domain + bytes((len(msks),)) + pairs
 
 
-def _msk_name(key_domain: bytes, msk_id: bytes) -> str:
+def msk_name(key_domain: bytes, msk_id: bytes) -> str:
+    """Return the name under which an MSK is stored."""
     return f"{key_domain.hex()}-{msk_id.hex()}"
 
 

@@ -11,6 +11,7 @@ from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
 PIN_LENGTH = 8  # a PIN is 4 to 8 digits, padded with FF to 8 bytes
+APPLICATION_PIN = 0x01
 UNIVERSAL_PIN = 0x11
 _LOCAL = 0x80  # references from here on belong to one application
 _ADM_LOW_BITS = range(0x0A, 0x0F)  # 0A to 0E and 8A to 8E are administrative keys
@@ -38,7 +39,10 @@ class PinWrong(CardError):
 
 @dataclass(frozen=True, slots=True)
 class PinRecord:
-    """A PIN as stored: 8-byte values, tries left and allowed, and the same for its unblock code (PUK)."""
+    """A PIN as stored: 8-byte values, tries left and allowed, and the same for its unblock code (PUK).
+
+    `replaced_by` is the reference of the PIN that stands in while this one is disabled, 0 for none.
+    """
 
     reference: int
     value: Secret
@@ -48,6 +52,7 @@ class PinRecord:
     puk: Secret | None = None
     puk_tries_left: int = 0
     puk_max_tries: int = 0
+    replaced_by: int = 0
 
 
 def is_administrative(reference: int) -> bool:
@@ -98,12 +103,15 @@ class PinTable:
         record = self._try_pin(name, old)
         self._records.put(name, replace(record, value=Secret(new)))
 
-    def set_enabled(self, name: str, value: bytes, *, enabled: bool) -> None:
-        """Enable or disable after comparing. Raises `PinDisabled` when the PIN is in that state already."""
+    def set_enabled(self, name: str, value: bytes, *, enabled: bool, replaced_by: int = 0) -> None:
+        """Enable or disable after comparing. Raises `PinDisabled` when the PIN is in that state already.
+
+        `replaced_by` is the reference of the PIN that stands in for a disabled one from now on.
+        """
         if self.find(name).enabled == enabled:
             raise PinDisabled
         record = self._try_pin(name, value)
-        self._records.put(name, replace(record, enabled=enabled))
+        self._records.put(name, replace(record, enabled=enabled, replaced_by=replaced_by))
 
     def unblock(self, name: str, puk: bytes, new: bytes) -> None:
         """Set a new value after comparing the PUK; the PIN is enabled again and has all its tries."""
@@ -116,7 +124,7 @@ class PinTable:
         self._take_try(name, taken)
         if record.puk != Secret(puk):
             raise PinWrong(taken.puk_tries_left)
-        fresh = replace(taken, value=Secret(new), tries_left=record.max_tries, enabled=True)
+        fresh = replace(taken, value=Secret(new), tries_left=record.max_tries, enabled=True, replaced_by=0)
         self._records.put(name, replace(fresh, puk_tries_left=record.puk_max_tries))
 
     def _try_pin(self, name: str, value: bytes) -> PinRecord:

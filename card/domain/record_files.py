@@ -19,6 +19,10 @@ class RecordFile:
         """Number of records."""
         return self._node.record_count if self._node else 0
 
+    def read(self, number: int) -> bytes:
+        """Return record `number` as it stands, padding included; nothing without the file."""
+        return self._files.contents.read_record(self._node, number) if self._node else b""
+
     def write(self, number: int, entry: bytes) -> None:
         """Write record `number`. Raises `IdentifierTooLong` when the entry does not fit."""
         if self._node is None or len(entry) > self._node.record_length:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from card.domain.errors import ServiceNotAvailable
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
 
 GSM_ACCESS = 27
+DOWNLOAD_SMS_PP = 28
 GSM_SECURITY_CONTEXT = 38
 GBA = 68
 MBMS_SECURITY = 69
 OMA_BCAST = 75
 LOCAL_KEY_ESTABLISHMENT = 76
+VGCS_SECURITY = 64
+VBS_SECURITY = 65
+
+# Numbers of EF_IST (TS 31.103 clause 4.2.7).
+P_CSCF = 1
+ISIM_GBA = 2
+P_CSCF_DISCOVERY = 5
+ISIM_NUMBERS: Mapping[int, int] = {GBA: ISIM_GBA, LOCAL_KEY_ESTABLISHMENT: 4}
+"""The services of a USIM that an ISIM has too, and their number there."""
+
+# Numbers of EF_CSIM_ST (C.S0065-B).
+BCMCS = 18
+CSIM_NUMBERS: Mapping[int, int] = {GBA: BCMCS, MBMS_SECURITY: BCMCS, OMA_BCAST: BCMCS}
+"""provisional: BCMCS brings a CSIM what GBA, MBMS security and OMA BCAST bring a USIM. No other number was found."""
 
 
 class ServiceTable:
-    """Answers from the service table file as it stands, so that an update of the file takes effect at once."""
+    """Answers from the service table file as it stands, so that an update of the file takes effect at once.
 
-    def __init__(self, files: FileSystem, table: FileNode | None) -> None:
+    `numbers` translates from the numbers of a USIM where the table counts in another way; what it lacks is not offered.
+    """
+
+    def __init__(
+        self, files: FileSystem, table: FileNode | None, numbers: Mapping[int, int] | None = None
+    ) -> None:
         self._files = files
         self._table = table
+        self._numbers = numbers
 
     def offers(self, number: int) -> bool:
-        """Tell whether service `number` (counted from 1) is available."""
-        if self._table is None:
+        """Tell whether service `number` of a USIM (counted from 1) is available."""
+        if self._numbers is not None:
+            number = self._numbers.get(number, 0)
+        if self._table is None or not number:
             return False
         content = self._files.contents.whole(self._table)
         index, bit = divmod(number - 1, 8)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from card.state.nonvolatile import NonVolatile
 
-SQN_BITS = 48
+_SQN_SIZE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +22,51 @@ class SqnScheme:
 
 
 class SqnMemory:
-    """The SEQ values of one application, one slot for each IND."""
+    """The SQN values of one application: one slot for each IND, and in front of them the highest of all.
+
+    All in one stored value, so that an authentication costs one write.
+    """
 
     def __init__(self, nv: NonVolatile, application: str, scheme: SqnScheme) -> None:
         self._nv = nv
         self._scheme = scheme
-        self._prefix = f"sqn/{application}/"
-        # The highest SEQ is wanted at every authentication; looking through all slots each time would cost more than
-        # the authentication itself, so its slot is stored beside them.
-        self._highest_key = f"{self._prefix}highest"
+        self._key = f"sqn/{application}"
 
     @property
     def highest(self) -> int:
         """SQN_MS: the highest SQN accepted, with its IND."""
-        stored = self._nv.get(self._highest_key)
-        return int.from_bytes(stored, "big") if stored else 0
+        return self._read(0)
 
     def is_fresh(self, sqn: int) -> bool:
         """Judge an SQN by annex C.2: newer than its slot, not too far ahead, not too old."""
-        seq, ind = self._split(sqn)
-        highest, _ = self._split(self.highest)
-        if seq <= self._seq(ind) or seq - highest > self._scheme.delta:
+        bits = self._scheme.ind_bits
+        seq, highest = sqn >> bits, self.highest >> bits
+        if seq <= self._read(self._slot(sqn)) >> bits or seq - highest > self._scheme.delta:
             return False
         return not self._scheme.age_limit or highest - seq < self._scheme.age_limit
+
+    def accept(self, sqn: int) -> None:
+        """Store an SQN that was used."""
+        values = bytearray(self._stored())
+        self._write(values, self._slot(sqn), sqn)
+        if sqn >> self._scheme.ind_bits > self.highest >> self._scheme.ind_bits:
+            self._write(values, 0, sqn)
+        self._nv.put(self._key, bytes(values))
 
     def begin_at(self, seq: int) -> None:
         """Let a new card behave as if `seq` had been seen in every slot."""
         for ind in range(1 << self._scheme.ind_bits):
             self.accept(seq << self._scheme.ind_bits | ind)
 
-    def accept(self, sqn: int) -> None:
-        """Store an SQN that was used."""
-        _, ind = self._split(sqn)
-        self._nv.put(f"{self._prefix}{ind:X}", sqn.to_bytes(6, "big"))
-        if sqn >> self._scheme.ind_bits > self.highest >> self._scheme.ind_bits:
-            self._nv.put(self._highest_key, sqn.to_bytes(6, "big"))
+    def _slot(self, sqn: int) -> int:
+        return 1 + (sqn & ((1 << self._scheme.ind_bits) - 1))
 
-    def _seq(self, ind: int) -> int:
-        stored = self._nv.get(f"{self._prefix}{ind:X}")
-        return int.from_bytes(stored, "big") >> self._scheme.ind_bits if stored else 0
+    def _stored(self) -> bytes:
+        return self._nv.get(self._key) or bytes(_SQN_SIZE * (1 + (1 << self._scheme.ind_bits)))
 
-    def _split(self, sqn: int) -> tuple[int, int]:
-        return sqn >> self._scheme.ind_bits, sqn & ((1 << self._scheme.ind_bits) - 1)
+    def _read(self, slot: int) -> int:
+        return int.from_bytes(self._stored()[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)], "big")
+
+    @staticmethod
+    def _write(values: bytearray, slot: int, sqn: int) -> None:
+        values[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)] = sqn.to_bytes(_SQN_SIZE, "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from card.codec.mikey import DataType, Kemac, MbmsKeyIds, MikeyMessage, Timestamp, decode_key_data
-from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, derive_psk_keys, verify_kemac
+from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
 from card.domain.errors import KeyNotFound, KeyNotFresh, OutsideKeyValidity, ReplayedMessage
 from card.domain.key_root import KeyRoot
 from card.domain.ltkm import require_counter, require_protection
@@ -50,27 +50,42 @@ class Stkm:
 
 
 def generate_mtk(raw: bytes, keys: MbmsKeys, root: KeyRoot) -> Tek:
-    """Process an MTK message; return the TEK.
+    """Process an MTK message by the MBMS rules alone; return the TEK.
 
     Raises `DecodeError`, `KeyNotFound` (no MSK), `KeyNotFresh`, `MacMismatch`, `ReplayedMessage`,
     `OutsideKeyValidity`.
     """
     stkm = Stkm.decode(raw)
+    msk = find_key(stkm, keys, root)
+    protection = verify(stkm, msk, keys)
+    check_mbms_rules(stkm, msk)
+    tek = open_tek(stkm, protection)
+    keys.set_counter(msk, stkm.timestamp.value, stkm.mtk_id)
+    return tek
+
+
+def find_key(stkm: Stkm, keys: MbmsKeys, root: KeyRoot) -> MskRecord:
+    """Return the MSK of an STKM. Raises `KeyNotFound`, or `KeyNotFresh` when a newer MUK waits to be used."""
     msk = keys.find_msk(stkm.ids.key_domain_id, stkm.ids.msk_id)
     if msk is None:
         raise KeyNotFound
     if root.is_superseded(msk.id_i):
         raise KeyNotFresh
-    protection = derive_psk_keys(msk.key, stkm.message.header.csb_id, msk.rand)
+    return msk
+
+
+def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
+    """Check the MAC under the MSK; return the keys that open the message. Raises `MacMismatch`."""
+    protection = keys.keys_for(msk, stkm.message.header.csb_id)
     verify_kemac(protection.authentication, stkm.message.mac_input(stkm.raw), stkm.kemac.mac)
-    _check_mbms_rules(stkm, msk)
-    tek = open_tek(stkm, protection)
-    keys.set_counter(msk, stkm.timestamp.value)
-    return tek
+    return protection
 
 
-def _check_mbms_rules(stkm: Stkm, msk: MskRecord) -> None:
-    """Every message once, in rising order, within the key's interval of MTK IDs."""
+def check_mbms_rules(stkm: Stkm, msk: MskRecord) -> None:
+    """Every message once, in rising order, within the key's interval of MTK IDs.
+
+    Raises `ReplayedMessage` or `OutsideKeyValidity`.
+    """
     if stkm.timestamp.value <= msk.counter:
         raise ReplayedMessage
     if not msk.lower <= stkm.mtk_id <= msk.upper:

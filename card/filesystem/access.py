@@ -76,20 +76,26 @@ class AccessRule:
 
     def encode(self) -> bytes:
         """Return the content of an EF_ARR record, without padding."""
-        return b"".join(_encode_modes(modes) + _encode_condition(condition) for modes, condition in self.grants)
+        return b"".join(
+            mode + _encode_condition(condition) for modes, condition in self.grants for mode in _encode_modes(modes)
+        )
 
     @classmethod
     def decode(cls, record: bytes) -> AccessRule:
         """Read an EF_ARR record; FF padding at the end is dropped. Raises `DecodeError`."""
         objects = iter_tlvs(record.rstrip(b"\xff"))
-        return cls(tuple(_decode_grants(objects)))
+        gathered: dict[Condition, Operation] = {}
+        for modes, condition in _decode_grants(objects):
+            gathered[condition] = gathered.get(condition, Operation(0)) | modes
+        return cls(tuple((modes, condition) for condition, modes in gathered.items()))
 
 
-def _encode_modes(modes: Operation) -> bytes:
+def _encode_modes(modes: Operation) -> list[bytes]:
+    """Return the access mode objects, each of which needs a security condition of its own behind it."""
     byte = modes & 0xFF
-    coded = encode_tlv(_ACCESS_MODE_BYTE, bytes((byte,))) if byte else b""
+    coded = [encode_tlv(_ACCESS_MODE_BYTE, bytes((byte,)))] if byte else []
     ins = bytes(ins for ins, operation in _INS_OF.items() if operation & modes)
-    return coded + (encode_tlv(_ACCESS_MODE_INS, ins) if ins else b"")
+    return coded + ([encode_tlv(_ACCESS_MODE_INS, ins)] if ins else [])
 
 
 def _encode_condition(condition: Condition) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from card.filesystem.errors import LengthMismatch, OutsideFile, RecordNotFound, WrongStructure
+from card.codec.data_objects import object_size
+from card.filesystem.errors import LengthMismatch, NoRoom, OutsideFile, RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
@@ -18,14 +19,14 @@ class FileContents:
 
     def whole(self, node: FileNode) -> bytes:
         """Return all `node.size` bytes of a file."""
-        stored = self._nv.get(f"ef/{node.path}")
+        stored = self._nv.get(f"ef/{node.storage}")
         return UNWRITTEN * node.size if stored is None else stored
 
     def replace(self, node: FileNode, content: bytes) -> None:
         """Write a whole file; short content is padded with FF. Raises `LengthMismatch` when it is too long."""
         if len(content) > node.size:
             raise LengthMismatch
-        self._nv.put(f"ef/{node.path}", content.ljust(node.size, UNWRITTEN))
+        self._nv.put(f"ef/{node.storage}", content.ljust(node.size, UNWRITTEN))
 
     def read_binary(self, node: FileNode, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`, fewer at the end of the file. Raises `OutsideFile`."""
@@ -71,6 +72,27 @@ class FileContents:
         """Return all records in order."""
         return [self.read_record(node, number) for number in range(1, node.record_count + 1)]
 
+    def object_tags(self, node: FileNode) -> list[bytes]:
+        """Return the tags of the data objects in a BER-TLV file, in order of their value."""
+        prefix = _object_prefix(node)
+        return [bytes.fromhex(key[len(prefix) :]) for key in self._nv.keys(prefix)]
+
+    def object(self, node: FileNode, tag: bytes) -> bytes | None:
+        """Return the value of a data object, or None."""
+        return self._nv.get(_object_prefix(node) + tag.hex())
+
+    def put_object(self, node: FileNode, tag: bytes, value: bytes) -> None:
+        """Create or replace a data object. Raises `NoRoom` when all objects together would exceed the file's size."""
+        others = (known for known in self.object_tags(node) if known != tag)
+        used = sum(object_size(known, self.object(node, known) or b"") for known in others)
+        if used + object_size(tag, value) > node.size:
+            raise NoRoom
+        self._nv.put(_object_prefix(node) + tag.hex(), value)
+
+    def delete_object(self, node: FileNode, tag: bytes) -> None:
+        """Remove a data object; removing an absent one is harmless."""
+        self._nv.delete(_object_prefix(node) + tag.hex())
+
     @staticmethod
     def _start_of(node: FileNode, number: int) -> int:
         if not node.structure.has_records:
@@ -78,3 +100,7 @@ class FileContents:
         if not 1 <= number <= node.record_count:
             raise RecordNotFound
         return (number - 1) * node.record_length
+
+
+def _object_prefix(node: FileNode) -> str:
+    return f"tlv/{node.storage}/"

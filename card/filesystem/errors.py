@@ -39,3 +39,11 @@ class AccessDenied(FileSystemError):
 
 class FileDeactivated(FileSystemError):
     """The file is deactivated or terminated."""
+
+
+class NoRoom(FileSystemError):
+    """The file has no space left for what shall be stored."""
+
+
+class MaximumReached(FileSystemError):
+    """The sum does not fit the record."""

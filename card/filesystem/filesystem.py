@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.errors import DecodeError
-from card.filesystem.access import AccessRule
+from card.filesystem.access import AccessRule, Condition, Operation
 from card.filesystem.contents import FileContents
 from card.filesystem.node import CURRENT_ADF_ID, MF_ID, FileNode
 from card.filesystem.tree import FileTree
@@ -43,26 +43,40 @@ class FileSystem:
         self.tree = FileTree(nodes)
         self.contents = FileContents(nv)
         self._rules: dict[bytes, AccessRule] = {}
+        self._conditions: dict[tuple[str, Operation], tuple[bytes, Condition]] = {}
         self._fcps: dict[tuple[str, int, tuple[PinStatus, ...]], bytes] = {}
 
     def life_cycle(self, node: FileNode) -> int:
         """Return the life cycle status byte (TS 102 221 clause 11.1.1.4.9)."""
-        state = self._nv.get(f"lcs/{node.path}")
+        state = self._nv.get(f"lcs/{node.storage}")
         return ACTIVATED if state is None else state[0]
 
     def set_life_cycle(self, node: FileNode, state: int) -> None:
         """Activate, deactivate or terminate a file."""
         if state == ACTIVATED:
-            self._nv.delete(f"lcs/{node.path}")
+            self._nv.delete(f"lcs/{node.storage}")
         else:
-            self._nv.put(f"lcs/{node.path}", bytes((state,)))
+            self._nv.put(f"lcs/{node.storage}", bytes((state,)))
+
+    def is_usable(self, node: FileNode) -> bool:
+        """Tell whether a file is activated and lies in no terminated directory."""
+        if self.life_cycle(node) != ACTIVATED:
+            return False
+        parent = self.tree.get(node.parent_path)
+        while parent is not None:
+            if self.life_cycle(parent) == TERMINATED:
+                return False
+            parent = self.tree.get(parent.parent_path)
+        return True
 
     def rule(self, node: FileNode) -> AccessRule:
-        """Return the access rule of a file, from the record of EF_ARR it refers to; unreadable rules deny all."""
-        arr = self.tree.get(node.arr_path)
-        if arr is None or not 1 <= node.arr_record <= arr.record_count:
-            return _DENY_ALL
-        record = self.contents.read_record(arr, node.arr_record)
+        """Return the access rule of a file, its own or from the record of EF_ARR; unreadable rules deny all."""
+        record = node.rule
+        if not record:
+            arr = self.tree.get(node.arr_path)
+            if arr is None or not 1 <= node.arr_record <= arr.record_count:
+                return _DENY_ALL
+            record = self.contents.read_record(arr, node.arr_record)
         rule = self._rules.get(record)
         if rule is None:
             try:
@@ -72,9 +86,20 @@ class FileSystem:
             self._rules[record] = rule
         return rule
 
+    def condition(self, node: FileNode, operation: Operation) -> Condition:
+        """Return what an operation on a file needs. Remembered for as long as EF_ARR stays as it is."""
+        arr = self.tree.get(node.arr_path)
+        content = b"" if arr is None else self.contents.whole(arr)
+        known = self._conditions.get((node.path, operation))
+        if known is not None and known[0] is content:
+            return known[1]
+        condition = self.rule(node).condition(operation)
+        self._conditions[node.path, operation] = (content, condition)
+        return condition
+
     def fcp(self, node: FileNode, pins: Sequence[PinStatus]) -> bytes:
         """Return the encoded FCP; `pins` fill the PIN status template of a directory."""
-        key = (node.path, self.life_cycle(node), tuple(pins) if node.structure.is_directory else ())
+        key = (node.path, self.life_cycle(node), tuple(pins) if node.is_directory else ())
         known = self._fcps.get(key)
         if known is None:
             known = self._fcps[key] = self._build_fcp(node, key[1], key[2]).encode()
@@ -82,7 +107,7 @@ class FileSystem:
 
     @staticmethod
     def _build_fcp(node: FileNode, life_cycle: int, pins: Sequence[PinStatus]) -> Fcp:
-        is_directory = node.structure.is_directory
+        is_directory = node.is_directory
         return Fcp(
             descriptor=_DESCRIPTORS[node.structure],
             file_id=_fcp_file_id(node),
@@ -92,6 +117,7 @@ class FileSystem:
             df_name=node.aid,
             proprietary=_DIRECTORY_PROPRIETARY if is_directory else b"",
             arr=(int(node.arr_path.rpartition("/")[2], 16), node.arr_record),
+            rule=node.rule,
             file_size=None if is_directory else node.size,
             sfi=node.sfi or None,
             pins=pins,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from card.spec.files import Structure
 
@@ -16,7 +17,8 @@ ADF_PREFIX = "ADF."
 class FileNode:
     """One file. `path` names it on this card, e.g. `3F00/2FE2` or `ADF.USIM/6F07`; `size` is in bytes in all.
 
-    `arr_record` is the record of the applicable EF_ARR that holds the access rule. `sfi` is 0 when there is none.
+    `arr_record` is the record of the applicable EF_ARR that holds the access rule, unless `rule` holds it in expanded
+    form. `sfi` is 0 when there is none. `view` is the path of the file whose content and life cycle this one shows.
     """
 
     path: str
@@ -28,27 +30,34 @@ class FileNode:
     sfi: int = 0
     arr_record: int = 1
     aid: bytes = b""
+    rule: bytes = b""
+    view: str = ""
 
-    @property
-    def parent_path(self) -> str:
-        """Path of the directory this file is in; the MF for an ADF, "" for the MF itself."""
+    storage: str = field(init=False, repr=False, compare=False)
+    parent_path: str = field(init=False, repr=False, compare=False)
+    application: str = field(init=False, repr=False, compare=False)
+    arr_path: str = field(init=False, repr=False, compare=False)
+    record_count: int = field(init=False, repr=False, compare=False)
+    is_directory: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every command asks for.
+
+        `storage` is the path under which content and life cycle are stored; `parent_path` that of the directory (the
+        MF for an ADF, "" for the MF); `application` the name of the application whose ADF holds the file ("" under the
+        MF); `arr_path` that of the EF_ARR with the access rule (TS 102 221 clause 13.4).
+        """
+        root = self.path.partition("/")[0]
+        in_adf = root.startswith(ADF_PREFIX)
+        set_field = partial(object.__setattr__, self)
+        set_field("storage", self.view or self.path)
+        set_field("parent_path", self._find_parent())
+        set_field("application", root.removeprefix(ADF_PREFIX) if in_adf else "")
+        set_field("arr_path", f"{root}/6F06" if in_adf else f"{MF_PATH}/2F06")
+        set_field("record_count", self.size // self.record_length if self.record_length else 0)
+        set_field("is_directory", self.structure.is_directory)
+
+    def _find_parent(self) -> str:
         if self.structure is Structure.MF:
             return ""
         return MF_PATH if self.structure is Structure.ADF else self.path.rpartition("/")[0]
-
-    @property
-    def record_count(self) -> int:
-        """Number of records, 0 for files without."""
-        return self.size // self.record_length if self.record_length else 0
-
-    @property
-    def application(self) -> str:
-        """Name of the application whose ADF holds this file ("" under the MF)."""
-        root = self.path.partition("/")[0]
-        return root.removeprefix(ADF_PREFIX) if root.startswith(ADF_PREFIX) else ""
-
-    @property
-    def arr_path(self) -> str:
-        """Path of the EF_ARR that the access rule reference points into (TS 102 221 clause 13.4)."""
-        root = self.path.partition("/")[0]
-        return f"{root}/6F06" if root.startswith(ADF_PREFIX) else f"{MF_PATH}/2F06"

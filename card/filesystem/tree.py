@@ -55,7 +55,7 @@ class FileTree:
     def _candidates(self, directory: str, application: str) -> dict[int, FileNode]:
         current = self._nodes[directory]
         parent = current.parent_path
-        siblings = {f: node for f, node in self._children.get(parent, {}).items() if node.structure.is_directory}
+        siblings = {f: node for f, node in self._children.get(parent, {}).items() if node.is_directory}
         found = dict(siblings)
         if parent:
             found[self._nodes[parent].fid] = self._nodes[parent]
@@ -66,6 +66,10 @@ class FileTree:
             found[CURRENT_ADF_ID] = adf
         found[MF_ID] = self._nodes[MF_PATH]
         return found
+
+    def children(self, directory: str) -> tuple[FileNode, ...]:
+        """Return the files right under a directory, without ADFs."""
+        return tuple(self._children.get(directory, {}).values())
 
     def child(self, directory: str, fid: int) -> FileNode:
         """Find a file right under a directory. Raises `FileNotFound`."""

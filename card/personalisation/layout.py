@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from card.errors import ProfileError
+from card.codec.data_objects import split_objects
+from card.errors import DecodeError, ProfileError
 from card.filesystem.access import ALWAYS, NEVER, AccessRule, Condition, Operation, needs
-from card.filesystem.node import ADF_PREFIX, MF_ID, MF_PATH, FileNode
+from card.filesystem.node import ADF_PREFIX, CURRENT_ADF_ID, MF_ID, MF_PATH, FileNode
 from card.personalisation.contents import (
+    CONTENTS,
     RECORD_COUNTS,
-    UICC_CONTENTS,
-    USIM_CONTENTS,
     Content,
+    applications,
     has_file,
+    isim_services,
     usim_services,
 )
+from card.personalisation.csim import csim_services
 from card.profile.files import AccessCondition, AccessProfile, FileProfile, Root
 from card.profile.schema import CardProfile
-from card.spec.files import Access, EfRow, Right, Structure
-from card.spec.files_uicc import UICC_FILES
-from card.spec.files_usim import USIM_FILES
+from card.spec.catalogue import ROOTS, all_files
+from card.spec.files import Access, DfRow, EfRow, Right, Structure
 
 USIM = "USIM"
 """Name of the USIM application; its directory is `ADF.USIM`."""
+ISIM = "ISIM"
+"""Name of the ISIM application; its directory is `ADF.ISIM`."""
+CSIM = "CSIM"
+"""Name of the CSIM application; its directory is `ADF.CSIM`."""
 
 _PIN1, _PIN2, _UNIVERSAL, _ADM1, _ADM6 = 0x01, 0x81, 0x11, 0x0A, 0x8A
 _RIGHTS: Mapping[Right, Condition] = {
@@ -46,17 +52,23 @@ _DIRECTORY_ACCESS = Access(read=Right.ALWAYS)
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file to be made: its node (the access rule's record still open), its access conditions, its content."""
+    """A file to be made: its node (the access rule's record still open), its access conditions, its content.
+
+    An `expanded` rule goes into the file's own node, any other into EF_ARR.
+    """
 
     node: FileNode
     grants: Mapping[Operation, Condition]
     content: bytes = b""
+    expanded: bool = False
 
     @property
     def rule(self) -> AccessRule:
         """The access rule, operations with one condition gathered."""
         gathered: dict[Condition, Operation] = {}
         for operation, condition in self.grants.items():
+            if operation is Operation.INCREASE and condition == NEVER:
+                continue  # what no rule names is never allowed; only counters are worth naming it for
             gathered[condition] = gathered.get(condition, Operation(0)) | operation
         return AccessRule(tuple((modes, condition) for condition, modes in gathered.items()))
 
@@ -66,18 +78,28 @@ Plan = dict[str, PlannedFile]
 
 def lay_out(profile: CardProfile) -> list[PlannedFile]:
     """Return all files of the card. Raises `ProfileError` where the profile's files do not fit together."""
-    adf = FileNode(f"{ADF_PREFIX}{USIM}", 0x7FFF, Structure.ADF, f"ADF_{USIM}", aid=profile.usim.aid)
-    plan: Plan = {
-        MF_PATH: PlannedFile(FileNode(MF_PATH, MF_ID, Structure.MF, "MF"), _grants(_DIRECTORY_ACCESS)),
-        adf.path: PlannedFile(adf, _grants(_DIRECTORY_ACCESS)),
+    plan: Plan = {MF_PATH: _directory(FileNode(MF_PATH, MF_ID, Structure.MF, "MF"))}
+    for name, aid in applications(profile).items():
+        adf = FileNode(f"{ADF_PREFIX}{name}", CURRENT_ADF_ID, Structure.ADF, f"ADF_{name}", aid=aid)
+        plan[adf.path] = _directory(adf)
+    of_usim = usim_services(profile)
+    services = {
+        MF_PATH: of_usim,
+        f"{ADF_PREFIX}{USIM}": of_usim,
+        f"{ADF_PREFIX}{ISIM}": isim_services(profile),
+        f"{ADF_PREFIX}{CSIM}": csim_services(profile),
     }
-    services = usim_services(profile)
-    _add_rows(plan, MF_PATH, UICC_FILES, UICC_CONTENTS, profile)
-    usim_rows = [row for row in USIM_FILES if has_file(row, services)]
-    _add_rows(plan, adf.path, usim_rows, USIM_CONTENTS, profile)
+    for path in list(plan):
+        root = ROOTS[path]
+        _Filler(plan, profile, services[path]).fill(path, root.files, root.directories)
     for file in profile.files:
         _apply(plan, file)
+    _add_views(plan, of_usim)
     return _with_access_rules(plan)
+
+
+def _directory(node: FileNode) -> PlannedFile:
+    return PlannedFile(node, _grants(_DIRECTORY_ACCESS))
 
 
 def _grants(access: Access) -> dict[Operation, Condition]:
@@ -90,25 +112,53 @@ def _grants(access: Access) -> dict[Operation, Condition]:
     }
 
 
-def _add_rows(
-    plan: Plan,
-    directory: str,
-    rows: Iterable[EfRow],
-    contents: Mapping[str, Callable[[CardProfile], Content]],
-    profile: CardProfile,
-) -> None:
-    for row in rows:
-        count = RECORD_COUNTS[row.name](profile) if row.name in RECORD_COUNTS else row.records
-        given = contents[row.name](profile) if row.name in contents else row.default
-        path = f"{directory}/{row.fid:04X}"
-        node = FileNode(path, row.fid, row.structure, row.name, 0, 0, row.sfi)
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """Adds declared files to a plan: those whose service is offered, and the directories that hold any."""
+
+    plan: Plan
+    profile: CardProfile
+    services: frozenset[int]
+
+    def fill(self, path: str, files: Iterable[EfRow], directories: Iterable[DfRow]) -> None:
+        for row in files:
+            if has_file(row, self.services) and not row.view:
+                self.plan[f"{path}/{row.fid:04X}"] = self._file(path, row)
+        for directory in directories:
+            self._fill_directory(f"{path}/{directory.fid:04X}", directory)
+
+    def _fill_directory(self, path: str, directory: DfRow) -> None:
+        offered = not directory.service or directory.service in self.services
+        if directory.application and f"{ADF_PREFIX}{directory.application}" not in self.plan:
+            return
+        if not offered or not any(has_file(row, self.services) for row in directory.files):
+            return
+        self.plan[path] = _directory(FileNode(path, directory.fid, Structure.DF, directory.name))
+        self.fill(path, directory.files, directory.directories)
+
+    def _file(self, path: str, row: EfRow) -> PlannedFile:
+        contents = CONTENTS.get(path, {})
+        given = contents[row.name](self.profile) if row.name in contents else row.default
+        node = FileNode(f"{path}/{row.fid:04X}", row.fid, row.structure, row.name, sfi=row.sfi)
         if row.structure.has_records:
+            count = RECORD_COUNTS[row.name](self.profile) if row.name in RECORD_COUNTS else row.records
             planned = _record_file(node, given, row, count)
         else:
             transparent = given if isinstance(given, bytes) else b"".join(given)
             size = max(row.size, len(transparent))
             planned = PlannedFile(replace(node, size=size), {}, transparent.ljust(size, b"\xff"))
-        plan[path] = replace(planned, grants=_grants(row.access))
+        return replace(planned, grants=_grants(row.access))
+
+
+def _add_views(plan: Plan, services: frozenset[int]) -> None:
+    """Add the files that show others, where those others are on this card."""
+    for path, row in all_files():
+        target = plan.get(row.view)
+        parent = path.rpartition("/")[0]
+        if target is None or parent not in plan or path in plan or not has_file(row, services):
+            continue
+        node = replace(target.node, path=path, fid=row.fid, name=row.name, sfi=row.sfi, view=row.view)
+        plan[path] = PlannedFile(node, _grants(row.access))
 
 
 def _record_file(node: FileNode, given: Content, row: EfRow, count: int) -> PlannedFile:
@@ -125,12 +175,14 @@ def _record_file(node: FileNode, given: Content, row: EfRow, count: int) -> Plan
 
 
 def _apply(plan: Plan, file: FileProfile) -> None:
-    root = MF_PATH if file.path.root is Root.MF else f"{ADF_PREFIX}{USIM}"
+    root = MF_PATH if file.path.root is Root.MF else file.path.root.value
+    if root not in plan:
+        raise ProfileError(f"files: {file.path}: the card has no {root}; allowed: a file of an application it has")
     path = "/".join((root, *(f"{fid:04X}" for fid in file.path.fids)))
     known = plan.get(path)
     if known is None:
         known = _new_file(plan, path, file)
-    elif known.node.structure.is_directory:
+    elif known.node.is_directory:
         raise ProfileError(f"files: {file.path} is a directory; allowed: the path of an elementary file")
     plan[path] = _overridden(known, file)
 
@@ -146,12 +198,12 @@ def _new_file(plan: Plan, path: str, file: FileProfile) -> PlannedFile:
 def _make_directories(plan: Plan, path: str) -> None:
     parent = path.rpartition("/")[0]
     if parent in plan:
-        if not plan[parent].node.structure.is_directory:
+        if not plan[parent].node.is_directory:
             raise ProfileError(f"files: {path}: {parent} is an elementary file, nothing can be under it")
         return
     _make_directories(plan, parent)
     fid = int(parent.rpartition("/")[2], 16)
-    plan[parent] = PlannedFile(FileNode(parent, fid, Structure.DF, f"DF_{fid:04X}"), _grants(_DIRECTORY_ACCESS))
+    plan[parent] = _directory(FileNode(parent, fid, Structure.DF, f"DF_{fid:04X}"))
 
 
 def _overridden(known: PlannedFile, file: FileProfile) -> PlannedFile:
@@ -166,11 +218,24 @@ def _overridden(known: PlannedFile, file: FileProfile) -> PlannedFile:
         if file.records is not None:
             raise ProfileError(f"files: {file.path} has no records; allowed: hex instead of records")
         content = known.content if file.hex is None else file.hex
+        if node.structure is Structure.BER_TLV:
+            _check_objects(file, content)
         size = file.size or max(node.size, len(content))
         node, content = replace(node, size=size), content[:size].ljust(size, b"\xff")
     if file.sfi is not None:
         node = replace(node, sfi=file.sfi)
-    return PlannedFile(node, {**known.grants, **_given_grants(file.access)}, content)
+    expanded = known.expanded or file.access.expanded
+    return PlannedFile(node, {**known.grants, **_given_grants(file.access)}, content, expanded)
+
+
+def _check_objects(file: FileProfile, content: bytes) -> None:
+    """Raise `ProfileError` unless the content is a sequence of data objects, each tag once."""
+    try:
+        tags = [tag for tag, _ in split_objects(content.rstrip(b"\xff"))]
+    except DecodeError as error:
+        raise ProfileError(f"files: {file.path}: {error}; allowed: whole data objects") from None
+    if len(set(tags)) != len(tags):
+        raise ProfileError(f"files: {file.path} has a tag twice; allowed: each once")
 
 
 def _resized_records(known: PlannedFile, file: FileProfile) -> tuple[FileNode, bytes]:
@@ -194,6 +259,7 @@ def _given_grants(access: AccessProfile) -> dict[Operation, Condition]:
         Operation.INCREASE: access.increase,
         Operation.ACTIVATE: access.activate,
         Operation.DEACTIVATE: access.deactivate,
+        Operation.TERMINATE: access.terminate,
     }
     return {operation: _CONDITIONS[condition] for operation, condition in given.items() if condition}
 
@@ -208,6 +274,9 @@ def _with_access_rules(plan: Plan) -> list[PlannedFile]:
     for path, planned in plan.items():
         arr = rules.setdefault(planned.node.arr_path, [])
         record = planned.rule.encode()
+        if planned.expanded:
+            numbered[path] = replace(planned, node=replace(planned.node, rule=record))
+            continue
         if record not in arr:
             arr.append(record)
         numbered[path] = replace(planned, node=replace(planned.node, arr_record=arr.index(record) + 1))

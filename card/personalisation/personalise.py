@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from card.codec.atr import compose_atr
-from card.domain.application import APPLICATION_PREFIX, ApplicationRecord
+from card.codec.data_objects import split_objects
+from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
+from card.domain.bcast_store import store_tables
+from card.domain.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
 from card.domain.pin import PinRecord, PinTable
+from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, store_settings
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
-from card.filesystem.contents import FileContents
+from card.filesystem.contents import UNWRITTEN, FileContents
 from card.filesystem.filesystem import store_nodes
-from card.personalisation.layout import USIM, lay_out
+from card.personalisation.contents import applications
+from card.personalisation.layout import CSIM, ISIM, USIM, PlannedFile, lay_out
+from card.personalisation.toolkit import store_toolkit
 from card.ports import Store
 from card.profile.pins import PinProfile
+from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
+from card.spec.files import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
 
@@ -30,28 +40,77 @@ def personalise(profile: CardProfile, store: Store) -> None:
     store_nodes(nv, [file.node for file in planned])
     contents = FileContents(nv)
     for file in planned:
-        if not file.node.structure.is_directory:
-            contents.replace(file.node, file.content)
+        _write(contents, file)
     _store_pins(profile, nv)
-    _store_usim(profile, nv)
+    _store_applications(profile, nv)
+    store_toolkit(profile.cat, nv)
+    _store_csim(profile, nv)
+    _store_bcast(profile, nv)
+    _store_secure_channels(profile.sac, nv)
     nv.commit()
+
+
+def _write(contents: FileContents, file: PlannedFile) -> None:
+    """Write a file's content, unless there is nothing but padding: that is what an unwritten file reads as."""
+    if file.node.structure is Structure.BER_TLV:
+        for tag, value in split_objects(file.content.rstrip(UNWRITTEN)):
+            contents.put_object(file.node, tag, value)
+    elif file.content.strip(UNWRITTEN) and not file.node.view:
+        contents.replace(file.node, file.content)
 
 
 def _store_pins(profile: CardProfile, nv: NonVolatile) -> None:
     pins = PinTable(nv)
-    for reference, pin in profile.pins.pins_by_reference().items():
-        pins.add(USIM, _pin_record(reference, pin))
-    for reference, adm in profile.pins.adms_by_reference().items():
-        pins.add(USIM, PinRecord(reference, adm.value, adm.tries, adm.tries))
+    for application in applications(profile):
+        for reference, pin in profile.pins.pins_by_reference().items():
+            pins.add(application, _pin_record(reference, pin))
+        for reference, adm in profile.pins.adms_by_reference().items():
+            pins.add(application, PinRecord(reference, adm.value, adm.tries, adm.tries))
 
 
 def _pin_record(reference: int, pin: PinProfile) -> PinRecord:
     return PinRecord(reference, pin.value, pin.tries, pin.tries, pin.enabled, pin.puk, pin.puk_tries, pin.puk_tries)
 
 
-def _store_usim(profile: CardProfile, nv: NonVolatile) -> None:
-    usim, sqn = profile.usim, profile.usim.sqn
-    record = ApplicationRecord(usim.algorithm.value, usim.k, usim.derive_opc(), sqn.ind_bits, sqn.delta, sqn.age_limit)
-    RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(USIM, record)
-    if sqn.initial_seq:
-        SqnMemory(nv, USIM, SqnScheme(sqn.ind_bits, sqn.delta, sqn.age_limit)).begin_at(sqn.initial_seq)
+def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
+    """Store the keys of each application; the ISIM has those of the USIM unless the profile gives it its own."""
+    usim, isim, sqn = profile.usim, profile.isim, profile.usim.sqn
+    constant = usim.derive_operator_constant()
+    record = ApplicationRecord(usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit)
+    records = {USIM: record}
+    if isim is not None:
+        records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)
+    groups = RecordTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
+    for group in usim.group_keys:
+        groups.put(group_key_name(group.service_id, group.key_id), GroupKey(group.key))
+    for name, each in records.items():
+        RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(name, each)
+        if sqn.initial_seq:
+            SqnMemory(nv, name, SqnScheme(sqn.ind_bits, sqn.delta, sqn.age_limit)).begin_at(sqn.initial_seq)
+
+
+def _store_secure_channels(sac: SacProfile | None, nv: NonVolatile) -> None:
+    if sac is None:
+        return
+    kinds = ",".join(sorted({kind.value for kind in sac.kinds}))
+    psks = [PskRecord(secret.terminal_id.encode(), secret.key) for secret in sac.psk]
+    keys = sac.scp03
+    scp03 = Scp03Record(keys.version, keys.key_enc, keys.key_mac) if keys is not None else None
+    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections), psks, scp03)
+
+
+def _store_bcast(profile: CardProfile, nv: NonVolatile) -> None:
+    """Store the BCAST tables, and the parental PIN if the profile has one."""
+    tables = profile.bcast.build_tables()
+    store_tables(nv, tables)
+    pin = profile.bcast.parental_pin
+    if pin is not None:
+        for application in applications(profile):
+            PinTable(nv).add(application, _pin_record(tables.pin_reference, pin))
+
+
+def _store_csim(profile: CardProfile, nv: NonVolatile) -> None:
+    csim = profile.csim
+    if csim is not None:
+        record = CsimRecord(csim.rk, csim.nai, csim.functions, csim.tags.by_name())
+        RecordTable(nv, CSIM_PREFIX, CsimRecord).put(CSIM, record)

@@ -48,13 +48,21 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class MapOf:
+    """A table with any of the keys `names`, each a value of one kind; becomes a dictionary."""
+
+    names: tuple[str, ...]
+    item: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
     """A name kept for a later version; using it is an error that says so."""
 
     purpose: str
 
 
-Spec = Kind | Table | ListOf | Reserved
+Spec = Kind | Table | ListOf | MapOf | Reserved
 
 
 def as_text(value: object) -> str:
@@ -112,10 +120,17 @@ def hex_bytes(least: int, most: int, *, secret: bool = False) -> Kind:
     return Kind(f"hex digits for {span} bytes", lambda value: _parse_sized_hex(value, least, most), secret)
 
 
-def secret_hex(size: int) -> Kind:
-    """Hex text for a key of `size` bytes; becomes a `Secret`."""
-    allowed = f"{2 * size} hex digits ({size} bytes)"
-    return Kind(allowed, lambda value: Secret(_parse_sized_hex(value, size, size)), secret=True)
+def secret_hex(*sizes: int) -> Kind:
+    """Hex text for a key of one of these sizes in bytes; becomes a `Secret`."""
+    allowed = " or ".join(f"{2 * size} hex digits ({size} bytes)" for size in sizes)
+
+    def parse(value: object) -> Secret:
+        data = _parse_sized_hex(value, min(sizes), max(sizes))
+        if len(data) not in sizes:
+            raise RefusedError(f"with {2 * len(data)} hex digits")
+        return Secret(data)
+
+    return Kind(allowed, parse, secret=True)
 
 
 def secret_code(least: int, most: int, *, hex_too: bool = False) -> Kind:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Self
 
-from card.profile.fields import ListOf, Table, choice, hex_bytes, integer, parsed
+from card.profile.fields import FLAG, ListOf, Table, choice, hex_bytes, integer, parsed
 from card.profile.loader import Fault
 
 MOST_FILES = 512
@@ -56,6 +56,8 @@ class Root(Enum):
 
     MF = "MF"
     USIM = "ADF.USIM"
+    ISIM = "ADF.ISIM"
+    CSIM = "ADF.CSIM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,18 @@ CONDITION = choice(AccessCondition)
 
 @dataclass(frozen=True, slots=True)
 class AccessProfile:
-    """Access conditions of a file; what is not given stays as it is, or NEVER for a new file."""
+    """Access conditions of a file; what is not given stays as it is, or NEVER for a new file.
+
+    With `expanded` the rule stands in the file's own FCP, not in a record of EF_ARR (TS 102 221 clause 9.2.4).
+    """
 
     read: Annotated[AccessCondition | None, CONDITION] = None
     update: Annotated[AccessCondition | None, CONDITION] = None
     increase: Annotated[AccessCondition | None, CONDITION] = None
     activate: Annotated[AccessCondition | None, CONDITION] = None
     deactivate: Annotated[AccessCondition | None, CONDITION] = None
+    terminate: Annotated[AccessCondition | None, CONDITION] = None
+    expanded: Annotated[bool, FLAG] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar, cast, get_type_hints, runtime_checkable
 
+from card.codec.toml_lines import Path, line_of, lines_of, tokens
 from card.errors import ProfileError
-from card.profile.fields import Kind, ListOf, RefusedError, Reserved, Spec, Table
-from card.profile.locate import Path, line_of, lines_of, tokens
+from card.profile.fields import Kind, ListOf, MapOf, RefusedError, Reserved, Spec, Table
 from card.profile.problems import EnoughProblemsError, Problems, describe
 
 T = TypeVar("T")
@@ -162,6 +162,8 @@ class _Builder:
                 return self._list(spec, value, path)
             case Table():
                 return self._table(spec.shape, value, path)
+            case MapOf():
+                return self._map(spec, value, path)
             case Reserved():
                 return self._wrong(path, f"kept for {spec.purpose}, which this version does not support")
 
@@ -180,6 +182,15 @@ class _Builder:
             return self._wrong(path, f"found {describe(value, secret=True)}; allowed: {_allowed(spec)}")
         items = [self._value(spec.item, item, (*path, index)) for index, item in enumerate(value)]
         return _WRONG if any(item is _WRONG for item in items) else tuple(items)
+
+    def _map(self, spec: MapOf, value: object, path: Path) -> object:
+        if not isinstance(value, dict):
+            return self._wrong(path, f"found {describe(value, secret=True)}; allowed: a table")
+        unknown = [key for key in value if key not in spec.names]
+        for key in unknown:
+            self._wrong((*path, key), f"unknown key; allowed: {', '.join(spec.names)}")
+        items = {key: self._single(spec.item, item, (*path, key)) for key, item in value.items() if key in spec.names}
+        return _WRONG if unknown or any(item is _WRONG for item in items.values()) else items
 
     def _table(self, shape: type[object], value: object, path: Path) -> object:
         if not isinstance(value, dict):

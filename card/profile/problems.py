@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from card.codec.toml_lines import Path
 from card.errors import ProfileError
-from card.profile.locate import Path
 
 MOST_PROBLEMS = 20
 _MOST_SHOWN = 40

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from card.profile import loader
+from card.profile.bcast import DEFAULT_BCAST, BcastProfile
+from card.profile.cat import NO_TOOLKIT, CatProfile
+from card.profile.csim import CsimProfile
 from card.profile.fields import (
     ListOf,
-    Reserved,
     Table,
     choice,
     integer,
@@ -34,8 +36,10 @@ from card.profile.files import (
     Root,
     Structure,
 )
+from card.profile.isim import IsimProfile
 from card.profile.loader import Fault
 from card.profile.pins import AdmProfile, PinProfile, Pins
+from card.profile.sac import SacProfile, Scp03Profile, SharedSecret
 from card.profile.usim import Algorithm, Plmn, ServicesProfile, SqnProfile, UsimProfile
 
 __all__ = [
@@ -43,15 +47,22 @@ __all__ = [
     "AccessProfile",
     "AdmProfile",
     "Algorithm",
+    "BcastProfile",
     "CardProfile",
+    "CatProfile",
+    "CsimProfile",
     "EfPath",
     "FileProfile",
+    "IsimProfile",
     "MbmsProfile",
     "PinProfile",
     "Pins",
     "Plmn",
     "Root",
+    "SacProfile",
+    "Scp03Profile",
     "ServicesProfile",
+    "SharedSecret",
     "SqnProfile",
     "Structure",
     "Transport",
@@ -101,11 +112,11 @@ class CardProfile:
     atr: Annotated[bytes | None, ATR] = None
     mbms: Annotated[MbmsProfile, Table(MbmsProfile)] = MbmsProfile()
     files: Annotated[tuple[FileProfile, ...], ListOf(Table(FileProfile), MOST_FILES)] = ()
-    isim: Annotated[None, Reserved("the ISIM application")] = None
-    csim: Annotated[None, Reserved("the CSIM application")] = None
-    bcast: Annotated[None, Reserved("the tables of the BCAST rules")] = None
-    cat: Annotated[None, Reserved("proactive commands")] = None
-    sac: Annotated[None, Reserved("the secure channel")] = None
+    isim: Annotated[IsimProfile | None, Table(IsimProfile)] = None
+    csim: Annotated[CsimProfile | None, Table(CsimProfile)] = None
+    bcast: Annotated[BcastProfile, Table(BcastProfile)] = DEFAULT_BCAST
+    cat: Annotated[CatProfile, Table(CatProfile)] = NO_TOOLKIT
+    sac: Annotated[SacProfile | None, Table(SacProfile)] = None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

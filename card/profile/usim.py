@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
+from card.crypto.tuak import derive_topc
 from card.errors import ProfileError
 from card.profile.fields import (
     Kind,
@@ -39,6 +40,8 @@ class Algorithm(Enum):
     """The authentication algorithm f1 to f5 of the card."""
 
     MILENAGE = "milenage"
+    TUAK = "tuak"
+    XOR = "xor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ def _parse_access_class(value: object) -> int:
 IMSI = matching(r"[0-9]{6,15}", "text of 6 to 15 decimal digits")
 MNC_LENGTH = integer(2, 3, "2 or 3, the digits of the MNC inside the IMSI")
 KEY = secret_hex(16)
+SUBSCRIBER_KEY = secret_hex(16, 32)
+TUAK_CONSTANT = secret_hex(32)
+GROUP_IDENTIFIER = hex_bytes(1, 20)
 AID = parsed("hex digits for 7 to 16 bytes beginning A0000000871002", _parse_usim_aid)
 LABEL = matching(r"[ -~]{1,32}", "1 to 32 ASCII characters")
 IMPI = matching(r"[!-?A-~]{1,127}@[!-?A-~]{1,127}", "text of the form user@realm")
@@ -102,7 +108,7 @@ class SqnProfile:
     is the SEQ that a new card has seen in every slot.
     """
 
-    ind_bits: Annotated[int, integer(0, 16)] = 5
+    ind_bits: Annotated[int, integer(0, 10)] = 5
     delta: Annotated[int, integer(1, _HIGHEST_SQN)] = 1 << 28
     age_limit: Annotated[int, integer(0, _HIGHEST_SQN)] = 0
     initial_seq: Annotated[int, integer(0, _HIGHEST_SQN)] = 0
@@ -129,6 +135,23 @@ class ServicesProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonebookEntry:
+    """A name and a number in the phone book (TS 31.102 clause 4.4.2.3)."""
+
+    name: Annotated[str, matching(r"[A-Za-z0-9 .,'+-]{1,14}", "1 to 14 letters, digits, spaces or .,'+-")]
+    number: Annotated[str, MSISDN]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKeyProfile:
+    """A key V_Ki of a voice group or broadcast service, and its number (TS 31.102 clause 7.1.2)."""
+
+    service_id: Annotated[bytes, hex_bytes(4, 4)]
+    key_id: Annotated[int, integer(1, 15)]
+    key: Annotated[Secret, KEY]
+
+
+@dataclass(frozen=True, slots=True)
 class UsimProfile:
     """The USIM application and its subscriber.
 
@@ -138,10 +161,12 @@ class UsimProfile:
 
     imsi: Annotated[str, IMSI]
     mnc_length: Annotated[int, MNC_LENGTH]
-    k: Annotated[Secret, KEY]
+    k: Annotated[Secret, SUBSCRIBER_KEY]
     opc: Annotated[Secret | None, KEY] = None
     op: Annotated[Secret | None, KEY] = None
-    algorithm: Annotated[Algorithm, choice(Algorithm, "tuak", "xor")] = Algorithm.MILENAGE
+    topc: Annotated[Secret | None, TUAK_CONSTANT] = None
+    top: Annotated[Secret | None, TUAK_CONSTANT] = None
+    algorithm: Annotated[Algorithm, choice(Algorithm)] = Algorithm.MILENAGE
     amf: Annotated[bytes, hex_bytes(2, 2)] = b"\x80\x00"
     sqn: Annotated[SqnProfile, Table(SqnProfile)] = SqnProfile()
     aid: Annotated[bytes, AID] = DEFAULT_AID
@@ -155,6 +180,15 @@ class UsimProfile:
     hplmn: Annotated[tuple[Plmn, ...], PLMNS] = ()
     ehplmn: Annotated[tuple[Plmn, ...], PLMNS] = ()
     fplmn: Annotated[tuple[Plmn, ...], PLMNS] = ()
+    user_plmns: Annotated[tuple[Plmn, ...], PLMNS] = ()
+    operator_plmns: Annotated[tuple[Plmn, ...], PLMNS] = ()
+    network_name: Annotated[str | None, SPN] = None
+    smsc: Annotated[str | None, MSISDN] = None
+    voicemail: Annotated[str | None, MSISDN] = None
+    gid1: Annotated[bytes | None, GROUP_IDENTIFIER] = None
+    gid2: Annotated[bytes | None, GROUP_IDENTIFIER] = None
+    group_keys: Annotated[tuple[GroupKeyProfile, ...], ListOf(Table(GroupKeyProfile), 32)] = ()
+    phonebook: Annotated[tuple[PhonebookEntry, ...], ListOf(Table(PhonebookEntry), 50)] = ()
     services: Annotated[ServicesProfile, Table(ServicesProfile)] = ServicesProfile()
 
     def __post_init__(self) -> None:
@@ -177,11 +211,34 @@ class UsimProfile:
             raise ProfileError("usim: neither op nor opc is given")
         return derive_opc(self.k, self.op)
 
+    def derive_operator_constant(self) -> Secret:
+        """Return OPc (16 bytes) for MILENAGE, TOPc (32 bytes) for TUAK, and nothing for XOR, which has none."""
+        match self.algorithm:
+            case Algorithm.MILENAGE:
+                return self.derive_opc()
+            case Algorithm.TUAK if self.topc is not None:
+                return self.topc
+            case Algorithm.TUAK if self.top is not None:
+                return derive_topc(self.k, self.top)
+            case Algorithm.XOR:
+                return Secret(b"")
+        raise ProfileError("usim: neither top nor topc is given")
+
     def check(self) -> Iterator[Fault]:
-        """Yield what does not fit together: OP beside OPc or neither, an IMSI without subscriber digits."""
-        if self.op is None and self.opc is None:
-            yield Fault(("opc",), f"missing; allowed: opc or op, {KEY.allowed}")
-        if self.op is not None and self.opc is not None:
-            yield Fault(("op",), "found beside opc; allowed: one of the two")
+        """Yield what does not fit together: keys the algorithm has no use for, an IMSI without subscriber digits."""
+        yield from self._check_constants()
+        if len(self.k) != 16 and self.algorithm is not Algorithm.TUAK:
+            yield Fault(("k",), f"of 32 bytes, which only tuak takes; allowed: {KEY.allowed}")
         if len(self.imsi) <= 3 + self.mnc_length:
             yield Fault(("imsi",), f"ends with the MNC; allowed: more than {3 + self.mnc_length} digits")
+
+    def _check_constants(self) -> Iterator[Fault]:
+        wanted = {Algorithm.MILENAGE: ("opc", "op"), Algorithm.TUAK: ("topc", "top"), Algorithm.XOR: ()}[self.algorithm]
+        given = [name for name in ("opc", "op", "topc", "top") if getattr(self, name) is not None]
+        if wanted and not set(wanted) & set(given):
+            allowed = TUAK_CONSTANT if self.algorithm is Algorithm.TUAK else KEY
+            yield Fault((wanted[0],), f"missing; allowed: {' or '.join(wanted)}, {allowed.allowed}")
+        if set(wanted) and set(wanted) <= set(given):
+            yield Fault((wanted[1],), f"found beside {wanted[0]}; allowed: one of the two")
+        for name in sorted(set(given) - set(wanted)):
+            yield Fault((name,), f"found with {self.algorithm.value}; allowed: not with this algorithm")

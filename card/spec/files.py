@@ -56,6 +56,8 @@ ALWAYS_ADM = Access(read=Right.ALWAYS)
 ALWAYS_NEVER = Access(read=Right.ALWAYS, update=Right.NEVER, activate=Right.NEVER)
 ALWAYS_PIN = Access(read=Right.ALWAYS, update=Right.PIN)
 ADM_ADM = Access(read=Right.ADM)
+ALWAYS_ALWAYS = Access(read=Right.ALWAYS, update=Right.ALWAYS)
+PIN_PIN2 = Access(update=Right.PIN2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class EfRow:
     `size` is the file's in bytes, or one record's; `records` their number. `default` fills a new file, or each of its
     records, before FF padding. `service` is the service number that brings the file, 0 when it is mandatory.
     `examples` are pairs of content in hex and the value it stands for, where `codec` names the entry of
-    `card.codec.ef.CODECS` that turns one into the other.
+    `card.codec.ef.CODECS` that turns one into the other. A row with a `view` shows the content of another file, named
+    by its path on the card (`ADF.USIM/6F07`), and is there only when that file is.
     """
 
     name: str
@@ -80,3 +83,20 @@ class EfRow:
     service: int = 0
     codec: str = ""
     examples: tuple[tuple[str, object], ...] = field(default=())
+    view: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DfRow:
+    """One directory and what is in it.
+
+    It is there when its `service` is offered (0: always), any of its files is, and the card has its `application`.
+    """
+
+    name: str
+    fid: int
+    ref: Ref
+    files: tuple[EfRow, ...]
+    service: int = 0
+    directories: tuple[DfRow, ...] = ()
+    application: str = ""

@@ -31,7 +31,7 @@ USIM_FILES: tuple[EfRow, ...] = (
     EfRow("EF_ARR", 0x6F06, _LINEAR, 64, _ref("4.2.55"), ALWAYS_ADM, sfi=0x17, records=1),
     EfRow(
         "EF_IMSI", 0x6F07, _TRANSPARENT, 9, _ref("4.2.2"), PIN_ADM, sfi=0x07, codec="imsi",
-        examples=(("080910101032547698", "001010123456789"), ("080100010121436587", "00101012345678")),
+        examples=(("080910101032547698", "001010123456789"), ("0801101010325476F8", "00101012345678")),
     ),
     EfRow("EF_Keys", 0x6F08, _TRANSPARENT, 33, _sourced("4.2.3"), PIN_PIN, sfi=0x08, default=_NO_KEYS),
     EfRow("EF_KeysPS", 0x6F09, _TRANSPARENT, 33, _sourced("4.2.4"), PIN_PIN, sfi=0x09, default=_NO_KEYS),

@@ -16,6 +16,7 @@ class SW(IntEnum):
     """Status words with a fixed value. Families with a number inside are built by the functions below."""
 
     OK = 0x9000
+    UNSUCCESSFUL_SEARCH = 0x6282
     MORE_RESPONSE = 0x62F1
     MORE_RESPONSE_PROACTIVE = 0x62F2
     RESPONSE_AVAILABLE = 0x62F3
@@ -46,6 +47,8 @@ class SW(IntEnum):
     INS_NOT_SUPPORTED = 0x6D00
     CLA_NOT_SUPPORTED = 0x6E00
     INTERNAL_ERROR = 0x6F00
+    BAK_NOT_FOUND = 0x9402
+    FLOW_NOT_FOUND = 0x9404
     MAX_VALUE_REACHED = 0x9850
     INCORRECT_MAC = 0x9862
     SECURITY_SESSION_EXPIRED = 0x9863
@@ -53,6 +56,20 @@ class SW(IntEnum):
     KEY_FRESHNESS_FAILURE = 0x9865
     NO_MEMORY_EF_MSK = 0x9866
     NO_MEMORY_EF_MUK = 0x9867
+
+
+class SimSW(IntEnum):
+    """Status words of a SIM that a UICC does not have (TS 51.011 clause 9.4), answered to class A0 only."""
+
+    NO_EF_SELECTED = 0x9400
+    OUT_OF_RANGE = 0x9402
+    NOT_FOUND = 0x9404
+    INCONSISTENT_FILE = 0x9408
+    NO_CHV = 0x9802
+    ACCESS_NOT_FULFILLED = 0x9804
+    CONTRADICTS_CHV_STATUS = 0x9808
+    CONTRADICTS_INVALIDATION = 0x9810
+    CHV_BLOCKED = 0x9840
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +86,16 @@ def _uicc(value: int, meaning: str, mask: int = 0xFFFF) -> StatusRow:
     return StatusRow(value, meaning, Ref(_UICC, "10.2.1", _SOURCED), mask)
 
 
+def _bcmcs(value: int, meaning: str) -> StatusRow:
+    return StatusRow(value, meaning, Ref("C.S0023-D", "4.9.3", _SOURCED))
+
+
 def _usim(value: int, meaning: str) -> StatusRow:
     return StatusRow(value, meaning, Ref(_USIM, "7.3", _SOURCED))
+
+
+def _sim(value: int, meaning: str, mask: int = 0xFFFF) -> StatusRow:
+    return StatusRow(value, meaning, Ref("TS 51.011", "9.4", _SOURCED), mask)
 
 
 STATUS_ROWS: tuple[StatusRow, ...] = (
@@ -81,7 +106,7 @@ STATUS_ROWS: tuple[StatusRow, ...] = (
     _uicc(0x6100, "response data available, fetch with GET RESPONSE", 0xFF00),
     _uicc(0x6200, "no information given, memory unchanged"),
     _uicc(0x6281, "part of the returned data may be corrupted"),
-    _uicc(0x6282, "end of file or record reached before Le bytes"),
+    _uicc(SW.UNSUCCESSFUL_SEARCH, "end of file or record reached before Le bytes, or unsuccessful search"),
     _uicc(SW.FILE_DEACTIVATED_WARNING, "the selected file is deactivated"),
     _uicc(SW.FILE_TERMINATED_WARNING, "the selected file is in the termination state"),
     _uicc(SW.MORE_RESPONSE, "more response data available"),
@@ -116,6 +141,8 @@ STATUS_ROWS: tuple[StatusRow, ...] = (
     _uicc(SW.INS_NOT_SUPPORTED, "instruction code not supported or invalid"),
     _uicc(SW.CLA_NOT_SUPPORTED, "class not supported"),
     _uicc(SW.INTERNAL_ERROR, "technical problem, no precise diagnosis"),
+    _bcmcs(SW.BAK_NOT_FOUND, "BCMCS: unknown BAK_ID; with class A0: address out of range"),
+    _bcmcs(SW.FLOW_NOT_FOUND, "BCMCS: unknown BCMCS_Flow_ID; with class A0: file not found"),
     _uicc(SW.MAX_VALUE_REACHED, "INCREASE cannot be performed, maximum value reached"),
     _usim(SW.INCORRECT_MAC, "authentication error, incorrect MAC"),
     _uicc(SW.SECURITY_SESSION_EXPIRED, "security session or association expired"),
@@ -123,6 +150,15 @@ STATUS_ROWS: tuple[StatusRow, ...] = (
     _usim(SW.KEY_FRESHNESS_FAILURE, "key freshness failure"),
     _usim(SW.NO_MEMORY_EF_MSK, "authentication error, no memory space available"),
     _usim(SW.NO_MEMORY_EF_MUK, "authentication error, no memory space available in EF_MUK"),
+    _sim(0x9F00, "SIM: response data available, fetch with GET RESPONSE", 0xFF00),
+    _sim(SimSW.NO_EF_SELECTED, "SIM: no EF selected"),
+    # 9402 and 9404 of a SIM are in the rows of BCMCS above: one status word has one row.
+    _sim(SimSW.INCONSISTENT_FILE, "SIM: the file does not fit the command"),
+    _sim(SimSW.NO_CHV, "SIM: no CHV initialised"),
+    _sim(SimSW.ACCESS_NOT_FULFILLED, "SIM: access condition not fulfilled, or wrong CHV with tries left"),
+    _sim(SimSW.CONTRADICTS_CHV_STATUS, "SIM: in contradiction with the CHV status"),
+    _sim(SimSW.CONTRADICTS_INVALIDATION, "SIM: in contradiction with the invalidation status"),
+    _sim(SimSW.CHV_BLOCKED, "SIM: wrong CHV or unblock code, none or no more tries left"),
 )
 
 

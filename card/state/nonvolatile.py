@@ -62,7 +62,7 @@ class NonVolatile:
         for key, value in changes.items():
             if value is None:
                 self._stored.pop(key, None)
-                self._tables[_table_of(key)].discard(key)
+                self._tables.get(_table_of(key), set()).discard(key)
             else:
                 if key not in self._stored:
                     self._tables.setdefault(_table_of(key), set()).add(key)

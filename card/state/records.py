@@ -38,7 +38,7 @@ class RecordTable(Generic[T]):
         self._type = record_type
         self.prefix = prefix
         hints = get_type_hints(record_type)
-        names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]  # T is a dataclass
+        names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
         self._kinds = {name: _FOR_OPTIONAL.get(hints[name], hints[name]) for name in names}
         self._cache: dict[str, tuple[bytes, T]] = {}
 

@@ -18,7 +18,18 @@ class IncomingObject:
 
     ins: int
     context: int
-    received: bytes
+    received: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A data object of a BER-TLV file on its way in (`incoming`) or out, where `position` is the next byte to send."""
+
+    path: str
+    incoming: bytes = field(default=b"", repr=False)
+    outgoing: bytes = field(default=b"", repr=False)
+    position: int = 0
+    previous: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +38,21 @@ class Channel:
 
     `directory` and `file` are file paths; `application` is the name of the ADF that is the current application
     ("" when none was selected). `record` is the record pointer, 0 when not set. `pending` waits for GET RESPONSE,
-    `outgoing` for retrieval in blocks (P1 A0 and 20), with the instruction it belongs to in `outgoing_ins`.
+    `outgoing` for retrieval in blocks (P1 A0 and 20), with the instruction it belongs to in `outgoing_ins`; both may
+    be a key, so they stay out of the repr.
     """
 
     directory: str
     file: str = ""
     application: str = ""
     record: int = 0
-    pending: bytes = b""
+    pending: bytes = field(default=b"", repr=False)
     pending_status: int = 0x9000
     incoming: IncomingObject | None = None
-    outgoing: bytes = b""
+    outgoing: bytes = field(default=b"", repr=False)
     outgoing_ins: int = 0
     outgoing_started: bool = False
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

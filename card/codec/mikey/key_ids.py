@@ -63,7 +63,7 @@ def _decode_identifiers(data: bytes) -> dict[KeyIdType, bytes]:
     while reader.remaining:
         start = reader.position
         kind = known(KeyIdType, reader.u8("key ID type"), "MBMS key IDs: type")
-        value = reader.lv(f"MBMS key IDs: {kind.name}")
+        value = reader.lv("MBMS key ID")
         if kind in found:
             raise DecodeError(f"MBMS key IDs: {kind.name} is repeated at offset {start}")
         if len(value) != _SIZE[kind]:

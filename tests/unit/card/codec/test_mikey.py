@@ -307,7 +307,7 @@ class TestHostileKeyData:
             ("0030000101", "offset 0: length of salt"),
             ("003000010100", "offset 0: length of salt"),
             ("002200010100020001", "a validity limit has 1 to 8 bytes"),
-            ("00220001010100", "length of valid-to limit"),
+            ("00220001010100", "valid-to limit: nothing left"),
             ("0022000101090000000000000000000100", "a validity limit has 1 to 8 bytes"),
             ("002100010102aa", "SPI: 2 bytes wanted"),
             ("002000010100", "1 bytes too many"),
@@ -346,9 +346,9 @@ class TestMbmsKeyIds:
             ("000300f110 010400010002 000300f110", "KEY_DOMAIN is repeated at offset 11"),
             ("000200f1 010400010002", "KEY_DOMAIN at offset 0 is not 3 bytes long"),
             ("000300f110 010400010002 0203abcdef", "MTK at offset 11 is not 2 bytes long"),
-            ("000300f110 0105000100", "MSK: 5 bytes wanted"),
+            ("000300f110 0105000100", "MBMS key ID: 5 bytes wanted"),
             ("000300f110 010400010002 03", "type 3 is not supported"),
-            ("000300f110 010400010002 02", "length of MBMS key IDs: MTK"),
+            ("000300f110 010400010002 02", "MBMS key ID: nothing left"),
         ],
     )
     def test_malformed(self, data: str, error: str) -> None:

@@ -104,9 +104,9 @@ def test_wrong_value(old: str, new: str, message: str) -> None:
     ("addition", "line", "message"),
     [
         (f'op = "{K}"', 1, "usim.op: found beside opc; allowed: one of the two"),
-        ('algorithm = "tuak"', 1, 'usim.algorithm: found "tuak" which is reserved but not supported'),
-        ('algorithm = "xor"', 1, 'usim.algorithm: found "xor" which is reserved but not supported'),
-        ('algorithm = "a3a8"', 1, 'usim.algorithm: found "a3a8"; allowed: "milenage"'),
+        ('algorithm = "tuak"', -4, "usim.topc: missing; allowed: topc or top, 64 hex digits (32 bytes)"),
+        ('algorithm = "xor"', 0, "usim.opc: found with xor; allowed: not with this algorithm"),
+        ('algorithm = "a3a8"', 1, 'usim.algorithm: found "a3a8"; allowed: "milenage", "tuak", "xor"'),
         (
             'aid = "A0000000871004"',
             1,
@@ -142,7 +142,7 @@ def test_wrong_value(old: str, new: str, message: str) -> None:
         ('[[files]]\nhex = ""', 1, "files[1].path: missing; allowed: a path of four-digit FIDs"),
         ('[[files]]\npath = "6F46"', 2, 'files[1].path: found "6F46"; allowed: a path of four-digit FIDs'),
         ('[[files]]\npath = "ADF.USIM/3F00"', 2, "files[1].path: found "),
-        ('[[files]]\npath = "ADF.ISIM/6F02"', 2, "files[1].path: found "),
+        ('[[files]]\npath = "ADF.XSIM/6F02"', 2, "files[1].path: found "),
         (
             '[[files]]\npath = "MF/2F50"\nhex = "0G"',
             3,
@@ -190,11 +190,12 @@ def test_wrong_value(old: str, new: str, message: str) -> None:
             "files[2].path: found MF/2F50 again;",
         ),
         (
-            "[bcast.tables]",
+            "[bcast.tables.modes]\nspe_audit = 2",
             1,
-            "bcast: kept for the tables of the BCAST rules, which this version does not support",
+            "bcast.tables.modes: found 02 twice; allowed: every mode once",
         ),
-        ("[isim]", 1, "isim: kept for the ISIM application"),
+        ("[isim]\nimpu = [\"x\"]", 2, "isim.impu[1]: found"),
+        ("[cat]\n[[cat.steps]]\ncommand = \"display-text\"", 2, "cat.steps[1].text: missing; display-text needs it"),
         ("[card]", 1, "card: unknown key; allowed: name, iccid, pins, usim, transport, atr, mbms, files"),
         ("[mbms]\nmsk_group = 1", 2, 'mbms.msk_group: unknown key; did you mean "msk_groups"?'),
         (

@@ -1,0 +1,346 @@
+"""An LTKM under the OMA BCAST rules: policies, purses, withdrawal, tokens without a key, parental control messages.
+
+`LtkmFacts` answers the conditions of `LTKM_RULES`; `_ACTIONS` says what each action of the rules does. Everything is
+checked before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from card.codec.bcast import (
+    LtkmManagement,
+    LtkmReport,
+    ParentalControl,
+    ReportEntry,
+    Subtype,
+    bcast_extension,
+    ratings_of,
+)
+from card.domain.bcast import Bcast
+from card.domain.bcast_rules import LTKM_RULES, LtkmAction, LtkmCondition, LtkmState
+from card.domain.errors import ReplayedMessage, ServiceNotAvailable
+from card.domain.key_root import KeyRoot
+from card.domain.ltkm import Ltkm, OpenedLtkm, accept, open_ltkm, store_plain, verification
+from card.domain.mbms import MskRecord, msk_name
+from card.domain.parental import PinGate
+from card.domain.purse import MOST, saturated
+from card.domain.spe import NO_POLICIES, SpeRecord
+from card.errors import DecodeError
+from card.spec.bcast_tables import Direction, Reason, Source, SpeRow
+
+_NO_KEY_NUMBER = b"\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class LtkmResult:
+    """What the card answers to an LTKM.
+
+    Without the OMA BCAST extension `reason` is None. `message` is the verification or reporting message, or empty;
+    `rating` is a type of rating in the LTKM with the level granted for it; `unsupported_spe` says which SPE is unknown.
+    """
+
+    reason: Reason | None
+    message: bytes = b""
+    rating: tuple[int, int] | None = None
+    unsupported_spe: int | None = None
+
+
+def process_ltkm(raw: bytes, root: KeyRoot, bcast: Bcast, gate: PinGate, *, offered: bool) -> LtkmResult:
+    """Process an LTKM; `offered` tells whether the card offers the OMA BCAST service.
+
+    Raises `DecodeError`, `KeyNotFound` (no SMK), `MacMismatch`, `NoRoomForMsk`, `NoRoomForMuk`; `ReplayedMessage`
+    without the extension; `ServiceNotAvailable` for a policy on a card that must not ignore it.
+    """
+    ltkm = Ltkm.decode(raw)
+    extension = bcast_extension(ltkm.message)
+    management = None if extension is None else _decode_management(extension, bcast)
+    if not offered and management is not None:
+        if isinstance(management, ParentalControl) or management.spe is not None:
+            raise ServiceNotAvailable
+        management = None
+    try:
+        opened = open_ltkm(ltkm, root)
+    except ReplayedMessage:
+        if management is None:
+            raise
+        return LtkmResult(Reason.LTKM_REPLAYED)
+    if isinstance(management, ParentalControl):
+        return _control_parents(opened, management, bcast, gate)
+    return _process_keys(opened, management, bcast)
+
+
+def _decode_management(extension: tuple[int, bytes], bcast: Bcast) -> LtkmManagement | ParentalControl:
+    subtype, data = extension
+    match subtype:
+        case Subtype.LTKM_MANAGEMENT:
+            return LtkmManagement.decode(data, bcast.tables)
+        case Subtype.PARENTAL_CONTROL:
+            return ParentalControl.decode(data, bcast.tables)
+        case _:
+            raise DecodeError("LTKM: an OMA BCAST extension of another subtype")
+
+
+def _control_parents(opened: OpenedLtkm, control: ParentalControl, bcast: Bcast, gate: PinGate) -> LtkmResult:
+    bcast.parental.apply(control, opened.key_data.key if control.has_pincode else None)
+    accept(opened, bcast.msks)
+    gate.lapse()
+    return LtkmResult(Reason.DONE, _message(opened, ()))
+
+
+def _process_keys(opened: OpenedLtkm, management: LtkmManagement | None, bcast: Bcast) -> LtkmResult:
+    facts = LtkmFacts(opened, management or LtkmManagement(), bcast)
+    ratings = ratings_of(facts.management.access_criteria, bcast.tables)
+    end = LTKM_RULES.decide(LtkmState.VERIFIED, facts.holds)
+    if isinstance(end, Reason):
+        unsupported = facts.management.spe if end is Reason.SPE_NOT_SUPPORTED else None
+        return LtkmResult(end, unsupported_spe=unsupported)
+    assert isinstance(end, LtkmAction)
+    capped = _ACTIONS[end](facts)
+    if management is None:
+        return LtkmResult(None, _message(opened, ()))
+    reason = Reason.PURSE_OVERFLOW if capped else Reason.DONE
+    reports = (_report(facts, reason),) if management.consumption_reporting else ()
+    rating = (ratings[0].type, bcast.parental.level(ratings[0].type)) if ratings else None
+    return LtkmResult(reason, _message(opened, reports), rating)
+
+
+def _message(opened: OpenedLtkm, reports: tuple[LtkmReport, ...]) -> bytes:
+    """Return the verification message, with a report where one was asked for; nothing when neither is wanted."""
+    if not reports and not opened.ltkm.message.header.verification_requested:
+        return b""
+    return verification(opened, *(report.to_extension() for report in reports))
+
+
+def _report(facts: LtkmFacts, reason: Reason) -> LtkmReport:
+    """Report the outcome, and purses and counters of every policy of the key."""
+    bcast, ids = facts.bcast, facts.opened.ltkm.ids
+    policies = bcast.policies.find(facts.name) or NO_POLICIES
+    domain, group = bcast.purses.of_domain(facts.group), bcast.purses.of_group(facts.group)
+    entries = []
+    for record in policies.records:
+        source = bcast.policies.row(record).source
+        entries.append(
+            ReportEntry(
+                record.spe & 0xFF,
+                ids.key_domain_id,
+                ids.msk_id,
+                group.live_ppt,
+                group.playback_ppt,
+                domain.user,
+                record.counter if source is Source.PLAYBACK_COUNTER else None,
+                record.counter if source is Source.TEK_COUNTER else None,
+            )
+        )
+    return LtkmReport(bcast.tables.answers[reason] & 0xFF, tuple(entries))
+
+
+class LtkmFacts:
+    """One opened LTKM with its management data, beside the key's records."""
+
+    __slots__ = ("_row", "bcast", "group", "management", "name", "opened")
+
+    def __init__(self, opened: OpenedLtkm, management: LtkmManagement, bcast: Bcast) -> None:
+        self.opened, self.management, self.bcast = opened, management, bcast
+        ids = opened.ltkm.ids
+        self.name = msk_name(ids.key_domain_id, ids.msk_id)
+        self.group = ids.key_domain_id + ids.key_group
+        self._row = None if management.spe is None else bcast.tables.find_spe(management.spe)
+        if self._row is not None and not self.is_without_key():
+            self._require_key()
+
+    def _require_key(self) -> None:
+        """Raise `DecodeError` for a key or bounds that a policy cannot have: 16 bytes, STKM timestamps of 32 bits."""
+        if max(self.opened.bounds) > MOST or not self.opened.msk:
+            raise DecodeError("LTKM: the validity bounds are timestamps of 32 bits")
+
+    def holds(self, condition: LtkmCondition) -> bool:
+        """Tell whether a condition is true."""
+        return _CONDITIONS[condition](self)
+
+    @property
+    def row(self) -> SpeRow:
+        """The table row of the SPE, which is supported."""
+        assert self._row is not None
+        return self._row
+
+    @property
+    def keeps_old(self) -> bool:
+        """What a purse or counter holds stays, and what comes is added."""
+        return self.management.add or self.management.keep_credit
+
+    def is_unknown(self) -> bool:
+        """The SPE is none of the tables'."""
+        return self._row is None
+
+    def is_without_key(self) -> bool:
+        """The LTKM brings tokens and no key."""
+        return self.opened.ltkm.ids.key_number == _NO_KEY_NUMBER or not len(self.opened.key_data.key)
+
+    def is_withdrawal(self) -> bool:
+        """The interval holds nothing."""
+        lower, upper = self.opened.bounds
+        return lower > upper
+
+    def records(self) -> tuple[SpeRecord, ...]:
+        """Return the records the key has."""
+        return (self.bcast.policies.find(self.name) or NO_POLICIES).records
+
+    def same(self) -> SpeRecord | None:
+        """Return the record that the LTKM overwrites, or None; whether validity counts is a switch of the tables."""
+        any_validity, bounds = not self.bcast.tables.identity_with_validity, self.opened.bounds
+        for record in self.records():
+            if record.spe == self.management.spe and (any_validity or (record.lower, record.upper) == bounds):
+                return record
+        return None
+
+    def has_no_room(self) -> bool:
+        """The key or the card holds as many records as it can."""
+        capacity = self.bcast.tables.capacity
+        if len(self.records()) >= capacity["records_per_key"]:
+            return True
+        return self.bcast.policies.count() >= capacity["records"]
+
+
+_CONDITIONS: Mapping[LtkmCondition, Callable[[LtkmFacts], bool]] = {
+    LtkmCondition.NO_POLICY: lambda facts: facts.management.spe is None,
+    LtkmCondition.SPE_UNKNOWN: LtkmFacts.is_unknown,
+    LtkmCondition.WITHOUT_KEY: LtkmFacts.is_without_key,
+    LtkmCondition.TOKENS_ASTRAY: lambda facts: facts.management.tokens is not None and not facts.row.source.is_purse,
+    LtkmCondition.NO_TOKENS: lambda facts: facts.management.tokens is None,
+    LtkmCondition.EMPTY_INTERVAL: LtkmFacts.is_withdrawal,
+    LtkmCondition.KNOWN: lambda facts: facts.same() is not None,
+    LtkmCondition.NO_ROOM: LtkmFacts.has_no_room,
+}
+
+
+# --- actions; each returns True when a purse or counter was capped
+
+
+def _store_plain(facts: LtkmFacts) -> bool:
+    """A plain LTKM makes the key a plain MBMS key: records it had go."""
+    policies = facts.bcast.policies.find(facts.name)
+    store_plain(facts.opened, facts.bcast.msks)
+    if policies is not None and facts.bcast.policies.find(facts.name) is not None:
+        facts.bcast.keep_credit(facts.group, policies.records)
+        facts.bcast.policies.replace(facts.name, ())
+        msk = facts.bcast.msks.msk_named(facts.name)
+        if msk is not None and msk.assumed:
+            facts.bcast.msks.assume_counter(msk, 0)
+    return False
+
+
+def _fill_purse(facts: LtkmFacts) -> bool:
+    accept(facts.opened, facts.bcast.msks)
+    return _fill(facts)
+
+
+def _fill(facts: LtkmFacts) -> bool:
+    tokens = facts.management.tokens
+    if tokens is None:
+        return False
+    return facts.bcast.purses.fill(facts.group, facts.row.source, tokens, keep=facts.keeps_old)
+
+
+def _withdraw(facts: LtkmFacts) -> bool:
+    """Delete the records of the key with this SPE; an unknown key or record is no error. Purses stay."""
+    accept(facts.opened, facts.bcast.msks)
+    msk, policies = facts.bcast.msks.msk_named(facts.name), facts.bcast.policies.find(facts.name)
+    if msk is not None and policies is not None:
+        gone = tuple(record for record in policies.records if record.spe == facts.management.spe)
+        if gone:
+            facts.bcast.remove_records(msk, policies, gone)
+    return False
+
+
+def _overwrite(facts: LtkmFacts) -> bool:
+    old = facts.same()
+    assert old is not None
+    counter = (facts.management.counter or 0) + (old.counter if facts.keeps_old else 0)
+    return _store(facts, counter, old)
+
+
+def _add(facts: LtkmFacts) -> bool:
+    counter = facts.management.counter or 0
+    if facts.management.keep_credit and facts.row.source is Source.TEK_COUNTER:
+        counter += facts.bcast.purses.take_kept_teks(facts.group)
+    return _store(facts, counter, None)
+
+
+def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
+    """Store the key and one record of it, in the place of `old` if there is one."""
+    accept(facts.opened, facts.bcast.msks)
+    others = [record for record in facts.records() if record is not old]
+    known = facts.bcast.msks.msk_named(facts.name)
+    msk = _store_key(facts)
+    record = _new_record(facts, msk, saturated(counter) if facts.row.source.is_counter else 0)
+    same_key = known is not None and known.key == msk.key
+    if old is not None:
+        record = _continued(record, old, same_key=same_key)
+    if not same_key:
+        others = [replace(other, paid=False, playing=False) for other in others]
+    facts.bcast.policies.replace(facts.name, (*others, record))
+    if not same_key or msk.assumed:
+        _assume_counter(facts, msk)
+    overflow = facts.row.source.is_counter and counter > MOST
+    return _fill(facts) or overflow
+
+
+def _store_key(facts: LtkmFacts) -> MskRecord:
+    """Store the key: shown in EF_MSK when it may be used live, else beside it."""
+    opened, ltkm = facts.opened, facts.opened.ltkm
+    msks = facts.bcast.msks
+    keep = msks.store_msk if facts.row.direction is Direction.LIVE else msks.keep_msk
+    ids = ltkm.ids
+    return keep(ids.key_domain_id, ids.msk_id, opened.msk, opened.bounds, ltkm.rand, ltkm.id_i.value)
+
+
+def _new_record(facts: LtkmFacts, msk: MskRecord, counter: int) -> SpeRecord:
+    said = facts.management
+    lower, upper = facts.opened.bounds
+    return SpeRecord(
+        spe=facts.row.value,
+        lower=lower,
+        upper=upper,
+        cost=said.cost,
+        counter=counter,
+        binding_key_id=said.terminal_binding_key_id or 0,
+        serial=msk.serial,
+        terminal_binding=said.terminal_binding_key_id is not None,
+        consumption_reporting=said.consumption_reporting,
+        access_criteria=said.access_criteria is not None,
+        keep_credit=said.keep_credit,
+    )
+
+
+def _continued(record: SpeRecord, old: SpeRecord, *, same_key: bool) -> SpeRecord:
+    """Return an overwriting record with what stays true: recorded, and under the same key what was paid and played."""
+    kept = replace(record, recorded=old.recorded)
+    if not same_key:
+        return kept
+    same_validity = (record.lower, record.upper) == (old.lower, old.upper)
+    return replace(
+        kept, paid=old.paid and same_validity, playing=old.playing, last_ts=old.last_ts, last_mtk=old.last_mtk
+    )
+
+
+def _assume_counter(facts: LtkmFacts, msk: MskRecord) -> None:
+    """Raise the counter of a key that was never heard live and is for play-back only; lower it when live joins.
+
+    Otherwise the first STKM of an old recording, its counter forgotten with the key, would pass as live.
+    """
+    policies = facts.bcast.policies.find(facts.name) or NO_POLICIES
+    if policies.places(Direction.LIVE):
+        facts.bcast.msks.assume_counter(msk, 0)
+    else:
+        facts.bcast.msks.assume_counter(msk, max(record.upper for record in policies.records))
+
+
+_ACTIONS: Mapping[LtkmAction, Callable[[LtkmFacts], bool]] = {
+    LtkmAction.PLAIN: _store_plain,
+    LtkmAction.FILL_PURSE: _fill_purse,
+    LtkmAction.WITHDRAW: _withdraw,
+    LtkmAction.OVERWRITE: _overwrite,
+    LtkmAction.ADD: _add,
+}

@@ -1,0 +1,87 @@
+"""What personalisation decides about secure channels: kinds, policy, shared secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from card.crypto.primitives import sha256
+from card.crypto.secret import Secret
+from card.spec.sac_tables import Kind, TekPolicy
+from card.state.nonvolatile import NonVolatile
+from card.state.records import RecordTable
+
+_PREFIX = "sac/"
+_PSK_PREFIX = "sac-psk/"
+_SCP03_PREFIX = "sac-scp03/"
+_ONLY = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class SacRecord:
+    """What a card offers. `kinds` are values of `Kind` with commas between, `tek` is one of `TekPolicy`."""
+
+    kinds: str
+    tek: str
+    container: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class PskRecord:
+    """A secret (32 bytes) that a terminal and the card were given beforehand."""
+
+    terminal_id: bytes
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Scp03Record:
+    """The static keys K-ENC and K-MAC (16 bytes each) with their version number."""
+
+    version: int
+    key_enc: Secret
+    key_mac: Secret
+
+
+class SacSettings:
+    """The settings of one card. They change at personalisation only, so they are read once."""
+
+    def __init__(self, nv: NonVolatile) -> None:
+        record = RecordTable(nv, _PREFIX, SacRecord).get(_ONLY) or SacRecord("", TekPolicy.CLEAR.value, 0, 0)
+        self.kinds = frozenset(Kind(name) for name in record.kinds.split(",") if name)
+        self.tek = TekPolicy(record.tek)
+        self.container = record.container
+        self.connections = record.connections
+        self.scp03 = RecordTable(nv, _SCP03_PREFIX, Scp03Record).get(_ONLY)
+        self._psks = RecordTable(nv, _PSK_PREFIX, PskRecord)
+
+    @property
+    def offers_sac(self) -> bool:
+        """True when the card has MANAGE SECURE CHANNEL and TRANSACT DATA at all."""
+        return bool(self.kinds & {Kind.SECURED_APDU, Kind.TLS})
+
+    @property
+    def has_psk(self) -> bool:
+        """True when the card shares a secret with some terminal."""
+        return any(True for _ in self._psks.items())
+
+    def find_psk(self, terminal_id: bytes) -> Secret | None:
+        """Return the secret (32 bytes) shared with a terminal, or None."""
+        record = self._psks.get(_psk_name(terminal_id))
+        return record.key if record is not None else None
+
+
+def store_settings(
+    nv: NonVolatile, record: SacRecord, psks: Iterable[PskRecord] = (), scp03: Scp03Record | None = None
+) -> None:
+    """Write the settings of a new card."""
+    RecordTable(nv, _PREFIX, SacRecord).put(_ONLY, record)
+    for psk in psks:
+        RecordTable(nv, _PSK_PREFIX, PskRecord).put(_psk_name(psk.terminal_id), psk)
+    if scp03 is not None:
+        RecordTable(nv, _SCP03_PREFIX, Scp03Record).put(_ONLY, scp03)
+
+
+def _psk_name(terminal_id: bytes) -> str:
+    return sha256(terminal_id).hex()[:32]

@@ -1,0 +1,71 @@
+"""Writes a set of tables as JSON and reads it back, so that a card file carries the tables it was personalised with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from card.spec.bcast_tables import (
+    BcastTables,
+    Debit,
+    Direction,
+    FieldKind,
+    FieldRow,
+    Layout,
+    Reason,
+    Source,
+    SpeRow,
+)
+from card.spec.refs import Confidence
+
+
+def encode_tables(tables: BcastTables) -> bytes:
+    """Return the tables as JSON text."""
+    plain = asdict(tables)
+    for row in plain["spe"]:
+        row["confidence"] = row["confidence"].value
+    return json.dumps(plain, separators=(",", ":")).encode()
+
+
+def decode_tables(raw: bytes) -> BcastTables:
+    """Return the tables that `encode_tables` wrote. Raises `ValueError` for anything else."""
+    try:
+        plain = json.loads(raw)
+        values = {field.name: plain[field.name] for field in fields(BcastTables)}
+        return BcastTables(**{name: _READERS.get(name, _same)(value) for name, value in values.items()})
+    except (TypeError, KeyError, AttributeError):
+        raise ValueError("not a set of BCAST tables") from None
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _layout(rows: Any) -> Layout:
+    return tuple(FieldRow(row["name"], row["bits"], row["when"], FieldKind(row["kind"])) for row in rows)
+
+
+def _spe(rows: Any) -> tuple[SpeRow, ...]:
+    return tuple(
+        SpeRow(
+            row["value"],
+            row["name"],
+            Direction(row["direction"]),
+            Debit(row["debit"]),
+            Source(row["source"]),
+            row["priority"],
+            Confidence(row["confidence"]),
+        )
+        for row in rows
+    )
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "ltkm": _layout,
+    "stkm": _layout,
+    "parental": _layout,
+    "spe": _spe,
+    "answers": lambda given: {Reason(name): value for name, value in given.items()},
+}

@@ -1,0 +1,145 @@
+"""Tables as data: overrides in a profile reach the card, what cannot work is refused with its line, sets are stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from card.domain.bcast_store import load_tables, store_tables
+from card.errors import ProfileError, StoreError
+from card.profile.bcast import BcastProfile, TableSet
+from card.spec.bcast_check import problems
+from card.spec.bcast_p1 import P1 as P1_TABLES
+from card.spec.bcast_plain import decode_tables, encode_tables
+from card.spec.bcast_tables import BcastTables, Debit, FieldKind, FieldRow, Reason, Source
+from card.spec.bcast_x2 import X2 as X2_TABLES
+from card.state.nonvolatile import NonVolatile
+from card.store.memory import MemoryStore
+from tests.oracle.bcast_model import LtkmData, StkmData
+from tests.oracle.bcast_wire import P1
+from tests.support.bcast import KEY_ID, SEK, BcastCard, profile, tek
+
+OVERRIDES = """
+[bcast.tables]
+identity_with_validity = true
+
+[bcast.tables.answers]
+no_credit = 0x6985
+done = 0x2A
+
+[bcast.tables.response_tags]
+tek = 0x9F12
+protection_after_reception = 0
+
+[[bcast.tables.spe]]
+number = 1
+name = "live pay per time"
+direction = "live"
+debit = "each new TEK"
+source = "live PPT purse"
+"""
+
+
+@pytest.mark.parametrize("tables", [P1_TABLES, X2_TABLES], ids=lambda tables: str(tables.name))
+def test_the_sets_are_sound_and_survive_the_card_file(tables: BcastTables) -> None:
+    assert list(problems(tables)) == []
+    assert decode_tables(encode_tables(tables)) == tables
+    nv = NonVolatile(MemoryStore())
+    store_tables(nv, tables)
+    assert load_tables(nv) == tables
+
+
+def test_the_second_set_differs_in_every_table() -> None:
+    same = ["capacity", "secure_channel"]
+    for name in BcastTables.__dataclass_fields__:
+        assert (getattr(P1_TABLES, name) == getattr(X2_TABLES, name)) == (name in same), name
+
+
+def test_a_card_made_before_there_were_tables_has_the_default_set() -> None:
+    assert load_tables(NonVolatile(MemoryStore())) == P1_TABLES
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b'{"name":1}', b"\xff"])
+def test_unreadable_tables_are_a_store_error(raw: bytes) -> None:
+    nv = NonVolatile(MemoryStore({"bcast/tables": raw}))
+    with pytest.raises(StoreError):
+        load_tables(nv)
+
+
+def test_overrides_reach_the_card() -> None:
+    it = BcastCard.new(P1, OVERRIDES)
+    poor = LtkmData(KEY_ID, SEK, 0, 99, 1, "playback_ppt_key", cost=1, tokens=1)  # SPE 1, which is live now
+    assert it.update(it.ltkm(poor).build()) == ("9000", {0x80: b"\x2a"})
+    answer = it.exchange(b"\x53" + bytes((1 + len(raw),)) + b"\x02" + raw) if (raw := _stkm(it, 1)) else None
+    assert answer is not None
+    assert answer.data == f"7318AE1680012A9F1210{tek(1).hex().upper()}"
+    assert it.generate(_stkm(it, 2)) == ("6985", {})
+    free = LtkmData(KEY_ID, SEK, 0, 99, 2, "live_free")
+    assert it.update(it.ltkm(free).build())[1][0x80] == b"\x01", "SPE 4 is in this table no longer"
+
+
+def _stkm(it: BcastCard, ts: int) -> bytes:
+    return it.stkm(StkmData(KEY_ID, SEK, ts, ts, True)).build()
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("[bcast.tables.answers]\nno_such_reason = 1", "bcast.tables.answers.no_such_reason: unknown key"),
+        ("[bcast.tables.answers]\ndone = 65536", "bcast.tables.answers.done: found the number 65536"),
+        ("[bcast.tables.response_tags]\ntek = 0x80", "bcast.tables.response_tags: found 80 twice"),
+        ("[bcast.tables.response_tags]\ntek = 0", "bcast.tables.response_tags: found 0 for status or tek"),
+        ("[bcast.tables.audit_tags]\nspe = 0x1F", "bcast.tables.audit_tags: spe = 1F is no tag"),
+        ("[bcast.tables.modes]\nspe_audit = 2", "bcast.tables.modes: found 02 twice"),
+        ("[bcast.tables.properties]\nrecorded = 3", "bcast.tables.properties: allowed: one bit"),
+        ("[bcast.tables]\npin_reference = 0x81", "bcast.tables.pin_reference: found the number 129"),
+        ("[bcast.tables]\nanswers = 3", "bcast.tables.answers: found a number; allowed: a table"),
+        ('[[bcast.tables.stkm]]\nname = "surprise"\nbits = 8', "bcast.tables.stkm: found surprise"),
+        ('[[bcast.tables.spe]]\nnumber = 1\nname = "x"\ndirection = "sideways"', 'found "sideways"; allowed: "live"'),
+        (
+            '[[bcast.tables.spe]]\nnumber = 1\nname = "x"\ndirection = "live"\ndebit = "each new TEK"',
+            "value 1 is paid each new TEK from: nothing",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_when_the_profile_is_loaded(extra: str, message: str) -> None:
+    with pytest.raises(ProfileError) as error:
+        profile(P1, extra)
+    assert message in str(error.value)
+
+
+def test_layouts_are_checked() -> None:
+    def told(*rows: FieldRow) -> str:
+        return " ".join(text for table, text in problems(replace(P1_TABLES, stkm=rows)) if table == "stkm")
+
+    protection = FieldRow("protection_after_reception", 8)
+    assert told(protection) == ""
+    assert "protection_after_reception is missing" in told(FieldRow("protocol_version", 8))
+    assert "does not fill whole bytes" in told(FieldRow("protection_after_reception", 2))
+    assert "twice" in told(protection, protection)
+    assert "depends on" in told(protection, FieldRow("protocol_version", 8, "access_criteria_flag"))
+    assert "another kind" in told(FieldRow("protection_after_reception", 8, "", FieldKind.OCTETS))
+    assert "allowed: 1 to 32" in told(FieldRow("protection_after_reception", 40))
+    split = (FieldRow("terminal_binding_flag", 4), FieldRow("protocol_version", 4, "terminal_binding_flag"))
+    assert "does not begin with a byte" in told(protection, *split)
+
+
+def test_spe_rows_are_checked() -> None:
+    def told(**changes: object) -> str:
+        row = replace(P1_TABLES.spe[0], **changes)  # type: ignore[arg-type]
+        return " ".join(text for _, text in problems(replace(P1_TABLES, spe=(row, P1_TABLES.spe[1]))))
+
+    assert told() == ""
+    assert "twice" in told(value=1)
+    assert "does not fit the 4 bits" in told(value=16)
+    assert "allowed: both or none" in told(debit=Debit.NEVER)
+    assert "allowed: from a purse" in told(debit=Debit.ONCE, source=Source.TEK_COUNTER)
+
+
+def test_switches() -> None:
+    tables = BcastProfile(TableSet.P1, service_purse=True, secure_channel=True).build_tables()
+    assert (tables.service_purse, tables.secure_channel) == (True, True)
+    assert tables.find_spe(0xC) is not None
+    assert P1_TABLES.find_spe(0xC) is None
+    assert set(P1_TABLES.answers) == set(Reason)

@@ -1,0 +1,22 @@
+"""All declared files, found rather than listed, so that a new table is tested without an edit here."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import card.spec
+from card.spec.files import EfRow
+
+_MODULES = [
+    import_module(f"card.spec.{module.name}")
+    for module in pkgutil.iter_modules(card.spec.__path__)
+    if module.name.startswith("files_")
+]
+TABLES: dict[str, tuple[EfRow, ...]] = {
+    name: value
+    for module in _MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, tuple) and value and all(isinstance(row, EfRow) for row in value)
+}
+ALL_FILES = [row for table in TABLES.values() for row in table]
