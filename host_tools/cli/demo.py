@@ -18,7 +18,7 @@ from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
 
 if TYPE_CHECKING:
-    from host_tools.cli.demo_job import Outcome
+    from host_tools.cli.demo_job import Outcome, Side
     from host_tools.links.base import Link
     from host_tools.terminal.statistics import PlayStatistics
 
@@ -30,12 +30,13 @@ _CARD_LOG = "card.log"
     "--link", type=click.Choice([PCSC, IN_PROCESS]), default=PCSC, show_default=True,
     help="Through a private pcscd and the vpcd driver, or with the card in this process.",
 )  # fmt: skip
+@click.option("--csim", is_flag=True, help="Use the CSIM of a card, not a USIM: keys without GBA (provisional).")
 @click.option(
     "--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
     help="Keep card file, capture and decrypted audio in DIR, which must be empty or new.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
-def demo(link: str, keep: Path | None, as_json: bool) -> None:
+def demo(link: str, csim: bool, keep: Path | None, as_json: bool) -> None:
     """Do the whole job once and check every result.
 
     A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, takes the
@@ -45,19 +46,29 @@ def demo(link: str, keep: Path | None, as_json: bool) -> None:
     with explained(), ExitStack() as stack:
         stack.enter_context(_ended_like_interrupted())
         folder = stack.enter_context(_folder(keep))
-        outcome = _run(link, folder, as_json)
+        outcome = _run(_side(csim), link, folder, as_json)
         _report(outcome, keep, link, as_json)
     if outcome.differences:
         raise CliError(f"The result differs from the head-end's own: {outcome.differences[0]}.", DIFFERENT)
 
 
-def _run(link: str, folder: Path, as_json: bool) -> Outcome:
+def _side(csim: bool) -> Side:
+    if csim:
+        from host_tools.cli.demo_csim import CsimSide
+
+        return CsimSide()
+    from host_tools.cli.demo_usim import UsimSide
+
+    return UsimSide()
+
+
+def _run(side: Side, link: str, folder: Path, as_json: bool) -> Outcome:
     from host_tools.cli.demo_job import DemoJob
 
     reporter = _Steps(to_stderr=as_json)
     if link == IN_PROCESS:
         reporter.say("The card runs in this process: neither pcscd nor vpcd is used.")
-    return DemoJob(folder, _opener(link, folder), reporter).run()
+    return DemoJob(side, folder, _opener(link, folder), reporter).run()
 
 
 def _opener(link: str, folder: Path) -> Callable[[Path], AbstractContextManager[Link]]:

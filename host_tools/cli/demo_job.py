@@ -14,18 +14,15 @@ from typing import Protocol
 
 from card import CardProfile, create_card
 from card.codec.mikey import MbmsKeyIds
-from card.crypto.secret import Secret
-from host_tools.cli.headend import subscriber_of
-from host_tools.cli.terminal_keys import keys_to_deliver
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.network import Network
 from host_tools.headend.scenario import Scenario, shipped_scenario
 from host_tools.headend.truth import TekName
 from host_tools.links.base import Link
 from host_tools.media.pcap import open_capture
 from host_tools.terminal.bcast import Tek
+from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.media_out import MediaOut
-from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -61,19 +58,39 @@ class Outcome:
             self.differences.append(f"{what}: {found} instead of {expected}")
 
 
+class Side(Protocol):
+    """What differs between the applications: the card, its network, and how the two come to share keys."""
+
+    @property
+    def profile(self) -> CardProfile:
+        """What the card is personalised from."""
+
+    @property
+    def network(self) -> Network:
+        """The other side."""
+
+    def begin(self, link: Link, reporter: Reporter, outcome: Outcome, /) -> tuple[StkmFeed, KeyDelivery]:
+        """Connect to the card and establish its keys; return where STKMs go, and the LTKMs to deliver."""
+
+
 class DemoJob:
     """One run in one folder, with a way to open the card."""
 
     def __init__(
-        self, folder: Path, open_link: Callable[[Path], AbstractContextManager[Link]], reporter: Reporter
+        self,
+        side: Side,
+        folder: Path,
+        open_link: Callable[[Path], AbstractContextManager[Link]],
+        reporter: Reporter,
     ) -> None:
-        """Take an empty folder; `open_link` yields a link to the card in the card file it is given."""
+        """Take the application to use and an empty folder; `open_link` yields a link to the card in a card file."""
+        self._side = side
         self._folder = folder
         self._open_link = open_link
         self._reporter = reporter
         self._outcome = Outcome()
-        self._profile = CardProfile.demo()
-        self._network = TestNetwork(_scenario(), subscriber_of(self._profile))
+        self._profile = side.profile
+        self._network = side.network
         self._teks: dict[TekName, Tek] = {}
 
     def run(self) -> Outcome:
@@ -81,10 +98,9 @@ class DemoJob:
         card_file = self._personalise()
         capture = self._record()
         with self._open_link(card_file) as link:
-            middleware = TerminalMiddleware(link)
-            self._connect(middleware)
-            delivery = self._establish(middleware)
-            self._play(middleware, delivery, capture)
+            feed, delivery = self._side.begin(link, self._reporter, self._outcome)
+            self._deliver(delivery)
+            self._play(feed, delivery, capture)
         self._check()
         return self._outcome
 
@@ -101,34 +117,16 @@ class DemoJob:
         self._reporter.step(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}")
         return path
 
-    def _connect(self, middleware: TerminalMiddleware) -> None:
-        self._reporter.step(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}")
-        identity = middleware.connect(self._pin())
-        self._outcome.compare("IMSI", identity.imsi, self._profile.usim.imsi)
-        self._reporter.step(f"USIM selected, PIN verified, IMSI {identity.imsi}")
-
-    def _pin(self) -> Secret:
-        return self._profile.pins.pin1.value
-
-    def _establish(self, middleware: TerminalMiddleware) -> KeyDelivery:
-        """Run GBA, compare the keys with the network's, and deliver the LTKMs due before the broadcast."""
-        network = self._network
-        bootstrapped = middleware.bootstrap(network.bsf)
-        self._reporter.step("GBA_U bootstrapping with the BSF: Ks agreed, B-TID and lifetime written to the card")
-        srk = middleware.establish(network.bsm.naf_id)
-        if srk != network.bsm.srk(bootstrapped.b_tid):
-            self._outcome.differences.append("SRK: card and network derived different keys")
-        self._reporter.step("NAF derivation with the BSM: SMK in the card, SRK in the terminal")
-        delivery = keys_to_deliver(middleware, network, bootstrapped.b_tid)
-        delivery.deliver_until(network.scenario.start.timestamp())
+    def _deliver(self, delivery: KeyDelivery) -> None:
+        """Deliver the LTKMs due before the broadcast."""
+        delivery.deliver_until(self._network.scenario.start.timestamp())
         self._reporter.step(
             f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM"
         )
-        return delivery
 
-    def _play(self, middleware: TerminalMiddleware, delivery: KeyDelivery, capture: Path) -> None:
+    def _play(self, feed: StkmFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
-        player = Player(middleware, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
+        player = Player(feed, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
         playing = self._reporter.playing(player.statistics)
         with closing(out), open_capture(capture) as datagrams, playing as changed:
             hooks = Hooks(self._take_tek, delivery.deliver_until, changed)
@@ -170,5 +168,6 @@ class DemoJob:
             )
 
 
-def _scenario() -> Scenario:
+def demo_scenario() -> Scenario:
+    """Return the scenario of the demo."""
     return shipped_scenario(SCENARIO)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.cli.terminal_options import tables_of
 
 if TYPE_CHECKING:
     from card import CardProfile
+    from card.spec.bcast_tables import BcastTables
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.scenario import Scenario
     from host_tools.headend.subscriber import Subscriber
@@ -43,7 +45,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
     with _plain_errors():
         plan = _load(scenario)
         network = None if profile is None else _network(plan, profile)
-        found = _record(plan, output)
+        found = _record(plan, output, tables_of(profile))
         click.echo(f"{output}: {_summary(plan, found)}")
         if ltkms is not None and network is not None:
             _write_ltkms(network, ltkms)
@@ -63,20 +65,43 @@ def check(scenario: str) -> None:
     click.echo(f"{plan.name}: {services} services, {plan.periods} crypto periods in {seconds:g} s")
     for delivery in deliveries(plan):
         key = delivery.key
+        planned = f": {delivery.planned}" if delivery.planned else ""
         click.echo(
             f"  {delivery.at / 1000:+8.1f} s  LTKM for {key.service}: key domain {key.key_domain_id.hex()}, "
-            f"MSK ID {key.msk_id.hex()}, MTK IDs {key.first_mtk_id} to {key.last_mtk_id}"
+            f"MSK ID {key.msk_id.hex()}, MTK IDs {key.first_mtk_id} to {key.last_mtk_id}{planned}"
         )
+    for planned_sale in plan.planned:
+        if planned_sale.offer:
+            click.echo(f"  for sale    {planned_sale.offer}, for {planned_sale.service}: {planned_sale}")
+
+
+@headend.command()
+@click.argument("scenario", metavar="SCENARIO")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), required=True,
+              help="Write ca.pem, terminal.pem and terminal.key there, for `terminal play --binding`.")
+@click.option("--terminal", "terminal_name", default="bcast-uicc", show_default=True, metavar="NAME",
+              help="Terminal that may have the binding keys; the certificate is made for it.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="TCP port; without it, any that is free.")
+def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> None:
+    """Give out the terminal binding keys of SCENARIO by HTTPS on this machine, until interrupted.
+
+    The certificates are made afresh each time and are for tests.
+    """
+    from host_tools.cli.headend_permissions import serve
+
+    with _plain_errors():
+        serve(_load(scenario), folder, terminal_name, port)
 
 
 def subscriber_of(profile: CardProfile) -> Subscriber:
     """Return the network's record of the subscriber whose card is personalised from `profile`."""
-    from card.crypto.milenage import Milenage
+    from card.crypto.aka_choice import make_algorithm
     from host_tools.headend.subscriber import SequenceNumbers, Subscriber
 
     usim = profile.usim
     sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
-    return Subscriber(usim.imsi, usim.impi, Milenage(usim.k, usim.derive_opc()), usim.amf, sequence)
+    algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
+    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence)
 
 
 def _load(scenario: str) -> Scenario:
@@ -86,18 +111,20 @@ def _load(scenario: str) -> Scenario:
 
 
 def _network(plan: Scenario, profile: Path) -> TestNetwork:
-    from card import CardProfile
+    from host_tools.cli.cards import load_profile, plain_errors
     from host_tools.headend.network import TestNetwork
 
-    return TestNetwork(plan, subscriber_of(CardProfile.load(profile)))
+    with plain_errors():
+        found = load_profile(profile)
+    return TestNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())
 
 
-def _record(plan: Scenario, output: Path) -> Truth:
+def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
     from host_tools.headend.recorder import record_to
 
     bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
     with _whole_file(output) as file, bar:
-        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)))
+        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables)
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

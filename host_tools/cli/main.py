@@ -36,6 +36,9 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "card": Subcommand("host_tools.cli.card", "card", "Make and look at card files."),
         "terminal": Subcommand("host_tools.cli.terminal", "terminal", "Be the terminal: play a broadcast."),
         "headend": Subcommand("host_tools.cli.headend", "headend", "Be the network: record a broadcast."),
+        "script": Subcommand("host_tools.cli.script", "script", "Run APDU scripts and the conformance suite."),
+        "trace": Subcommand("host_tools.cli.trace", "trace", "Show, filter, compare and tap traces."),
+        "compare": Subcommand("host_tools.cli.compare", "compare", "Compare two cards; learn a profile."),
     }
 )
 

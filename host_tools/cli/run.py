@@ -16,7 +16,7 @@ from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Notice, Unreachable
-from vpicc_bridge.slots import Bridge, Inserted, Slots
+from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
     from card import Card
@@ -113,8 +113,7 @@ def run(
         stack.callback(card.close)
         slots = stack.enter_context(Slots())
         link = _make_bridge(card, place, console, listen=listen, kind=bridge)
-        _introduce(card, place, link)
-        _wait(slots.insert(link))
+        _serve(slots, card, place, link)
 
 
 def _refuse_contradictions(
@@ -201,9 +200,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _wait(inserted: Inserted) -> None:
+def _serve(slots: Slots, card: Card, place: Place, link: Bridge) -> None:
+    """Serve until Ctrl-C, which is the proper end from the moment its line is printed."""
     try:
-        inserted.thread.join()
+        _introduce(card, place, link)
+        slots.insert(link).thread.join()
     except KeyboardInterrupt:
         click.echo("Card taken out.")
         return

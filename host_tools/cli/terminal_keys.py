@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.cli.exits import INPUT, CliError
 from host_tools.cli.headend import subscriber_of
-from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery
+from host_tools.headend.errors import VerificationError
+from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
 
 if TYPE_CHECKING:
     from host_tools.headend.handover import PlannedLtkm
-    from host_tools.headend.network import TestNetwork
+    from host_tools.headend.network import Network, TestNetwork
     from host_tools.headend.schedule import Delivery
     from host_tools.terminal.bcast import LtkmReceipt
     from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.purchase import PurchaseFlow
 
 _LARGEST_FILE = 1 << 24
+
+
+def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
+    """Bootstrap with the network; return the delivery of its LTKMs, and the way to buy what the card lacks.
+
+    Raises `TerminalError`, `StatusError`, `LinkError`, `HeadendError`.
+    """
+    from host_tools.headend.bcast_shop import TokenDesk
+    from host_tools.terminal.purchase import PurchaseFlow
+
+    b_tid = middleware.bootstrap(network.bsf).b_tid
+    middleware.establish(network.bsm.naf_id)
+    desk = TokenDesk(network.shop, b_tid)
+    flow = PurchaseFlow(desk, middleware.deliver, lambda ltkm, receipt: check_receipt(network, ltkm, receipt))
+    return keys_to_deliver(middleware, network, b_tid), flow
+
+
+def check_receipt(network: Network, ltkm: bytes, receipt: LtkmReceipt) -> None:
+    """Check what the card answered to an LTKM of this network. Raises `VerificationError`, `HeadendError`."""
+    require_taken(ltkm, receipt)
+    network.bsm.verify(ltkm, receipt.verification or b"")
+
+
+def require_taken(_ltkm: bytes, receipt: LtkmReceipt) -> None:
+    """Raise `VerificationError` when the card refused an LTKM with a status of OMA BCAST."""
+    if receipt.refusal is not None:
+        raise VerificationError(f"the card did not take an LTKM: {receipt.refusal.replace('_', ' ')}")
 
 
 def keys_from_network(middleware: TerminalMiddleware, network: TestNetwork) -> KeyDelivery:
@@ -24,12 +54,10 @@ def keys_from_network(middleware: TerminalMiddleware, network: TestNetwork) -> K
 
     Raises `TerminalError`, `StatusError`, `LinkError`, `HeadendError`.
     """
-    b_tid = middleware.bootstrap(network.bsf).b_tid
-    middleware.establish(network.bsm.naf_id)
-    return keys_to_deliver(middleware, network, b_tid)
+    return subscribe(middleware, network)[0]
 
 
-def keys_to_deliver(middleware: TerminalMiddleware, network: TestNetwork, b_tid: str) -> KeyDelivery:
+def keys_to_deliver(middleware: LtkmTaker, network: Network, b_tid: str) -> KeyDelivery:
     """Return the delivery of a network's LTKMs to the card behind `b_tid`; the network checks each answer."""
     start = network.scenario.start.timestamp()
 
@@ -38,7 +66,7 @@ def keys_to_deliver(middleware: TerminalMiddleware, network: TestNetwork, b_tid:
         return DueLtkm(at, delivery.key.service, lambda: network.ltkm(delivery, b_tid))
 
     def check(ltkm: bytes, receipt: LtkmReceipt) -> None:
-        network.bsm.verify(ltkm, receipt.verification or b"")
+        check_receipt(network, ltkm, receipt)
 
     return KeyDelivery(middleware, map(due, network.deliveries), check)
 
@@ -46,7 +74,8 @@ def keys_to_deliver(middleware: TerminalMiddleware, network: TestNetwork, b_tid:
 def open_network(scenario: str, profile: Path) -> TestNetwork:
     """Return the test network of a scenario (file or shipped name) for the subscriber of a card profile.
 
-    Raises `HeadendError`, and `CliError` for a wrong profile.
+    Its GBA challenges are new each time, for cards that met earlier ones. Raises `HeadendError`, and `CliError` for a
+    wrong profile.
     """
     from host_tools.cli.cards import load_profile, plain_errors
     from host_tools.headend.network import TestNetwork
@@ -56,7 +85,9 @@ def open_network(scenario: str, profile: Path) -> TestNetwork:
     is_name = scenario.isidentifier() and not path.exists()
     plan = shipped_scenario(scenario) if is_name else load_scenario(path)
     with plain_errors():
-        return TestNetwork(plan, subscriber_of(load_profile(profile)))
+        found = load_profile(profile)
+        session, tables = secrets.token_hex(8), found.bcast.build_tables()
+        return TestNetwork(plan, subscriber_of(found), session=session, tables=tables)
 
 
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:
@@ -74,7 +105,7 @@ def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> 
     def due(planned: PlannedLtkm) -> DueLtkm:
         return DueLtkm(start + planned.at, planned.service, lambda: planned.ltkm)
 
-    return KeyDelivery(middleware, map(due, handover.ltkms), lambda _ltkm, _receipt: None)
+    return KeyDelivery(middleware, map(due, handover.ltkms), require_taken)
 
 
 def _read(path: Path) -> str:

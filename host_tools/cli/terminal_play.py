@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card.crypto.secret import Secret
 from host_tools.cli.exits import CARD, INPUT, CliError
+from host_tools.cli.terminal_extras import Extras
+from host_tools.cli.terminal_options import tables_of
 from host_tools.cli.terminal_report import live_table, print_json, print_table, statistics_rows, stream_rows
 from host_tools.cli.terminal_session import connect, explained, open_link, print_exchange
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
@@ -20,12 +22,16 @@ from host_tools.terminal.player import Hooks, Player, PlayOptions
 
 if TYPE_CHECKING:
     from host_tools.terminal.key_delivery import KeyDelivery
+    from host_tools.terminal.purchase import PurchaseFlow
     from host_tools.terminal.statistics import PlayStatistics
 
 
 @dataclass(frozen=True, slots=True)
 class PlayJob:
-    """Everything the command line says about one run."""
+    """Everything the command line says about one run.
+
+    `tap` sees every datagram on its way, `afterwards` the card when everything was played.
+    """
 
     capture: Path
     options: PlayOptions
@@ -37,15 +43,22 @@ class PlayJob:
     scenario: str | None
     ltkms: Path | None
     verbose: bool
+    extras: Extras = field(default_factory=Extras)
+    subscriber: Path | None = None
+    tap: Callable[[Datagram], None] = lambda _datagram: None
+    afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
 
     def run(self, as_json: bool) -> None:
         """Play the capture and print the result. Raises `CliError`, also when the capture gave nothing."""
-        with explained(), _open_capture(self.capture) as capture:
+        with explained(), opened_capture(self.capture) as capture:
             out = MediaOut(self.output)
             with open_link(self.link, self.reader, self.profile) as link, closing(out):
-                middleware = TerminalMiddleware(link, print_exchange if self.verbose else None)
+                trace = print_exchange if self.verbose else None
+                middleware = TerminalMiddleware(link, trace, tables_of(self.profile))
                 connect(middleware, self.pin)
-                statistics = self._play(middleware, capture, out, live=not as_json and not self.verbose)
+                quiet = as_json or self.verbose or self.extras.explain
+                statistics = self._play(middleware, capture, out, live=not quiet, to_stderr=not as_json)
+                self.afterwards(middleware)
             if not statistics.stkms_seen:
                 port = self.options.stkm_port
                 raise CliError(f"{self.capture}: no STKM on UDP port {port}; {capture.report}.", INPUT)
@@ -53,28 +66,33 @@ class PlayJob:
             _judge(self.capture, statistics, capture)
 
     def _play(
-        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, live: bool
+        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, *, live: bool, to_stderr: bool
     ) -> PlayStatistics:
         datagrams, start = _peek(capture)
-        delivery = self._keys(middleware, start)
+        delivery, purchase = self._keys(middleware, start)
         on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
-        player = Player(middleware, out, self.options)
+        feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=to_stderr)
+        player = Player(feed, out, self.options)
         with live_table(live, self.capture.name, lambda: statistics_rows(player.statistics)) as changed:
-            return player.play(datagrams, Hooks(on_time=on_time, on_progress=changed))
+            return player.play(self._tapped(datagrams), replace(hooks, on_progress=changed))
 
-    def _keys(self, middleware: TerminalMiddleware, start: float) -> KeyDelivery | None:
+    def _tapped(self, datagrams: Iterator[Datagram]) -> Iterator[Datagram]:
+        for datagram in datagrams:
+            self.tap(datagram)
+            yield datagram
+
+    def _keys(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
         """Return the delivery of keys that the options ask for, with everything done that comes before it."""
-        from host_tools.cli.terminal_keys import keys_from_file, keys_from_network, open_network
+        from host_tools.cli.terminal_keys import keys_from_file, open_network, subscribe
 
-        if self.scenario is not None and self.profile is not None:
-            return keys_from_network(middleware, open_network(self.scenario, self.profile))
+        subscriber = self.subscriber or self.profile
+        if self.scenario is not None and subscriber is not None:
+            return subscribe(middleware, open_network(self.scenario, subscriber))
         if self.ltkms is not None:
-            return keys_from_file(middleware, self.ltkms, start)
-        return None
+            return keys_from_file(middleware, self.ltkms, start), None
+        return None, None
 
-    def _print(
-        self, statistics: PlayStatistics, out: MediaOut, capture: CaptureReader, as_json: bool
-    ) -> None:
+    def _print(self, statistics: PlayStatistics, out: MediaOut, capture: CaptureReader, as_json: bool) -> None:
         if not as_json:
             print_table(self.capture.name, [*statistics_rows(statistics), *stream_rows(out.streams)])
             return
@@ -89,7 +107,7 @@ class PlayJob:
         ]
         report = capture.report
         read = {"packets": report.packets, "udp": report.udp, "truncated_at": report.truncated_at}
-        print_json({**statistics.as_dict(), "capture": read, "streams": streams})
+        print_json({**statistics.as_dict(), "capture": read, "streams": streams, **self.extras.as_json()})
 
 
 def _judge(path: Path, statistics: PlayStatistics, capture: CaptureReader) -> None:
@@ -109,7 +127,8 @@ def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:
 
 
 @contextmanager
-def _open_capture(path: Path) -> Iterator[CaptureReader]:
+def opened_capture(path: Path) -> Iterator[CaptureReader]:
+    """Open a capture for the length of a `with` block. Raises `CliError`, `CaptureError`."""
     with ExitStack() as stack:
         try:
             capture = stack.enter_context(open_capture(path))

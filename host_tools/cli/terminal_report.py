@@ -33,6 +33,9 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
         ("  refused", str(statistics.stkms_refused)),
     ]
     rows += [(f"    {reason}", str(count)) for reason, count in statistics.refusals.most_common()]
+    if statistics.remedies:
+        rows.append(("  bought or unlocked", str(statistics.remedies)))
+    rows += [(f"  given: {why}", str(count)) for why, count in statistics.granted.most_common()]
     if statistics.stkms_unreadable:
         rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
     return [
@@ -64,10 +67,22 @@ def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
     Console().print(_table(title, rows))
 
 
+def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table with headings on standard output."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
 @contextmanager
-def live_table(
-    wanted: bool, title: str, rows: Callable[[], Sequence[tuple[str, str]]]
-) -> Iterator[Callable[[], None]]:
+def live_table(wanted: bool, title: str, rows: Callable[[], Sequence[tuple[str, str]]]) -> Iterator[Callable[[], None]]:
     """Show a table of `rows` on standard error while the block runs, if `wanted` and on a terminal.
 
     Yields what is to be called whenever something may have changed. It draws a few times a second, in the caller's

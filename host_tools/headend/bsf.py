@@ -122,6 +122,15 @@ class Bsf:
         inputs = session.ks, session.rand, session.impi.encode(), naf_id
         return NafKeys(gba.derive_ks_int_naf(*inputs), gba.derive_ks_ext_naf(*inputs))
 
+    def smk(self, b_tid: str, naf_id: bytes, rand: bytes = b"") -> Secret:
+        """Return Ks_int_NAF, the same for every LTKM. Raises `HeadendError`."""
+        del rand
+        return self.ks_naf_keys(b_tid, naf_id).ks_int_naf
+
+    def srk(self, b_tid: str, naf_id: bytes) -> Secret:
+        """Return Ks_ext_NAF. Raises `HeadendError`."""
+        return self.ks_naf_keys(b_tid, naf_id).ks_ext_naf
+
     def _find(self, impi: str) -> Subscriber:
         if impi != self._subscriber.impi:
             raise HeadendError(f"no subscriber has the IMPI {impi}")

@@ -1,18 +1,21 @@
 """The subscription management: BSM to the broadcast, BM-SC to the card, NAF to GBA (TS 33.246 clause 6).
 
-It gets each subscriber's SMK (= MUK = Ks_int_NAF) and SRK (= MRK = Ks_ext_NAF) from the BSF by B-TID, mints
-LTKMs under the SMK, and checks the verification messages that come back.
+It gets each subscriber's SMK and SRK from whoever knows the root of its keys: by B-TID from the BSF (SMK = MUK =
+Ks_int_NAF, SRK = MRK = Ks_ext_NAF), or by NAI from the home of a CSIM. It mints LTKMs under the SMK and checks the
+verification messages that come back. Where `b_tid` is asked for, the NAI stands in for it with a CSIM.
 """
 
 from __future__ import annotations
 
-from card.codec.mikey import Extension, KeyInterval
+from typing import Protocol
+
+from card.codec.bcast import LtkmReport, Subtype, bcast_extension
+from card.codec.mikey import Extension, KeyInterval, MikeyMessage
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from host_tools.headend.bsf import Bsf
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.ltkm import LtkmContent, open_verification, recipient, seal_ltkm
+from host_tools.headend.ltkm import LtkmContent, open_verification, rand_of, recipient, seal_ltkm
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.service_keys import LAST_MTK_ID, ServiceKey, make_key, service_keys
 
@@ -21,13 +24,23 @@ _WITHDRAWN = KeyInterval.between(1, 0, 2)  # a lower limit above the upper one
 _LAST_COUNTER = 0xFFFF_FFFF
 
 
+class SubscriberKeys(Protocol):
+    """Who knows the keys of subscribers. A GBA subscriber goes by B-TID, a CSIM by its NAI."""
+
+    def smk(self, subscriber: str, naf_id: bytes, rand: bytes, /) -> Secret:
+        """Return the SMK for LTKMs that carry `rand`. Raises `HeadendError`."""
+
+    def srk(self, subscriber: str, naf_id: bytes, /) -> Secret:
+        """Return the SRK. Raises `HeadendError`."""
+
+
 class Bsm:
     """Knows the services and their SEKs, and delivers them to subscribers."""
 
-    def __init__(self, scenario: Scenario, bsf: Bsf, clock: NetworkClock) -> None:
+    def __init__(self, scenario: Scenario, subscribers: SubscriberKeys, clock: NetworkClock) -> None:
         """Take the services and their seed from `scenario`; by the clock a SEK is current."""
         self._scenario = scenario
-        self._bsf = bsf
+        self._subscribers = subscribers
         self._clock = clock
         self._start = clock.now()
         self._counters: dict[str, int] = {}
@@ -40,13 +53,13 @@ class Bsm:
         """The NAF ID: FQDN and Ua security protocol identifier (TS 33.220 clause B.3)."""
         return self._scenario.network.bsm_fqdn.encode() + MBMS_UA_PROTOCOL
 
-    def smk(self, b_tid: str) -> Secret:
-        """Return the SMK (32 bytes) that the card behind this B-TID holds. Raises `HeadendError`."""
-        return self._bsf.ks_naf_keys(b_tid, self.naf_id).ks_int_naf
+    def smk(self, b_tid: str, rand: bytes = b"") -> Secret:
+        """Return the SMK of the card behind this B-TID, for LTKMs with this RAND. Raises `HeadendError`."""
+        return self._subscribers.smk(b_tid, self.naf_id, rand)
 
     def srk(self, b_tid: str) -> Secret:
-        """Return the SRK (32 bytes), the password of the terminal of this B-TID. Raises `HeadendError`."""
-        return self._bsf.ks_naf_keys(b_tid, self.naf_id).ks_ext_naf
+        """Return the SRK, with which the terminal of this B-TID shows who it is. Raises `HeadendError`."""
+        return self._subscribers.srk(b_tid, self.naf_id)
 
     def keys(self, service: str) -> tuple[ServiceKey, ...]:
         """Return the SEKs of a service in order of use. Raises `HeadendError` for an unknown service."""
@@ -77,7 +90,7 @@ class Bsm:
         in the last LTKM for this B-TID. Raises `HeadendError`.
         """
         key = key or self.current_key(service)
-        smk = self.smk(b_tid)
+        smk = self.smk(b_tid, key.rand)
         content = LtkmContent(
             key_ids=key.key_ids,
             key=key.key,
@@ -115,10 +128,24 @@ class Bsm:
         Raises `VerificationError` when it does not match, `HeadendError` when the SMK is no longer known.
         """
         try:
-            b_tid = recipient(ltkm)
+            b_tid, rand = recipient(ltkm), rand_of(ltkm)
         except DecodeError as error:
             raise VerificationError(f"what was sent is no LTKM: {error}") from None
-        open_verification(ltkm, answer, self.smk(b_tid))
+        open_verification(ltkm, answer, self.smk(b_tid, rand))
+
+    def report(self, ltkm: bytes, answer: bytes) -> LtkmReport | None:
+        """Check `answer` as `verify` does and return the card's report in it, None when it holds none.
+
+        Raises `VerificationError`, `HeadendError`.
+        """
+        self.verify(ltkm, answer)
+        try:
+            extension = bcast_extension(MikeyMessage.decode(answer))
+            if extension is None or extension[0] != Subtype.LTKM_REPORTING:
+                return None
+            return LtkmReport.decode(extension[1])
+        except DecodeError as error:
+            raise VerificationError(f"the card's report cannot be read: {error}") from None
 
     def _next_counter(self, b_tid: str) -> int:
         counter = self._counters.get(b_tid, 0) + 1

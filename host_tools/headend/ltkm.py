@@ -79,6 +79,11 @@ def recipient(ltkm: bytes) -> str:
     return _identities(MikeyMessage.decode(ltkm))[1].decode(errors="replace")
 
 
+def rand_of(ltkm: bytes) -> bytes:
+    """Return the RAND of an LTKM. Raises `DecodeError` for bytes that are no LTKM."""
+    return MikeyMessage.decode(ltkm).one(Rand).value
+
+
 def open_verification(ltkm: bytes, answer: bytes, smk: Secret) -> None:
     """Check that `answer` is the verification message for `ltkm` under `smk` (RFC 3830 clause 5.2).
 

@@ -1,11 +1,18 @@
-"""The whole test network in one process: BSF, BSM and broadcast of one scenario for one subscriber."""
+"""The whole test network in one process: BSF, BSM and broadcast of one scenario for one subscriber.
+
+`Network` is what does not depend on the root of the subscriber's keys; `rk.py` has the network of a CSIM.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
 
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import BcastTables
+from host_tools.headend.bcast_ltkm import BcastMint
+from host_tools.headend.bcast_shop import Shop
 from host_tools.headend.bsf import Bsf
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm import Bsm, SubscriberKeys
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.recorder import Recording, record
@@ -16,25 +23,28 @@ from host_tools.headend.subscriber import Subscriber
 from host_tools.headend.truth import Truth
 
 
-class TestNetwork:
-    """What a terminal needs on the other side. The same scenario and subscriber always behave the same."""
+class Network:
+    """BSM and broadcast: what a terminal needs on the other side, whatever the keys of the subscriber come from."""
 
-    __test__ = False  # the name begins with Test, but pytest has nothing to collect here
-
-    def __init__(self, scenario: Scenario, subscriber: Subscriber, clock: NetworkClock | None = None) -> None:
-        """Take what is broadcast, who may receive it, and the time (by default standing still at the start).
+    def __init__(
+        self,
+        scenario: Scenario,
+        imsi: str,
+        subscribers: SubscriberKeys,
+        clock: NetworkClock,
+        tables: BcastTables = P1,
+    ) -> None:
+        """Take what is broadcast, for whom, who knows the subscriber's keys, the time, and the BCAST tables.
 
         Raises `HeadendError` when the scenario is meant for another subscriber.
         """
-        if subscriber.imsi != scenario.network.imsi:
-            raise HeadendError(
-                f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {subscriber.imsi}"
-            )
-        clock = clock or ManualClock(scenario.start)
+        if imsi != scenario.network.imsi:
+            raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
         self.scenario = scenario
-        self.subscriber = subscriber
-        self.bsf = Bsf(scenario.network.bsf_name, subscriber, SeededRng(Seeded(scenario.seed), "bsf rand"), clock)
-        self.bsm = Bsm(scenario, self.bsf, clock)
+        self.bsm = Bsm(scenario, subscribers, clock)
+        self._tables = tables
+        self._mint = BcastMint(scenario, self.bsm, tables)
+        self.shop = Shop(scenario, self._mint)
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -52,8 +62,35 @@ class TestNetwork:
 
     def ltkm(self, delivery: Delivery, b_tid: str) -> bytes:
         """Mint the LTKM of a delivery for the card behind `b_tid`. Raises `HeadendError`."""
+        if delivery.planned is not None:
+            return self._mint.mint(delivery.planned, delivery.key, b_tid)
         return self.bsm.ltkm(delivery.key.service, b_tid, delivery.key)
 
     @cached_property
     def _recording(self) -> Recording:
-        return record(self.scenario)
+        return record(self.scenario, tables=self._tables)
+
+
+class TestNetwork(Network):
+    """The network of a USIM, with its BSF. The same scenario and subscriber always behave the same."""
+
+    __test__ = False  # the name begins with Test, but pytest has nothing to collect here
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        subscriber: Subscriber,
+        clock: NetworkClock | None = None,
+        session: str = "",
+        tables: BcastTables = P1,
+    ) -> None:
+        """Take what is broadcast, who may receive it, and the time (by default standing still at the start).
+
+        Another `session` gives other GBA challenges, for a card that has met those of the first one. Raises
+        `HeadendError` when the scenario is meant for another subscriber.
+        """
+        clock = clock or ManualClock(scenario.start)
+        self.subscriber = subscriber
+        rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
+        self.bsf = Bsf(scenario.network.bsf_name, subscriber, rng, clock)
+        super().__init__(scenario, subscriber.imsi, self.bsf, clock, tables)

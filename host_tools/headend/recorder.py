@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import BcastTables
+from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.scenario import Scenario, Service
 from host_tools.headend.schedule import FRAME_MILLISECONDS, Delivery, MediaSlot, StkmSlot, deliveries, slots
 from host_tools.headend.seeded import Seeded
@@ -42,19 +45,19 @@ class Recording:
     deliveries: tuple[Delivery, ...]
 
 
-def record(scenario: Scenario, progress: Progress | None = None) -> Recording:
+def record(scenario: Scenario, progress: Progress | None = None, tables: BcastTables = P1) -> Recording:
     """Return the recording of a scenario; the same scenario gives the same bytes.
 
-    `progress` is told the time reached, in milliseconds of the broadcast.
+    `progress` is told the time reached, in milliseconds of the broadcast; management data follow `tables`.
     """
     file = io.BytesIO()
-    truth = record_to(scenario, file, progress)
+    truth = record_to(scenario, file, progress, tables)
     return Recording(file.getvalue(), truth, deliveries(scenario))
 
 
-def record_to(scenario: Scenario, file: BinaryIO, progress: Progress | None = None) -> Truth:
+def record_to(scenario: Scenario, file: BinaryIO, progress: Progress | None = None, tables: BcastTables = P1) -> Truth:
     """Write the capture of a scenario to a file open for writing, and return the truth about it."""
-    writer, recorder = CaptureWriter(file), _Recorder(scenario)
+    writer, recorder = CaptureWriter(file), _Recorder(scenario, tables)
     for slot in slots(scenario):
         for datagram in recorder.datagrams(slot):
             writer.write(datagram)
@@ -66,8 +69,9 @@ def record_to(scenario: Scenario, file: BinaryIO, progress: Progress | None = No
 class _Recorder:
     """Makes the datagrams of each slot and keeps the truth about those that are recorded."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, tables: BcastTables) -> None:
         self._scenario = scenario
+        self._tables = tables
         self._sources = {service.id: _MediaSource(scenario, service) for service in scenario.services}
         self._digests = {service.id: MediaDigest() for service in scenario.services}
         self._keys: dict[TekName, TrafficKey] = {}
@@ -97,9 +101,9 @@ class _Recorder:
     def _stkm(self, slot: StkmSlot) -> Datagram:
         ids = slot.key.traffic_key_ids(slot.mtk_id)
         key = traffic_key(self._scenario, slot.key, slot.mtk_id)
-        message = seal_stkm(
-            StkmContent(ids, key.tek, key.salt, slot.counter), slot.key.key, slot.key.csb_id, slot.key.rand
-        )
+        tek, extension = carried_tek(self._scenario, slot, key), stkm_extension(self._scenario, slot, self._tables)
+        content = StkmContent(ids, tek, key.salt, slot.counter, extension)
+        message = seal_stkm(content, slot.key.key, slot.key.csb_id, slot.key.rand)
         self._keys[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = key
         self._stkms_sent += 1
         self._stkms_different += slot.copy == 0

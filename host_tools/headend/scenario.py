@@ -12,6 +12,14 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
+from host_tools.headend.bcast_policy import (
+    PlannedDelivery,
+    Programme,
+    StkmPolicy,
+    read_deliveries,
+    read_programmes,
+    read_stkm_policy,
+)
 from host_tools.headend.errors import ScenarioError
 from host_tools.headend.toml_table import Problems, TomlTable
 
@@ -54,8 +62,7 @@ class StkmPlan:
 class Service:
     """One service: key domain as MCC-MNC text, key group, where STKMs and media go, RTP format.
 
-    Security policies of OMA BCAST will be a field here; without one, plain MBMS rules apply to the service's
-    keys.
+    `bcast` is what OMA BCAST puts into its STKMs; without it they are plain MBMS.
     """
 
     id: str
@@ -65,6 +72,7 @@ class Service:
     port: int
     payload_type: int
     first_sequence: int | None
+    bcast: StkmPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,8 @@ Event = SekRollover | ServiceSwitch
 class Scenario:
     """A whole scenario. `view` is the service recorded first, `None` when all are recorded throughout.
 
-    `ltkm_lead` says how long (milliseconds) before its first crypto period a key is delivered.
+    `ltkm_lead` says how long (milliseconds) before its first crypto period a key is delivered. A service with
+    `planned` LTKMs gets these and no others.
     """
 
     name: str
@@ -103,6 +112,8 @@ class Scenario:
     services: tuple[Service, ...]
     view: str | None
     events: tuple[Event, ...]
+    programmes: tuple[Programme, ...] = ()
+    planned: tuple[PlannedDelivery, ...] = ()
 
     @property
     def periods(self) -> int:
@@ -191,6 +202,8 @@ def _scenario(root: TomlTable) -> Scenario:
         services=services,
         view=None if view == "all" else view,
         events=_events(root, names, duration),
+        programmes=read_programmes(root, names, duration),
+        planned=read_deliveries(root, names, duration),
     )
     for table in (recording, ltkm, root):
         table.finish()
@@ -229,6 +242,7 @@ def _service(table: TomlTable, domain: str) -> Service:
         port=table.whole("port", 1, 65535, 5004),
         payload_type=table.whole("payload_type", 0, 0, 0),
         first_sequence=table.optional_whole("first_sequence", 0, 0xFFFF),
+        bcast=read_stkm_policy(table),
     )
     table.finish()
     return service
@@ -263,6 +277,10 @@ def _check_plan(scenario: Scenario, problems: Problems) -> None:
     if scenario.stkm.lead >= scenario.stkm.crypto_period:
         problems.add("stkm.lead", "must be shorter than stkm.crypto_period")
     _check_rollovers(scenario, problems)
+    for planned in scenario.planned:
+        keys = 1 + sum(isinstance(event, SekRollover) and event.service == planned.service for event in scenario.events)
+        if planned.key_number > keys:
+            problems.add("delivery.key", f"{planned.service} has {keys} keys, not {planned.key_number}")
 
 
 def _check_rollovers(scenario: Scenario, problems: Problems) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from host_tools.headend.bcast_policy import PlannedDelivery
 from host_tools.headend.scenario import Scenario, Service
 from host_tools.headend.service_keys import ServiceKey, service_keys
 
@@ -40,10 +41,14 @@ class MediaSlot:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A SEK is to reach the card at `at` at the latest, in time for its first STKM."""
+    """A SEK is to reach the card at `at` at the latest, in time for its first STKM.
+
+    `planned` is the LTKM that the scenario wants; without one, it is a plain MBMS LTKM with the SEK.
+    """
 
     at: int
     key: ServiceKey
+    planned: PlannedDelivery | None = None
 
 
 def deliveries(scenario: Scenario) -> tuple[Delivery, ...]:
@@ -52,13 +57,41 @@ def deliveries(scenario: Scenario) -> tuple[Delivery, ...]:
     The first SEKs are due before the recording begins: the first STKMs come `stkm.lead` before the first
     period.
     """
+    keys = service_keys(scenario)
+    policed = {planned.service for planned in scenario.planned}
     found = [
         Delivery(max(_period_start(scenario, key.first_mtk_id) - scenario.ltkm_lead, 0), key)
         if key.first_mtk_id > 1
         else Delivery(-scenario.stkm.lead, key)
-        for key in service_keys(scenario)
+        for key in keys
+        if key.service not in policed
+    ]
+    found += [
+        Delivery(planned.at, key_of(keys, planned), planned) for planned in scenario.planned if planned.at is not None
     ]
     return tuple(sorted(found, key=lambda delivery: delivery.at))
+
+
+def key_of(keys: Iterable[ServiceKey], planned: PlannedDelivery) -> ServiceKey:
+    """Return the SEK that a planned LTKM is about."""
+    return [key for key in keys if key.service == planned.service][planned.key_number - 1]
+
+
+def timestamps(scenario: Scenario, service: str, begins: int, ends: int) -> tuple[int, int]:
+    """Return first and last T of the STKMs for the crypto periods that begin from `begins` to before `ends` (ms).
+
+    A bound without an STKM of its own is that of the one before or after, so an empty time gives lower above upper.
+    """
+    slots_of = list(stkm_slots(scenario, service))
+    early = [slot.counter for slot in slots_of if _period_start(scenario, slot.mtk_id) < begins]
+    late = [slot.counter for slot in slots_of if _period_start(scenario, slot.mtk_id) >= ends]
+    return max(early, default=0) + 1, min(late, default=slots_of[-1].counter + 1) - 1
+
+
+def stkm_slots(scenario: Scenario, service: str) -> Iterator[StkmSlot]:
+    """Yield the STKMs of one service in order of time."""
+    keys = [key for key in service_keys(scenario) if key.service == service]
+    return _stkm_slots(scenario, scenario.service(service), keys)
 
 
 def slots(scenario: Scenario) -> Iterator[StkmSlot | MediaSlot]:

@@ -75,6 +75,22 @@ class TomlTable:
         self._asked.add(key)
         return self.whole(key, lowest, highest) if key in self._data else None
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; false when the field is missing."""
+
+        def check(value: object) -> bool | None:
+            return value if isinstance(value, bool) else None
+
+        return self._read(key, check, "true or false", False, False)
+
+    def optional_seconds(self, key: str, lowest: float, highest: float) -> int | None:
+        """Return a duration or moment as milliseconds, `None` when the field is missing."""
+        self._asked.add(key)
+        return self.seconds(key, lowest, highest) if key in self._data else None
+
     def seconds(self, key: str, lowest: float, highest: float, default: float | None = None) -> int:
         """Return a duration or moment, written in seconds, as milliseconds."""
 

@@ -6,7 +6,7 @@ for hours holds the key and can therefore try which counter the tag was made wit
 
 from __future__ import annotations
 
-from card.crypto.primitives import aes_ctr, equal_bytes, hmac_sha1
+from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
 from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
 MOST_ROLL_OVERS = 1024  # two weeks of audio at 50 packets a second
@@ -30,4 +30,4 @@ def _authentication_key(key: TrafficKey) -> bytes:
     master = key.master()
     salt = int.from_bytes(master[TEK_SIZE:], "big") ^ _AUTHENTICATION_LABEL << 48
     counter_block = salt.to_bytes(SALT_SIZE, "big") + bytes(2)
-    return aes_ctr(master[:TEK_SIZE], counter_block, bytes(_AUTHENTICATION_KEY_SIZE))
+    return AesBlock(master[:TEK_SIZE]).counter_mode(counter_block, bytes(_AUTHENTICATION_KEY_SIZE))

@@ -1,20 +1,22 @@
 """Answers of AUTHENTICATE in the MBMS context: the plain MBMS shape and the OMA BCAST shape.
 
 Plain MBMS answers with tag 53 whose content starts with DB (TS 31.102 clause 7.1.2.5); OMA BCAST with tag 73
-holding one template AE. Which one arrived is seen from the content, as terminals in the field do.
+holding one template AE. Which one arrived is seen from the content, as terminals in the field do. The objects inside
+AE have the tags of a set of tables (`card.spec.bcast_tables`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from types import MappingProxyType
 
 from card.codec.reader import Reader
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import BcastTables
 from host_tools.terminal.errors import answer_to
 
 MBMS_OBJECT = 0x53
@@ -22,35 +24,6 @@ BCAST_OBJECT = 0x73
 _BCAST_TEMPLATE = 0xAE
 _SUCCESS = 0xDB
 _KEY_SIZE = 16
-
-
-class BcastTag(IntEnum):
-    """Objects inside the template AE."""
-
-    STATUS = 0x80
-    TEK = 0x86
-    SALT = 0x87
-    PARENTAL_CONTROL = 0x88
-    PARENTAL_RATING = 0x8A
-    SPE_NOT_SUPPORTED = 0x8B
-    MIKEY = 0x8C
-
-
-class BcastStatus(IntEnum):
-    """Status byte of tag 80. provisional: no source gives the values."""
-
-    DONE = 0x00
-    SPE_NOT_SUPPORTED = 0x01
-    NO_CREDIT = 0x02
-    PLAYBACK_USED_UP = 0x03
-    TEK_COUNTER_USED_UP = 0x04
-    OUTSIDE_VALIDITY = 0x05
-    NO_PLAYBACK_RIGHT = 0x06
-    PARENTAL_PIN_NEEDED = 0x07
-    PARENTAL_PIN_BLOCKED = 0x08
-    RATING_FIXED = 0x09
-    PURSE_CAPPED = 0x0A
-    SECURE_CHANNEL_NEEDED = 0x0B
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,43 +52,50 @@ class MskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class MtkAnswer:
-    """The card's decision about an STKM: a TEK (16 bytes) and maybe a salt, or a status saying why not."""
+    """The card's decision about an STKM: a TEK (16 bytes) and maybe a salt, or a status saying why not.
+
+    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    """
 
     key: Secret | None = None
     salt: Secret | None = None
     status: int | None = None
     parental: ParentalRequest | None = None
+    protection: int | None = None
 
 
-def decode_msk_answer(data: bytes) -> MskAnswer:
+def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
     """Read the answer to MSK update. Raises `MalformedAnswerError`."""
     with answer_to("MSK update"):
         content, objects = _open(data)
         if objects is None:
             return MskAnswer(verification=content or None)
-        rating = objects.get(BcastTag.PARENTAL_RATING)
+        tags = tables.response_tags
+        rating = objects.get(tags["parental_rating"])
         if rating is not None and len(rating) != 2:
             raise DecodeError("parental rating has 2 bytes")
         return MskAnswer(
-            verification=objects.get(BcastTag.MIKEY) or None,
-            status=_byte(objects, BcastTag.STATUS),
+            verification=objects.get(tags["mikey"]) or None,
+            status=_byte(objects, tags["status"], "the status"),
             rating=None if rating is None else (rating[0], rating[1]),
-            unsupported_spe=_byte(objects, BcastTag.SPE_NOT_SUPPORTED),
+            unsupported_spe=_byte(objects, tags["spe_not_supported"], "the unsupported SPE"),
         )
 
 
-def decode_mtk_answer(data: bytes) -> MtkAnswer:
+def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
     """Read the answer to MTK generation. Raises `MalformedAnswerError`."""
     with answer_to("MTK generation"):
         content, objects = _open(data)
         if objects is None:
             return MtkAnswer(_key(content[:_KEY_SIZE]), _salt(content[_KEY_SIZE:]))
-        key = objects.get(BcastTag.TEK)
+        tags = tables.response_tags
+        key = objects.get(tags["tek"])
         return MtkAnswer(
             key=None if key is None else _key(key),
-            salt=_salt(objects.get(BcastTag.SALT, b"")),
-            status=_byte(objects, BcastTag.STATUS),
-            parental=_parental(objects.get(BcastTag.PARENTAL_CONTROL)),
+            salt=_salt(objects.get(tags["salt"], b"")),
+            status=_byte(objects, tags["status"], "the status"),
+            parental=_parental(objects.get(tags["parental_control"])),
+            protection=_byte(objects, tags["protection_after_reception"], "protection after reception"),
         )
 
 
@@ -150,10 +130,10 @@ def _salt(value: bytes) -> Secret | None:
     return Secret(value) if value else None
 
 
-def _byte(objects: Mapping[int, bytes], tag: BcastTag) -> int | None:
+def _byte(objects: Mapping[int, bytes], tag: int, what: str) -> int | None:
     value = objects.get(tag)
     if value is not None and len(value) != 1:
-        raise DecodeError(f"{tag.name} has 1 byte")
+        raise DecodeError(f"{what} has 1 byte")
     return None if value is None else value[0]
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason
 from card.spec.status import SW, describe
 from host_tools.apdu.response import StatusError
-from host_tools.terminal.answers import BcastStatus, MskAnswer, MtkAnswer, ParentalRequest
-from host_tools.terminal.usim import Usim
+from host_tools.terminal.answers import MskAnswer, MtkAnswer, ParentalRequest
+from host_tools.terminal.card_application import CardApplication
 
 
 class RefusalReason(Enum):
@@ -19,8 +21,8 @@ class RefusalReason(Enum):
 
     UNKNOWN_KEY = "no key for this service in the card"
     MAC_OR_REPLAY = "message authentication failed or the message was replayed"
-    NOT_FRESH = "the key came under a key that was replaced since"
-    CONDITIONS = "conditions of use not satisfied (outside the key's validity)"
+    NOT_FRESH = "not fresh: the message was played before, or its key came under one that was replaced since"
+    CONDITIONS = "conditions of use not satisfied (outside the key's validity, or no right for live)"
     MALFORMED = "the message is malformed"
     PIN_NEEDED = "the card wants its PIN first"
     NOT_SUPPORTED = "the card does not do MBMS security"
@@ -31,17 +33,23 @@ class RefusalReason(Enum):
     PARENTAL_PIN_NEEDED = "the parental PIN is needed"
     PARENTAL_PIN_BLOCKED = "the parental PIN is blocked"
     RATING_FIXED = "the rating cannot be overridden"
+    OUTSIDE_VALIDITY = "outside the time the policy is valid for"
     POLICY_NOT_SUPPORTED = "the card does not know the key's policy"
     SECURE_CHANNEL_NEEDED = "the card gives this key only inside a secure channel"
+    BINDING_KEY_MISSING = "the key is bound to terminals, and this one has no binding key"
     OTHER = "refused for another reason"
 
 
 @dataclass(frozen=True, slots=True)
 class Tek:
-    """A traffic encryption key (16 bytes) and, for SRTP, its salt (14 bytes)."""
+    """A traffic encryption key (16 bytes) and, for SRTP, its salt (14 bytes).
+
+    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    """
 
     key: Secret
     salt: Secret | None = None
+    protection: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,14 @@ StkmOutcome = Tek | Refusal
 
 @dataclass(frozen=True, slots=True)
 class LtkmReceipt:
-    """The card took an LTKM; `verification` is what to send back to the network, if anything."""
+    """The card's answer to an LTKM; `verification` is what to send back to the network, if anything.
+
+    `refusal` says why the card did not take it, which in the BCAST form comes with a normal status word.
+    """
 
     verification: bytes | None
     answer: MskAnswer
+    refusal: Reason | None = None
 
 
 _REASON_OF_SW: Mapping[int, RefusalReason] = MappingProxyType(
@@ -78,32 +90,42 @@ _REASON_OF_SW: Mapping[int, RefusalReason] = MappingProxyType(
     }
 )
 
-_REASON_OF_STATUS: Mapping[int, RefusalReason] = MappingProxyType(
+_WORDS_OF_REASON: Mapping[Reason, RefusalReason] = MappingProxyType(
     {
-        BcastStatus.SPE_NOT_SUPPORTED: RefusalReason.POLICY_NOT_SUPPORTED,
-        BcastStatus.NO_CREDIT: RefusalReason.NO_CREDIT,
-        BcastStatus.PLAYBACK_USED_UP: RefusalReason.PLAYBACK_USED_UP,
-        BcastStatus.TEK_COUNTER_USED_UP: RefusalReason.TEK_COUNTER_USED_UP,
-        BcastStatus.OUTSIDE_VALIDITY: RefusalReason.CONDITIONS,
-        BcastStatus.NO_PLAYBACK_RIGHT: RefusalReason.NO_PLAYBACK_RIGHT,
-        BcastStatus.PARENTAL_PIN_NEEDED: RefusalReason.PARENTAL_PIN_NEEDED,
-        BcastStatus.PARENTAL_PIN_BLOCKED: RefusalReason.PARENTAL_PIN_BLOCKED,
-        BcastStatus.RATING_FIXED: RefusalReason.RATING_FIXED,
-        BcastStatus.SECURE_CHANNEL_NEEDED: RefusalReason.SECURE_CHANNEL_NEEDED,
+        Reason.SPE_NOT_SUPPORTED: RefusalReason.POLICY_NOT_SUPPORTED,
+        Reason.NO_CREDIT: RefusalReason.NO_CREDIT,
+        Reason.PLAYBACK_COUNTER_USED_UP: RefusalReason.PLAYBACK_USED_UP,
+        Reason.TEK_COUNTER_USED_UP: RefusalReason.TEK_COUNTER_USED_UP,
+        Reason.OUTSIDE_VALIDITY: RefusalReason.OUTSIDE_VALIDITY,
+        Reason.NO_PLAYBACK_RIGHT: RefusalReason.NO_PLAYBACK_RIGHT,
+        Reason.NO_LIVE_RIGHT: RefusalReason.CONDITIONS,
+        Reason.STKM_REPLAYED: RefusalReason.NOT_FRESH,
+        Reason.PARENTAL_PIN_NEEDED: RefusalReason.PARENTAL_PIN_NEEDED,
+        Reason.PARENTAL_PIN_BLOCKED: RefusalReason.PARENTAL_PIN_BLOCKED,
+        Reason.RATING_FIXED: RefusalReason.RATING_FIXED,
+        Reason.SECURE_CHANNEL_NEEDED: RefusalReason.SECURE_CHANNEL_NEEDED,
     }
 )
 
 
-def deliver_ltkm(usim: Usim, ltkm: bytes) -> LtkmReceipt:
+def reason_of(status: int, tables: BcastTables = P1) -> Reason | None:
+    """Return what a status byte of the BCAST form means by a set of tables, or None."""
+    rows = tables.answers.items()
+    return next((reason for reason, value in rows if value == status < LOWEST_STATUS_WORD), None)
+
+
+def deliver_ltkm(usim: CardApplication, ltkm: bytes) -> LtkmReceipt:
     """Give an LTKM (MIKEY bytes) to the card.
 
     Raises `StatusError` when the card refuses it, `MalformedAnswerError`, `LinkError`.
     """
     answer = usim.msk_update(ltkm)
-    return LtkmReceipt(answer.verification, answer)
+    reason = reason_of(answer.status or 0, usim.tables)
+    taken = answer.status is None or reason in (Reason.DONE, Reason.PURSE_OVERFLOW)
+    return LtkmReceipt(answer.verification, answer, None if taken else reason)
 
 
-def feed_stkm(usim: Usim, stkm: bytes) -> StkmOutcome:
+def feed_stkm(usim: CardApplication, stkm: bytes) -> StkmOutcome:
     """Give an STKM (MIKEY bytes) to the card and return the TEK or the reason why there is none.
 
     Raises `MalformedAnswerError`, `LinkError`; a refusal is an outcome and no error.
@@ -113,12 +135,13 @@ def feed_stkm(usim: Usim, stkm: bytes) -> StkmOutcome:
     except StatusError as error:
         reason = _REASON_OF_SW.get(error.sw, RefusalReason.OTHER)
         return Refusal(reason, f"{reason.value} ({describe(error.sw)})", error.sw)
-    return _outcome(answer)
+    return _outcome(answer, usim.tables)
 
 
-def _outcome(answer: MtkAnswer) -> StkmOutcome:
+def _outcome(answer: MtkAnswer, tables: BcastTables) -> StkmOutcome:
     if answer.key is not None:
-        return Tek(answer.key, answer.salt)
+        return Tek(answer.key, answer.salt, answer.protection)
     status = answer.status or 0
-    reason = _REASON_OF_STATUS.get(status, RefusalReason.OTHER)
+    known = reason_of(status, tables)
+    reason = _WORDS_OF_REASON.get(known, RefusalReason.OTHER) if known else RefusalReason.OTHER
     return Refusal(reason, f"{reason.value} (BCAST status {status:02X})", parental=answer.parental)

@@ -39,6 +39,10 @@ class NoUsimError(TerminalError):
     """The card has no USIM application."""
 
 
+class NoCsimError(TerminalError):
+    """The card has no CSIM application."""
+
+
 class MalformedAnswerError(TerminalError):
     """The card's answer does not follow its format."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import BcastTables
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -20,11 +22,12 @@ class TerminalMiddleware:
 
     Calls come in this order: `connect`, then for a fresh subscription `bootstrap` and `establish`, then
     `deliver` and `feed` as messages arrive. A card that holds its keys needs `connect` and `feed` only.
+    `tables` are those of the card for what is provisional about OMA BCAST.
     """
 
-    def __init__(self, link: Link, trace: ExchangeSink | None = None) -> None:
+    def __init__(self, link: Link, trace: ExchangeSink | None = None, tables: BcastTables = P1) -> None:
         self._client = ApduClient(link, trace)
-        self._usim = Usim(self._client)
+        self._usim = Usim(self._client, tables)
         self._identity: Identity | None = None
 
     @property

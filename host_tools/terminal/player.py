@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
@@ -19,21 +18,15 @@ from host_tools.media.pcap import Datagram
 from host_tools.media.rtp import RtpPacket, looks_like_rtp
 from host_tools.media.srtp import SrtpReceiver
 from host_tools.media.traffic_key import TrafficKey, mki_of
-from host_tools.terminal.bcast import StkmOutcome, Tek
+from host_tools.terminal.bcast import Refusal, StkmOutcome, Tek
+from host_tools.terminal.decision import Decision, Explanation, StkmFeed, StkmView
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.statistics import PlayStatistics
-from host_tools.terminal.stkm_filter import Sighting, StkmFilter, read_stkm_ids
+from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 
 STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
 _RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
-
-
-class StkmFeed(Protocol):
-    """What the player needs of the terminal middleware."""
-
-    def feed(self, stkm: bytes, /) -> StkmOutcome:
-        """Give an STKM to the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +34,31 @@ class PlayOptions:
     """How to read a capture.
 
     Without `media_ports`, whatever looks like RTP is media. `feed_all` gives identical repeats to the card,
-    too, which a real terminal does not do.
+    too, which a real terminal does not do. `teks_wanted_once` keeps every further STKM of a TEK that is there from the
+    card, as a terminal does with a recording: it saves what a rewind would cost.
     """
 
     stkm_port: int = STKM_PORT
     media_ports: frozenset[int] = frozenset()
     feed_all: bool = False
     held_packets: int = _HELD_PACKETS
+    teks_wanted_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What others want to know: each TEK with its IDs, each datagram's time before it is played, progress."""
+    """What others want to know: each TEK with its IDs, each datagram's time before it is played, progress.
+
+    `on_decision` hears of every STKM that went to the card, `explain` adds to it. `on_refusal` may cure a refusal; it
+    returns True when the STKM is to be fed again, which happens once.
+    """
 
     on_tek: Callable[[MbmsKeyIds, Tek], None] = lambda _ids, _tek: None
     on_time: Callable[[float], None] = lambda _timestamp: None
     on_progress: Callable[[], None] = lambda: None
+    on_decision: Callable[[Decision], None] = lambda _decision: None
+    explain: Callable[[], Explanation | None] = lambda: None
+    on_refusal: Callable[[StkmView, Refusal], bool] = lambda _view, _refusal: False
 
 
 class Player:
@@ -96,29 +98,46 @@ class Player:
 
     def _take_stkm(self, stkm: bytes) -> None:
         try:
-            ids = read_stkm_ids(stkm)
+            view = StkmView.decode(stkm)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             return
         self.statistics.stkms_seen += 1
-        sighting = self._filter.sight(ids, stkm)
+        sighting = self._filter.sight(view.ids, stkm)
         self.statistics.stkms_resent += sighting is not Sighting.NEW
-        if sighting is Sighting.IDENTICAL and not self._options.feed_all:
+        if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
             return
-        match self._feed(stkm):
+        match self._feed_with_remedy(view, stkm, sighting):
             case Tek() as tek:
-                self._filter.remember(ids, stkm)
+                self._filter.remember(view.ids, stkm)
                 self.statistics.teks += sighting is Sighting.NEW
-                self._use(ids, tek)
+                self._use(view.ids, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
 
-    def _feed(self, stkm: bytes) -> StkmOutcome:
+    def _is_spared(self, sighting: Sighting) -> bool:
+        """Tell whether the card need not see an STKM."""
+        if sighting is Sighting.RESENT:
+            return self._options.teks_wanted_once
+        return sighting is Sighting.IDENTICAL and not self._options.feed_all
+
+    def _feed_with_remedy(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
+        """Feed an STKM, and once more when something was done about a refusal."""
+        outcome = self._feed(view, stkm, sighting)
+        if isinstance(outcome, Refusal) and self._hooks.on_refusal(view, outcome):
+            self.statistics.remedies += 1
+            outcome = self._feed(view, stkm, sighting)
+        return outcome
+
+    def _feed(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
         started = self._timer()
         outcome = self._middleware.feed(stkm)
         self.statistics.add_time(self._timer() - started)
         self.statistics.stkms_fed += 1
+        decision = Decision(view, outcome, sighting is not Sighting.NEW, self._hooks.explain())
+        self.statistics.count_decision(decision)
+        self._hooks.on_decision(decision)
         return outcome
 
     def _use(self, ids: MbmsKeyIds, tek: Tek) -> None:

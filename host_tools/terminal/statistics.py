@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from host_tools.terminal.decision import Decision
 
 _TIMES_KEPT = 65_536  # the newest; memory stays bounded however long the capture is
 
@@ -15,7 +19,9 @@ class PlayStatistics:
 
     STKMs: `stkms_seen` in all; `stkms_resent` of them repeat a traffic key, `stkms_filtered` of those were
     identical and kept from the card; `stkms_fed` went to the card; `refusals` counts reasons;
-    `stkms_unreadable` are datagrams on the STKM port that are no STKM. `packets_*` count media packets.
+    `stkms_unreadable` are datagrams on the STKM port that are no STKM. `remedies` counts refusals that were answered
+    with a purchase or a PIN. `granted` counts the TEKs given by why, where decisions are explained. `packets_*` count
+    media packets.
     """
 
     stkms_seen: int = 0
@@ -24,6 +30,8 @@ class PlayStatistics:
     stkms_fed: int = 0
     stkms_unreadable: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
+    granted: Counter[str] = field(default_factory=Counter)
+    remedies: int = 0
     teks: int = 0
     packets_seen: int = 0
     packets_decrypted: int = 0
@@ -35,6 +43,15 @@ class PlayStatistics:
     def stkms_refused(self) -> int:
         """Number of STKMs that gave no traffic key."""
         return self.refusals.total()
+
+    def count_decision(self, decision: Decision) -> None:
+        """Count why a TEK was given, if that is known."""
+        explanation = decision.explanation
+        if decision.granted and explanation is not None:
+            from host_tools.terminal.audit import quantity_words
+
+            sources = " and ".join(quantity_words(paid.source) for paid in explanation.payments)
+            self.granted[f"{explanation.direction.value}, {f'from {sources}' if sources else 'free'}"] += 1
 
     def add_time(self, seconds: float) -> None:
         """Take the time one STKM took to its TEK or refusal."""
@@ -61,6 +78,8 @@ class PlayStatistics:
                 "fed": self.stkms_fed,
                 "refused": self.stkms_refused,
                 "refusals": dict(self.refusals.most_common()),
+                "remedies": self.remedies,
+                "granted": dict(self.granted.most_common()),
                 "unreadable": self.stkms_unreadable,
                 "median_ms": round(self.median_ms, 3),
                 "p99_ms": round(self.p99_ms, 3),

@@ -6,8 +6,7 @@ import hashlib
 from collections import OrderedDict
 from enum import Enum
 
-from card.codec.mikey import MbmsKeyIds, MikeyMessage
-from card.errors import DecodeError
+from card.codec.mikey import MbmsKeyIds
 
 _REMEMBERED = 1024  # traffic keys; far more than services times crypto periods in flight
 
@@ -39,14 +38,6 @@ class StkmFilter:
         self._given.move_to_end(_name(ids))
         if len(self._given) > _REMEMBERED:
             self._given.popitem(last=False)
-
-
-def read_stkm_ids(message: bytes) -> MbmsKeyIds:
-    """Return the key IDs of an STKM. Raises `DecodeError` for anything that is not one."""
-    ids = MikeyMessage.decode(message).key_ids()
-    if ids.mtk_id is None:
-        raise DecodeError("the message names no traffic key: it is no STKM")
-    return ids
 
 
 def _name(ids: MbmsKeyIds) -> bytes:

@@ -11,7 +11,9 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
-from host_tools.cli.demo_job import DemoJob
+from host_tools.cli.demo_csim import CsimSide
+from host_tools.cli.demo_job import DemoJob, Side
+from host_tools.cli.demo_usim import UsimSide
 from host_tools.cli.headend import subscriber_of
 from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
 from host_tools.headend.errors import HeadendError, VerificationError
@@ -80,9 +82,10 @@ def datagrams(recording: Recording, tmp_path: Path) -> list[Datagram]:
 
 
 class TestDemoJob:
-    def test_everything_equals_the_head_end(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("side", [UsimSide, CsimSide])
+    def test_everything_equals_the_head_end(self, tmp_path: Path, side: type[Side]) -> None:
         reporter = Quiet()
-        outcome = DemoJob(tmp_path, strict_card, reporter).run()
+        outcome = DemoJob(side(), tmp_path, strict_card, reporter).run()
         assert outcome.differences == []
         assert outcome.teks_checked == outcome.statistics.teks > 5
         assert [path.name for path in outcome.files] == ["broadcast-5004.wav", "broadcast-5006.wav"]
@@ -98,7 +101,7 @@ class TestDemoJob:
             return replace(recording, pcap=bytes(pcap))
 
         monkeypatch.setattr(TestNetwork, "recording", damaged)
-        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.statistics.packets_failed == 1
         assert any(difference.startswith("media of tone-b") for difference in outcome.differences)
 
@@ -107,7 +110,7 @@ class TestDemoJob:
         monkeypatch.setattr(
             TestNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
         )
-        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert any(difference.startswith("capture") for difference in outcome.differences)
 
     def test_a_wrong_tek_is_noticed_without_being_shown(
@@ -117,7 +120,7 @@ class TestDemoJob:
         name, other = sorted(truth.teks, key=str)[:2]
         wrong = replace(truth, teks={**truth.teks, name: truth.teks[other]})
         monkeypatch.setattr(TestNetwork, "truth", wrong)
-        outcome = DemoJob(tmp_path, strict_card, Quiet()).run()
+        outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.differences == [f"TEK {name}: differs from the head-end's"]
         assert truth.teks[name].tek.reveal().hex() not in str(outcome)
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import Reason
 from host_tools.terminal.aka import (
     AkaKeys,
     GbaResponse,
@@ -21,7 +23,6 @@ from host_tools.terminal.aka import (
     encode_lv,
 )
 from host_tools.terminal.answers import (
-    BcastStatus,
     ParentalRequest,
     decode_deletion_answer,
     decode_msk_answer,
@@ -68,11 +69,11 @@ class TestBcastShape:
     def test_worked_frame_with_salt(self) -> None:
         raw = bytes.fromhex("7327AE25800100 8610") + TEK + bytes.fromhex("870E") + SALT
         answer = decode_mtk_answer(raw)
-        assert (answer.key, answer.salt, answer.status) == (Secret(TEK), Secret(SALT), BcastStatus.DONE)
+        assert (answer.key, answer.salt, answer.status) == (Secret(TEK), Secret(SALT), P1.answers[Reason.DONE])
 
     def test_refusal_without_key(self) -> None:
         answer = decode_mtk_answer(bytes.fromhex("7305AE03800102"))
-        assert (answer.key, answer.status) == (None, BcastStatus.NO_CREDIT)
+        assert (answer.key, answer.status) == (None, P1.answers[Reason.NO_CREDIT])
 
     def test_parental_pin_needed(self) -> None:
         answer = decode_mtk_answer(bytes.fromhex("730BAE09800107 8804 81 01 12 0C"))
@@ -80,7 +81,7 @@ class TestBcastShape:
 
     def test_policy_not_supported(self) -> None:
         answer = decode_msk_answer(bytes.fromhex("7308AE068001018B010F"))
-        assert (answer.status, answer.unsupported_spe) == (BcastStatus.SPE_NOT_SUPPORTED, 0x0F)
+        assert (answer.status, answer.unsupported_spe) == (P1.answers[Reason.SPE_NOT_SUPPORTED], 0x0F)
 
     def test_verification_and_rating(self) -> None:
         answer = decode_msk_answer(bytes.fromhex("730EAE0C800100 8A02010C 8C03AABBCC"))

@@ -1,0 +1,37 @@
+"""Middleware under test against a card in a real PC/SC reader and a head-end. Put your own middleware in its place."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from card.crypto.secret import Secret
+from host_tools.headend.network import TestNetwork
+from host_tools.pytest_plugin.readers import VirtualReader
+from host_tools.terminal.middleware import TerminalMiddleware
+
+PIN = Secret(b"1234")
+
+
+def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: TestNetwork) -> None:
+    middleware = TerminalMiddleware(virtual_reader.open())
+    try:
+        middleware.connect(PIN)
+        agreed = middleware.bootstrap(headend.bsf)
+        assert middleware.establish(headend.bsm.naf_id) == headend.bsm.srk(agreed.b_tid)
+        ltkm = headend.ltkm(headend.deliveries[0], agreed.b_tid)
+        receipt = middleware.deliver(ltkm)
+        assert receipt.verification is not None
+        headend.bsm.verify(ltkm, receipt.verification)
+    finally:
+        middleware.close()
+
+
+def test_another_process_sees_the_reader(virtual_reader: VirtualReader) -> None:
+    program = "from smartcard.System import readers; print(*readers(), sep='\\n')"
+    listed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, **virtual_reader.environ}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert virtual_reader.name in listed.splitlines()

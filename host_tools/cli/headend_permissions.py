@@ -1,0 +1,51 @@
+"""`bcast-uicc headend permissions`: the permissions issuer as a service of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from card.crypto.secret import Secret
+from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.headend.bcast_stkm import binding_key
+from host_tools.headend.permissions_issuer.certificates import TestCa
+from host_tools.headend.permissions_issuer.service import PermissionsIssuer
+from host_tools.headend.scenario import Scenario
+
+
+def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
+    """Write certificates into `folder` and serve until interrupted. Raises `CliError`, `HeadendError`."""
+    keys, hosts = dict(_keys(scenario)), sorted(set(_hosts(scenario)))
+    if not keys:
+        raise CliError(f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out", INPUT)
+    ca = TestCa(datetime.now(UTC))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ca.pem").write_bytes(ca.certificate)
+    except OSError as error:
+        raise CliError(f"{folder}: {error.strerror}", ENVIRONMENT) from None
+    ca.certify_terminal(terminal).write(folder / "terminal")
+    try:
+        issuer = PermissionsIssuer(ca.certify_server(hosts), ca.certificate, keys, frozenset({terminal}), port)
+    except OSError as error:
+        raise CliError(f"port {port}: {error.strerror}", ENVIRONMENT) from None
+    with issuer:
+        host, found = issuer.address
+        click.echo(f"{len(keys)} binding keys for terminal {terminal}, at {host}:{found}; certificates in {folder}")
+        threading.Event().wait()
+
+
+def _keys(scenario: Scenario) -> Iterator[tuple[int, Secret]]:
+    for service in scenario.services:
+        if service.bcast is not None and service.bcast.binding_key_id is not None:
+            yield service.bcast.binding_key_id, binding_key(scenario, service.bcast.binding_key_id)
+
+
+def _hosts(scenario: Scenario) -> Iterator[str]:
+    for service in scenario.services:
+        if service.bcast is not None and service.bcast.permissions_issuer:
+            yield service.bcast.permissions_issuer.removeprefix("https://").partition("/")[0].partition(":")[0]

@@ -1,0 +1,113 @@
+"""`bcast-uicc terminal record`: a broadcast into one file, and the card told of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from host_tools.cli.exits import CARD, CliError
+from host_tools.cli.terminal_extras import Extras, extra_options
+from host_tools.cli.terminal_options import FILE, CardChoice, card_options, check_key_options, key_options
+
+if TYPE_CHECKING:
+    from host_tools.cli.terminal_play import PlayJob
+    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.recording import RecordingWriter
+
+_TERMINAL_TYPE = b"\0"  # provisional: types of terminal IDs are unknown
+_PORT = click.IntRange(1, 65_535)
+
+
+@click.command()
+@click.argument("capture", metavar="FILE.pcap", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Where the recording goes.")
+@click.option("--content", help="Content ID, 1 to 255 bytes; without it, the name of the recording.")
+@click.option("--terminal", "terminal_name", default="bcast-uicc", show_default=True, help="Name of this terminal.")
+@click.option("--stkm-port", type=_PORT, default=2269, show_default=True, help="UDP port of the STKMs.")
+@click.option("--media", type=_PORT, multiple=True, help="UDP port of media, repeatable; without it, all RTP.")
+@click.option("--unwatched", is_flag=True, help="Only record: no STKM goes to the card, nothing is paid.")
+@click.option("--no-card", is_flag=True, help="Use no card at all, and tell none of the recording.")
+@card_options
+@key_options
+@extra_options
+def record(
+    capture: Path, output: Path, content: str | None, terminal_name: str, stkm_port: int, media: tuple[int, ...],
+    unwatched: bool, no_card: bool, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Record a broadcast: its media as they are, encrypted, with the STKMs that open them.
+
+    Meanwhile the broadcast plays through the card, unless --unwatched. At the end the card is told which keys the
+    recording needs, so that it keeps their policies.
+    """
+    from host_tools.cli.terminal_play import PlayJob
+    from host_tools.cli.terminal_session import explained
+    from host_tools.terminal.player import PlayOptions
+    from host_tools.terminal.recording import record_to
+
+    check_key_options(options)
+    name = output.stem if content is None else content
+    if not 0 < len(name.encode()) <= 255:
+        raise click.UsageError("--content: 1 to 255 bytes")
+    with explained(), record_to(output, name, stkm_port, frozenset(media)) as writer:
+        if no_card or unwatched:
+            _store(capture, writer)
+            if not no_card:
+                with CardChoice.of(options).connected() as middleware:
+                    _signal(middleware, writer, terminal_name)
+        else:
+            job = PlayJob(
+                capture, PlayOptions(stkm_port, frozenset(media)), None, options["link"], options["reader"],
+                options["profile"], options["pin"], options["scenario"], options["ltkms"], options["verbose"],
+                Extras.of(options), options["subscriber"], writer.take,
+            )  # fmt: skip
+            _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
+    index = writer.index()
+    click.echo(f"{output}: {index.packets} packets, {index.stkms} STKMs of {len(index.spans)} keys", err=as_json)
+
+
+def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: bool) -> None:
+    """Play to the end. A broadcast of which the card opened nothing is kept: it may be bought and played later."""
+    ended = False
+
+    def afterwards(middleware: TerminalMiddleware) -> None:
+        nonlocal ended
+        signal(middleware)
+        ended = True
+
+    try:
+        replace(job, afterwards=afterwards).run(as_json)
+    except CliError as error:
+        if not ended or error.exit_code != CARD:
+            raise
+        click.echo(f"{error.message} It is recorded all the same.", err=True)
+
+
+def _store(capture: Path, writer: RecordingWriter) -> None:
+    from host_tools.cli.terminal_play import opened_capture
+
+    with opened_capture(capture) as datagrams:
+        for datagram in datagrams:
+            writer.take(datagram)
+
+
+def _signal(middleware: TerminalMiddleware, writer: RecordingWriter, terminal_name: str) -> None:
+    """Tell the card of every key the recording needs; one that does not have the key has nothing to keep."""
+    from host_tools.apdu.response import StatusError
+    from host_tools.terminal.audit import Auditor
+
+    auditor, index = Auditor(middleware.usim), writer.index()
+    for span in index.spans:
+        try:
+            auditor.signal_recording(terminal_id(terminal_name), index.content_id.encode(), span)
+        except StatusError as error:
+            click.echo(f"The card keeps nothing for MSK ID {span.msk_id.hex()}. {error}.", err=True)
+
+
+def terminal_id(name: str) -> bytes:
+    """Return the 17 bytes by which a terminal of this name is known to the card: a type, then 16 of a hash."""
+    return _TERMINAL_TYPE + hashlib.sha256(name.encode()).digest()[:16]

@@ -1,0 +1,78 @@
+"""The option --sac of the terminal commands: everything they send to the card goes through a secure channel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+
+if TYPE_CHECKING:
+    from host_tools.links.base import Link
+    from host_tools.terminal.sac.association import Credentials
+
+KEY_VARIABLE = "BCAST_UICC_SAC_KEY"
+KINDS = ("x-sac-1", "tls-psk")
+_APPLICATION = b"bcast-uicc"
+_KEY_SIZE = 32
+
+sac_option = click.option(
+    "--sac",
+    type=click.Choice(KINDS),
+    is_flag=False,
+    flag_value=KINDS[0],
+    default=None,
+    help=f"Talk to the card through a secure channel (provisional). The secret is the first one of [sac] in the card "
+    f"profile, or {KEY_VARIABLE}=TERMINAL_ID:HEX.",
+)
+
+
+def protect(link: Link, kind: str | None, profile: Path | None) -> Link:
+    """Return the link inside a secure channel of the kind asked for, or the link itself without one.
+
+    Raises `CliError` when there is no secret, or when this Python cannot do TLS-PSK.
+    """
+    if kind is None:
+        return link
+    from card.crypto.tls_psk import WHAT_IS_MISSING, has_tls_psk
+    from card.spec.sac_tables import Kind
+    from host_tools.terminal.sac.link import SacLink
+
+    if Kind(kind) is Kind.TLS and not has_tls_psk():
+        raise CliError(f"{WHAT_IS_MISSING}.", ENVIRONMENT)
+    given = os.environ.get(KEY_VARIABLE)
+    credentials = _parse_key(given) if given else _from_profile(profile)
+    return SacLink(link, credentials, kind=Kind(kind))
+
+
+def _parse_key(given: str) -> Credentials:
+    from card.crypto.secret import Secret
+    from host_tools.terminal.sac.association import Credentials
+
+    name, _, digits = given.rpartition(":")
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        key = b""
+    if not name or not name.isascii() or len(key) != _KEY_SIZE:
+        raise CliError(f"{KEY_VARIABLE}: TERMINAL_ID:HEX is wanted, with {2 * _KEY_SIZE} hex digits.", INPUT)
+    return Credentials(name.encode(), _APPLICATION, Secret(key))
+
+
+def _from_profile(path: Path | None) -> Credentials:
+    from card import CardProfile
+    from card.errors import ProfileError
+    from host_tools.terminal.sac.association import Credentials
+
+    if path is None:
+        raise CliError(f"--sac needs a secret: give --profile or set {KEY_VARIABLE}.", INPUT)
+    try:
+        sac = CardProfile.load(path).sac
+    except ProfileError as error:
+        raise CliError(str(error), INPUT) from None
+    if sac is None or not sac.psk:
+        raise CliError(f"{path}: --sac needs a secret in [[sac.psk]].", INPUT)
+    return Credentials(sac.psk[0].terminal_id.encode(), _APPLICATION, sac.psk[0].key)

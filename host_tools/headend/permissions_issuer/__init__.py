@@ -1,0 +1,1 @@
+"""The permissions issuer: gives terminal binding keys by HTTPS to terminals that prove who they are."""

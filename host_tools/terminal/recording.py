@@ -1,0 +1,264 @@
+"""Recorded content in one file: the media as they came, still encrypted, with the STKMs that open them.
+
+The file is a ZIP archive of three members, none compressed, so that anything can take it apart:
+
+- `media.pcap`: the SRTP packets,
+- `stkm.pcap`: the STKM track, every different STKM once,
+- `index.json`: content ID, times, and which SEKs with which STKM timestamps the content needs.
+
+It holds no key. The STKM track that OMA puts beside the adapted PDCF has no public description, so the form is ours.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from card.errors import DecodeError
+from host_tools.media.errors import MediaError, SrtpError
+from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram
+from host_tools.media.rtp import looks_like_rtp
+from host_tools.media.srtp import read_mki
+from host_tools.media.traffic_key import mki_of
+from host_tools.terminal.audit import RecordedSpan
+from host_tools.terminal.decision import StkmView
+
+FORMAT = "bcast-uicc recording 1"
+MEDIA, STKMS, INDEX = "media.pcap", "stkm.pcap", "index.json"
+MOST_STKMS = 65_536
+_LARGEST_INDEX = 1 << 20
+_LONGEST_CONTENT_ID = 255
+
+
+class RecordingError(MediaError):
+    """A file is no recording, or is damaged, or cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingIndex:
+    """What a recording holds: content ID, first and last time (seconds since 1970), counts, the keys it needs."""
+
+    content_id: str
+    begins: float
+    ends: float
+    stkms: int
+    packets: int
+    spans: tuple[RecordedSpan, ...]
+
+    def to_json(self) -> str:
+        """Return the text of `index.json`."""
+        spans = [
+            {
+                "key_domain": span.key_domain_id.hex(),
+                "msk_id": span.msk_id.hex(),
+                "first_ts": span.first_ts,
+                "last_ts": span.last_ts,
+            }
+            for span in self.spans
+        ]
+        found = {name: getattr(self, name) for name in ("content_id", "begins", "ends", "stkms", "packets")}
+        return json.dumps({"format": FORMAT, **found, "spans": spans}, indent=2)
+
+    @classmethod
+    def parse(cls, text: str) -> RecordingIndex:
+        """Read the text of `index.json`. Raises `ValueError`."""
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ValueError(f'its format is not "{FORMAT}"')
+        try:
+            numbers = float(data["begins"]), float(data["ends"]), int(data["stkms"]), int(data["packets"])
+            return cls(_content_id(data["content_id"]), *numbers, tuple(map(_span, data["spans"])))
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"its index lacks a field or has it in another form: {error}") from None
+
+
+def _content_id(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value.encode()) <= _LONGEST_CONTENT_ID:
+        raise ValueError(f"a content ID has 1 to {_LONGEST_CONTENT_ID} bytes")
+    return value
+
+
+def _span(item: dict[str, object]) -> RecordedSpan:
+    domain, msk_id = bytes.fromhex(str(item["key_domain"])), bytes.fromhex(str(item["msk_id"]))
+    first, last = (int(cast("int", item[name])) for name in ("first_ts", "last_ts"))
+    if (len(domain), len(msk_id)) != (3, 4) or not 0 <= first <= last < 1 << 32:
+        raise ValueError("a span names no key or no timestamps")
+    return RecordedSpan(domain, msk_id, first, last)
+
+
+class RecordingWriter:
+    """Takes datagrams as they come and sorts out what belongs into a recording."""
+
+    def __init__(
+        self, media: IO[bytes], content_id: str, stkm_port: int, media_ports: frozenset[int] = frozenset()
+    ) -> None:
+        """Write media to `media` at once; the STKM track stays in memory. Without `media_ports`, all RTP is media."""
+        self._media = CaptureWriter(cast("BinaryIO", media))
+        self._track = io.BytesIO()
+        self._stkms = CaptureWriter(self._track)
+        self._seen: set[bytes] = set()
+        self._spans: dict[bytes, RecordedSpan] = {}
+        self._times: tuple[float, float] | None = None
+        self._packets = 0
+        self._content_id = _content_id(content_id)
+        self._stkm_port = stkm_port
+        self._media_ports = media_ports
+
+    def take(self, datagram: Datagram) -> None:
+        """Record a datagram, or leave it. Raises `RecordingError` when there are too many STKMs."""
+        if datagram.destination.port == self._stkm_port:
+            self._take_stkm(datagram)
+        elif self._is_media(datagram):
+            begins = self._times[0] if self._times else datagram.timestamp
+            self._times = begins, datagram.timestamp
+            self._packets += 1
+            self._media.write(datagram)
+
+    @property
+    def track(self) -> bytes:
+        """The STKM track so far, as a capture."""
+        return self._track.getvalue()
+
+    def index(self) -> RecordingIndex:
+        """Return the index of what was recorded so far."""
+        times = self._times or (0.0, 0.0)
+        spans = tuple(self._spans.values())
+        return RecordingIndex(self._content_id, *times, len(self._seen), self._packets, spans)
+
+    def _take_stkm(self, datagram: Datagram) -> None:
+        try:
+            view = StkmView.decode(datagram.payload)
+        except DecodeError:
+            return
+        if datagram.payload in self._seen:
+            return
+        if len(self._seen) >= MOST_STKMS:
+            raise RecordingError(f"a recording holds at most {MOST_STKMS} STKMs")
+        self._seen.add(datagram.payload)
+        self._stkms.write(datagram)
+        name, at = view.ids.key_domain_id + view.ids.msk_id, view.timestamp
+        span = self._spans.get(name) or RecordedSpan(view.ids.key_domain_id, view.ids.msk_id, at, at)
+        self._spans[name] = replace(span, first_ts=min(span.first_ts, at), last_ts=max(span.last_ts, at))
+
+    def _is_media(self, datagram: Datagram) -> bool:
+        wanted = not self._media_ports or datagram.destination.port in self._media_ports
+        return wanted and looks_like_rtp(datagram.payload)
+
+
+@contextmanager
+def record_to(
+    path: Path, content_id: str, stkm_port: int, media_ports: frozenset[int] = frozenset()
+) -> Iterator[RecordingWriter]:
+    """Write a recording that appears under its name only when the block ends well. Raises `RecordingError`."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            with archive.open(MEDIA, "w", force_zip64=True) as media:
+                writer = RecordingWriter(media, content_id, stkm_port, media_ports)
+                yield writer
+            # A member without a time of its own, so that the same content gives the same file.
+            archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
+            archive.writestr(zipfile.ZipInfo(INDEX), writer.index().to_json())
+        part.replace(path)
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class RecordedContent:
+    """A recording that is read. Media are streamed; of the STKM track the first STKM of each TEK is kept."""
+
+    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
+        """Take an open archive. Raises `RecordingError`."""
+        self._archive = archive
+        self._name = name
+        with self._readable():
+            self.index = RecordingIndex.parse(self._read(INDEX, _LARGEST_INDEX).decode())
+            self._stkms = self._read_track()
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first to the last media packet."""
+        return max(self.index.ends - self.index.begins, 0.0)
+
+    def datagrams(self, start: float = 0.0, end: float | None = None, port: int | None = None) -> Iterator[Datagram]:
+        """Yield media from `start` to before `end` (seconds into the recording), each STKM before it is needed.
+
+        `port` picks one media port. Raises `RecordingError` where the file is damaged.
+        """
+        begins, given = self.index.begins, set[bytes]()
+        with self._readable(), self._archive.open(self._member(MEDIA)) as file:
+            for datagram in CaptureReader(cast("BinaryIO", file), self._name):
+                at = datagram.timestamp - begins
+                if end is not None and at >= end:
+                    break
+                if at < start or (port is not None and datagram.destination.port != port):
+                    continue
+                mki = _mki(datagram)
+                if mki in self._stkms and mki not in given:
+                    given.add(mki)
+                    yield replace(self._stkms[mki], timestamp=datagram.timestamp)
+                yield datagram
+
+    def _read_track(self) -> dict[bytes, Datagram]:
+        found: dict[bytes, Datagram] = {}
+        with self._archive.open(self._member(STKMS)) as file:
+            for number, datagram in enumerate(CaptureReader(cast("BinaryIO", file), self._name)):
+                if number >= MOST_STKMS:
+                    raise ValueError(f"it holds more than {MOST_STKMS} STKMs")
+                try:
+                    ids = StkmView.decode(datagram.payload).ids
+                except DecodeError:
+                    continue
+                found.setdefault(mki_of(ids.msk_id, ids.mtk_id or b""), datagram)
+        return found
+
+    def _read(self, member: str, most: int) -> bytes:
+        info = self._member(member)
+        if info.file_size > most:
+            raise ValueError(f"{member} is larger than {most} bytes")
+        return self._archive.read(info)
+
+    def _member(self, member: str) -> zipfile.ZipInfo:
+        info = self._archive.NameToInfo.get(member)
+        if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+            raise ValueError(f"{member} is missing, compressed or encrypted")
+        return info
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except RecordingError:
+            raise
+        except (ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RecursionError) as error:
+            raise RecordingError(f"{self._name} is no recording, or is damaged: {error}") from None
+        except MediaError as error:
+            raise RecordingError(f"{self._name} is no recording, or is damaged: {error}") from None
+
+
+@contextmanager
+def open_recording(path: Path) -> Iterator[RecordedContent]:
+    """Open a recording for the length of a `with` block. Raises `RecordingError`."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror}") from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise RecordingError(f"{path.name} is no recording: {error}") from None
+    with archive:
+        yield RecordedContent(archive, path.name)
+
+
+def _mki(datagram: Datagram) -> bytes:
+    try:
+        return read_mki(datagram.payload)
+    except SrtpError:
+        return b""

@@ -1,0 +1,88 @@
+"""Plays recorded content through the card, piece by piece: play on, rewind, zap.
+
+The TEKs of a recording are kept until its playing ends, so that a rewind costs nothing; a terminal that forgets them
+hands the STKM to the card again, which may take it for a further play-back and have it paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from card.errors import DecodeError
+from host_tools.media.pcap import Datagram
+from host_tools.terminal.bcast import StkmOutcome, Tek
+from host_tools.terminal.decision import Decision, StkmFeed, StkmView
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.recording import RecordedContent
+from host_tools.terminal.statistics import PlayStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece to play: from and to (seconds into the recording; None: to its end), and of which media port."""
+
+    start: float = 0.0
+    end: float | None = None
+    port: int | None = None
+
+
+@dataclass(slots=True)
+class TekBuffer:
+    """Keeps what the card gave, by key IDs, and asks it only for what is not there; `answered` counts what was."""
+
+    feed_below: StkmFeed
+    answered: int = 0
+    _held: dict[bytes, Tek] = field(default_factory=dict, repr=False)
+
+    def feed(self, stkm: bytes) -> StkmOutcome:
+        """Return the TEK that is there, or the card's verdict. Raises as the feed below."""
+        try:
+            name = StkmView.decode(stkm).ids.encode()
+        except DecodeError:
+            return self.feed_below.feed(stkm)
+        if name in self._held:
+            self.answered += 1
+            return self._held[name]
+        outcome = self.feed_below.feed(stkm)
+        if isinstance(outcome, Tek):
+            self._held[name] = outcome
+        return outcome
+
+
+class Replay:
+    """Plays segments of one recording, one after the other. Stops at the first STKM that stays refused."""
+
+    def __init__(self, content: RecordedContent, feed: StkmFeed, out: MediaOut, *, keep_teks: bool = True) -> None:
+        self._content = content
+        self._feed = feed
+        self._buffer = TekBuffer(feed) if keep_teks else None
+        self._out = out
+        self.refused: Decision | None = None
+
+    def play(self, segment: Segment, hooks: Hooks | None = None) -> PlayStatistics:
+        """Play one segment and return its counters. Raises `LinkError`, `TerminalError`, `MediaError`."""
+        self.refused = None
+        hooks = hooks or Hooks()
+        buffer = self._buffer or TekBuffer(self._feed)
+        before = answered = buffer.answered
+
+        def watch(decision: Decision) -> None:
+            nonlocal answered
+            by_card, answered = buffer.answered == answered, buffer.answered
+            self.refused = None if decision.granted else decision
+            if by_card:
+                hooks.on_decision(decision)
+
+        # SRTP takes each packet once, so every segment has a receiver of its own.
+        player = Player(buffer, self._out, PlayOptions(teks_wanted_once=True))
+        statistics = player.play(self._until_refused(segment), replace(hooks, on_decision=watch))
+        statistics.stkms_fed -= buffer.answered - before
+        return statistics
+
+    def _until_refused(self, segment: Segment) -> Iterator[Datagram]:
+        for datagram in self._content.datagrams(segment.start, segment.end, segment.port):
+            if self.refused is not None:
+                return
+            yield datagram

@@ -1,0 +1,171 @@
+"""Terminal binding: TEKs that only a terminal with the terminal binding key (TBK) can use.
+
+The card takes off the layer of the SEK or PEK and knows nothing of the one below. The TBK comes from a permissions
+issuer by HTTPS, where both sides show certificates.
+
+provisional: that exchange (`GET .../tbk/<ID as 8 hex digits>`, answered with 16 bytes), and the cipher, AES-128 in ECB
+mode of the TEK alone. Of the STKM, layout and place of TBK ID and address are the tables'.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from card.crypto.primitives import aes_ecb_decrypt
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from card.spec.bcast_p1 import P1
+from card.spec.bcast_tables import BcastTables
+from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.decision import StkmFeed, StkmView
+from host_tools.terminal.errors import TerminalError
+
+TBK_SIZE = 16
+_ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
+_LAST_PORT = 65_535
+_MEDIA_TYPE = "application/octet-stream"
+_LARGEST_ANSWER = 1024
+_MOST_TRIES = 3  # an issuer that is not there must not hold up every STKM
+_PATIENCE = 10.0  # seconds without a byte from the issuer
+
+
+class PermissionsError(TerminalError):
+    """The permissions issuer gave no key: it cannot be reached, is not who it should be, or refused."""
+
+
+class BindingKeys(Protocol):
+    """Where binding keys come from."""
+
+    def fetch(self, uri: str, key_id: int, /) -> Secret:
+        """Return the key of this ID (16 bytes). Raises `PermissionsError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Files in PEM: whom to trust, this terminal's certificate, its private key."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Return a TLS context that shows the certificate and wants one. Raises `PermissionsError`."""
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca))
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.load_cert_chain(str(self.certificate), str(self.key))
+        except (OSError, ssl.SSLError) as error:
+            raise PermissionsError(f"The terminal's certificates cannot be used: {error}.") from None
+        return context
+
+
+class PermissionsClient:
+    """Fetches binding keys by HTTPS. `connect_to` replaces host and port, not the name the certificate must have."""
+
+    def __init__(self, context: ssl.SSLContext, connect_to: tuple[str, int] | None = None) -> None:
+        self._context = context
+        self._connect_to = connect_to
+
+    def fetch(self, uri: str, key_id: int) -> Secret:
+        """Return the key of this ID (16 bytes) from the issuer at `uri`. Raises `PermissionsError`."""
+        parts = _ADDRESS.fullmatch(uri)
+        if parts is None or int(parts["port"] or 443) > _LAST_PORT:
+            raise PermissionsError("The STKM names no HTTPS address of a permissions issuer.")
+        host = parts["host"]
+        connection = _Connection(host, int(parts["port"] or 443), self._connect_to, self._context)
+        try:
+            path = (parts["path"] or "").rstrip("/")
+            connection.request("GET", f"{path}/tbk/{key_id:08x}", headers={"Accept": _MEDIA_TYPE})
+            return _read_key(connection.getresponse())
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise PermissionsError(f"The permissions issuer {host} gave no key: {_words(error)}.") from None
+        finally:
+            connection.close()
+
+
+class _Connection(http.client.HTTPSConnection):
+    """An HTTPS connection that may go to another address than the name it asks for."""
+
+    def __init__(self, host: str, port: int, connect_to: tuple[str, int] | None, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, timeout=_PATIENCE, context=context)
+        self._tls = context
+        self._address = connect_to or (host, port)
+
+    def connect(self) -> None:
+        """Connect to the address and let the certificate prove the name."""
+        plain = socket.create_connection(self._address, self.timeout)
+        try:
+            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def _read_key(response: http.client.HTTPResponse) -> Secret:
+    body = response.read(_LARGEST_ANSWER + 1)
+    if response.status != http.HTTPStatus.OK:
+        raise PermissionsError(f"The permissions issuer refused the binding key: {response.status} {response.reason}.")
+    if len(body) != TBK_SIZE:
+        raise PermissionsError(f"The permissions issuer's answer has {len(body)} bytes; a binding key has {TBK_SIZE}.")
+    return Secret(body)
+
+
+def _words(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error) or type(error).__name__
+
+
+def unbind(tek: Secret, tbk: Secret) -> Secret:
+    """Return the TEK (16 bytes) inside a bound one (16 bytes), under the binding key (16 bytes)."""
+    return Secret(aes_ecb_decrypt(tbk.reveal(), tek.reveal()))
+
+
+@dataclass(slots=True)
+class BindingFeed:
+    """Opens bound TEKs on their way from the card; each binding key is fetched once, and asked for three times at most.
+
+    Without `keys`, as in a terminal that has no certificate, a bound TEK becomes a refusal. `on_problem` hears why the
+    issuer gave none.
+    """
+
+    feed_below: StkmFeed
+    keys: BindingKeys | None
+    tables: BcastTables = P1
+    on_problem: Callable[[PermissionsError], None] = lambda _error: None
+    _held: dict[tuple[bytes, int], Secret] = field(default_factory=dict, init=False, repr=False)
+    _failures: Counter[tuple[bytes, int]] = field(default_factory=Counter, init=False)
+
+    def feed(self, stkm: bytes) -> StkmOutcome:
+        """Give an STKM to the card and open its TEK if it is bound. Raises as the feed below."""
+        outcome = self.feed_below.feed(stkm)
+        if not isinstance(outcome, Tek):
+            return outcome
+        try:
+            management = StkmView.decode(stkm, self.tables).management
+        except DecodeError:
+            management = None
+        if management is None or management.terminal_binding_key_id is None:
+            return outcome
+        tbk = self._key(management.permissions_issuer_uri, management.terminal_binding_key_id)
+        if tbk is None:
+            reason = RefusalReason.BINDING_KEY_MISSING
+            return Refusal(reason, f"{reason.value} ({management.terminal_binding_key_id:08x})")
+        return replace(outcome, key=unbind(outcome.key, tbk))
+
+    def _key(self, uri: bytes, key_id: int) -> Secret | None:
+        name = (uri, key_id)
+        if name not in self._held and self.keys is not None and self._failures[name] < _MOST_TRIES:
+            try:
+                self._held[name] = self.keys.fetch(uri.decode("ascii", "replace"), key_id)
+            except PermissionsError as error:
+                self._failures[name] += 1
+                self.on_problem(error)
+        return self._held.get(name)

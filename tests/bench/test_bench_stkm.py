@@ -1,0 +1,95 @@
+"""What an STKM costs, from the first APDU to the TEK: plain MBMS, one policy record, 32 policy records.
+
+Only ratios within one run are judged. A key with 32 records may cost a quarter more than a key with one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from statistics import median
+
+import pytest
+
+from card.store.memory import MemoryStore
+from tests.oracle.bcast_model import LtkmData, StkmData
+from tests.oracle.bcast_wire import P1
+from tests.support.bcast import KEY_ID, SEK, BcastCard
+from tests.support.testcard import TestCard, tlv
+
+STKMS = 300
+ROUNDS = 7
+_TABLES = """
+[bcast.tables]
+identity_with_validity = true
+"""
+
+
+def card_with(policies: int) -> BcastCard:
+    """Return a card that holds one key with so many policies; all of them are usable, the last one pays."""
+    it = BcastCard.new(P1, _TABLES)
+    it.card.card._context.applications["USIM"].bcast.tables.capacity["records_per_key"] = 32  # type: ignore[union-attr,index]
+    if not policies:
+        it.update(it.ltkm(LtkmData(KEY_ID, SEK, 0, 0xFFFF, 1)).build())
+    for number in range(policies):
+        # Every record but the last lacks credit, so that the choice has to look at them all.
+        tokens = 2**31 if number == policies - 1 else None
+        policy = "live_ppt_user" if number == policies - 1 else "live_teks"
+        upper = 2**32 - 1 - number
+        m = LtkmData(KEY_ID, SEK, 0, upper, number + 1, policy, cost=1, tokens=tokens)
+        sw, found = it.update(it.ltkm(m).build())
+        assert (sw, found.get(0x80)) == ("9000", b"\0")
+    return BcastCard(TestCard(MemoryStore(it.card.store.load())).ready(), it.network, it.wire)
+
+
+def commands(it: BcastCard, first: int) -> list[bytes]:
+    """Return the APDUs of a run of STKMs, each with a new TEK."""
+    built = []
+    for ts in range(first, first + STKMS):
+        m = StkmData(KEY_ID, SEK, ts % 0xFFFF, ts)
+        data = tlv(0x53, b"\x02" + it.stkm(m).build())
+        built.append(bytes((0, 0x89, 0x80, 0x85, len(data))) + data)
+    return built
+
+
+def cost(it: BcastCard, apdus: list[bytes]) -> float:
+    """Return the seconds of one STKM: command and retrieval."""
+    transmit, fetch, answer = it.card.card.transmit, bytes.fromhex("0089A08500"), b""
+    start = time.perf_counter()
+    for apdu in apdus:
+        transmit(apdu)
+        answer = transmit(fetch)
+    elapsed = time.perf_counter() - start
+    assert answer[-2:] == b"\x90\x00"
+    return elapsed / len(apdus)
+
+
+def costs() -> dict[int, float]:
+    """Return the cost of an STKM by number of policies; the kinds take turns, so that a busy machine hits all alike."""
+    cards = {policies: card_with(policies) for policies in (0, 1, 32)}
+    taken: dict[int, list[float]] = {policies: [] for policies in cards}
+    for number in range(ROUNDS):
+        for policies, it in cards.items():
+            taken[policies].append(cost(it, commands(it, 1 + number * STKMS)))
+    return {policies: median(values) for policies, values in taken.items()}
+
+
+def test_cost_of_policies(capsys: pytest.CaptureFixture[str]) -> None:
+    found = costs()
+    with capsys.disabled():
+        text = ", ".join(f"{policies} policies {1e6 * value:.0f} us" for policies, value in found.items())
+        print(f"\nSTKM to TEK: {text}; 32 against 1: {found[32] / found[1]:.2f}")
+    assert found[32] <= 1.25 * found[1]
+
+
+def test_burst_of_ltkms(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thousand LTKMs that renew one key; the cost of the last hundred against the first."""
+    it = BcastCard.new(P1)
+    m = LtkmData(KEY_ID, SEK, 0, 1000, 1, "live_free")
+    apdus = []
+    for ts in range(1, 1001):
+        data = tlv(0x53, b"\x01" + it.ltkm(replace(m, ts=ts)).build())
+        apdus.append(bytes((0, 0x89, 0x80, 0x85, 0, *len(data).to_bytes(2, "big"))) + data)
+    taken = [cost(it, apdus[start : start + 100]) for start in range(0, 1000, 100)]
+    with capsys.disabled():
+        print(f"\nLTKM: {1e6 * median(taken):.0f} us; last hundred against first: {taken[-1] / taken[0]:.2f}")

@@ -1,0 +1,93 @@
+"""The rounds that a broadcast terminal does all day, ready to be timed: every command is made before the clock runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from card import CardProfile
+from card.codec.mikey import KeyInterval
+from card.crypto.secret import Secret
+from host_tools.cli.headend import subscriber_of
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.links.base import TransmissionProtocol
+from host_tools.terminal.middleware import TerminalMiddleware
+
+Transmit = Callable[[bytes], bytes]
+
+SELECT_IMSI = bytes.fromhex("00A40004026F0700")
+READ_IMSI = bytes.fromhex("00B0000009")
+OK = b"\x90\x00"
+RESPONSE_AVAILABLE = b"\x62\xf3"
+_SERVICE = "tone-a"
+
+
+class LinkOver:
+    """A terminal's link (`host_tools.links.base.Link`) over nothing but a transmit function."""
+
+    name = "bench"
+    atr = b""
+    protocol = TransmissionProtocol.T0
+
+    def __init__(self, transmit: Transmit) -> None:
+        self.transmit = transmit
+
+    def reset(self) -> bytes:
+        return self.atr
+
+    def close(self) -> None:
+        pass
+
+
+class UsimRounds:
+    """A terminal that is bootstrapped and holds an SEK, with `count` authentications and STKMs prepared."""
+
+    def __init__(self, transmit: Transmit, count: int) -> None:
+        self._transmit = transmit
+        profile = CardProfile.demo()
+        self._network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
+        middleware = TerminalMiddleware(LinkOver(transmit))
+        middleware.connect(profile.pins.pin1.value)
+        self._deliver_key(middleware)
+        self._challenges = iter([self._challenge(number) for number in range(count)])
+        self._stkms = iter(list(self._make_stkms(count)))
+
+    def _deliver_key(self, middleware: TerminalMiddleware) -> None:
+        network = self._network
+        bootstrapped = middleware.bootstrap(network.bsf)
+        middleware.establish(network.bsm.naf_id)
+        everything = KeyInterval.between(1, 0xFFFF, 2)
+        ltkm = network.bsm.ltkm(_SERVICE, bootstrapped.b_tid, validity=everything)
+        verification = middleware.deliver(ltkm).verification
+        assert verification is not None
+        network.bsm.verify(ltkm, verification)
+
+    def _challenge(self, number: int) -> bytes:
+        vector = self._network.subscriber.vector(number.to_bytes(16, "big"))
+        return bytes.fromhex("008800812210") + vector.rand + b"\x10" + vector.autn
+
+    def _make_stkms(self, count: int) -> Iterator[bytes]:
+        key = self._network.bsm.current_key(_SERVICE)
+        for number in range(1, count + 1):
+            ids = key.traffic_key_ids(1 + number % 1000)
+            content = StkmContent(ids, Secret(number.to_bytes(16, "big")), Secret(bytes(14)), number)
+            message = b"\x02" + seal_stkm(content, key.key, key.csb_id, key.rand)
+            body = b"\x53" + bytes((len(message),)) + message
+            yield bytes.fromhex("00898085") + bytes((len(body),)) + body
+
+    def select_and_read(self) -> None:
+        """SELECT EF_IMSI, READ BINARY."""
+        assert self._transmit(SELECT_IMSI)[-2:] == OK
+        assert self._transmit(READ_IMSI)[-2:] == OK
+
+    def authenticate(self) -> None:
+        """3G AUTHENTICATE, GET RESPONSE."""
+        announced = self._transmit(next(self._challenges))
+        assert announced[0] == 0x61
+        assert self._transmit(bytes.fromhex("00C00000") + announced[1:2])[0] == 0xDB
+
+    def stkm_to_tek(self) -> None:
+        """An STKM, and the retrieval of its TEK."""
+        assert self._transmit(next(self._stkms)) == RESPONSE_AVAILABLE
+        assert self._transmit(bytes.fromhex("0089A08500"))[2] == 0xDB

@@ -1,0 +1,306 @@
+"""Recorded content: what the file holds, play-back under each policy, rewind, zap, purchase, damaged files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from card.spec.bcast_tables import Direction, Reason
+from host_tools.media.errors import MediaError
+from host_tools.terminal.audit import RecordedSpan
+from host_tools.terminal.bcast import RefusalReason
+from host_tools.terminal.decision import ExplainingFeed
+from host_tools.terminal.recording import (
+    INDEX,
+    MEDIA,
+    STKMS,
+    RecordedContent,
+    RecordingError,
+    RecordingIndex,
+    open_recording,
+    record_to,
+)
+from host_tools.terminal.replay import Replay, Segment
+from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
+
+TERMINAL = bytes(17)
+ALL = range(1, 7)
+
+
+def recorded(stage: Stage, path: Path) -> Path:
+    """Record everything without the card, and play all live that the card allows."""
+    with record_to(path, "film", STKM_PORT) as writer:
+        for datagram in stage.capture:
+            writer.take(datagram)
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "film.bcrec"
+
+
+def watch_live(stage: Stage) -> None:
+    stage.play()
+    stage.teks.clear()
+    stage.heard.clear()
+    stage.decisions.clear()
+
+
+class TestFile:
+    def test_it_holds_media_track_and_index(self, file: Path) -> None:
+        stage = Stage("counted_playback")
+        with open_recording(recorded(stage, file)) as content:
+            index = content.index
+            assert (index.content_id, index.stkms, index.packets) == ("film", 12, 600)
+            assert index.spans == (RecordedSpan(bytes.fromhex("00f110"), bytes.fromhex("00010001"), 1, 12),)
+            assert content.duration == pytest.approx(11.98)
+            media = [d for d in content.datagrams() if d.destination.port != STKM_PORT]
+        assert media == [d for d in stage.capture if d.destination.port != STKM_PORT]
+
+    def test_the_same_content_gives_the_same_file(self, file: Path) -> None:
+        first = recorded(Stage("counted_playback"), file).read_bytes()
+        assert recorded(Stage("counted_playback"), file).read_bytes() == first
+
+    def test_it_holds_no_key(self, file: Path) -> None:
+        stage = Stage("counted_playback")
+        raw = recorded(stage, file).read_bytes()
+        for key in stage.network.truth.teks.values():
+            assert key.tek.reveal() not in raw
+            assert key.salt.reveal() not in raw
+
+    def test_a_segment_begins_with_the_stkm_it_needs(self, file: Path) -> None:
+        stage = Stage("counted_playback")
+        with open_recording(recorded(stage, file)) as content:
+            piece = list(content.datagrams(4.5, 6.5))
+        assert [number for number, d in enumerate(piece) if d.destination.port == STKM_PORT] == [0, 76]
+
+    def test_an_interrupted_recording_leaves_no_file(self, file: Path) -> None:
+        with pytest.raises(KeyboardInterrupt), record_to(file, "film", STKM_PORT):
+            raise KeyboardInterrupt
+        assert list(file.parent.iterdir()) == []
+
+    def test_a_folder_that_is_not_there(self, file: Path) -> None:
+        missing = file.parent / "no" / "where"
+        with pytest.raises(RecordingError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
+            pass
+
+
+class TestPlayBack:
+    """Under each play-back policy; the live reception before it is unlimited."""
+
+    def play(self, stage: Stage, file: Path, *segments: Segment, keep_teks: bool = True) -> Replay:
+        feed = ExplainingFeed(stage.middleware, stage.middleware.usim)
+        with open_recording(file) as content:
+            replay = Replay(content, feed, stage.out(), keep_teks=keep_teks)
+            hooks = stage.hooks(on_time=lambda _moment: None)
+            for segment in segments:
+                replay.play(segment, hooks)
+        return replay
+
+    def stage(self, file: Path, spe: int, extra: str) -> Stage:
+        counted = "spe = 0x6                       # counted play-back\ncounter = 2"
+        stage = Stage(variant("counted_playback", **{counted: f"spe = {spe}\n{extra}"}))
+        recorded(stage, file)
+        watch_live(stage)
+        return stage
+
+    @pytest.mark.parametrize(
+        ("spe", "extra", "balance", "left"),
+        [
+            (0x1, "cost = 3\ntokens = 20", "playback_ppt", 20 - 6 * 3),
+            (0x3, "cost = 3\ntokens = 20", "user_purse", 20 - 6 * 3),
+            (0x6, "counter = 2", "playback_counter", 1),
+            (0x8, "cost = 3\ntokens = 20", "user_purse", 17),
+            (0xA, "counter = 20", "tek_counter", 14),
+        ],
+    )
+    def test_one_play_back_costs_what_the_policy_says(
+        self, file: Path, spe: int, extra: str, balance: str, left: int
+    ) -> None:
+        stage = self.stage(file, spe, extra)
+        replay = self.play(stage, file, Segment())
+        stage.require("news", ALL)
+        assert replay.refused is None
+        policy = next(policy for policy in stage.policies("news") if policy.spe == spe)
+        assert getattr(policy.quantities, balance) == left
+
+    def test_without_limit(self, file: Path) -> None:
+        stage = self.stage(file, 0x5, "")
+        self.play(stage, file, Segment(), Segment(), Segment(), keep_teks=False)
+        assert stage.teks == stage.true_teks("news", ALL)
+        assert stage.heard.total() == 3 * 600
+
+    @pytest.mark.parametrize(
+        ("spe", "extra", "heard"),
+        [(0x1, "cost = 3\ntokens = 8", 2), (0x3, "cost = 3\ntokens = 11", 3), (0xA, "counter = 4", 4)],
+    )
+    def test_it_ends_where_the_credit_ends(self, file: Path, spe: int, extra: str, heard: int) -> None:
+        stage = self.stage(file, spe, extra)
+        replay = self.play(stage, file, Segment())
+        assert stage.teks == stage.true_teks("news", range(1, heard + 1))
+        assert replay.refused is not None
+
+    def test_two_play_backs_and_no_third(self, file: Path) -> None:
+        stage = self.stage(file, 0x6, "counter = 2")
+        assert self.play(stage, file, Segment(), Segment(), keep_teks=False).refused is None
+        replay = self.play(stage, file, Segment())
+        assert replay.refused is not None
+        assert stage.refusals() == [(1, f"{RefusalReason.PLAYBACK_USED_UP.value} (BCAST status 03)")]
+        assert stage.heard.total() == 2 * 600
+
+    def test_a_rewind_is_free_while_the_teks_are_kept(self, file: Path) -> None:
+        stage = self.stage(file, 0x6, "counter = 1")
+        assert self.play(stage, file, Segment(0, 8), Segment(2, 6), Segment(8)).refused is None
+        assert len(stage.decisions) == 6  # one for each TEK, none for the rewind
+        assert stage.heard.total() == 600 + 200
+
+    def test_a_rewind_without_the_teks_is_another_play_back(self, file: Path) -> None:
+        stage = self.stage(file, 0x6, "counter = 1")
+        replay = self.play(stage, file, Segment(0, 8), Segment(2, 6), keep_teks=False)
+        assert replay.refused is not None
+        assert stage.heard.total() == 400
+
+    def test_zapping_between_two_recorded_services(self, file: Path) -> None:
+        stage = Stage("subscribe")
+        recorded(stage, file)
+        stage.delivery.deliver_until(stage.network.scenario.start.timestamp())
+        (sport,) = stage.network.shop.buy("sport-month", stage.b_tid)
+        stage.middleware.deliver(sport)
+        pieces = [Segment(0, 2, 5004), Segment(2, 4, 5006), Segment(4, 6, 5004), Segment(6, 8, 5006)]
+        # The keys are live here: the first time a recording is heard counts as live when it was not heard before.
+        self.play(stage, file, *pieces)
+        assert stage.teks == stage.true_teks("news", [1, 3]) | stage.true_teks("sport", [2, 4])
+        assert stage.heard == stage.packets_of(stage.teks)
+
+    def test_unwatched_and_bought_when_played(self, file: Path) -> None:
+        stage = Stage("recorded")
+        recorded(stage, file)
+        flow = stage.purchase()
+        with open_recording(file) as content:
+            replay = Replay(content, stage.middleware, stage.out())
+            replay.play(Segment(), stage.hooks(flow, on_time=lambda _moment: None))
+        stage.require("news", ALL)
+        assert (flow.made, replay.refused) == (1, None)
+
+    def test_a_further_play_back_is_bought(self, file: Path) -> None:
+        stage = self.stage(file, 0x6, "counter = 0")
+        with open_recording(file) as content:
+            replay = Replay(content, stage.middleware, stage.out())
+            replay.play(Segment(), stage.hooks(stage.purchase(), on_time=lambda _moment: None))
+        assert replay.refused is None
+        stage.require("news", ALL)
+
+    def test_a_play_back_is_explained(self, file: Path) -> None:
+        stage = self.stage(file, 0x6, "counter = 2")
+        feed = ExplainingFeed(stage.middleware, stage.middleware.usim)
+        feed.feed(next(d.payload for d in stage.capture if d.destination.port == STKM_PORT))
+        explanation = feed.take()
+        assert explanation is not None
+        assert explanation.direction is Direction.PLAYBACK
+        assert [str(paid) for paid in explanation.payments] == ["1 from the play-back counter, 1 left"]
+        assert feed.take() is None
+
+
+class TestSignalling:
+    def test_a_recording_flags_its_policies_until_it_is_deleted(self, file: Path) -> None:
+        stage = Stage("counted_playback")
+        recorded(stage, file)
+        watch_live(stage)
+        with open_recording(file) as content:
+            (span,) = content.index.spans
+        flagged = stage.auditor.signal_recording(TERMINAL, b"film", span)
+        assert {policy.spe for policy in flagged} == {4, 6}
+        (known,) = stage.auditor.recordings()
+        assert (known.terminal_id, known.content_id) == (TERMINAL, b"film")
+        assert all("recorded" in policy.properties for policy in stage.policies("news"))
+        policy = stage.policies("news")[0]
+        assert stage.auditor.delete_policies(policy) is not Reason.DONE
+        assert stage.auditor.delete_recording(TERMINAL, b"film") is Reason.DONE
+        assert stage.auditor.recordings() == ()
+        assert stage.auditor.delete_policies(policy) is Reason.DONE
+        assert len(stage.policies("news")) == 1
+
+    def test_a_long_content_id_goes_in_blocks(self) -> None:
+        stage = Stage("counted_playback")
+        watch_live(stage)
+        span = RecordedSpan(bytes.fromhex("00f110"), bytes.fromhex("00010001"), 1, 12)
+        name = bytes(range(255))
+        stage.auditor.signal_recording(TERMINAL, name, span)
+        assert [content.content_id for content in stage.auditor.recordings()] == [name]
+
+
+def _without(member: str, path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist() if name != member}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+
+
+def _deflated(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+
+
+def _flip_media(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 3] ^= 0xFF
+    path.write_bytes(bytes(raw))
+
+
+class TestHostileFiles:
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda path: _without(INDEX, path),
+            lambda path: _without(STKMS, path),
+            lambda path: _without(MEDIA, path),
+            _deflated,
+            _flip_media,
+            lambda path: path.write_bytes(path.read_bytes()[:-30]),
+            lambda path: path.write_bytes(b""),
+            lambda path: path.write_bytes(bytes(100_000)),
+            Path.unlink,
+        ],
+    )
+    def test_is_refused_with_a_sentence(self, file: Path, damage: Callable[[Path], object]) -> None:
+        damage(recorded(Stage("counted_playback"), file))
+        with pytest.raises(RecordingError), open_recording(file) as content:
+            list(content.datagrams())
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"format": "other"}, {"content_id": ""}, {"content_id": 7}, {"begins": "soon"}, {"stkms": None},
+            {"spans": [{}]}, {"spans": 4},
+            {"spans": [{"key_domain": "00", "msk_id": "00", "first_ts": 1, "last_ts": 2}]},
+            {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": 5, "last_ts": 2}]},
+            {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": "x", "last_ts": 2}]},
+        ],
+    )  # fmt: skip
+    def test_a_wrong_index(self, change: dict[str, object]) -> None:
+        good = {"format": "bcast-uicc recording 1", "content_id": "film", "begins": 0, "ends": 1, "stkms": 1,
+                "packets": 1, "spans": []}  # fmt: skip
+        assert RecordingIndex.parse(json.dumps(good)).content_id == "film"
+        with pytest.raises(ValueError):
+            RecordingIndex.parse(json.dumps(good | change))
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(index=st.binary(max_size=200), track=st.binary(max_size=200), media=st.binary(max_size=200))
+    def test_any_members(self, tmp_path: Path, index: bytes, track: bytes, media: bytes) -> None:
+        path = tmp_path / "any"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in ((INDEX, index), (STKMS, track), (MEDIA, media)):
+                archive.writestr(name, data)
+        with zipfile.ZipFile(path) as archive, pytest.raises(MediaError):
+            list(RecordedContent(archive, "any").datagrams())

@@ -1,0 +1,182 @@
+"""`bcast-uicc run` as a process of its own, against a vpcd made of a loopback socket."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from host_tools.cli.run import Console, run
+from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, FakePort
+from vpicc_bridge.notices import Connected, Unreachable
+
+SELECT_MF = bytes.fromhex("00a40004023f00")
+PROFILE = "usim"
+
+
+@pytest.fixture
+def port() -> Iterator[FakePort]:
+    made = FakePort()
+    yield made
+    made.close()
+
+
+@contextmanager
+def running(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "host_tools.cli.main", "run", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_card_answers_shows_its_trace_and_leaves_cleanly(
+    port: FakePort, tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(PROFILE, "--fresh", "--port", str(port.port), "-v", folder=tmp_path) as process:
+        vpcd = port.accept()
+        vpcd.send(ON)
+        atr = vpcd.ask(ATR)
+        assert atr[0] == 0x3B
+        assert vpcd.ask(SELECT_MF)[-2] in (0x61, 0x90)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=30)
+        assert vpcd.is_closed()
+    assert process.returncode == 0
+    assert atr.hex(" ").upper() in output
+    assert "A0000000871002" in output
+    assert "SELECT" in output
+    assert "Card taken out." in output
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_ctrl_c_does_not_cut_the_clean_up_short(port: FakePort, tmp_path: Path) -> None:
+    with running(PROFILE, "--fresh", "--port", str(port.port), folder=tmp_path) as process:
+        port.accept().ask(ATR)
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Card taken out." in output
+    assert "interrupted" not in errors
+
+
+def test_a_kept_card_file_is_released_at_the_end(port: FakePort, tmp_path: Path) -> None:
+    for _ in range(2):
+        with running(PROFILE, "--port", str(port.port), folder=tmp_path) as process:
+            port.accept().ask(ATR)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
+def test_a_card_file_in_use_is_exit_6(port: FakePort, tmp_path: Path) -> None:
+    arguments = (PROFILE, "--port", str(port.port))
+    with running(*arguments, folder=tmp_path):
+        port.accept().ask(ATR)
+        with running(*arguments, folder=tmp_path) as second:
+            _, errors = second.communicate(timeout=30)
+    assert second.returncode == 6
+    assert "Traceback" not in errors
+
+
+def test_without_vpcd_it_keeps_dialling_and_says_once_what_to_do(tmp_path: Path) -> None:
+    taken = socket.socket()
+    taken.bind((LOOPBACK, 0))  # bound, not listening: dials are refused, and nobody else gets the port
+    number = taken.getsockname()[1]
+    with running(PROFILE, "--fresh", "--port", str(number), folder=tmp_path) as process:
+        assert process.stderr is not None
+        assert "no vpcd at" in process.stderr.readline()
+        assert "bcast-uicc doctor" in process.stderr.readline()
+        taken.listen()
+        taken.settimeout(10)
+        line, _ = taken.accept()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        line.close()
+    taken.close()
+    assert process.returncode == 0
+    assert "no vpcd" not in errors
+
+
+def test_a_taken_port_in_listen_mode_is_exit_3(port: FakePort, tmp_path: Path) -> None:
+    with running(PROFILE, "--fresh", "--listen", "--port", str(port.port), folder=tmp_path) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert errors.count("\n") == 1
+    assert "cannot listen" in errors
+
+
+def test_listen_mode_serves_who_calls(tmp_path: Path) -> None:
+    with running(PROFILE, "--fresh", "--listen", "--port", "0", folder=tmp_path) as process:
+        assert process.stdout is not None
+        number = int(process.stdout.readline().rstrip(")\n").rpartition(":")[2])
+        with socket.create_connection((LOOPBACK, number), timeout=10) as vpcd:
+            vpcd.sendall(b"\x00\x01\x04")
+            assert vpcd.recv(3)[2] == 0x3B
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--port", "1", "--slot", "1"),
+        ("--listen", "--bridge", "vpicc"),
+        ("--private-pcscd", "--host", "::1"),
+        ("--private-pcscd", "--port", "9"),
+        ("--private-pcscd", "--listen"),
+        ("--port", "0"),
+        ("--slot", "16"),
+        ("--port", "65536"),
+    ],
+)
+def test_contradictions_are_usage_errors(options: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(run, [PROFILE, "--fresh", *options])
+    assert result.exit_code == 2
+    assert "Error:" in result.output
+
+
+def test_a_missing_profile_is_one_sentence(tmp_path: Path) -> None:
+    with running("no-such-profile.toml", folder=tmp_path) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode in (3, 5)
+    assert "Traceback" not in errors
+
+
+def test_a_console_without_a_reader_does_not_disturb_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("host_tools.cli.run.click.echo", broken)
+    console = Console(verbose=True)
+    console.emit("an event")
+    console.notice(Connected("somewhere"))
+
+
+def test_a_console_hints_only_when_vpcd_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(verbose=False)
+    console.emit("an event")
+    console.notice(Connected("here:1"))
+    assert "doctor" not in capsys.readouterr().err
+    console.notice(Unreachable("here:1", "Connection refused"))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "doctor" in shown.err
