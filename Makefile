@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN   := .venv/bin
 READY := .venv/.ready
 
-# Pass options on: make test PYTEST_ARGS="-k stkm -n 2"; make demo DEMO_ARGS="--link inprocess"
+# Pass options on: make test PYTEST_ARGS="-k stkm -n 2"; make demo DEMO_ARGS="--csim"
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
 

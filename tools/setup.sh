@@ -35,6 +35,12 @@ has_headers() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))'
 }
 has_pcsclite() { [ -e /usr/include/PCSC/winscard.h ] || [ -e /usr/local/include/PCSC/winscard.h ]; }
+# sslpsk3, for TLS with pre-shared keys before Python 3.13, is built against OpenSSL.
+has_openssl() {
+    is_without_psk || return 0
+    [ -e /usr/include/openssl/ssl.h ]
+}
+is_without_psk() { "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; }
 has_vpcd() { compgen -G '/usr/lib/pcsc/drivers/serial/libifdvpcd.so*' >/dev/null; }
 has_srtp() {
     case "$(uname -m)" in
@@ -56,6 +62,8 @@ missing_packages() {
     has_program vicc || echo vsmartcard-vpicc
     has_program tshark || echo tshark
     has_program opensc-tool || echo opensc
+    has_program pcsc_scan || echo pcsc-tools
+    has_openssl || echo libssl-dev
 }
 
 install_packages() {
@@ -89,10 +97,10 @@ prepare_system() {
 }
 
 prepare_venv() {
-    local extras="pcsc,media,vpicc,dev"
+    local extras="pcsc,media,vpicc,tls,dev"
     has_venv || die "$python cannot create virtual environments (package python3-venv)"
     if ! { has_program swig && has_program gcc && has_headers && has_pcsclite; }; then
-        extras="media,vpicc,dev"
+        extras="media,vpicc,tls,dev"
         say "PC/SC support left out: pyscard needs gcc, swig, Python headers and libpcsclite-dev"
     fi
     [ -x .venv/bin/python ] || { say "creating .venv with $python"; "$python" -m venv .venv; }

@@ -155,8 +155,8 @@ class PrivatePcscd:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
         try:
+            process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_TIMEOUT)
         finally:

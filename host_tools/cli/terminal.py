@@ -9,12 +9,12 @@ import click
 
 from host_tools.cli.terminal_audit import audit
 from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import FILE, card_options, check_key_options, key_options
+from host_tools.cli.terminal_options import FILE, CardChoice, card_options, check_key_options, key_options
 from host_tools.cli.terminal_record import record
 from host_tools.cli.terminal_replay import replay
 
 if TYPE_CHECKING:
-    from card.crypto.secret import Secret
+    pass
 
 _PORT = click.IntRange(1, 65_535)
 
@@ -48,19 +48,19 @@ def play(
     check_key_options(options)
     play_options = PlayOptions(stkm_port, frozenset(media), feed_all)
     job = PlayJob(
-        capture, play_options, output, options["link"], options["reader"], options["profile"], options["pin"],
-        options["scenario"], options["ltkms"], options["verbose"], Extras.of(options), options["subscriber"],
+        capture, play_options, output, CardChoice.of(options), options["scenario"], options["ltkms"],
+        Extras.of(options), options["subscriber"],
     )  # fmt: skip
     job.run(as_json)
 
 
 @terminal.command()
 @card_options
-def info(reader: str | None, link: str, profile: Path | None, pin: Secret | None, as_json: bool, verbose: bool) -> None:
+def info(as_json: bool, **options: Any) -> None:
     """Show the card: reader, ATR, applications, subscriber and services."""
     from host_tools.cli.terminal_info import show_card
 
-    show_card(link, reader, profile, pin, verbose, as_json)
+    show_card(CardChoice.of(options), as_json)
 
 
 for _command in (audit, record, replay):

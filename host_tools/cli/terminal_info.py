@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from card.crypto.secret import Secret
+from host_tools.cli.terminal_options import CardChoice
 from host_tools.cli.terminal_report import print_json, print_table
-from host_tools.cli.terminal_session import connect, explained, open_link, print_exchange
+from host_tools.cli.terminal_session import connect, explained
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.services import decode_service_table, service_name
 from host_tools.terminal.usim import EF_UST
 
 
-def show_card(
-    kind: str, reader: str | None, profile: Path | None, pin: Secret | None, verbose: bool, as_json: bool
-) -> None:
+def show_card(card: CardChoice, as_json: bool) -> None:
     """Read the card and print it. Raises `CliError`."""
-    with explained(), open_link(kind, reader, profile) as link:
-        middleware = TerminalMiddleware(link, print_exchange if verbose else None)
+    with explained(), card.opened() as (link, middleware):
         applications = middleware.usim.applications()
         tries = _tries(middleware)
-        identity = connect(middleware, pin)
+        identity = connect(middleware, card.pin)
         services = decode_service_table(middleware.usim.read_file(EF_UST))
         result: dict[str, object] = {
             "reader": link.name,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from host_tools.cli.terminal_sac import sac_option
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from card.spec.bcast_tables import BcastTables
+    from host_tools.links.base import Link
     from host_tools.terminal.middleware import TerminalMiddleware
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -24,6 +26,7 @@ _C = TypeVar("_C", bound=Callable[..., object])
 def card_options(command: _C) -> _C:
     """Add the options that say which card to use, and how to print."""
     for option in (
+        sac_option,
         click.option("-v", "--verbose", is_flag=True, help="Show each APDU, without PINs and keys."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else."),
         click.option(
@@ -81,20 +84,31 @@ class CardChoice:
     profile: Path | None
     pin: Secret | None
     verbose: bool
+    sac: str | None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> CardChoice:
         """Take the values of the options out of all that a command got."""
-        return cls(*(options[name] for name in ("link", "reader", "profile", "pin", "verbose")))
+        return cls(*(options[name] for name in ("link", "reader", "profile", "pin", "verbose", "sac")))
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Link, TerminalMiddleware]]:
+        """Open the card, inside a secure channel when asked to. Raises `CliError`, `LinkError`."""
+        from host_tools.cli.terminal_sac import protect
+        from host_tools.cli.terminal_session import open_link, print_exchange
+        from host_tools.terminal.middleware import TerminalMiddleware
+
+        with open_link(self.link, self.reader, self.profile) as link:
+            trace = print_exchange if self.verbose else None
+            protected = protect(link, self.sac, self.profile)
+            yield protected, TerminalMiddleware(protected, trace, tables_of(self.profile))
 
     @contextmanager
     def connected(self) -> Iterator[TerminalMiddleware]:
         """Open the card, select its USIM and give the PIN. Raises `CliError`, `TerminalError`, `LinkError`."""
-        from host_tools.cli.terminal_session import connect, open_link, print_exchange
-        from host_tools.terminal.middleware import TerminalMiddleware
+        from host_tools.cli.terminal_session import connect
 
-        with open_link(self.link, self.reader, self.profile) as link:
-            middleware = TerminalMiddleware(link, print_exchange if self.verbose else None, tables_of(self.profile))
+        with self.opened() as (_, middleware):
             connect(middleware, self.pin)
             yield middleware
 

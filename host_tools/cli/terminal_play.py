@@ -9,12 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from card.crypto.secret import Secret
 from host_tools.cli.exits import CARD, INPUT, CliError
 from host_tools.cli.terminal_extras import Extras
-from host_tools.cli.terminal_options import tables_of
+from host_tools.cli.terminal_options import CardChoice
 from host_tools.cli.terminal_report import live_table, print_json, print_table, statistics_rows, stream_rows
-from host_tools.cli.terminal_session import connect, explained, open_link, print_exchange
+from host_tools.cli.terminal_session import explained
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -36,13 +35,9 @@ class PlayJob:
     capture: Path
     options: PlayOptions
     output: Path | None
-    link: str
-    reader: str | None
-    profile: Path | None
-    pin: Secret | None
+    card: CardChoice
     scenario: str | None
     ltkms: Path | None
-    verbose: bool
     extras: Extras = field(default_factory=Extras)
     subscriber: Path | None = None
     tap: Callable[[Datagram], None] = lambda _datagram: None
@@ -52,11 +47,8 @@ class PlayJob:
         """Play the capture and print the result. Raises `CliError`, also when the capture gave nothing."""
         with explained(), opened_capture(self.capture) as capture:
             out = MediaOut(self.output)
-            with open_link(self.link, self.reader, self.profile) as link, closing(out):
-                trace = print_exchange if self.verbose else None
-                middleware = TerminalMiddleware(link, trace, tables_of(self.profile))
-                connect(middleware, self.pin)
-                quiet = as_json or self.verbose or self.extras.explain
+            with self.card.connected() as middleware, closing(out):
+                quiet = as_json or self.card.verbose or self.extras.explain
                 statistics = self._play(middleware, capture, out, live=not quiet, to_stderr=not as_json)
                 self.afterwards(middleware)
             if not statistics.stkms_seen:
@@ -85,7 +77,7 @@ class PlayJob:
         """Return the delivery of keys that the options ask for, with everything done that comes before it."""
         from host_tools.cli.terminal_keys import keys_from_file, open_network, subscribe
 
-        subscriber = self.subscriber or self.profile
+        subscriber = self.subscriber or self.card.profile
         if self.scenario is not None and subscriber is not None:
             return subscribe(middleware, open_network(self.scenario, subscriber))
         if self.ltkms is not None:

@@ -61,9 +61,8 @@ def record(
                     _signal(middleware, writer, terminal_name)
         else:
             job = PlayJob(
-                capture, PlayOptions(stkm_port, frozenset(media)), None, options["link"], options["reader"],
-                options["profile"], options["pin"], options["scenario"], options["ltkms"], options["verbose"],
-                Extras.of(options), options["subscriber"], writer.take,
+                capture, PlayOptions(stkm_port, frozenset(media)), None, CardChoice.of(options),
+                options["scenario"], options["ltkms"], Extras.of(options), options["subscriber"], writer.take,
             )  # fmt: skip
             _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
     index = writer.index()
