@@ -124,7 +124,7 @@ def run_mbms(security: Security, request: MbmsRequest) -> tuple[int, bytes]:
         case MskDeletion(group):
             keys.delete_group(group)
         case MukDeletion(id_i, id_r):
-            keys.delete_muk(id_i, id_r)
+            security.application.key_root.delete_smk(id_i, id_r)
         case BcastDeletion(template):
             if not security.application.services.offers(OMA_BCAST):
                 raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")

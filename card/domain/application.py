@@ -17,7 +17,7 @@ from card.domain.bcmcs import Bcmcs
 from card.domain.errors import ServiceNotAvailable
 from card.domain.gba import Gba
 from card.domain.group_calls import GroupKeys
-from card.domain.key_root import CsimKeys, GbaKeyRoot, KeyRoot, RkKeyRoot
+from card.domain.key_root import GbaKeyRoot, KeyRoot, RkKeyRoot
 from card.domain.local_key import LocalKeys
 from card.domain.mbms import MbmsKeys
 from card.domain.record_files import RecordFile
@@ -177,7 +177,7 @@ def csim_application(name: str, record: CsimRecord, nv: NonVolatile, files: File
     """Return a CSIM: its keys come from RK, and its SMK is a TK. Raises `StoreError`."""
     own, root = _Own(files, name), _registration_key(record)
     services = ServiceTable(files, own.node(_CSIM_ST), CSIM_NUMBERS)
-    keys = CsimKeys(nv, name, own.records(_CSIM_MUK), own.records(_CSIM_MSK))
+    keys = MbmsKeys(nv, name, own.records(_CSIM_MUK), own.records(_CSIM_MSK))
     bcmcs = Bcmcs(nv, name, root, own.records(_BAKPARA), own.records(_UP_BAKPARA), record.tags)
     bcast = Bcast(nv, name, load_tables(nv), keys)
     return Application(name, services, keys, RkKeyRoot(root, record.nai.encode(), keys), bcmcs=bcmcs, bcast=bcast)

@@ -104,10 +104,19 @@ class Gba:
         """Return the Ks_int_NAF last derived for a NAF, or None."""
         return next((key for _, key in self._naf_keys.items() if key.naf_id == naf_id), None)
 
+    def forget_naf_key(self, naf_id: bytes, b_tid: bytes) -> None:
+        """Drop the Ks_int_NAF of a NAF if it was derived under this B-TID."""
+        key = self.naf_key(naf_id)
+        if key is not None and key.b_tid == b_tid:
+            self._naf_keys.delete(f"{key.slot:02X}")
+            self._naf_list.clear(key.slot)
+
     def _slot_for(self, naf_id: bytes, keys: list[NafKeyRecord]) -> int:
         same = next((key.slot for key in keys if key.naf_id == naf_id), None)
         if same is not None:
             return same
         taken = {key.slot for key in keys}
         free = next((slot for slot in range(1, self._naf_list.count + 1) if slot not in taken), None)
-        return free if free is not None else min(keys, key=lambda key: key.serial).slot
+        if free is not None:
+            return free
+        return min(keys, key=lambda key: key.serial).slot if keys else 1

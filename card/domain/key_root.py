@@ -32,6 +32,9 @@ class KeyRoot(Protocol):
     def is_superseded(self, id_i: bytes) -> bool:
         """Tell whether a newer SMK exists for a server than the one its last accepted LTKM used."""
 
+    def delete_smk(self, id_i: bytes, id_r: bytes) -> None:
+        """Forget an SMK in use for good: no old LTKM may be new again. Raises `KeyNotFound`."""
+
 
 class GbaKeyRoot:
     """On a USIM the SMK is the MUK, which is Ks_int_NAF (TS 33.246 clause 6.1)."""
@@ -56,14 +59,10 @@ class GbaKeyRoot:
         muk, naf_key = self._keys.muk_of(id_i), self._gba.naf_key(id_i)
         return muk is not None and naf_key is not None and naf_key.b_tid != muk.id_r
 
-
-class CsimKeys(MbmsKeys):
-    """The keys of a CSIM. What stands for a MUK here is the counter of a BSM's LTKMs, which must never start anew."""
-
-    def delete_muk(self, id_i: bytes, id_r: bytes) -> None:
-        """Raise `KeyNotFound`: there is no MUK, and an old LTKM would be new again without its counter."""
-        del id_i, id_r
-        raise KeyNotFound
+    def delete_smk(self, id_i: bytes, id_r: bytes) -> None:
+        """Delete the MUK with its counter, and the NAF key it is: from that it would come back with a counter of 0."""
+        self._keys.delete_muk(id_i, id_r)
+        self._gba.forget_naf_key(id_i, id_r)
 
 
 class RkKeyRoot:
@@ -72,7 +71,7 @@ class RkKeyRoot:
     The record of a MUK keeps the counter of the last LTKM; the key in it is the TK of that LTKM.
     """
 
-    def __init__(self, root: RegistrationKey, nai: bytes, keys: CsimKeys) -> None:
+    def __init__(self, root: RegistrationKey, nai: bytes, keys: MbmsKeys) -> None:
         self._root = root
         self._nai = nai
         self._keys = keys
@@ -88,3 +87,8 @@ class RkKeyRoot:
         """A TK serves one LTKM and is never waiting to be used."""
         del id_i
         return False
+
+    def delete_smk(self, id_i: bytes, id_r: bytes) -> None:
+        """Raise `KeyNotFound`: there is no MUK, and without the BSM's counter an old LTKM would be new again."""
+        del id_i, id_r
+        raise KeyNotFound

@@ -394,6 +394,13 @@ def test_muk_deletion() -> None:
     assert card.mbms(MTK_GENERATION, stkm(message).build()) == TEK_AND_SALT, "the MSKs stay"
 
 
+def test_an_old_ltkm_stays_old_after_muk_deletion() -> None:
+    """The counter goes with the MUK, so the NAF key that would be the same MUK again must go as well."""
+    card, session, message = card_with_msk()
+    assert card.mbms(MUK_DELETION, muk_id(BM_SC, session.b_tid)) == Answer("DB", "9000")
+    card.mbms_refused("6A88", MSK_UPDATE, message.build())
+
+
 @pytest.mark.parametrize(
     "body",
     [
