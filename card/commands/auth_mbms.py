@@ -20,7 +20,7 @@ from card.commands.bcast_answers import TEMPLATE, answer_ltkm, answer_stkm
 from card.commands.bcast_deletion import run_deletion
 from card.commands.context import Context
 from card.commands.parental import SessionGate
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden, Keeps
+from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data, Hidden
 from card.commands.reply import Refused, Reply
 from card.domain.bcast_ltkm import process_ltkm
 from card.domain.bcast_stkm import TerminalSide, process_stkm
@@ -215,6 +215,6 @@ ROWS = (
         parameters=lambda p1, _: blocks.is_step(p1),
         errors=_ERRORS,
         hidden=Hidden.RESPONSE,
-        keeps=Keeps.BLOCKS,
+        keeps=BLOCKS,
     ),
 )

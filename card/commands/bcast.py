@@ -17,7 +17,7 @@ from card.commands.bcast_answers import describe_group, describe_policy, describ
 from card.commands.bcast_fields import Fields
 from card.commands.context import Context
 from card.commands.parental import SessionGate
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Keeps
+from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.domain.bcast_audit import audit_groups, audit_policies, audit_recordings, signal_recording
 from card.domain.errors import ServiceNotAvailable
@@ -28,6 +28,7 @@ from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW
+from card.state.session import IncomingObject
 
 _NO_OBJECTS = encode_tlv(blocks.STRUCTURED, b"")
 
@@ -60,7 +61,7 @@ def oma_bcast(ctx: Context, apdu: CommandApdu) -> Reply:
 
 def _as_first_block(ctx: Context, apdu: CommandApdu) -> CommandApdu:
     """Take P1 00 without a first block for one, as one terminal signals; no data stand for an empty object."""
-    if apdu.p1 == blocks.Step.NEXT_COMMAND and ctx.channel.incoming is None:
+    if apdu.p1 == blocks.Step.NEXT_COMMAND and not isinstance(ctx.channel.unfinished, IncomingObject):
         apdu = replace(apdu, p1=int(blocks.Step.FIRST_COMMAND))
     return apdu if apdu.data else replace(apdu, data=_NO_OBJECTS)
 
@@ -133,6 +134,6 @@ ROWS = (
         data=Data.OPTIONAL,
         parameters=lambda p1, _: blocks.is_step(p1),
         errors=_ERRORS,
-        keeps=Keeps.BLOCKS,
+        keeps=BLOCKS,
     ),
 )

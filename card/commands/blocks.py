@@ -6,7 +6,6 @@ command runs. Its response object is announced with 62F3 and fetched with P1 A0 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import IntEnum
 
 from card.codec.apdu import CommandApdu
@@ -17,7 +16,7 @@ from card.commands.reply import Refused, Reply
 from card.errors import DecodeError
 from card.spec.provisional import CAPACITY, MBMS_STATUS
 from card.spec.status import SW
-from card.state.session import IncomingObject
+from card.state.session import IncomingObject, OutgoingObject
 
 UNSTRUCTURED = 0x53
 STRUCTURED = 0x73
@@ -44,35 +43,35 @@ def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
 
     Raises `Refused` for a block out of order and for an object longer than the card's buffer.
     """
-    incoming = ctx.channel.incoming
-    if apdu.p1 == Step.FIRST_COMMAND:
-        received = apdu.data
-    elif incoming is None or (incoming.ins, incoming.context) != (apdu.ins, apdu.p2):
+    received = _so_far(ctx, apdu)
+    if received is None:
         raise Refused(MBMS_STATUS["block_out_of_order"].value)
-    else:
-        received = incoming.received + apdu.data
     missing = _missing(received)
     if missing == 0:
-        ctx.change_channel(incoming=None)
+        ctx.leave(None)
         return received
     if missing < 0:
         raise Refused(SW.WRONG_DATA)
     if len(received) + missing > CAPACITY["object_size"].value:
         raise Refused(SW.NOT_ENOUGH_MEMORY)
-    ctx.change_channel(incoming=IncomingObject(apdu.ins, apdu.p2, received))
+    ctx.leave(IncomingObject(apdu.ins, apdu.p2, received))
     return None
 
 
 def completed_object(ctx: Context, apdu: CommandApdu) -> bytes | None:
     """Return the data object that this block would complete, or None. Changes nothing and judges nothing."""
-    incoming = ctx.channel.incoming
+    received = _so_far(ctx, apdu)
+    return received if received is not None and _missing(received) == 0 else None
+
+
+def _so_far(ctx: Context, apdu: CommandApdu) -> bytes | None:
+    """Return the object as far as it has come with this block, or None when the block continues nothing."""
     if apdu.p1 == Step.FIRST_COMMAND:
-        received = apdu.data
-    elif apdu.p1 == Step.NEXT_COMMAND and incoming and (incoming.ins, incoming.context) == (apdu.ins, apdu.p2):
-        received = incoming.received + apdu.data
-    else:
-        return None
-    return received if _missing(received) == 0 else None
+        return apdu.data
+    match ctx.channel.unfinished:
+        case IncomingObject(apdu.ins, apdu.p2, received) if apdu.p1 == Step.NEXT_COMMAND:
+            return received + apdu.data
+    return None
 
 
 def _missing(received: bytes) -> int:
@@ -110,22 +109,21 @@ def split_object(raw: bytes) -> tuple[int, bytes]:
 
 def announce(ctx: Context, ins: int, tag: int, value: bytes) -> Reply:
     """Keep the response object for retrieval and say so."""
-    ctx.change_channel(outgoing=encode_tlv(tag, value), outgoing_ins=ins, outgoing_started=False)
+    ctx.leave(OutgoingObject(ins, encode_tlv(tag, value)))
     return Reply(sw=SW.RESPONSE_AVAILABLE)
 
 
 def retrieve(ctx: Context, apdu: CommandApdu) -> Reply:
     """Hand out the next block of the response object, at most Le bytes. Raises `Refused` when nothing waits."""
-    channel = ctx.channel
-    if not channel.outgoing or channel.outgoing_ins != apdu.ins:
+    waiting = ctx.channel.unfinished
+    if not isinstance(waiting, OutgoingObject) or waiting.ins != apdu.ins:
         raise Refused(MBMS_STATUS["retrieval_without_response"].value)
     if apdu.le is None:
         # Without Le nothing could be handed out, and the object would be lost.
         raise Refused(SW.WRONG_LENGTH)
-    if channel.outgoing_started != (apdu.p1 == Step.NEXT_RESPONSE):
+    if waiting.started != (apdu.p1 == Step.NEXT_RESPONSE):
         raise Refused(MBMS_STATUS["block_out_of_order"].value)
     size = min(apdu.le, _BLOCK_SIZE)
-    block, rest = channel.outgoing[:size], channel.outgoing[size:]
-    started = replace(channel, outgoing=rest, outgoing_started=bool(rest))
-    ctx.replace_channel(started)
+    block, rest = waiting.data[:size], waiting.data[size:]
+    ctx.leave(OutgoingObject(waiting.ins, rest, started=True) if rest else None)
     return Reply(block, SW.MORE_RESPONSE if rest else SW.OK)

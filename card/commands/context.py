@@ -20,7 +20,7 @@ from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
 from card.ports import Clock, Rng
 from card.state.nonvolatile import NonVolatile
-from card.state.session import Channel, Session
+from card.state.session import Channel, Session, Unfinished
 
 NO_CHANNEL = -1
 # Usage qualifier of the universal PIN (TS 102 221 clause 9.5.2).
@@ -70,6 +70,12 @@ class Context:
     def change_channel(self, **changes: Any) -> None:
         """Replace fields of the channel's state."""
         self.replace_channel(replace(self.channel, **changes))
+
+    def leave(self, unfinished: Unfinished | None) -> None:
+        """Leave something half done on the channel for the next command, or nothing."""
+        channel = self.channel
+        if channel.unfinished is not unfinished:
+            self.replace_channel(channel.leaving(unfinished))
 
     def replace_channel(self, channel: Channel) -> None:
         """Put a new state in the place of the channel's."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu
 from card.commands.announcement import with_proactive
 from card.commands.context import Context
-from card.commands.registry import CommandRow, Data, Hidden, Keeps, zero_parameters
-from card.commands.reply import DONE, Refused, Reply
+from card.commands.registry import CommandRow, Data, Hidden, zero_parameters
+from card.commands.reply import Refused, Reply
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, response_available, wrong_le
+from card.state.session import IncomingObject, OutgoingObject, PendingResponse
 
 _SIM_CLASS = 0xA0
 _SIM_AVAILABLE = 0x9F00
@@ -39,7 +40,7 @@ def _status(ctx: Context, reply: Reply) -> bytes:
 
 
 def _hold(ctx: Context, apdu: CommandApdu, data: bytes, sw: int) -> bytes:
-    ctx.change_channel(pending=data, pending_status=sw)
+    ctx.leave(PendingResponse(data, sw))
     return _available(apdu, len(data)).to_bytes(2, "big")
 
 
@@ -58,15 +59,14 @@ def decode_get_response(apdu: CommandApdu) -> CommandApdu:
 def get_response(ctx: Context, apdu: CommandApdu) -> Reply:
     """Hand out pending data; what is left after Le bytes stays pending behind another 61XX."""
     wanted = apdu.le or MAX_SHORT_LE
-    channel = ctx.channel
-    pending = channel.pending
-    if not pending:
+    pending = ctx.channel.unfinished
+    if not isinstance(pending, PendingResponse):
         raise Refused(SW.CONDITIONS_NOT_SATISFIED)
-    if wanted > len(pending) and wanted != MAX_SHORT_LE:
-        return Reply(sw=wrong_le(len(pending)))
-    rest = pending[wanted:]
-    ctx.change_channel(pending=rest, pending_status=channel.pending_status if rest else DONE.sw)
-    return Reply(pending[:wanted], _available(apdu, len(rest)) if rest else channel.pending_status)
+    if wanted > len(pending.data) and wanted != MAX_SHORT_LE:
+        return Reply(sw=wrong_le(len(pending.data)))
+    rest = pending.data[wanted:]
+    ctx.leave(PendingResponse(rest, pending.sw) if rest else None)
+    return Reply(pending.data[:wanted], _available(apdu, len(rest)) if rest else pending.sw)
 
 
 ROWS = (
@@ -80,7 +80,7 @@ ROWS = (
         ref=Ref("TS 102 221", "11.1.18"),
         data=Data.FORBIDDEN,
         parameters=zero_parameters,
-        keeps=Keeps.PENDING | Keeps.BLOCKS,
+        keeps=(PendingResponse, IncomingObject, OutgoingObject),
         # What is fetched may be the answer to any command, an authentication among them.
         hidden=Hidden.RESPONSE,
     ),

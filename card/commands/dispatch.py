@@ -13,14 +13,14 @@ from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family, 
 from card.commands.context import Context
 from card.commands.delivery import deliver
 from card.commands.errors import status_for
-from card.commands.registry import CommandRow, Data, Keeps
+from card.commands.registry import CommandRow, Data
 from card.commands.reply import Refused
 from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.table import find_command
 from card.commands.tek_guard import refuse_clear_tek
 from card.errors import CardError, DecodeError
 from card.spec.status import SW
-from card.state.session import BASIC_CHANNEL, Channel, Session
+from card.state.session import BASIC_CHANNEL, Session
 
 
 def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
@@ -55,10 +55,9 @@ def find_row(ctx: Context, raw: bytes) -> CommandRow:
 def abandon(before: Session, channel_number: int) -> Session:
     """Return the session after a refused command: as before, but with nothing half done on its channel."""
     channel = before.channels.get(channel_number)
-    if channel is None or not (channel.pending or channel.incoming or channel.outgoing):
+    if channel is None or channel.unfinished is None:
         return before
-    clean = replace(channel, pending=b"", incoming=None, outgoing=b"", outgoing_started=False)
-    return replace(before, channels={**before.channels, channel_number: clean})
+    return replace(before, channels={**before.channels, channel_number: channel.leaving(None)})
 
 
 def _channel_of(cla: int) -> int:
@@ -92,11 +91,6 @@ def _decode(raw: bytes, row: CommandRow) -> CommandApdu:
 
 def _end_unfinished_business(ctx: Context, row: CommandRow) -> None:
     """Any command ends what an earlier one left half done on the channel, except the command that continues it."""
-    channel: Channel = ctx.channel
-    fresh = channel
-    if channel.pending and Keeps.PENDING not in row.keeps:
-        fresh = replace(fresh, pending=b"", pending_status=SW.OK)
-    if (channel.incoming or channel.outgoing) and Keeps.BLOCKS not in row.keeps:
-        fresh = replace(fresh, incoming=None, outgoing=b"", outgoing_started=False)
-    if fresh is not channel:
-        ctx.replace_channel(fresh)
+    unfinished = ctx.channel.unfinished
+    if unfinished is not None and not isinstance(unfinished, row.keeps):
+        ctx.leave(None)

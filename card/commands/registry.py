@@ -13,6 +13,7 @@ from card.commands.reply import Reply
 from card.errors import CardError
 from card.spec.ins import INS
 from card.spec.refs import Ref
+from card.state.session import IncomingObject, OutgoingObject
 
 INTERINDUSTRY = (ClassFamily.INTERINDUSTRY,)
 ETSI = (ClassFamily.ETSI,)
@@ -34,12 +35,8 @@ class Hidden(Flag):
     RESPONSE = auto()
 
 
-class Keeps(Flag):
-    """What of the channel's half-done business the command leaves in place; all else ends when a command arrives."""
-
-    NOTHING = 0
-    PENDING = auto()  # data waiting for GET RESPONSE
-    BLOCKS = auto()  # data objects sent or fetched in blocks
+BLOCKS = (IncomingObject, OutgoingObject)
+"""What a command in blocks continues."""
 
 
 def any_parameters(_p1: int, _p2: int) -> bool:
@@ -66,5 +63,5 @@ class CommandRow:
     parameters: Callable[[int, int], bool] = any_parameters
     errors: Mapping[type[CardError], int] = field(default_factory=dict)
     hidden: Hidden = Hidden.NOTHING
-    keeps: Keeps = Keeps.NOTHING
+    keeps: tuple[type, ...] = ()
     secured: bool = False  # sees to secure messaging (class byte) by itself

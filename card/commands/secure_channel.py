@@ -22,7 +22,7 @@ from card.codec.tlv import encode_tlv
 from card.commands import blocks
 from card.commands.context import Context
 from card.commands.inside import answer_inside
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Keeps
+from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.crypto.tls_psk import TlsUnavailable
 from card.domain.local_key import LocalKeyUsedUp
@@ -45,6 +45,7 @@ from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.sac_tables import SAC_STATUS, Procedure, TransferBits, TransferState, transfer_status
 from card.spec.status import SW, wrong_le
+from card.state.session import OutgoingObject
 
 _NOTE = "secure channels"
 _P1_PROCEDURE = 0x07  # the other bits are RFU, and ignored
@@ -106,14 +107,12 @@ def _endpoints(ctx: Context, channels: SecureChannels, apdu: CommandApdu) -> Rep
     """Describe the endpoints; they need no command first, so the first block is both question and answer."""
     if apdu.p1 != blocks.Step.NEXT_RESPONSE:
         description = encode_tlv(blocks.STRUCTURED, channels.endpoints().encode())
-        ctx.change_channel(outgoing=description, outgoing_ins=apdu.ins, outgoing_started=False, incoming=None)
+        ctx.leave(OutgoingObject(apdu.ins, description))
         apdu = replace(apdu, p1=int(blocks.Step.FIRST_RESPONSE))
     return blocks.retrieve(ctx, apdu)
 
 
-def _run(
-    channels: SecureChannels, state: SacState, procedure: Procedure, value: bytes
-) -> tuple[SacState, bytes]:
+def _run(channels: SecureChannels, state: SacState, procedure: Procedure, value: bytes) -> tuple[SacState, bytes]:
     """Carry out one procedure; return the next state and the response message, if the procedure has one."""
     match procedure:
         case Procedure.MASTER_SA:
@@ -284,7 +283,7 @@ ROWS = (
         data=Data.OPTIONAL,
         parameters=_manage_parameters,
         errors=_ERRORS,
-        keeps=Keeps.BLOCKS,
+        keeps=BLOCKS,
     ),
     CommandRow(
         name="TRANSACT DATA",

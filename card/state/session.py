@@ -13,12 +13,29 @@ BASIC_CHANNEL = 0
 
 
 @dataclass(frozen=True, slots=True)
+class PendingResponse:
+    """Response data that wait for GET RESPONSE, and the status word that goes with their last byte."""
+
+    data: bytes = field(repr=False)
+    sw: int
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingObject:
     """A data object arriving in blocks (TS 102 221 clause 10.1: command chaining with P1 80 and 00)."""
 
     ins: int
     context: int
     received: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingObject:
+    """What is left of a response object fetched in blocks (P1 A0 and 20); `started` once a block was taken."""
+
+    ins: int
+    data: bytes = field(repr=False)
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +49,30 @@ class Transfer:
     previous: int = 0
 
 
+Unfinished = PendingResponse | IncomingObject | OutgoingObject
+"""What a command left half done: its bytes may be a key, so they stay out of the repr."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """State of one open logical channel.
 
     `directory` and `file` are file paths; `application` is the name of the ADF that is the current application
-    ("" when none was selected). `record` is the record pointer, 0 when not set. `pending` waits for GET RESPONSE,
-    `outgoing` for retrieval in blocks (P1 A0 and 20), with the instruction it belongs to in `outgoing_ins`; both may
-    be a key, so they stay out of the repr.
+    ("" when none was selected). `record` is the record pointer, 0 when not set. `unfinished` is what the next command
+    may continue; any other command ends it. `transfer` belongs to the current file and lasts until another is selected.
     """
 
     directory: str
     file: str = ""
     application: str = ""
     record: int = 0
-    pending: bytes = field(default=b"", repr=False)
-    pending_status: int = 0x9000
-    incoming: IncomingObject | None = None
-    outgoing: bytes = field(default=b"", repr=False)
-    outgoing_ins: int = 0
-    outgoing_started: bool = False
+    unfinished: Unfinished | None = None
     transfer: Transfer | None = None
+
+    def leaving(self, unfinished: Unfinished | None) -> Channel:
+        """Return the channel with this business half done, or none."""
+        # Written out: it happens with every STKM, and dataclasses.replace takes three times as long.
+        return Channel(self.directory, self.file, self.application, self.record, unfinished, self.transfer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from card.crypto.sac import Agreement, ChannelKeys, Parties
 from card.crypto.secret import Secret
 from card.domain.secure_channel.errors import UnknownAssociation
 from card.domain.secure_channel.tunnels import Tunnel
-from card.domain.secure_channel.unfinished import Unfinished
+from card.state.session import Unfinished
 
 
 @dataclass(frozen=True, slots=True)

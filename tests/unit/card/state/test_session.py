@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from card.state.session import BASIC_CHANNEL, Channel, IncomingObject, Session
+import pytest
+
+from card.state.session import (
+    BASIC_CHANNEL,
+    Channel,
+    IncomingObject,
+    OutgoingObject,
+    PendingResponse,
+    Session,
+    Transfer,
+    Unfinished,
+)
 
 SECRET = b"traffic key 0001"
 
 
-def test_data_on_their_way_stay_out_of_the_repr() -> None:
-    incoming = IncomingObject(0x89, 0x85, SECRET)
-    channel = Channel("3F00", pending=SECRET, outgoing=SECRET, incoming=incoming)
-    session = Session({BASIC_CHANNEL: channel})
+@pytest.mark.parametrize(
+    "unfinished",
+    [
+        PendingResponse(SECRET, 0x9000),
+        IncomingObject(0x89, 0x85, SECRET),
+        OutgoingObject(0x89, SECRET),
+    ],
+)
+def test_data_on_their_way_stay_out_of_the_repr(unfinished: Unfinished) -> None:
+    transfer = Transfer("3F00/2F00", incoming=SECRET, outgoing=SECRET)
+    session = Session({BASIC_CHANNEL: Channel("3F00", unfinished=unfinished, transfer=transfer)})
     assert "traffic" not in repr(session)
     assert SECRET.hex() not in repr(session)
 
@@ -18,4 +36,4 @@ def test_data_on_their_way_stay_out_of_the_repr() -> None:
 def test_a_new_channel_has_nothing_selected_and_nothing_waiting() -> None:
     channel = Channel("3F00")
     assert (channel.file, channel.application, channel.record) == ("", "", 0)
-    assert (channel.pending, channel.outgoing, channel.incoming) == (b"", b"", None)
+    assert channel.unfinished is None
