@@ -39,9 +39,10 @@ class Reader:
 
     def u8(self, what: str = "byte") -> int:
         """Read one byte as an unsigned integer."""
-        if self._position >= len(self._data):
-            raise DecodeError(f"{what}: nothing left at offset {self._position}")
-        value = self._data[self._position]
+        try:
+            value = self._data[self._position]
+        except IndexError:
+            raise DecodeError(f"{what}: nothing left at offset {self._position}") from None
         self._position += 1
         return value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from card.codec.ef import CODECS
 from card.domain.errors import ServiceNotAvailable
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
@@ -43,6 +44,8 @@ class ServiceTable:
         self._files = files
         self._table = table
         self._numbers = numbers
+        self._read: bytes | None = None
+        self._offered: frozenset[int] = frozenset()
 
     def offers(self, number: int) -> bool:
         """Tell whether service `number` of a USIM (counted from 1) is available."""
@@ -51,8 +54,9 @@ class ServiceTable:
         if self._table is None or not number:
             return False
         content = self._files.contents.whole(self._table)
-        index, bit = divmod(number - 1, 8)
-        return index < len(content) and bool(content[index] >> bit & 1)
+        if content is not self._read:
+            self._read, self._offered = content, frozenset(CODECS["services"].decode(content))
+        return number in self._offered
 
     def require(self, *numbers: int) -> None:
         """Raise `ServiceNotAvailable` unless all services are available."""

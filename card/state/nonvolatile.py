@@ -42,7 +42,10 @@ class NonVolatile:
 
     def keys(self, table: str) -> list[str]:
         """Return, in order, the keys of a table: those made of `table` (which ends in a slash) and one name."""
-        names = set(self._tables.get(table, ()))
+        names = self._tables.get(table, set())
+        if not self._changes:
+            return sorted(names)
+        names = set(names)
         for key, value in self._changes.items():
             if _table_of(key) == table:
                 names.add(key) if value is not None else names.discard(key)
@@ -57,8 +60,12 @@ class NonVolatile:
         """Write the changes to the store, all or none. Raises `StoreError`; the changes are then dropped."""
         if not self._changes:
             return
+        try:
+            self._store.commit(self._changes)
+        except BaseException:
+            self.rollback()
+            raise
         changes, self._changes = self._changes, {}
-        self._store.commit(changes)
         for key, value in changes.items():
             if value is None:
                 self._stored.pop(key, None)

@@ -25,13 +25,15 @@ _FROM_JSON: dict[Any, Callable[[Any], Any]] = {
     Secret: lambda text: Secret(bytes.fromhex(text)),
     Structure: Structure,
 }
+# Made once: json.dumps with other than its own separators would make an encoder each time.
+_write_json = json.JSONEncoder(separators=(",", ":")).encode
 _FOR_OPTIONAL: dict[Any, Any] = {Secret | None: Secret, bytes | None: bytes}
 
 
 class RecordTable(Generic[T]):
     """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay."""
 
-    __slots__ = ("_cache", "_kinds", "_nv", "_type", "prefix")
+    __slots__ = ("_cache", "_kinds", "_nv", "_plain", "_type", "_written", "prefix")
 
     def __init__(self, nv: NonVolatile, prefix: str, record_type: type[T]) -> None:
         self._nv = nv
@@ -40,6 +42,8 @@ class RecordTable(Generic[T]):
         hints = get_type_hints(record_type)
         names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
         self._kinds = {name: _FOR_OPTIONAL.get(hints[name], hints[name]) for name in names}
+        self._plain = [name for name, kind in self._kinds.items() if kind not in _TO_JSON]
+        self._written = [(name, _TO_JSON[kind]) for name, kind in self._kinds.items() if kind in _TO_JSON]
         self._cache: dict[str, tuple[bytes, T]] = {}
 
     def get(self, name: str) -> T | None:
@@ -76,11 +80,11 @@ class RecordTable(Generic[T]):
                 yield name, record
 
     def _encode(self, record: T) -> bytes:
-        plain = {}
-        for name, kind in self._kinds.items():
+        plain = {name: getattr(record, name) for name in self._plain}
+        for name, write in self._written:
             value = getattr(record, name)
-            plain[name] = value if value is None or kind not in _TO_JSON else _TO_JSON[kind](value)
-        return json.dumps(plain, separators=(",", ":")).encode()
+            plain[name] = None if value is None else write(value)
+        return _write_json(plain).encode()
 
     def _decode(self, key: str, raw: bytes) -> T:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Self
 
 from card.codec.mikey.fields import known, unsigned
@@ -11,6 +12,8 @@ from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
 
 _VERIFICATION_BIT = 0x80
+# Version, data type, next payload, V bit and PRF, CSB ID, number of crypto sessions, CS ID map type.
+_FIXED_PART = Struct(">BBBBIBB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,13 @@ class Header:
     @classmethod
     def decode(cls, reader: Reader) -> tuple[Self, int]:
         """Read HDR; return it with the number of the first payload. Raises `DecodeError`."""
-        version = reader.u8("version")
+        fixed = reader.take(_FIXED_PART.size, "HDR")
+        version, data_type_value, next_payload, flags, csb_id, session_count, map_value = _FIXED_PART.unpack(fixed)
         if version != VERSION:
             raise DecodeError(f"version {version} is not supported")
-        data_type = known(DataType, reader.u8("data type"), "data type")
-        next_payload = reader.u8("next payload")
-        flags = reader.u8("V bit and PRF")
+        data_type = known(DataType, data_type_value, "data type")
         prf = known(Prf, flags & ~_VERIFICATION_BIT, "PRF")
-        csb_id = reader.u32("CSB ID")
-        session_count = reader.u8("number of crypto sessions")
-        map_type = known(CsIdMapType, reader.u8("CS ID map type"), "CS ID map type")
+        map_type = known(CsIdMapType, map_value, "CS ID map type")
         if map_type is CsIdMapType.EMPTY and session_count:
             raise DecodeError(f"the Empty map cannot name {session_count} crypto sessions")
         sessions = tuple(CryptoSession.decode(reader) for _ in range(session_count))

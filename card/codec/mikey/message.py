@@ -75,7 +75,7 @@ class MikeyMessage:
 
     def all(self, kind: type[_P]) -> tuple[_P, ...]:
         """Return every payload of this kind in its order."""
-        return tuple(payload for payload in self.payloads if isinstance(payload, kind))
+        return tuple([payload for payload in self.payloads if isinstance(payload, kind)])
 
     def extension(self, kind: int) -> Extension | None:
         """Return the first general extension of this type, or `None`."""
