@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from card.codec.apdu import CommandApdu
 from card.codec.fcp import PinStatus
 from card.domain.application import Application, application_aid, card_iccid
 from card.domain.cat.download import DiscardingHandler, DownloadHandler
@@ -34,6 +35,7 @@ class Context:
     """One for each card. `channel_number` is set for each command, to `NO_CHANNEL` until its class byte is read.
 
     `protection` says under which association the command came, None for one in clear; `interpret` is the card's own.
+    `understood` remembers short commands and what they mean (`dispatch.py`).
     `downloads` takes the short messages for the card; whoever builds on them puts a handler there.
     """
 
@@ -55,6 +57,7 @@ class Context:
         self.clock = clock
         self.session = session
         self.channel_number = NO_CHANNEL
+        self.understood: dict[bytes, tuple[CommandApdu, Any]] = {}
         self.cat = ProactiveEngine(nv)
         self.downloads: DownloadHandler = DiscardingHandler()
         self.protection: Protection | None = None

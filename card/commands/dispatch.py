@@ -13,7 +13,7 @@ from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family, 
 from card.commands.context import Context
 from card.commands.delivery import deliver
 from card.commands.errors import status_for
-from card.commands.registry import CommandRow, Data
+from card.commands.registry import CommandRow, Data, Hidden
 from card.commands.reply import Refused
 from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.table import find_command
@@ -22,14 +22,16 @@ from card.errors import CardError, DecodeError
 from card.spec.status import SW
 from card.state.session import BASIC_CHANNEL, Session
 
+_SHORT = 24  # bytes: any SELECT and READ, no STKM
+_MOST_REMEMBERED = 512
+
 
 def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
     """Carry out one command and return its response APDU. Raises `Refused` for every refusal."""
     _enter_channel(ctx, raw[0] & ~SECURE_MESSAGING if row.secured else raw[0])
-    apdu = _decode(raw, row)
-    _end_unfinished_business(ctx, row)
     try:
-        request: Any = row.decode(apdu)
+        apdu, request = _understand(ctx, raw, row)
+        _end_unfinished_business(ctx, row)
         if not row.secured:
             refuse_clear_tek(ctx, apdu)
         return deliver(ctx, apdu, row.execute(ctx, request))
@@ -75,6 +77,23 @@ def _enter_channel(ctx: Context, cla: int) -> None:
     if number not in ctx.session.channels:
         raise Refused(SW.SECURE_MESSAGING_NOT_SUPPORTED if number == _SECURED else SW.CHANNEL_NOT_SUPPORTED)
     ctx.channel_number = number
+
+
+def _understand(ctx: Context, raw: bytes, row: CommandRow) -> tuple[CommandApdu, Any]:
+    """Return the command and its request. What bytes mean never changes, so short commands are remembered.
+
+    A terminal sends the same few hundred of them again and again. Commands that may hold a PIN are not kept.
+    """
+    known = ctx.understood.get(raw)
+    if known is not None:
+        return known
+    apdu = _decode(raw, row)
+    understood = apdu, row.decode(apdu)
+    if len(raw) <= _SHORT and Hidden.COMMAND not in row.hidden:
+        if len(ctx.understood) >= _MOST_REMEMBERED:
+            ctx.understood.clear()
+        ctx.understood[raw] = understood
+    return understood
 
 
 def _decode(raw: bytes, row: CommandRow) -> CommandApdu:

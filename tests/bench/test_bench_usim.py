@@ -1,6 +1,6 @@
 """The USIM through stock pcscd and vpcd, with its card file, as a share of a bare echo card in the same run.
 
-Each round is two APDUs, so the echo's round is too. Nothing here asserts a rate: a loaded machine is no defect.
+Each round is two APDUs; the echo card gets the same ones. Nothing here asserts a rate: a loaded machine is no defect.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import pytest
 
 from card import CardProfile, create_card
 from tests.bench.harness import card_process, measure_ratio
-from tests.bench.test_bench_transport import ECHO, Announce, announce, two_apdus
-from tests.bench.usim_rounds import UsimRounds
+from tests.bench.test_bench_transport import ECHO, Announce, announce
+from tests.bench.usim_rounds import Rounds, UsimRounds
 from tests.integration.pcsc_client import Client
 from vpicc_bridge.pcscd import PrivatePcscd
 
@@ -24,10 +24,10 @@ RUN = "host_tools.cli.main"
 PAIRS, ROUNDS, WARM_UP = 20, 200, 50
 COUNT = PAIRS * ROUNDS + WARM_UP
 
-KINDS: dict[str, Callable[[UsimRounds], Callable[[], None]]] = {
-    "SELECT + READ BINARY": lambda usim: usim.select_and_read,
-    "3G AUTHENTICATE + GET RESPONSE": lambda usim: usim.authenticate,
-    "STKM to its TEK": lambda usim: usim.stkm_to_tek,
+KINDS: dict[str, Callable[[UsimRounds], Rounds]] = {
+    "SELECT + READ BINARY": UsimRounds.select_and_read,
+    "3G AUTHENTICATE + GET RESPONSE": UsimRounds.authenticate,
+    "STKM to its TEK": UsimRounds.stkm_to_tek,
 }
 
 
@@ -46,7 +46,7 @@ def test_share_of_the_floor(
         client.wait_present(card_reader)
         with client.connected(floor_reader) as floor, client.connected(card_reader) as card:
             other = KINDS[kind](UsimRounds(card.transmit, COUNT))
-            ratio = measure_ratio(two_apdus(floor), other, pairs=PAIRS, rounds=ROUNDS, warm_up=WARM_UP)
+            ratio = measure_ratio(other.echoed(floor.transmit), other, pairs=PAIRS, rounds=ROUNDS, warm_up=WARM_UP)
     client.wait_empty(floor_reader)
     client.wait_empty(card_reader)
     announce(f"{kind}: {ratio}")

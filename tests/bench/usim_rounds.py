@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 
 from card import CardProfile
 from card.codec.mikey import KeyInterval
@@ -20,6 +21,9 @@ SELECT_IMSI = bytes.fromhex("00A40004026F0700")
 READ_IMSI = bytes.fromhex("00B0000009")
 OK = b"\x90\x00"
 RESPONSE_AVAILABLE = b"\x62\xf3"
+RETRIEVE = bytes.fromhex("0089A08500")
+KEYS_WAIT = b"\x61\x35"  # DB, and RES, CK, IK and Kc behind their lengths
+GET_KEYS = bytes.fromhex("00C0000035")
 _SERVICE = "tone-a"
 
 
@@ -40,6 +44,26 @@ class LinkOver:
         pass
 
 
+class Rounds:
+    """A round of two commands, again and again: each pair in its turn, the answers checked."""
+
+    def __init__(
+        self, transmit: Transmit, pairs: Sequence[tuple[bytes, bytes]], expected: Callable[[bytes, bytes], bool]
+    ) -> None:
+        self._transmit = transmit
+        self._pairs = pairs
+        self._next = cycle(pairs).__next__
+        self._expected = expected
+
+    def __call__(self) -> None:
+        first, second = self._next()
+        assert self._expected(self._transmit(first), self._transmit(second))
+
+    def echoed(self, transmit: Transmit) -> Rounds:
+        """Return the same commands for an echo card: the floor of the path for these very bytes."""
+        return Rounds(transmit, self._pairs, lambda first, second: first[-2:] == second[-2:] == OK)
+
+
 class UsimRounds:
     """A terminal that is bootstrapped and holds an SEK, with `count` authentications and STKMs prepared."""
 
@@ -50,8 +74,8 @@ class UsimRounds:
         middleware = TerminalMiddleware(LinkOver(transmit))
         middleware.connect(profile.pins.pin1.value)
         self._deliver_key(middleware)
-        self._challenges = iter([self._challenge(number) for number in range(count)])
-        self._stkms = iter(list(self._make_stkms(count)))
+        self._challenges = [self._challenge(number) for number in range(count)]
+        self._stkms = list(self._make_stkms(count))
 
     def _deliver_key(self, middleware: TerminalMiddleware) -> None:
         network = self._network
@@ -76,18 +100,16 @@ class UsimRounds:
             body = b"\x53" + bytes((len(message),)) + message
             yield bytes.fromhex("00898085") + bytes((len(body),)) + body
 
-    def select_and_read(self) -> None:
+    def select_and_read(self) -> Rounds:
         """SELECT EF_IMSI, READ BINARY."""
-        assert self._transmit(SELECT_IMSI)[-2:] == OK
-        assert self._transmit(READ_IMSI)[-2:] == OK
+        return Rounds(self._transmit, [(SELECT_IMSI, READ_IMSI)], lambda first, second: first[-2:] == second[-2:] == OK)
 
-    def authenticate(self) -> None:
+    def authenticate(self) -> Rounds:
         """3G AUTHENTICATE, GET RESPONSE."""
-        announced = self._transmit(next(self._challenges))
-        assert announced[0] == 0x61
-        assert self._transmit(bytes.fromhex("00C00000") + announced[1:2])[0] == 0xDB
+        pairs = [(challenge, GET_KEYS) for challenge in self._challenges]
+        return Rounds(self._transmit, pairs, lambda first, second: first == KEYS_WAIT and second[0] == 0xDB)
 
-    def stkm_to_tek(self) -> None:
+    def stkm_to_tek(self) -> Rounds:
         """An STKM, and the retrieval of its TEK."""
-        assert self._transmit(next(self._stkms)) == RESPONSE_AVAILABLE
-        assert self._transmit(bytes.fromhex("0089A08500"))[2] == 0xDB
+        pairs = [(stkm, RETRIEVE) for stkm in self._stkms]
+        return Rounds(self._transmit, pairs, lambda first, second: first == RESPONSE_AVAILABLE and second[2] == 0xDB)
