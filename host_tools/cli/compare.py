@@ -1,0 +1,208 @@
+"""`bcast-uicc compare`: the same steps to two cards. Only parses and prints; the work is in `host_tools.compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.script import ALLOWED_VARIABLE, plain_script_errors
+from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
+from host_tools.cli.trace_options import card_options
+
+if TYPE_CHECKING:
+    from card.crypto.secret import Secret
+    from host_tools.compare.allow import Rules
+    from host_tools.compare.explore import FoundCard
+    from host_tools.compare.model import Comparison, SideRun
+    from host_tools.links.base import Link
+    from host_tools.script.model import Script
+    from host_tools.script.runner import RunOptions
+    from host_tools.script.values import Value
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_PREFIX = f"{IN_PROCESS}:"
+_SIDE_HELP = f"a reader, by its name or a part of it, or {_PREFIX}PROFILE for a card in this process"
+
+
+class _DefaultGroup(click.Group):
+    """Takes `compare ...` for `compare run ...`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the default command in front where no command is named."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args.insert(0, "run")
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_DefaultGroup, subcommand_metavar="[run] [OPTIONS] SCRIPT...  |  learn [OPTIONS]")
+def compare() -> None:
+    """Send the same steps to two cards and tell what differs, or learn a profile from a card."""
+
+
+@compare.command()
+@click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
+@click.option("--a", "side_a", required=True, metavar="READER", help=f"First side: {_SIDE_HELP}.")
+@click.option("--b", "side_b", required=True, metavar="READER", help="Second side, likewise.")
+@click.option("--pin", envvar=PIN_VARIABLE, callback=parse_pin, metavar="DIGITS",
+              help=f"PIN of both cards; better given in the environment as {PIN_VARIABLE}.")
+@click.option("--pin-b", envvar=f"{PIN_VARIABLE}_B", callback=parse_pin, metavar="DIGITS",
+              help="PIN of the second card where it is another one.")
+@click.option("--allow", "allow_files", type=_FILE, multiple=True, help="More allowed differences (TOML). Repeatable.")
+@click.option("--no-default-allow", is_flag=True, help="Leave out the allowed differences that ship.")
+@click.option("--html", "html_file", type=_FILE, help="Write one self-contained HTML page.")
+@click.option("--json", "json_file", type=_FILE, help="Write everything as JSON.")
+@click.option("--show-allowed", is_flag=True, help="List allowed differences, too.")
+@click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
+@click.option("--keep-going", is_flag=True, help="Go on even when a reader does not answer any more.")
+@click.option("--destructive", is_flag=True, help="Do destructive steps, on cards that --allow-iccid names.")
+@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
+              help="ICCID of a card that destructive steps may change. Repeatable.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of random variables, the same for both.")
+def run(
+    names: tuple[str, ...], side_a: str, side_b: str, pin: Secret | None, pin_b: Secret | None,
+    allow_files: tuple[Path, ...], no_default_allow: bool, html_file: Path | None, json_file: Path | None,
+    show_allowed: bool, timeout: float | None, keep_going: bool, destructive: bool, allow_iccid: tuple[str, ...],
+    seed: int,
+) -> None:  # fmt: skip
+    """Run scripts against two cards, first A, then B, and tell what differs.
+
+    Exit status 0 when only allowed differences were seen, 1 when there were others, 3 when a reader was lost; the
+    reports are written in each case.
+    """
+    from host_tools.script.runner import RunOptions
+
+    with plain_script_errors():
+        scripts, rules = _load(names), _rules(allow_files, not no_default_allow)
+
+    def options(secret: Secret | None) -> RunOptions:
+        return RunOptions(
+            pin=secret, variables=_pin_variable(secret), destructive=destructive,
+            allowed_iccids=frozenset(allow_iccid), timeout=timeout, stop_on_lost=not keep_going, seed=seed,
+        )  # fmt: skip
+
+    with explained(), ExitStack() as stack:
+        link_a = stack.enter_context(_open(side_a))
+        link_b = stack.enter_context(_open(side_b))
+        runs = _play(link_a, scripts, options(pin)), _play(link_b, scripts, options(pin_b or pin))
+    _report(_compared(*runs, rules), html_file, json_file, show_allowed)
+
+
+@compare.command()
+@card_options
+@click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
+              help="Where the profile goes.  [default: standard output]")
+def learn(reader: str | None, link: str, profile: Path | None, pin: Secret | None, output: Path) -> None:
+    """Propose a profile with which the emulator answers as this card does.
+
+    The card is only read. Keys and PINs cannot be read from a card: the profile has placeholders for them.
+    """
+    from host_tools.compare.explore import explore
+    from host_tools.compare.learn import LearnError, propose_profile
+
+    with explained(), open_link(link, reader, profile) as opened:
+        found = explore(opened, pin)
+    try:
+        text = propose_profile(found, _emulate)
+    except LearnError as error:
+        raise CliError(str(error), INPUT) from error
+    with click.open_file(str(output), "w", encoding="utf-8") as file:
+        file.write(text)
+    read = sum(item.content is not None for item in found.files.values())
+    click.echo(f"{found.name}: {len(found.files)} files found, {read} read", err=True)
+
+
+def _emulate(text: str) -> FoundCard:
+    from card import CardProfile, memory_card
+    from host_tools.compare.explore import explore
+    from host_tools.links.inprocess import InProcessLink
+
+    profile = CardProfile.parse(text, "the proposed profile")
+    link = InProcessLink(memory_card(profile))
+    try:
+        return explore(link, profile.pins.pin1.value)
+    finally:
+        link.close()
+
+
+@contextmanager
+def _open(side: str) -> Iterator[Link]:
+    if not side.startswith(_PREFIX):
+        with open_link(PCSC, side, None) as link:
+            yield link
+        return
+    from host_tools.cli.cards import is_profile, open_card_argument
+    from host_tools.links.inprocess import InProcessLink
+
+    card = Path(side.removeprefix(_PREFIX))
+    opened = InProcessLink(open_card_argument(card, fresh=is_profile(card)), f"{card} (in process)")
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _play(link: Link, scripts: list[Script], options: RunOptions) -> SideRun:
+    from host_tools.compare.play import play_scripts
+
+    done = play_scripts(link, scripts, options)
+    click.echo(f"{link.name}: {len(done.steps)} steps", err=True)
+    return done
+
+
+def _compared(a: SideRun, b: SideRun, rules: Rules) -> Comparison:
+    from host_tools.compare.comparison import compare_runs
+
+    return compare_runs(a, b, rules)
+
+
+def _report(comparison: Comparison, html_file: Path | None, json_file: Path | None, show_allowed: bool) -> None:
+    from rich.console import Console
+
+    from host_tools.compare.as_json import write_json
+    from host_tools.compare.html import write_html
+    from host_tools.compare.table import print_comparison
+
+    for path, write in ((html_file, write_html), (json_file, write_json)):
+        if path is not None:
+            _write(path, comparison, write)
+    print_comparison(comparison, Console(), show_allowed=show_allowed)
+    lost = [f"{side.name}: {side.trouble}" for side in (comparison.a, comparison.b) if side.trouble]
+    if lost:
+        raise CliError(" ".join(lost), ENVIRONMENT)
+    if not comparison.is_allowed:
+        raise click.exceptions.Exit(int(DIFFERENT))
+
+
+def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, TextIO], None]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        write(comparison, file)
+    click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
+
+
+def _load(names: tuple[str, ...]) -> list[Script]:
+    from host_tools.script.load import find_scripts, load_script
+
+    return [load_script(path) for path in find_scripts(list(names))]
+
+
+def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
+    from host_tools.compare.allow import Rules, default_rules, parse_rules
+
+    rules = default_rules() if with_default else Rules()
+    for path in paths:
+        try:
+            rules += parse_rules(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CliError(f"{path}: cannot be read as text: {error}", INPUT) from None
+    return rules
+
+
+def _pin_variable(pin: Secret | None) -> dict[str, Value]:
+    from host_tools.script.values import PIN_SIZE, Value
+
+    return {} if pin is None else {"pin": Value(pin.reveal().ljust(PIN_SIZE, b"\xff"), secret=True)}

@@ -1,0 +1,202 @@
+"""`bcast-uicc script`: run, check, record and convert APDU scripts. Only parses and prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.trace_options import card_options, open_sinks, open_traced_link, trace_options
+
+if TYPE_CHECKING:
+    from card.crypto.secret import Secret
+    from host_tools.script.model import Script
+    from host_tools.script.values import Value
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path, allow_dash=True)
+ALLOWED_VARIABLE = "BCAST_UICC_ALLOW_ICCID"
+
+
+@click.group()
+def script() -> None:
+    """Run APDU scripts, and the conformance suite, against any card."""
+
+
+@script.command()
+@click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
+@card_options
+@trace_options
+@click.option("--junit", type=_FILE, help="Write the results as JUnit XML.")
+@click.option("--json", "json_file", type=_OUTPUT, help="Write the results as JSON lines; - for standard output.")
+@click.option("--destructive", is_flag=True, help="Do destructive steps, on a card that --allow-iccid names.")
+@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
+              help="ICCID of a card that destructive steps may change. Repeatable.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=HEX", help="Give a variable of the scripts a value.")
+@click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
+@click.option("--stop", "stop_on_failure", is_flag=True, help="End a script at its first failure.")
+@click.option("--keep-going", is_flag=True, help="Go on even when the reader does not answer any more.")
+@click.option("--seed", type=int, help="Seed of random variables, for doing the same again.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the summary.")
+def run(
+    names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None, verbose: bool,
+    trace_files: tuple[Path, ...], gsmtap: str | None, junit: Path | None, json_file: Path | None, destructive: bool,
+    allow_iccid: tuple[str, ...], settings: tuple[str, ...], timeout: float | None, stop_on_failure: bool,
+    keep_going: bool, seed: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Run scripts against one card: files, folders, names of suites that ship, or `all` of those.
+
+    Nothing on the card is changed unless --destructive is given and the card's ICCID is on the list. A PIN is never
+    tried with fewer than two tries left.
+    """
+    from host_tools.cli.script_run import RunJob
+    from host_tools.script.runner import RunOptions
+
+    options = RunOptions(
+        pin=pin,
+        variables=_settings(settings, pin),
+        destructive=destructive,
+        allowed_iccids=frozenset(allow_iccid),
+        timeout=timeout,
+        stop_on_failure=stop_on_failure,
+        stop_on_lost=not keep_going,
+        seed=seed,
+    )
+    with plain_script_errors():
+        job = RunJob(_load(names), options, junit, json_file, quiet)
+    with open_traced_link(link, reader, profile, open_sinks(verbose, trace_files, gsmtap)) as opened:
+        summary, lost = job.run(opened)
+    if lost:
+        raise CliError(f"The reader was lost on the way; {summary}.", ENVIRONMENT)
+    if not summary.good:
+        raise click.exceptions.Exit(int(DIFFERENT))
+
+
+@script.command(name="list")
+def list_suites() -> None:
+    """List the conformance suites that ship, and what each is about."""
+    from host_tools.script.load import load_script, shipped_suites
+
+    for name, path in shipped_suites().items():
+        loaded = load_script(path)
+        click.echo(f"{name:<14} {loaded.title}")
+
+
+@script.command()
+@click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
+@click.option("--strict", is_flag=True, help="Remarks count as errors.")
+def lint(names: tuple[str, ...], strict: bool) -> None:
+    """Check scripts without a card: errors with file, line and hint, and remarks about what is probably not meant."""
+    from host_tools.script.lint import lint_script
+
+    remarks = 0
+    with plain_script_errors():
+        loaded = _load(names)
+    for item in loaded:
+        for problem in lint_script(item):
+            click.echo(str(problem))
+            remarks += 1
+    click.echo(f"{len(loaded)} scripts can be run, {remarks} remarks", err=True)
+    if strict and remarks:
+        raise click.exceptions.Exit(int(INPUT))
+
+
+@script.command()
+@click.argument("output", type=_OUTPUT)
+@card_options
+@click.option("--from", "trace_file", type=_FILE, metavar="TRACE", help="Take a trace file instead of a live session.")
+@click.option("--title", help="Title of the script.")
+@click.option("--no-data", is_flag=True, help="Expect status words and lengths only.")
+def record(
+    output: Path, reader: str | None, link: str, profile: Path | None, pin: Secret | None, trace_file: Path | None,
+    title: str | None, no_data: bool,
+) -> None:  # fmt: skip
+    """Turn a session into a script.
+
+    Commands are read from standard input, one per line (CLA INS P1 P2 [data] [/le]), sent, and written to OUTPUT with
+    the answers as expectations. With --from the session is one that was traced before.
+    """
+    from host_tools.cli.trace_files import replay
+    from host_tools.script.writer import ScriptWriter
+
+    _ = pin  # the script asks for it when it runs; a session gives it as a command
+    with click.open_file(str(output), "w", encoding="utf-8") as file:
+        writer = ScriptWriter(file, title or output.stem, expect_data=not no_data)
+        if trace_file is not None:
+            replay(trace_file, writer)
+            return
+        from host_tools.cli.script_record import Session
+
+        with open_traced_link(link, reader, profile, [writer]) as opened:
+            Session(opened).run(sys.stdin)
+
+
+@script.command()
+@click.argument("name", metavar="FILE|SUITE")
+@click.option("--format", "form", type=click.Choice(["scriptor"]), default="scriptor", show_default=True)
+@click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
+def export(name: str, form: str, output: Path) -> None:
+    """Write a script for another program: loops unrolled, steps that need an answer or a secret left out."""
+    from host_tools.script.writer import script_as_scriptor
+
+    _ = form
+    with plain_script_errors():
+        (loaded,) = _load((name,))
+    with click.open_file(str(output), "w", encoding="utf-8") as file:
+        for line in script_as_scriptor(loaded):
+            file.write(line + "\n")
+
+
+@script.command(name="import")
+@click.argument("file", type=_FILE)
+@click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
+@click.option("--with-data", is_flag=True, help="Expect the data that the log shows, too.")
+def import_(file: Path, output: Path, with_data: bool) -> None:
+    """Turn a .scriptor file, an APDU log of pySim or one command per line into a script."""
+    from host_tools.script.oneline import parse_lines
+    from host_tools.script.writer import script_as_toml
+
+    with plain_script_errors():
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise CliError(f"{file}: {error.strerror}", INPUT) from None
+        loaded = parse_lines(text.splitlines(), file.stem, str(file), expect_data=with_data)
+    with click.open_file(str(output), "w", encoding="utf-8") as target:
+        for line in script_as_toml(loaded):
+            target.write(line + "\n")
+
+
+@contextmanager
+def plain_script_errors() -> Iterator[None]:
+    """Turn what is wrong with a script into `CliError`."""
+    from host_tools.script.errors import ScriptError
+
+    try:
+        yield
+    except ScriptError as error:
+        raise CliError(str(error), INPUT) from error
+
+
+def _load(names: tuple[str, ...]) -> list[Script]:
+    from host_tools.script.load import find_scripts, load_script
+
+    return [load_script(path) for path in find_scripts(list(names))]
+
+
+def _settings(settings: tuple[str, ...], pin: Secret | None) -> dict[str, Value]:
+    from host_tools.script.values import PIN_SIZE, Value
+
+    values = {} if pin is None else {"pin": Value(pin.reveal().ljust(PIN_SIZE, b"\xff"), secret=True)}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        try:
+            values[name] = Value(bytes.fromhex(text))
+        except ValueError:
+            raise click.UsageError(f"--set {name}: NAME=HEX is wanted") from None
+    return values

@@ -1,0 +1,131 @@
+"""`bcast-uicc trace`: look at traces, filter and compare them, and listen in on a virtual reader."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.trace_options import open_sinks
+
+if TYPE_CHECKING:
+    from host_tools.trace.events import TraceEvent, TraceSink
+    from host_tools.trace.filter import Predicate
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_VPCD_PORT = 35963
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+@click.group()
+def trace() -> None:
+    """Look at traces: JSON lines, or captures with GSMTAP (pcap, pcapng)."""
+
+
+@trace.command()
+@click.argument("file", type=_FILE)
+@click.option("--brief", is_flag=True, help="One line per exchange.")
+def show(file: Path, brief: bool) -> None:
+    """Show a trace: commands, files, TLV objects, MIKEY fields, and what happens on the key ladder."""
+    from host_tools.cli.trace_files import replay
+    from host_tools.trace.text import TextSink
+
+    replay(file, TextSink(click.echo, decoded=not brief))
+
+
+@trace.command(name="filter")
+@click.argument("file", type=_FILE)
+@click.argument("terms", nargs=-1)
+@click.option("-o", "--output", type=_FILE, help="Write a trace file (pcapng or JSON lines) instead of text.")
+def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
+    """Keep the events that fit all TERMS, such as ins=AUTHENTICATE, sw!=9000, file=EF_IMSI, ms>5 or text=STKM.
+
+    Without terms and with --output, a trace is turned into the other kind of file.
+    """
+    from host_tools.cli.trace_files import replay
+    from host_tools.trace.filter import FilterError, parse_filter
+    from host_tools.trace.text import TextSink
+
+    try:
+        wanted = parse_filter(terms)
+    except FilterError as error:
+        raise click.UsageError(str(error)) from None
+    sink: TraceSink = TextSink(click.echo, decoded=False) if output is None else open_sinks(False, [output], None)[0]
+    replay(file, _Sieve(wanted, sink))
+
+
+class _Sieve:
+    """Hands on the events that pass."""
+
+    def __init__(self, wanted: Predicate, sink: TraceSink) -> None:
+        self._wanted = wanted
+        self._sink = sink
+
+    def emit(self, event: TraceEvent) -> None:
+        if self._wanted(event):
+            self._sink.emit(event)
+
+    def close(self) -> None:
+        self._sink.close()
+
+
+@trace.command()
+@click.argument("first", type=_FILE)
+@click.argument("second", type=_FILE)
+def diff(first: Path, second: Path) -> None:
+    """Compare two traces: commands that only one has, and answers that differ. Exits with 1 when anything does."""
+    from host_tools.cli.trace_files import read_events
+    from host_tools.trace.diff import diff_traces, difference_lines
+
+    count = 0
+    for difference in diff_traces(read_events(first), read_events(second)):
+        count += 1
+        for line in difference_lines(difference):
+            click.echo(line)
+    click.echo(f"{count} differences" if count else "no difference", err=True)
+    if count:
+        raise click.exceptions.Exit(int(DIFFERENT))
+
+
+@trace.command()
+@click.option("--listen", type=click.IntRange(0, 65_535), default=_VPCD_PORT + 100, show_default=True,
+              help="Port at which the card calls; 0 for any free one.")
+@click.option("--vpcd-port", type=click.IntRange(1, 65_535), default=_VPCD_PORT, show_default=True,
+              help="Port of the vpcd slot.")
+@click.option("-o", "--output", "outputs", multiple=True, type=_FILE, help="Write a trace file. Repeatable.")
+@click.option("--gsmtap", metavar="HOST[:PORT]", help="Send the trace to a Wireshark, as GSMTAP over UDP.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no events.")
+def tap(listen: int, vpcd_port: int, outputs: tuple[Path, ...], gsmtap: str | None, quiet: bool) -> None:
+    """Listen in between pcscd's vpcd driver and any card that dials it, until Ctrl-C.
+
+    Start the tap, then the card at the tap's port: `bcast-uicc run PROFILE --port PORT`.
+    """
+    from host_tools.links.base import LinkError
+    from host_tools.trace.record import Recorder
+    from host_tools.trace.tap import Tap
+
+    sinks = open_sinks(not quiet, outputs, gsmtap)
+    try:
+        with closing(Recorder(f"vpcd {vpcd_port}", sinks)) as recorder:
+            listener = Tap(listen, vpcd_port, recorder)
+            with closing(listener), _ended_by_signals(listener.stop):
+                click.echo(f"listening on port {listener.port}, in front of vpcd at {vpcd_port}", err=True)
+                listener.run()
+    except LinkError as error:
+        raise CliError(str(error), ENVIRONMENT) from error
+
+
+@contextmanager
+def _ended_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on Ctrl-C and SIGTERM, which are how a tap is meant to end, for the length of a `with` block."""
+    before = {number: signal.signal(number, lambda _number, _frame: stop()) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,156 @@
+"""Reads what can be read of a card: every declared file that is there, its size, and its content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from card.codec.apdu import CommandApdu
+from card.codec.fcp import DescriptorByte, Fcp, PinStatus
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from card.spec.catalogue import all_files
+from card.spec.files import EfRow, Structure
+from card.spec.ins import INS
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.response import StatusError
+from host_tools.links.base import Link
+from host_tools.script.safety import PIN1, may_try_pin
+from host_tools.terminal.card_application import MF, Application
+from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.usim import Usim
+from host_tools.trace.files import APPLICATIONS, CurrentFile
+from host_tools.trace.redact import Redactor
+
+_STRUCTURES: Mapping[int, Structure] = {
+    DescriptorByte.TRANSPARENT: Structure.TRANSPARENT,
+    DescriptorByte.LINEAR_FIXED: Structure.LINEAR_FIXED,
+    DescriptorByte.CYCLIC: Structure.CYCLIC,
+    DescriptorByte.BER_TLV: Structure.BER_TLV,
+}
+_MOST_BYTES = 0x7FFF  # READ BINARY addresses 15 bits of offset
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a card. `size` is in bytes, of the file or of a record; `content` is None where it may not be read."""
+
+    row: EfRow
+    structure: Structure
+    size: int
+    sfi: int | None
+    content: tuple[bytes, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCard:
+    """What a card let us read: ATR, applications in the order of EF_DIR, files by path such as `ADF.USIM/6F07`.
+
+    `pins` is the PIN status in the FCP of its applications.
+    """
+
+    name: str
+    atr: bytes
+    applications: tuple[Application, ...]
+    files: Mapping[str, FoundFile]
+    pins: tuple[PinStatus, ...] = ()
+
+
+def explore(link: Link, pin: Secret | None = None) -> FoundCard:
+    """Read a card, writing nothing. A PIN is given only while two tries or more are left; keys are not read.
+
+    Raises `LinkError`.
+    """
+    client = ApduClient(link)
+    client.reset()
+    card = Usim(client)
+    applications = _applications(card)
+    found: dict[str, FoundFile] = {}
+    pins: dict[int, PinStatus] = {}
+    # The MF comes last: a PIN given in an application opens its files, too.
+    for root, rows in sorted(_by_root().items(), key=lambda item: item[0] == "3F00"):
+        fcp = _enter(card, root, applications)
+        if fcp is not None:
+            pins.update((status.reference, status) for status in fcp.pins)
+            if pin is not None and root != "3F00" and may_try_pin(client, PIN1):
+                _give_pin(card, pin)
+            found.update(_read_all(card, client, rows))
+    client.reset()
+    return FoundCard(link.name, link.atr, applications, found, tuple(pins.values()))
+
+
+def _applications(card: Usim) -> tuple[Application, ...]:
+    try:
+        return card.applications()
+    except (StatusError, TerminalError, DecodeError):
+        return ()
+
+
+def _by_root() -> Mapping[str, list[tuple[str, EfRow]]]:
+    roots: dict[str, list[tuple[str, EfRow]]] = {}
+    for path, row in all_files():
+        if not row.view and not _holds_keys(row):
+            roots.setdefault(path.partition("/")[0], []).append((path, row))
+    return roots
+
+
+def _holds_keys(row: EfRow) -> bool:
+    """Tell whether a trace would hide what is read from this file."""
+    read_one_byte, answer = bytes.fromhex("00B0000001"), bytes.fromhex("009000")
+    return bool(Redactor().find_secrets(read_one_byte, answer, CurrentFile(row=row, file_id=row.fid)).response)
+
+
+def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp | None:
+    """Select the MF, or the first application of a kind; return its FCP, None when there is none."""
+    wanted = [prefix for prefix, name in APPLICATIONS.items() if name == root]
+    try:
+        if root == "3F00":
+            return card.select(MF)
+        for application in applications:
+            if any(application.aid.startswith(prefix) for prefix in wanted):
+                return card.select_application(application.aid)
+    except (StatusError, DecodeError):
+        return None
+    return None
+
+
+def _give_pin(card: Usim, pin: Secret) -> None:
+    try:
+        card.verify_pin(pin)
+    except (StatusError, TerminalError):
+        return  # what needs the PIN stays unread
+
+
+def _read_all(card: Usim, client: ApduClient, rows: list[tuple[str, EfRow]]) -> Iterator[tuple[str, FoundFile]]:
+    for path, row in rows:
+        fcp = _select(client, path)
+        structure = None if fcp is None else _STRUCTURES.get(fcp.descriptor)
+        if fcp is None or structure is None:
+            continue
+        size = fcp.record_length if structure.has_records else fcp.file_size or 0
+        yield path, FoundFile(row, structure, size, fcp.sfi, _content(card, fcp, structure))
+
+
+def _select(client: ApduClient, path: str) -> Fcp | None:
+    """Select a file by its path from the MF, or from the current ADF (TS 102 221 clause 11.1.1.2)."""
+    root, *fids = path.split("/")
+    start = [] if root == "3F00" else ["7FFF"]
+    data = bytes.fromhex("".join([*start, *fids]))
+    response = client.transmit(CommandApdu(0, INS.SELECT, 0x08, 0x04, data, le=256))
+    if not response.ok:
+        return None
+    try:
+        return Fcp.decode(response.data)
+    except DecodeError:
+        return None
+
+
+def _content(card: Usim, fcp: Fcp, structure: Structure) -> tuple[bytes, ...] | None:
+    try:
+        if structure.has_records:
+            return card.read_records(fcp)
+        if structure is Structure.TRANSPARENT:
+            return (card.read_binary(min(fcp.file_size or 0, _MOST_BYTES)),)
+    except (StatusError, TerminalError):
+        return None
+    return None

@@ -1,0 +1,182 @@
+"""Proposes a card profile with which the emulator answers as another card did (docs/user/compare.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from card.codec.bcd import decode_digits, decode_imsi
+from card.codec.ef import CODECS
+from card.errors import CardError
+from card.spec.files import Structure
+from host_tools.compare.explore import FoundCard, FoundFile
+from host_tools.terminal.card_application import Application
+from host_tools.trace.files import APPLICATIONS
+
+Emulate = Callable[[str], FoundCard]
+"""Takes the text of a profile and returns what exploring the emulated card finds. Raises `CardError`."""
+
+_PREFIXES = {name: prefix for prefix, name in APPLICATIONS.items()}
+_UST = "ADF.USIM/6F38"
+# What these hold follows from other fields of the profile, or from the card's own tables.
+_DERIVED = frozenset({"EF_DIR", "EF_ARR", "EF_ICCID", "EF_IMSI", "EF_UST", "EF_PL"})
+# A new card announces these services only with a value of their own in the profile; the files can still be learned.
+_WITH_VALUE = frozenset({17, 18, 19, 21, 45, 46, 71, 68})
+_NO_KEY = "00" * 16
+_DEFAULT_ICCID, _DEFAULT_IMSI = "8900101000000000019", "001010123456789"
+
+
+class LearnError(Exception):
+    """No profile can be proposed. The message is one sentence."""
+
+
+def propose_profile(card: FoundCard, emulate: Emulate) -> str:
+    """Return a profile as TOML: what was read, compared with what the emulator has by itself.
+
+    Keys and PINs cannot be read, so they are placeholders. What stays different is listed in comments.
+    Raises `LearnError` when the emulator cannot be made from what was read.
+    """
+    head = "\n".join(_head(card))
+    try:
+        plain = emulate(head)
+        services = "\n".join(_services(card, plain))
+        with_services = emulate(head + services)
+        text = head + services + "\n".join(_files(card, with_services)) + "\n"
+        return text + "\n".join(_remaining(card, emulate(text))) + "\n"
+    except CardError as error:
+        raise LearnError(f"The emulator cannot be made like the card in “{card.name}”: {error}") from error
+
+
+def _head(card: FoundCard) -> Iterator[str]:
+    yield "# Learned from a card. Keys and PINs cannot be read from one: put your test values in their places."
+    yield f"name = {_quoted(f'Learned from {card.name}'[:64])}"
+    yield f"iccid = {_quoted(_read(card, '3F00/2FE2', decode_digits) or _DEFAULT_ICCID)}"
+    yield f"atr = {_quoted(card.atr.hex().upper())}" if card.atr else "# it gave no ATR"
+    yield "\n[pins]  # placeholders"
+    yield from _pins(card)
+    yield "\n[usim]"
+    yield f"imsi = {_quoted(_read(card, 'ADF.USIM/6F07', decode_imsi) or _DEFAULT_IMSI)}"
+    yield f"mnc_length = {_mnc_length(card)}"
+    yield from _application(card, "ADF.USIM")
+    spn = _read(card, "ADF.USIM/6F46", CODECS["spn"].decode)
+    if spn.isprintable() and 0 < len(spn) <= 16:
+        yield f"spn = {_quoted(spn)}"
+    yield f'k = "{_NO_KEY}"  # a placeholder\nopc = "{_NO_KEY}"  # a placeholder\n'
+    if _find(card, "ADF.ISIM"):
+        yield "[isim]"
+        yield from _application(card, "ADF.ISIM")
+    if _find(card, "ADF.CSIM"):
+        yield "[csim]"
+        yield from _application(card, "ADF.CSIM")
+        yield f'rk = "{_NO_KEY}"  # a placeholder\nnai = "subscriber@example.org"  # a placeholder\n'
+
+
+def _application(card: FoundCard, name: str) -> Iterator[str]:
+    entry = _find(card, name)
+    if entry is None:
+        return
+    yield f"aid = {_quoted(entry.aid.hex().upper())}"
+    if entry.label.isascii() and entry.label.isprintable() and entry.label:
+        yield f"label = {_quoted(entry.label)}"
+
+
+def _find(card: FoundCard, name: str) -> Application | None:
+    return next((entry for entry in card.applications if entry.aid.startswith(_PREFIXES[name])), None)
+
+
+def _pins(card: FoundCard) -> Iterator[str]:
+    enabled = {status.reference: status.enabled for status in card.pins}
+    yield f'pin1 = {{ value = "1234", enabled = {_flag(enabled.get(0x01, True))} }}'
+    if 0x81 in enabled:
+        yield f'pin2 = {{ value = "5678", enabled = {_flag(enabled[0x81])} }}'
+    if 0x11 in enabled:
+        yield f'universal = {{ value = "2468", enabled = {_flag(enabled[0x11])} }}'
+    if 0x0A in enabled:
+        yield 'adm1 = { value = "11223344" }'
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _read(card: FoundCard, path: str, decode: Callable[[bytes], str]) -> str:
+    found = card.files.get(path)
+    if found is None or not found.content:
+        return ""
+    try:
+        return decode(found.content[0])
+    except CardError:
+        return ""
+
+
+def _mnc_length(card: FoundCard) -> int:
+    found = card.files.get("ADF.USIM/6FAD")
+    content = found.content[0] if found and found.content else b""
+    return 3 if len(content) > 3 and content[3] & 0x0F == 3 else 2
+
+
+def _services(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
+    wanted, there = _service_numbers(card), _service_numbers(emulated)
+    if wanted is None or there is None or wanted == there:
+        return
+    yield "\n[usim.services]"
+    yield f"extra = {sorted(wanted - there - _WITH_VALUE)}"
+    yield f"disabled = {sorted(there - wanted)}"
+    for number in sorted((wanted - there) & _WITH_VALUE):
+        yield f"# service {number} is announced by the card; here it needs a field of its own (docs/user/profiles.md)"
+
+
+def _service_numbers(card: FoundCard) -> set[int] | None:
+    found = card.files.get(_UST)
+    return set(CODECS["services"].decode(found.content[0])) if found and found.content else None
+
+
+def _files(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
+    for path, found in card.files.items():
+        known = emulated.files.get(path)
+        if found.row.name in _DERIVED or found.content is None or found.structure is Structure.BER_TLV:
+            continue
+        if known is None or _differs(found, known):
+            yield "\n[[files]]  # " + found.row.name
+            yield from _file(path, found, known)
+
+
+def _differs(found: FoundFile, known: FoundFile) -> bool:
+    return (found.size, found.sfi, found.content) != (known.size, known.sfi, known.content)
+
+
+def _file(path: str, found: FoundFile, known: FoundFile | None) -> Iterator[str]:
+    yield f"path = {_quoted(path)}"
+    contents = found.content or ()
+    if known is None:
+        yield f"structure = {_quoted(found.structure.value)}"
+    yield f"size = {found.size}"
+    if found.structure.has_records:
+        yield f"count = {len(contents)}"
+        yield f"records = {json.dumps([record.hex().upper() for record in contents])}"
+    else:
+        yield f"hex = {_quoted(contents[0].hex().upper())}"
+    if found.sfi and (known is None or found.sfi != known.sfi):
+        yield f"sfi = {found.sfi}"
+    if known is None:
+        yield 'access = { read = "PIN1", update = "ADM1" }  # a guess: conditions are not learned'
+
+
+def _remaining(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
+    """Yield comments on what the proposal does not reach."""
+    yield ""
+    for path, found in card.files.items():
+        known = emulated.files.get(path)
+        if found.content is None:
+            yield f"# {path} {found.row.name}: could not be read, so it was not learned"
+        elif known is None:
+            yield f"# {path} {found.row.name}: the emulator does not have it"
+        elif _differs(found, known):
+            yield f"# {path} {found.row.name}: stays different"
+    for path, known in emulated.files.items():
+        if path not in card.files:
+            yield f"# {path} {known.row.name}: the emulator has it, the card has not"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)

@@ -1,0 +1,78 @@
+"""What a card answered, in types that pytest can explain when an assertion about them fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from card.spec.status import describe, is_normal
+from host_tools.trace.events import Span
+from host_tools.trace.tlv import walk_tlvs
+
+
+class StatusWord(int):
+    """A status word (16 bits). It equals the plain number; its repr says what it means."""
+
+    def __eq__(self, other: object) -> bool:
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+    def __repr__(self) -> str:
+        return f"<{describe(self)}>"
+
+
+class CardData(bytes):
+    """Bytes that a card answered. They equal plain bytes; those that may hold a key are never shown."""
+
+    hidden: tuple[Span, ...] = ()
+
+    @classmethod
+    def of(cls, data: bytes, hidden: Sequence[Span] = ()) -> Self:
+        """Take the bytes, and which spans of them are secret."""
+        made = cls(data)
+        made.hidden = tuple(hidden)
+        return made
+
+    def part(self, start: int, end: int) -> CardData:
+        """Return the bytes from `start` to before `end`, as secret as they are in here."""
+        hidden = [
+            (max(first, start) - start, min(behind, end) - start)
+            for first, behind in self.hidden
+            if first < end and behind > start
+        ]
+        return CardData.of(self[start:end], hidden)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes, not shown>" if self.hidden else f"<{self.hex(' ').upper() or 'no data'}>"
+
+
+class TlvMissing(AssertionError):
+    """There is no data object at this path. The message lists those there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response: data (0 to 65,536 bytes) and status word."""
+
+    data: CardData
+    sw: StatusWord
+
+    @property
+    def ok(self) -> bool:
+        """True when the card has done what the command asks for."""
+        return is_normal(self.sw)
+
+    def tlv(self, path: str) -> CardData:
+        """Return the value of the data object at a path of tags, such as `62/83`.
+
+        Raises `TlvMissing`, which is a failed assertion.
+        """
+        items = walk_tlvs(self.data, padded=True)
+        for item in items:
+            if item.path == path.upper():
+                return self.data.part(item.start, item.end)
+        found = ", ".join(item.path for item in items) or "no TLV at all"
+        raise TlvMissing(f"no data object {path}; the card answered {describe(self.sw)}, with {found}")

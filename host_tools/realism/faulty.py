@@ -1,0 +1,88 @@
+"""A card on which the faults of a plan befall commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from host_tools.links.base import ReaderGone
+from host_tools.realism.plan import Fault, FaultKind, Injector
+from vpicc_bridge.adapter import VirtualCard
+
+Pull = Callable[[float], None]
+"""Takes the card out of its reader; it is back after so many seconds."""
+
+_INTERNAL_ERROR = 0x6F00
+
+
+def leave_in(back_after: float) -> None:
+    """Pull for a card that is in no reader: nothing to do."""
+    del back_after
+
+
+class FaultyCard:
+    """Wraps a card (`vpicc_bridge.adapter.VirtualCard`).
+
+    An answer that never comes is a `ReaderGone` for a caller in the same process. In a reader, `pull` breaks the line,
+    since a client whose command stays unanswered would wait for ever; `bridge.ReturningBridge` has such a `pull`.
+    """
+
+    def __init__(self, card: VirtualCard, injector: Injector, pull: Pull = leave_in) -> None:
+        self._card = card
+        self._injector = injector
+        self._pull = pull
+        self._lost = ""  # why the card does not answer until it is switched on again
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._card.atr
+
+    def power_on(self) -> bytes:
+        """Apply power; return the ATR. A card that was lost is there again."""
+        self._lost = ""
+        return self._card.power_on()
+
+    def power_off(self) -> None:
+        """Remove power."""
+        self._card.power_off()
+
+    def reset(self) -> bytes:
+        """Reset; return the ATR. A card that was lost is switched on."""
+        return self.power_on() if self._lost else self._card.reset()
+
+    def close(self) -> None:
+        """Remove power; the wrapped card is closed by whoever opened it."""
+        self._card.power_off()
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Answer a command, or do what the plan has for it. Raises `ReaderGone` for an answer that never comes."""
+        if self._lost:
+            raise ReaderGone(self._lost)
+        fault = self._injector.next_fault(apdu)
+        if fault is None:
+            return self._card.transmit(apdu)
+        return self._befall(fault, apdu)
+
+    def _befall(self, fault: Fault, apdu: bytes) -> bytes:
+        if fault.executed or fault.kind is FaultKind.DROP:
+            self._card.transmit(apdu)
+        match fault.kind:
+            case FaultKind.WRONG_SW:
+                return fault.sw.to_bytes(2, "big")
+            case FaultKind.INTERNAL_ERROR:
+                return _INTERNAL_ERROR.to_bytes(2, "big")
+            case FaultKind.DROP:
+                raise self._gone("The answer got lost on its way (planned fault).", fault)
+            case FaultKind.MUTE:
+                raise self._gone("The card is mute (planned fault).", fault)
+            case FaultKind.POWER_LOSS:
+                self._card.power_off()
+                raise self._gone("The card lost its power (planned fault).", fault)
+            case FaultKind.REMOVAL:
+                self._card.power_off()
+                raise self._gone("The card was pulled out in the middle of a command (planned fault).", fault)
+
+    def _gone(self, sentence: str, fault: Fault) -> ReaderGone:
+        self._lost = sentence
+        self._pull(fault.back_after)
+        return ReaderGone(sentence)

@@ -1,0 +1,88 @@
+"""Asks a card what it is: applications, service tables, ICCID, whether the PIN is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from card.codec.bcd import decode_digits
+from card.codec.ef import CODECS
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.response import StatusError
+from host_tools.script.safety import PIN1, may_try_pin, tries_left
+from host_tools.terminal.card_application import EF_ICCID, MF
+from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.usim import Usim
+from host_tools.trace.files import APPLICATIONS
+
+_SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the card told: AIDs by `usim`, `csim`, `isim`; service numbers; ICCID digits, empty when it has none.
+
+    `unreadable` says in words why a service table is empty.
+    """
+
+    aids: Mapping[str, bytes] = field(default_factory=dict)
+    usim_services: frozenset[int] = frozenset()
+    csim_services: frozenset[int] = frozenset()
+    iccid: str = ""
+    pin_enabled: bool = False
+    unreadable: str = ""
+
+
+def probe_card(client: ApduClient, pin: Secret | None) -> Capabilities:
+    """Ask the card, beginning and ending with a reset. A PIN is given only while two tries or more are left.
+
+    `pin` is padded to 8 bytes. Raises `LinkError`.
+    """
+    client.reset()
+    usim = Usim(client)
+    aids = _applications(usim)
+    services: dict[str, frozenset[int]] = {}
+    pin_enabled, unreadable = False, ""
+    for name in ("usim", "csim"):
+        if name not in aids:
+            continue
+        try:
+            usim.select_application(aids[name])
+            pin_enabled |= tries_left(client, PIN1) is not None
+            if pin is not None and may_try_pin(client, PIN1):
+                usim.verify_pin(pin)
+            services[name] = _service_table(usim, _SERVICE_TABLES[name])
+        except (StatusError, TerminalError, DecodeError) as error:
+            unreadable = f"the service table of the {name.upper()} cannot be read: {error}"
+    iccid = _iccid(usim)
+    client.reset()
+    return Capabilities(
+        aids, services.get("usim", frozenset()), services.get("csim", frozenset()), iccid, pin_enabled, unreadable
+    )
+
+
+def _applications(usim: Usim) -> dict[str, bytes]:
+    try:
+        listed = usim.applications()
+    except (StatusError, TerminalError, DecodeError):
+        return {}
+    aids: dict[str, bytes] = {}
+    for application in listed:
+        for prefix, name in APPLICATIONS.items():
+            if application.aid.startswith(prefix):
+                aids.setdefault(name.removeprefix("ADF.").lower(), application.aid)
+    return aids
+
+
+def _service_table(usim: Usim, file_id: int) -> frozenset[int]:
+    return frozenset(CODECS["services"].decode(usim.read_file(file_id)))
+
+
+def _iccid(usim: Usim) -> str:
+    try:
+        usim.select(MF)
+        return decode_digits(usim.read_file(EF_ICCID))
+    except (StatusError, TerminalError, DecodeError):
+        return ""

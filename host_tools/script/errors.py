@@ -1,0 +1,45 @@
+"""What can be wrong with a script, told with file, line and a hint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line (counted from 1) of a file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where, and what would be right."""
+
+    place: Place
+    text: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ScriptError(Exception):
+    """A script cannot be used. The message has one line for each problem."""
+
+    def __init__(self, *problems: Problem) -> None:
+        lines = [str(problem) for problem in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"and {len(problems) - MOST_PROBLEMS} more problems")
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
+class ExpressionError(Exception):
+    """A template, pattern or expression is malformed, or a value cannot be worked out. The message is a phrase."""

@@ -1,0 +1,190 @@
+"""What scripts can compute: the network's side of AKA, GBA and MBMS, and a little arithmetic on bytes.
+
+Written `name(argument, ...)`, where an argument is a variable or hex as `0x…`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from card.codec.bcd import decode_imsi
+from card.codec.mikey import KeyInterval, MbmsKeyIds
+from card.crypto import gba
+from card.crypto.milenage import Milenage
+from card.crypto.primitives import equal_bytes, xor_bytes
+from card.crypto.secret import Secret
+from card.errors import CardError
+from host_tools.headend.ltkm import LtkmContent, seal_ltkm
+from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.script.errors import ExpressionError
+from host_tools.script.template import NAME
+from host_tools.script.values import Scope, Value
+from host_tools.terminal.identity import Identity
+
+_CALL = re.compile(rf"\s*({NAME})\s*\(([^()]*)\)\s*")
+_ARGUMENT = re.compile(rf"(?P<name>{NAME})|0x(?P<hex>(?:[0-9A-Fa-f]{{2}})*)")
+_IND_BITS = 5  # TS 33.102 annex C.3
+_CSB_ID = 0x42434153
+
+Function = Callable[..., bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function and its arguments: names of variables, or bytes."""
+
+    function: str
+    arguments: tuple[str | bytes, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Call:
+        """Read a call. Raises `ExpressionError` for an unknown function or a wrong number of arguments."""
+        match = _CALL.fullmatch(text)
+        if match is None:
+            raise ExpressionError(f"{text[:40]!r} is no call: function(argument, ...)")
+        name, inside = match.groups()
+        if name not in FUNCTIONS:
+            raise ExpressionError(f"there is no function {name!r}; there are: {', '.join(FUNCTIONS)}")
+        arguments = tuple(_argument(part.strip()) for part in inside.split(",")) if inside.strip() else ()
+        wanted = list(inspect.signature(FUNCTIONS[name].run).parameters)
+        if len(arguments) != len(wanted):
+            raise ExpressionError(f"{name} takes {len(wanted)} arguments: {', '.join(wanted)}")
+        return cls(name, arguments)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that occur."""
+        return frozenset(argument for argument in self.arguments if isinstance(argument, str))
+
+    def evaluate(self, scope: Scope) -> Value:
+        """Return the result. Raises `ExpressionError`, whose message shows no argument."""
+        row = FUNCTIONS[self.function]
+        values = [scope.get(item) if isinstance(item, str) else Value(item) for item in self.arguments]
+        try:
+            result = row.run(*(value.data for value in values))
+        except (ValueError, CardError, OverflowError, IndexError) as error:
+            why = str(error) if isinstance(error, CardError) else "an argument has the wrong size"
+            raise ExpressionError(f"{self.function}: {why}") from None
+        secret = row.secret if row.secret is not None else any(value.secret for value in values)
+        return Value(result, secret)
+
+
+def _argument(text: str) -> str | bytes:
+    match = _ARGUMENT.fullmatch(text)
+    if match is None:
+        raise ExpressionError(f"{text[:20]!r} is neither a variable nor hex as 0x…")
+    return match["name"] or bytes.fromhex(match["hex"])
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """A function, whether its result is secret (None: when an argument is), and what it gives."""
+
+    run: Function
+    secret: bool | None
+    meaning: str
+
+
+def _milenage(k: bytes, opc: bytes) -> Milenage:
+    return Milenage(Secret(k), Secret(opc))
+
+
+def _autn(k: bytes, opc: bytes, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
+    algorithm = _milenage(k, opc)
+    return xor_bytes(sqn, algorithm.f2345(rand).ak) + amf + algorithm.f1(rand, sqn, amf)
+
+
+def _res(k: bytes, opc: bytes, rand: bytes) -> bytes:
+    return _milenage(k, opc).f2345(rand).res
+
+
+def _sqn_of_auts(k: bytes, opc: bytes, rand: bytes, auts: bytes) -> bytes:
+    algorithm = _milenage(k, opc)
+    sqn = xor_bytes(auts[:6], algorithm.f5_star(rand))
+    if not equal_bytes(algorithm.f1_star(rand, sqn, bytes(2)), auts[6:]):
+        raise ExpressionError("sqn_of_auts: the MAC-S in AUTS is wrong: are K and OPc those of this card?")
+    return sqn
+
+
+def _next_sqn(sqn: bytes) -> bytes:
+    """Return SQN with SEQ one higher and the index as it was."""
+    return (int.from_bytes(sqn, "big") + (1 << _IND_BITS)).to_bytes(6, "big")
+
+
+def _autn_star(k: bytes, opc: bytes, rand: bytes, autn: bytes) -> bytes:
+    return gba.mask_autn(autn, _milenage(k, opc).f2345(rand).ik)
+
+
+def _ks(k: bytes, opc: bytes, rand: bytes) -> Secret:
+    out = _milenage(k, opc).f2345(rand)
+    return gba.derive_ks(out.ck, out.ik)
+
+
+def _ks_int_naf(k: bytes, opc: bytes, rand: bytes, impi: bytes, naf_id: bytes) -> bytes:
+    return gba.derive_ks_int_naf(_ks(k, opc, rand), rand, impi, naf_id).reveal()
+
+
+def _ks_ext_naf(k: bytes, opc: bytes, rand: bytes, impi: bytes, naf_id: bytes) -> bytes:
+    return gba.derive_ks_ext_naf(_ks(k, opc, rand), rand, impi, naf_id).reveal()
+
+
+def _impi(imsi_file: bytes, mnc_length: bytes) -> bytes:
+    return Identity(decode_imsi(imsi_file), mnc_length[-1] & 0x0F).impi.encode()
+
+
+def _ltkm(
+    smk: bytes, domain: bytes, msk_id: bytes, msk: bytes, first: bytes, last: bytes, counter: bytes,
+    naf_id: bytes, b_tid: bytes, rand: bytes,
+) -> bytes:  # fmt: skip
+    content = LtkmContent(
+        key_ids=MbmsKeyIds(domain, msk_id),
+        key=Secret(msk),
+        validity=KeyInterval(first, last),
+        counter=int.from_bytes(counter, "big"),
+        csb_id=_CSB_ID,
+        rand=rand,
+        naf_id=naf_id,
+        b_tid=b_tid.decode("ascii"),
+        verification_requested=False,
+    )
+    return seal_ltkm(content, Secret(smk))
+
+
+def _stkm(
+    msk: bytes, domain: bytes, msk_id: bytes, mtk_id: bytes, tek: bytes, salt: bytes, counter: bytes, rand: bytes
+) -> bytes:
+    ids = MbmsKeyIds(domain, msk_id, mtk_id)
+    content = StkmContent(ids, Secret(tek), Secret(salt) if salt else None, int.from_bytes(counter, "big"))
+    return seal_stkm(content, Secret(msk), _CSB_ID, rand)
+
+
+def _add(value: bytes, number: bytes) -> bytes:
+    total = int.from_bytes(value, "big") + int.from_bytes(number, "big")
+    return (total % (1 << 8 * len(value))).to_bytes(len(value), "big")
+
+
+def _flip(value: bytes) -> bytes:
+    """Return the value with its last bit changed: a MAC that is wrong."""
+    return value[:-1] + bytes((value[-1] ^ 1,))
+
+
+FUNCTIONS: Mapping[str, FunctionRow] = {
+    "autn": FunctionRow(_autn, False, "AUTN (16 bytes) of a MILENAGE subscriber"),
+    "res": FunctionRow(_res, False, "RES (8 bytes)"),
+    "sqn_of_auts": FunctionRow(_sqn_of_auts, False, "the SQN (6 bytes) inside AUTS, whose MAC is checked"),
+    "next_sqn": FunctionRow(_next_sqn, False, "SQN with SEQ one higher"),
+    "autn_star": FunctionRow(_autn_star, False, "AUTN* (16 bytes) of GBA_U"),
+    "ks_int_naf": FunctionRow(_ks_int_naf, True, "Ks_int_NAF (32 bytes), the MUK"),
+    "ks_ext_naf": FunctionRow(_ks_ext_naf, True, "Ks_ext_NAF (32 bytes)"),
+    "b_tid": FunctionRow(gba.b_tid, False, "the B-TID"),
+    "impi": FunctionRow(_impi, False, "the IMPI of a subscriber without ISIM"),
+    "ltkm": FunctionRow(_ltkm, False, "an MSK message without the V bit"),
+    "stkm": FunctionRow(_stkm, False, "an MTK message"),
+    "xor": FunctionRow(xor_bytes, None, "both values, bit by bit"),
+    "add": FunctionRow(_add, None, "a value with a number added"),
+    "flip": FunctionRow(_flip, None, "a value with its last bit changed"),
+    "concat": FunctionRow(lambda first, second: first + second, None, "one value behind the other"),
+}

@@ -1,0 +1,84 @@
+"""Loads scripts from files by what their names end with, follows includes, and checks the names of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from host_tools.script.errors import Place, Problem, ScriptError
+from host_tools.script.model import Script
+from host_tools.script.names import check_names
+from host_tools.script.oneline import parse_lines
+from host_tools.script.toml_form import parse_script
+
+_TOML = ".toml"
+_DEEPEST = 16
+_LONGEST_FILE = 20_000_000
+
+
+def load_script(file: Path) -> Script:
+    """Return the script in a file: TOML where its name ends so, else one command per line.
+
+    Raises `ScriptError` naming file, line and what would be right.
+    """
+    script = _load(file, (), Place(str(file), 1))
+    check_names(script)
+    return script
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Return the scripts of the conformance suite that come with the package, by name."""
+    folder = Path(str(files("host_tools") / "suites"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml")) if not path.stem.startswith("_")}
+
+
+def find_scripts(names: Iterator[str] | list[str]) -> list[Path]:
+    """Return the files that names stand for: files, folders of TOML scripts, or names of shipped suites.
+
+    Raises `ScriptError`.
+    """
+    suites = shipped_suites()
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            found += sorted(item for item in path.glob("*.toml") if not item.stem.startswith("_"))
+        elif name in suites and not path.exists():
+            found.append(suites[name])
+        elif name == "all" and not path.exists():
+            found += suites.values()
+        elif not path.is_file():
+            hint = f"a file, a folder, or a suite that ships: all, {', '.join(suites)}"
+            raise ScriptError(Problem(Place(name, 1), "there is no such script", hint))
+        else:
+            found.append(path)
+    return found
+
+
+def _load(file: Path, chain: tuple[Path, ...], asked_at: Place) -> Script:
+    resolved = file.resolve()
+    if resolved in chain:
+        shown = " -> ".join(path.name for path in (*chain[chain.index(resolved) :], resolved))
+        raise ScriptError(Problem(asked_at, f"includes go round in a circle: {shown}", "take one of them out"))
+    if len(chain) >= _DEEPEST:
+        raise ScriptError(Problem(asked_at, f"includes nested deeper than {_DEEPEST}"))
+    text = _read(file, asked_at)
+    if file.suffix.lower() != _TOML:
+        return parse_lines(text.splitlines(), file.stem, str(file))
+
+    def include(name: str, place: Place) -> Script:
+        return _load(file.parent / name, (*chain, resolved), place)
+
+    return parse_script(text, file.stem, str(file), include)
+
+
+def _read(file: Path, asked_at: Place) -> str:
+    try:
+        if file.stat().st_size > _LONGEST_FILE:
+            raise ScriptError(Problem(asked_at, f"{file} is larger than {_LONGEST_FILE} bytes"))
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScriptError(Problem(Place(str(file), 1), "not text in UTF-8")) from None
+    except OSError as error:
+        raise ScriptError(Problem(asked_at, f"{file} cannot be read: {error.strerror}")) from None

@@ -1,0 +1,324 @@
+"""Runs scripts against a link. Results come one by one, and nothing but counts and variables is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from card.codec.apdu import CommandApdu
+from card.crypto.secret import Secret
+from card.errors import CardError
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.response import Response
+from host_tools.links.base import Link, LinkError
+from host_tools.script.capabilities import Capabilities, probe_card
+from host_tools.script.errors import ExpressionError
+from host_tools.script.functions import Call
+from host_tools.script.matchers import judge, take
+from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
+from host_tools.script.pattern import Mismatch
+from host_tools.script.results import Aspect, Difference, Status, StepResult
+from host_tools.script.safety import IRREVERSIBLE, PIN_COMMANDS, pin_objection
+from host_tools.script.template import Template
+from host_tools.script.timed import TimedLink
+from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
+from host_tools.script.walk import needs_card
+from host_tools.trace.commands import describe_command
+from host_tools.trace.events import TracedExchange, TraceEvent
+from host_tools.trace.record import Recorder
+
+Rounds = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person decides about a run.
+
+    `pin` is used to read service tables. `variables` replace those of the scripts. `destructive` steps are done only
+    on a card whose ICCID is in `allowed_iccids`. `timeout` in seconds is for steps that name none. `stop_on_failure`
+    ends a script at its first failure, `stop_on_lost` when the reader does not answer any more.
+    """
+
+    pin: Secret | None = None
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    destructive: bool = False
+    allowed_iccids: frozenset[str] = frozenset()
+    timeout: float | None = None
+    stop_on_failure: bool = False
+    stop_on_lost: bool = True
+    seed: int | None = None
+
+
+class _Stop(Exception):
+    """The script ends here; the reason is a phrase."""
+
+
+class Runner:
+    """Runs one script after the other on one link, which it does not close."""
+
+    def __init__(self, link: Link, options: RunOptions = RunOptions()) -> None:  # frozen
+        self._link = TimedLink(link)
+        self._client = ApduClient(self._link)
+        self._options = options
+        self._capabilities: Capabilities | None = None
+
+    def run(self, script: Script) -> Iterator[StepResult]:
+        """Yield the result of each step as it is done. A link that fails is a result, not an exception."""
+        return _ScriptRun(script, self._link, self._client, self._options, self._probe).results()
+
+    def close(self) -> None:
+        """Let go what the runner holds, which is not the link."""
+        self._link.release()
+
+    def _probe(self) -> Capabilities:
+        """Ask the card once; afterwards it is reset."""
+        if self._capabilities is None:
+            self._link.timeout = self._options.timeout
+            self._capabilities = probe_card(self._client, self._options.pin)
+        return self._capabilities
+
+
+class _LastEvent:
+    """A sink that keeps the one event a result shows."""
+
+    def __init__(self) -> None:
+        self.event: TracedExchange | None = None
+
+    def emit(self, event: TraceEvent) -> None:
+        self.event = event if isinstance(event, TracedExchange) else None
+
+    def close(self) -> None:
+        pass
+
+
+class _ScriptRun:
+    """One script on its way."""
+
+    def __init__(
+        self,
+        script: Script,
+        link: TimedLink,
+        client: ApduClient,
+        options: RunOptions,
+        probe: Callable[[], Capabilities],
+    ) -> None:
+        self._script = script
+        self._link = link
+        self._client = client
+        self._options = options
+        self._probe = probe
+        self._scope = Scope(options.seed)
+        self._shown = _LastEvent()
+        self._recorder = Recorder(link.name, [self._shown])
+        self._capabilities = Capabilities()
+        self._number = 0
+
+    def results(self) -> Iterator[StepResult]:
+        first = self._script.steps[0]
+        try:
+            self._prepare()
+            unmet = [item.text for item in self._script.requires if not item.holds(self._capabilities, self._scope)]
+        except (LinkError, ExpressionError) as error:
+            yield self._result(first, (), Status.ERROR, reason=str(error), lost=isinstance(error, LinkError))
+            return
+        if unmet:
+            yield self._result(first, (), Status.SKIPPED, reason=f"the script needs: {', '.join(unmet)}{self._why()}")
+            return
+        try:
+            yield from self._steps(self._script.steps, ())
+        except _Stop:
+            return
+
+    def _prepare(self) -> None:
+        """Ask the card where the script needs to know it, reset it, and give the variables their first values."""
+        self._link.timeout = self._script.timeout or self._options.timeout
+        if needs_card(self._script):
+            self._capabilities = self._probe()
+        if self._script.reset:
+            self._link.reset()
+        for name, aid in self._capabilities.aids.items():
+            self._scope.set(f"{name}_aid", Value(aid))
+        self._scope.set("iccid", Value(self._capabilities.iccid.encode()))
+        for name, source in self._script.variables.items():
+            given = self._options.variables.get(name)
+            value = given if given is not None else self._first_value(source)
+            if value is not None:
+                self._scope.set(name, value)
+            elif isinstance(source, FromEnvironment):
+                self._scope.miss(name, f"set the environment variable {source.variable}")
+
+    def _first_value(self, source: object) -> Value | None:
+        match source:
+            case Template():
+                return source.expand(self._scope)
+            case FromEnvironment():
+                return source.resolve()
+            case RandomBytes(size=size):
+                return self._scope.random_bytes(size)
+            case _:
+                return None
+
+    def _steps(self, steps: tuple[Step, ...], rounds: Rounds) -> Iterator[StepResult]:
+        for step in steps:
+            for inner in self._rounds(step.head.loop, rounds):
+                yield from self._step(step, inner)
+
+    def _rounds(self, loop: Loop | None, rounds: Rounds) -> Iterator[Rounds]:
+        """Yield the names of the rounds; before each, the loop's variable has its value."""
+        if loop is None:
+            yield rounds
+            return
+        items: Iterable[int | Template] = loop.values
+        for number, item in enumerate(items, 1):
+            if not loop.variable:
+                yield (*rounds, str(number))
+                continue
+            value = Value(item.to_bytes(loop.size, "big")) if isinstance(item, int) else item.expand(self._scope)
+            self._scope.set(loop.variable, value)
+            yield (*rounds, f"{loop.variable}={value}")
+
+    def _step(self, step: Step, rounds: Rounds) -> Iterator[StepResult]:
+        obstacle = self._obstacle(step)
+        if obstacle:
+            yield self._result(step, rounds, Status.SKIPPED, reason=obstacle)
+            return
+        if isinstance(step, GroupStep):
+            yield from self._steps(step.steps, rounds)
+            return
+        try:
+            result = self._attempt(step, rounds)
+        except LinkError as error:
+            yield self._result(step, rounds, Status.ERROR, reason=str(error), lost=True)
+            if self._options.stop_on_lost or self._stops(step):
+                raise _Stop from None
+            return
+        yield result
+        if result.status in (Status.FAILED, Status.ERROR) and self._stops(step):
+            raise _Stop
+
+    def _stops(self, step: Step) -> bool:
+        return step.head.stop_on_failure or self._script.stop_on_failure or self._options.stop_on_failure
+
+    def _obstacle(self, step: Step) -> str:
+        """Return why a step is left out; empty when it is not."""
+        unmet = [item.text for item in step.head.when if not item.holds(self._capabilities, self._scope)]
+        if unmet:
+            return f"needs: {', '.join(unmet)}{self._why()}"
+        return self._forbidden() if step.head.destructive else ""
+
+    def _forbidden(self) -> str:
+        """Return why a destructive step must not be done on this card."""
+        if not self._options.destructive:
+            return "destructive: done only when asked for with --destructive"
+        if self._capabilities.iccid not in self._options.allowed_iccids or not self._capabilities.iccid:
+            shown = self._capabilities.iccid or "unknown"
+            return f"destructive: the ICCID of this card ({shown}) is not on the list of those that may be changed"
+        return ""
+
+    def _why(self) -> str:
+        return f" ({self._capabilities.unreadable})" if self._capabilities.unreadable else ""
+
+    def _attempt(self, step: Step, rounds: Rounds) -> StepResult:
+        try:
+            match step:
+                case ApduStep():
+                    return self._apdu(step, rounds)
+                case ResetStep():
+                    return self._reset(step, rounds)
+                case ComputeStep(assignments=assignments):
+                    for name, expression in assignments:
+                        self._scope.set(name, self._evaluate(expression))
+                    return self._result(step, rounds, Status.PASSED)
+                case GroupStep():
+                    raise AssertionError("a group is not attempted as one")
+        except ExpressionError as error:
+            return self._result(step, rounds, Status.ERROR, reason=str(error))
+
+    def _evaluate(self, expression: Call | Template) -> Value:
+        return expression.expand(self._scope) if isinstance(expression, Template) else expression.evaluate(self._scope)
+
+    def _reset(self, step: ResetStep, rounds: Rounds) -> StepResult:
+        atr = self._link.reset()
+        self._recorder.card_event("reset", atr)
+        mismatch = step.atr.match(atr, self._scope) if step.atr else None
+        if mismatch is None:
+            return self._result(step, rounds, Status.PASSED)
+        return self._result(step, rounds, Status.FAILED, differences=(_atr_difference(mismatch, atr),))
+
+    def _apdu(self, step: ApduStep, rounds: Rounds) -> StepResult:
+        self._link.timeout = step.timeout or self._script.timeout or self._options.timeout
+        value = step.command.expand(self._scope)
+        command = _decoded(value.data)
+        objection = self._objection(command)
+        if objection:
+            return self._result(step, rounds, Status.SKIPPED, reason=objection)
+        started = time.perf_counter()
+        response = self._send(step, value.data, command)
+        seconds = time.perf_counter() - started
+        whole = response.data + response.sw.to_bytes(2, "big")
+        self._recorder.exchange(value.data, whole, seconds)
+        shown = self._shown.event
+        secret = shown is None or bool(shown.hidden_response)
+        differences = judge(response, step.expect, self._scope, secret=secret)
+        for capture in step.captures if not differences else ():
+            self._scope.set(capture.variable, take(capture, response, secret=secret))
+        status = Status.FAILED if differences else Status.PASSED
+        return self._result(
+            step, rounds, status, differences=differences, exchange=shown, response=whole, seconds=seconds
+        )
+
+    def _objection(self, command: CommandApdu | None) -> str:
+        if command is None:
+            return ""
+        asks_only = command.ins in PIN_COMMANDS and not command.data
+        if command.ins in IRREVERSIBLE and not asks_only and self._forbidden():
+            return self._forbidden()
+        return pin_objection(self._client, command)
+
+    def _send(self, step: ApduStep, raw: bytes, command: CommandApdu | None) -> Response:
+        """Send a command, again and again where the step says so."""
+        rounds = step.until.at_most if step.until else 1
+        response = Response(b"", 0)
+        for _ in range(rounds):
+            if step.raw or command is None:
+                response = Response.decode(self._link.transmit(raw))
+            else:
+                response = self._client.transmit(command)
+            if step.until is None or step.until.sw.fits(response.sw):
+                break
+        return response
+
+    def _result(
+        self,
+        step: Step,
+        rounds: Rounds,
+        status: Status,
+        *,
+        differences: tuple[Difference, ...] = (),
+        reason: str = "",
+        exchange: TracedExchange | None = None,
+        response: bytes = b"",
+        seconds: float = 0.0,
+        lost: bool = False,
+    ) -> StepResult:
+        self._number += 1
+        head = step.head
+        name = head.name or (describe_command(exchange.command) if exchange else "apdu")
+        return StepResult(
+            self._script.name, self._number, name, head.place, head.clause, status, differences, reason, exchange,
+            response, seconds, ", ".join(rounds), lost,
+        )  # fmt: skip
+
+
+def _decoded(raw: bytes) -> CommandApdu | None:
+    """Return the command; None for bytes that are none, which are sent as they are."""
+    try:
+        return CommandApdu.decode(raw)
+    except CardError:
+        return None
+
+
+def _atr_difference(mismatch: Mismatch, atr: bytes) -> Difference:
+    got = atr[mismatch.offset :][:8].hex().upper() or "the end"
+    return Difference(Aspect.ATR, f"at byte {mismatch.offset} {mismatch.wanted}", got)

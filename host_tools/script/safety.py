@@ -1,0 +1,70 @@
+"""What keeps a script from spoiling a card: no PIN is tried on its last tries, and destruction is asked for twice."""
+
+from __future__ import annotations
+
+from card.codec.apdu import CommandApdu
+from card.spec.ins import INS
+from card.spec.status import SW
+from host_tools.apdu.client import ApduClient
+
+PIN1 = 0x01
+FEWEST_TRIES = 2
+"""A PIN is tried only while at least so many tries are left."""
+
+PIN_COMMANDS: frozenset[int] = frozenset({
+    INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN,
+})  # fmt: skip
+_CREATE, _DELETE, _RESIZE, _PUT_KEY, _STORE = 0xE0, 0xE4, 0xD4, 0xD8, 0xE2
+IRREVERSIBLE: frozenset[int] = frozenset({
+    INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, INS.TERMINATE_DF, INS.TERMINATE_EF,
+    INS.TERMINATE_CARD_USAGE, _CREATE, _DELETE, _RESIZE, _PUT_KEY, _STORE,
+})  # fmt: skip
+"""Instructions that are destructive whether a script says so or not."""
+WRITING: frozenset[int] = IRREVERSIBLE | {
+    INS.UPDATE_BINARY, INS.UPDATE_RECORD, INS.INCREASE, INS.DEACTIVATE_FILE, INS.ACTIVATE_FILE, INS.SET_DATA,
+}  # fmt: skip
+
+
+def tries_left(client: ApduClient, reference: int) -> int | None:
+    """Return how often a PIN may be tried; None when it is not wanted now.
+
+    An answer that cannot be understood counts as no try left. Raises `LinkError`.
+    """
+    return _tries_in(_ask(client, 0, INS.VERIFY_PIN, reference))
+
+
+def may_try_pin(client: ApduClient, reference: int) -> bool:
+    """Tell whether a PIN may be given: it is not wanted, or has two tries or more. Raises `LinkError`."""
+    left = tries_left(client, reference)
+    return left is None or left >= FEWEST_TRIES
+
+
+def pin_objection(client: ApduClient, command: CommandApdu) -> str:
+    """Return why a command that carries a PIN must not be sent; empty when it may be.
+
+    The card is asked for the tries that are left. Raises `LinkError`.
+    """
+    if command.ins not in PIN_COMMANDS or not command.data:
+        return ""
+    if command.cla == 0xA0:
+        return "with class A0 the tries left cannot be asked for, so no PIN is given: use the class of the UICC"
+    unblock = command.ins == INS.UNBLOCK_PIN
+    sw = _ask(client, command.cla, command.ins if unblock else INS.VERIFY_PIN, command.p2)
+    if sw == SW.DATA_INVALIDATED and command.ins != INS.VERIFY_PIN:
+        return "the PIN is disabled, so the card does not tell its tries, and none is made blindly"
+    left = _tries_in(sw)
+    if left is None or left >= FEWEST_TRIES:
+        return ""
+    what = "PUK" if unblock else "PIN"
+    return f"the {what} with key reference {command.p2:02X} has {left} tries left; below two none is made"
+
+
+def _ask(client: ApduClient, cla: int, ins: int, reference: int) -> int:
+    return client.transmit(CommandApdu(cla, ins, 0, reference)).sw
+
+
+def _tries_in(sw: int) -> int | None:
+    if sw & 0xFFF0 == 0x63C0:
+        return sw & 0x0F
+    # A PIN that is verified (9000) has all its tries; a disabled one (6984) is not counted by VERIFY.
+    return None if sw in (SW.OK, SW.DATA_INVALIDATED) else 0

@@ -1,0 +1,308 @@
+"""Reads scripts in TOML. docs/user/scripts.md describes the form."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+
+from card.codec.toml_lines import Path, lines_of
+from host_tools.script.conditions import Condition
+from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from host_tools.script.functions import Call
+from host_tools.script.model import (
+    ABSENT,
+    BUILT_IN,
+    PRESENT,
+    ApduStep,
+    Capture,
+    ComputeStep,
+    Expectation,
+    GroupStep,
+    Loop,
+    ResetStep,
+    Script,
+    Step,
+    StepHead,
+    Until,
+    VariableSource,
+)
+from host_tools.script.pattern import OK, Pattern, SwPattern
+from host_tools.script.table import Problems, Table, parse_text
+from host_tools.script.template import NAME, Template
+from host_tools.script.values import Form, FromEnvironment, RandomBytes
+
+Include = Callable[[str, Place], Script]
+"""Loads the script that an `include` names. Raises `ScriptError`."""
+
+MOST_ROUNDS = 1_000_000
+_LONGEST_SCRIPT = 20_000_000
+_DEEPEST = 8
+_SCRIPT_KEYS = ("title", "requires", "reset", "timeout", "on_failure", "transport")
+_HEAD_KEYS = ("name", "clause", "when", "destructive", "repeat", "for", "on_failure")
+_APDU_KEYS = ("apdu", "sw", "data", "not_data", "length", "tlv", "capture", "secret", "timeout", "transport", "until",
+              "at_most")  # fmt: skip
+_OTHER_KEYS = ("reset", "atr", "compute", "include", "step")
+_KINDS = ("apdu", "reset", "compute", "include", "step")
+_LENGTH = re.compile(r"(\d{1,5})(?:\.\.(\d{1,5}))?")
+_CAPTURE = re.compile(r"(?P<source>data|sw|tlv:(?P<path>[0-9A-F/\[\]]+))(?:\[(?P<start>\d*):(?P<end>\d*)\])?")
+_TLV_PATH = re.compile(r"[0-9A-F]{2,4}(\[[1-9]\d?\])?(/[0-9A-F]{2,4}(\[[1-9]\d?\])?)*")
+
+
+def parse_script(text: str, name: str, file: str, include: Include) -> Script:
+    """Return the script in a TOML text. `file` stands in messages. Raises `ScriptError` with all problems found."""
+    if len(text) > _LONGEST_SCRIPT:
+        raise ScriptError(Problem(Place(file, 1), f"longer than {_LONGEST_SCRIPT} characters"))
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        match = re.search(r"at line (\d+)", str(error))
+        line = int(match[1]) if match else 1
+        raise ScriptError(Problem(Place(file, line), f"not TOML: {error}")) from None
+    return _Reader(Problems(file, lines_of(text)), include).script(data, name)
+
+
+class _Reader:
+    """Reads one file. `_raw` is the script's own default for `transport`."""
+
+    def __init__(self, problems: Problems, include: Include) -> None:
+        self._problems = problems
+        self._include = include
+        self._raw = False
+        self._included: dict[str, VariableSource] = {}
+
+    def script(self, data: dict[str, object], name: str) -> Script:
+        top = Table(data, (), self._problems, ("script", "variables", "step"))
+        head = Table(top.data.get("script", {}), ("script",), self._problems, _SCRIPT_KEYS)
+        self._raw = self._transport(head, False)
+        variables = {key: found for path, key, value in top.pairs("variables")
+                     if (found := self._variable(path, key, value)) is not None}  # fmt: skip
+        steps = self._steps(top, 0)
+        if not steps and not self._problems.found:
+            self._problems.add((), "the script has no step", "begin one with [[step]]")
+        script = Script(
+            name=name,
+            place=self._problems.place(()),
+            title=head.text("title") or name,
+            steps=steps,
+            variables={**self._included, **variables},
+            requires=self._conditions(head, "requires"),
+            reset=head.flag("reset", True),
+            timeout=head.seconds("timeout"),
+            stop_on_failure=self._stops(head),
+        )
+        self._problems.check()
+        return script
+
+    def _variable(self, path: Path, name: str, value: object) -> VariableSource | None:
+        self._check_name(path, name)
+        if isinstance(value, str):
+            return parse_text(self._problems, path, value, Template.parse)
+        table = Table(value, path, self._problems, ("env", "form", "secret", "default", "text", "random"))
+        if "text" in table:
+            return Template.parse(table.text("text").encode().hex())
+        if "random" in table:
+            return RandomBytes(table.whole("random", 1, 4096, 1))
+        if "env" not in table:
+            self._problems.add(path, f"variable {name!r} has no value", "hex text, or a table with env, text or random")
+            return None
+        form = table.text("form", Form.HEX)
+        if form not in list(Form):
+            self._problems.add((*path, "form"), f"there is no form {form!r}", "hex, text or pin")
+            form = Form.HEX
+        default = table.text("default") if "default" in table else None
+        return FromEnvironment(table.text("env"), Form(form), table.flag("secret", True), default)
+
+    def _check_name(self, path: Path, name: str) -> None:
+        if not re.fullmatch(NAME, name):
+            self._problems.add(path, f"{name[:40]!r} is no name for a variable", "small letters, digits and _")
+        elif name in BUILT_IN:
+            self._problems.add(path, f"{name} is set from the card", "choose another name")
+
+    def _steps(self, table: Table, depth: int) -> tuple[Step, ...]:
+        listed = table.data.get("step", [])
+        path = (*table.path, "step")
+        if not isinstance(listed, list):
+            self._problems.add(path, "step is a list of tables", "write [[step]]")
+            return ()
+        if depth > _DEEPEST:
+            self._problems.add(path, f"steps nested deeper than {_DEEPEST}")
+            return ()
+        read = (self._step(item, (*path, index), depth) for index, item in enumerate(listed))
+        return tuple(step for step in read if step is not None)
+
+    def _step(self, data: object, path: Path, depth: int) -> Step | None:
+        table = Table(data, path, self._problems, (*_HEAD_KEYS, *_APDU_KEYS, *_OTHER_KEYS))
+        kinds = [kind for kind in _KINDS if kind in table]
+        if len(kinds) != 1:
+            found = " and ".join(kinds) or "none"
+            self._problems.add(path, f"a step has exactly one of {', '.join(_KINDS)}; found: {found}")
+            return None
+        self._check_keys(table, kinds[0])
+        head = self._head(table, kinds[0])
+        match kinds[0]:
+            case "apdu":
+                return self._apdu(table, head)
+            case "reset":
+                return ResetStep(head, table.parse("atr", Pattern.parse))
+            case "compute":
+                return ComputeStep(head, self._assignments(table))
+            case "include":
+                return self._included_steps(table, head)
+            case _:
+                return GroupStep(head, self._steps(table, depth + 1))
+
+    def _check_keys(self, table: Table, kind: str) -> None:
+        if kind == "apdu":
+            return
+        for key in table.data:
+            if key in _APDU_KEYS or (key == "atr" and kind != "reset"):
+                self._problems.add((*table.path, key), f"{key} does not go with {kind}")
+
+    def _head(self, table: Table, kind: str) -> StepHead:
+        default = {"apdu": "", "include": table.text("include") if kind == "include" else ""}.get(kind, kind)
+        return StepHead(
+            name=table.text("name") or default,
+            place=self._problems.place(table.path),
+            clause=table.text("clause"),
+            when=self._conditions(table, "when"),
+            destructive=table.flag("destructive"),
+            loop=self._loop(table),
+            stop_on_failure=self._stops(table),
+        )
+
+    def _loop(self, table: Table) -> Loop | None:
+        if "repeat" in table:
+            return Loop("", range(table.whole("repeat", 1, MOST_ROUNDS, 1)))
+        if "for" not in table:
+            return None
+        path = (*table.path, "for")
+        inner = Table(table.data["for"], path, self._problems, ("variable", "in", "from", "to", "size"))
+        variable = inner.text("variable")
+        self._check_name((*path, "variable"), variable)
+        if "in" in inner:
+            values = [parse_text(self._problems, at, text, Template.parse) for at, text in inner.texts("in")]
+            return Loop(variable, tuple(value for value in values if value is not None))
+        size = inner.whole("size", 1, 8, 1)
+        first, last = inner.whole("from", 0, 1 << 32), inner.whole("to", 0, 1 << 32)
+        if not 0 <= last - first < MOST_ROUNDS or last >= 1 << 8 * size:
+            self._problems.add(path, "the loop goes nowhere or too far",
+                               f"from <= to, at most {MOST_ROUNDS} rounds, numbers that fit {size} bytes")
+        return Loop(variable, range(first, last + 1), size)
+
+    def _apdu(self, table: Table, head: StepHead) -> ApduStep | None:
+        command = table.parse("apdu", Template.parse)
+        until = self._until(table)
+        expect = self._expectation(table, until)
+        captures = self._captures(table)
+        if command is None:
+            return None
+        return ApduStep(
+            head=head,
+            command=command,
+            expect=expect,
+            captures=captures,
+            timeout=table.seconds("timeout"),
+            raw=self._transport(table, self._raw),
+            until=until,
+        )
+
+    def _until(self, table: Table) -> Until | None:
+        pattern = table.parse("until", SwPattern.parse)
+        if "until" in table and "at_most" not in table:
+            self._problems.add((*table.path, "until"), "this loop may never end", "say at_most = N")
+        if "at_most" in table and "until" not in table:
+            self._problems.add((*table.path, "at_most"), "at_most belongs to until")
+        at_most = table.whole("at_most", 1, MOST_ROUNDS, 1)
+        return None if pattern is None else Until(pattern, at_most)
+
+    def _expectation(self, table: Table, until: Until | None) -> Expectation:
+        words = [found for path, text in table.texts("sw")
+                 if (found := parse_text(self._problems, path, text, SwPattern.parse)) is not None]  # fmt: skip
+        sw = SwPattern(" | ".join(word.text for word in words), tuple(a for word in words for a in word.alternatives))
+        tlv: dict[str, Pattern | str] = {}
+        for path, key, value in table.pairs("tlv"):
+            if not _TLV_PATH.fullmatch(key):
+                self._problems.add(path, f"{key[:40]!r} is no path of tags", "such as \"62/82\" or \"62/C6/83[2]\"")
+            elif value in (PRESENT, ABSENT):
+                tlv[key] = str(value)
+            elif (pattern := parse_text(self._problems, path, value, Pattern.parse)) is not None:
+                tlv[key] = pattern
+        default = until.sw if until else OK
+        return Expectation(
+            sw=sw if words else default,
+            data=table.parse("data", Pattern.parse),
+            not_data=table.parse("not_data", Pattern.parse),
+            length=table.parse("length", _parse_length) if isinstance(table.data.get("length"), str)
+            else self._exact_length(table),
+            tlv=tlv,
+        )  # fmt: skip
+
+    def _exact_length(self, table: Table) -> range | None:
+        if "length" not in table:
+            return None
+        size = table.whole("length", 0, 65_536)
+        return range(size, size + 1)
+
+    def _captures(self, table: Table) -> tuple[Capture, ...]:
+        secrets = {name for _, name in table.texts("secret")}
+        captures = []
+        for path, name, value in table.pairs("capture"):
+            self._check_name(path, name)
+            match = _CAPTURE.fullmatch(value) if isinstance(value, str) else None
+            if match is None:
+                self._problems.add(path, "a capture is data, sw or tlv:PATH", "with a part, if any, as in data[0:4]")
+                continue
+            source, limits = match["source"].partition(":")[0], (match["start"], match["end"])
+            start, end = (int(limit) if limit else None for limit in limits)
+            captures.append(Capture(name, source, match["path"] or "", start, end, name in secrets))
+        for name in secrets - {capture.variable for capture in captures}:
+            self._problems.add((*table.path, "secret"), f"{name[:40]!r} is not captured here")
+        return tuple(captures)
+
+    def _assignments(self, table: Table) -> tuple[tuple[str, Call | Template], ...]:
+        read: list[tuple[str, Call | Template]] = []
+        for path, name, value in table.pairs("compute"):
+            self._check_name(path, name)
+            parser: Callable[[str], Call | Template] = (
+                Call.parse if isinstance(value, str) and re.match(rf"\s*{NAME}\s*\(", value) else Template.parse
+            )
+            found = parse_text(self._problems, path, value, parser)
+            if found is not None:
+                read.append((name, found))
+        return tuple(read)
+
+    def _included_steps(self, table: Table, head: StepHead) -> GroupStep | None:
+        try:
+            script = self._include(table.text("include"), head.place)
+        except ScriptError as error:
+            self._problems.found.extend(error.problems)
+            return None
+        for name, source in script.variables.items():
+            self._included.setdefault(name, source)
+        return GroupStep(head, script.steps)
+
+    def _conditions(self, table: Table, key: str) -> tuple[Condition, ...]:
+        read = (parse_text(self._problems, path, text, Condition.parse) for path, text in table.texts(key))
+        return tuple(condition for condition in read if condition is not None)
+
+    def _transport(self, table: Table, default: bool) -> bool:
+        word = table.text("transport", "raw" if default else "client")
+        if word not in ("raw", "client"):
+            self._problems.add((*table.path, "transport"), f"there is no transport {word!r}", "client or raw")
+        return word == "raw"
+
+    def _stops(self, table: Table) -> bool:
+        word = table.text("on_failure", "continue")
+        if word not in ("continue", "stop"):
+            self._problems.add((*table.path, "on_failure"), f"{word!r} is not known", "continue or stop")
+        return word == "stop"
+
+
+def _parse_length(text: str) -> range:
+    match = _LENGTH.fullmatch(text.strip())
+    if match is None:
+        raise ExpressionError(f"{text[:20]!r} is no length: a number, or two as in 5..54")
+    first = int(match[1])
+    return range(first, int(match[2] or first) + 1)
+

@@ -1,0 +1,81 @@
+"""Reads lines from a person, with history and completion, or from a pipe without either."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from host_tools.script.safety import PIN_COMMANDS
+
+_KEPT_LINES = 1000
+_HEADER_DIGITS = 10  # CLA, INS, P1, P2 and Lc: up to there nothing is secret
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+
+Complete = Callable[[str, str], list[str]]
+
+
+def history_file() -> Path:
+    """Return where the lines of earlier sessions are kept."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "bcast-uicc" / "history"
+
+
+def holds_pin(line: str) -> bool:
+    """Tell whether a line sends a command whose data is a PIN; such lines stay out of the history."""
+    digits = "".join(line.strip().removeprefix("apdu").split())
+    if len(digits) <= _HEADER_DIGITS or not _HEX_DIGITS.issuperset(digits):
+        return False
+    return int(digits[2:4], 16) in PIN_COMMANDS
+
+
+def piped_lines() -> Iterator[str]:
+    """Yield the lines of standard input."""
+    yield from sys.stdin
+
+
+def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]:
+    """Yield what a person types until Ctrl-D. Lines with a PIN are not remembered."""
+    import readline
+
+    readline.set_completer_delims(" \t")
+    readline.set_completer(lambda word, state: _candidate(complete(readline.get_line_buffer(), word), state))
+    readline.parse_and_bind("tab: complete")
+    readline.set_auto_history(False)
+    with contextlib.suppress(OSError):
+        readline.read_history_file(history)
+    try:
+        while (line := _input(prompt)) is not None:
+            if line.strip() and not holds_pin(line):
+                readline.add_history(line)
+            yield line
+    finally:
+        _save(history)
+
+
+def _candidate(candidates: list[str], state: int) -> str | None:
+    return f"{candidates[state]} " if state < len(candidates) else None
+
+
+def _input(prompt: str) -> str | None:
+    try:
+        return input(prompt)
+    except EOFError:
+        print()
+        return None
+    except KeyboardInterrupt:  # gives up the line, not the shell
+        print()
+        return ""
+
+
+def _save(history: Path) -> None:
+    import readline
+
+    readline.set_history_length(_KEPT_LINES)
+    # A history that cannot be kept is no reason to complain at every end.
+    with contextlib.suppress(OSError):
+        history.parent.mkdir(parents=True, exist_ok=True)
+        readline.write_history_file(history)
+        history.chmod(0o600)

@@ -1,0 +1,223 @@
+"""What the shell does: takes a line, talks to the card, prints what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from card.codec.apdu import CommandApdu
+from card.codec.fcp import Fcp
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from card.spec.ins import INS
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.response import StatusError
+from host_tools.links.base import Link
+from host_tools.script.safety import FEWEST_TRIES, PIN1, tries_left
+from host_tools.script.writer import ScriptWriter
+from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
+from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.usim import Usim
+from host_tools.trace.events import TraceEvent
+from host_tools.trace.files import APPLICATIONS
+from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.text import TextSink
+
+_MOST_READ = 0x7FFF  # READ BINARY addresses 15 bits of offset
+_PIN_REFERENCES = {"1": PIN1, "2": 0x81}
+
+AskPin = Callable[[str], Secret | None]
+"""Asks a person for a PIN without showing it; None when there is no person, or nothing was given."""
+
+
+class Quit(Exception):
+    """The person wants to leave."""
+
+
+class ShellError(Exception):
+    """A line cannot be carried out. The message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A command of the shell: what it does, and its line in `help`."""
+
+    run: Callable[[str], None]
+    usage: str
+    meaning: str
+
+
+class Session:
+    """One card, and where it stands. `write` takes a line for the person. It is also the sink of the link's trace."""
+
+    def __init__(self, link: Link, write: Callable[[str], None], ask_pin: AskPin) -> None:
+        self._write = write
+        self._ask_pin = ask_pin
+        self._text = TextSink(write)
+        self._script: ScriptWriter | None = None
+        self._link = RecordingLink(link, Recorder(link.name, [self]))
+        self._client = ApduClient(self._link)
+        self._card = Usim(self._client)
+        self._root = "3F00"
+        self._selected: Fcp | None = None
+        self._aids: tuple[bytes, ...] = ()
+        self.verbs: Mapping[str, Verb] = self._table()
+
+    def _table(self) -> Mapping[str, Verb]:
+        return {
+            "select": Verb(self._select, "select NAME", "by name, FID, path or AID: EF_IMSI, USIM, 6F07, 3F00/2FE2"),
+            "read": Verb(self._read, "read [RECORD]", "the selected file, or one record of it"),
+            "apps": Verb(self._apps, "apps", "list the applications"),
+            "pin": Verb(self._pin, "pin [1|2]", "give a PIN; it is asked for, never written on the line"),
+            "apdu": Verb(self._apdu, "apdu HEX", "send any command; a line of hex does the same"),
+            "reset": Verb(self._reset, "reset", "reset the card"),
+            "atr": Verb(self._atr, "atr", "show the answer to reset"),
+            "record": Verb(self._record, "record FILE", "write what follows as a script"),
+            "stop": Verb(self._stop, "stop", "end the recording"),
+            "help": Verb(self._help, "help", "this list"),
+            "quit": Verb(self._quit, "quit", "leave; so does Ctrl-D"),
+        }
+
+    def run(self, line: str) -> None:
+        """Carry out one line. Raises `ShellError`, `Quit`, `LinkError`."""
+        text = line.partition("#")[0].strip()
+        if not text:
+            return
+        word, _, rest = text.partition(" ")
+        verb = self.verbs.get(word.lower())
+        try:
+            if verb is not None:
+                verb.run(rest.strip())
+            else:
+                self._apdu(text)
+        except (StatusError, TerminalError, DecodeError, UnknownName) as error:
+            raise ShellError(str(error)) from error
+
+    def complete(self, line: str, word: str) -> list[str]:
+        """Return what `word`, the last one of `line`, may become: commands first, then names of files and AIDs."""
+        if line.strip() == word.strip():
+            candidates = tuple(self.verbs)
+        elif line.split()[0].lower() == "select":
+            candidates = (*file_names(), *(aid.hex().upper() for aid in self._aids))
+        elif line.split()[0].lower() == "help":
+            candidates = tuple(self.verbs)
+        else:
+            candidates = ()
+        return [candidate for candidate in candidates if candidate.upper().startswith(word.upper())]
+
+    def close(self) -> None:
+        """End a recording."""
+        script, self._script = self._script, None
+        if script is not None:
+            script.close()
+
+    def emit(self, event: TraceEvent) -> None:
+        """Show what crossed the link, and record it."""
+        self._text.emit(event)
+        if self._script is not None:
+            self._script.emit(event)
+
+    # --- verbs
+
+    def _select(self, name: str) -> None:
+        if not name:
+            raise ShellError("select what? A name such as EF_IMSI or USIM, a file identifier, or an AID.")
+        self._selected = None
+        self._selected = self._go(find_target(name, self._root))
+
+    def _go(self, target: Target) -> Fcp:
+        match target:
+            case Application(aid):
+                return self._enter(aid)
+            case FileId(fid):
+                self._root = "3F00" if fid == 0x3F00 else self._root
+                return self._card.select(fid)
+            case FilePath(root, fids):
+                if root is not None and root != self._root:
+                    self._enter(next(prefix for prefix, adf in APPLICATIONS.items() if adf == root))
+                start = b"" if root is None else bytes.fromhex("7FFF")
+                data = start + b"".join(fid.to_bytes(2, "big") for fid in fids)
+                command = CommandApdu(0, INS.SELECT, 0x08, 0x04, data, le=256)
+                return Fcp.decode(self._client.expect(command, "selecting the file"))
+
+    def _enter(self, aid: bytes) -> Fcp:
+        fcp = self._card.select_application(aid)
+        self._root = next((adf for prefix, adf in APPLICATIONS.items() if aid.startswith(prefix)), self._root)
+        return fcp
+
+    def _read(self, which: str) -> None:
+        fcp = self._selected
+        if fcp is None or fcp.is_directory:
+            raise ShellError("Select an elementary file first.")
+        if not fcp.record_count:
+            self._card.read_binary(min(fcp.file_size or 0, _MOST_READ))
+        elif not which:
+            self._card.read_records(fcp)
+        elif which.isdigit() and 1 <= int(which) <= fcp.record_count:
+            self._card.read_record(int(which), fcp.record_length)
+        else:
+            raise ShellError(f"The file has records 1 to {fcp.record_count}.")
+
+    def _apps(self, _rest: str) -> None:
+        self._selected = None
+        self._root = "3F00"
+        found = self._card.applications()
+        self._aids = tuple(entry.aid for entry in found)
+        for entry in found:
+            label = "".join(char if char.isprintable() else "?" for char in entry.label)
+            self._write(f"{entry.aid.hex().upper()}  {label}")
+
+    def _pin(self, which: str) -> None:
+        if (which or "1") not in _PIN_REFERENCES:
+            raise ShellError("There is PIN 1 and PIN 2. The digits are asked for; do not write them on the line.")
+        reference = _PIN_REFERENCES[which or "1"]
+        left = tries_left(self._client, reference)
+        if left is None:
+            self._write("The PIN is not wanted now.")
+            return
+        if left < FEWEST_TRIES:
+            raise ShellError(f"The PIN has {left} tries left; below {FEWEST_TRIES} the shell makes none.")
+        pin = self._ask_pin(f"PIN {which or '1'}, {left} tries left: ")
+        if pin is not None:
+            self._card.verify_pin(pin, reference)
+
+    def _apdu(self, text: str) -> None:
+        try:
+            raw = bytes.fromhex(text)
+        except ValueError:
+            word = text.split()[0][:20] if text.split() else ""
+            raise ShellError(f"“{word}” is neither a command of the shell nor hex; try help.") from None
+        self._client.transmit(CommandApdu.decode(raw))
+
+    def _reset(self, _rest: str) -> None:
+        self._root, self._selected = "3F00", None
+        self._client.reset()
+
+    def _atr(self, _rest: str) -> None:
+        self._write(self._link.atr.hex(" ").upper())
+
+    def _record(self, name: str) -> None:
+        if not name:
+            raise ShellError("record needs the name of a new file.")
+        self.close()
+        try:
+            file = Path(name).open("x", encoding="utf-8")  # noqa: SIM115  # the writer closes it
+        except FileExistsError:
+            raise ShellError(f"{name} is there already.") from None
+        except OSError as error:
+            raise ShellError(f"{name}: {error.strerror}") from None
+        self._script = ScriptWriter(file, Path(name).stem)
+        self._write(f"recording into {name} until stop")
+
+    def _stop(self, _rest: str) -> None:
+        if self._script is None:
+            raise ShellError("Nothing is being recorded.")
+        self.close()
+
+    def _help(self, _rest: str) -> None:
+        for verb in self.verbs.values():
+            self._write(f"{verb.usage:<16} {verb.meaning}")
+
+    def _quit(self, _rest: str) -> None:
+        raise Quit

@@ -1,0 +1,1 @@
+"""The conformance suite: APDU scripts that ship with the package (docs/user/scripts.md)."""

@@ -1,0 +1,101 @@
+"""Traces as JSON lines: one object per event, readable by other programs and by `trace show`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
+
+_LONGEST_LINE = 1 << 20
+_END_OF_TIME = 1 << 37  # seconds since 1970, beyond the year 6000
+
+
+class TraceFileError(Exception):
+    """A trace file cannot be read. The message names file and line."""
+
+
+class JsonLinesSink:
+    """Writes every event to a text file, which the sink closes."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def emit(self, event: TraceEvent) -> None:
+        """Write one line."""
+        self._file.write(encode_event(event) + "\n")
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._file.close()
+
+
+def encode_event(event: TraceEvent) -> str:
+    """Return an event as one line of JSON: bytes in hex, spans as pairs."""
+    if isinstance(event, CardEvent):
+        shown: dict[str, object] = {"type": "card", "what": event.what, "atr": event.atr.hex()}
+    else:
+        shown = {
+            "type": "exchange",
+            "command": event.command.hex(),
+            "response": event.response.hex(),
+            "seconds": round(event.seconds, 7),
+            "error": event.error,
+            "file": event.file,
+            "hidden_command": event.hidden_command,
+            "hidden_response": event.hidden_response,
+        }
+    return json.dumps({"number": event.number, "at": round(event.at, 6), "link": event.link, **shown})
+
+
+def read_json_lines(path: Path) -> Iterator[TraceEvent]:
+    """Yield the events of a file one by one. Raises `TraceFileError`, `OSError`."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        number = 0
+        while line := file.readline(_LONGEST_LINE):
+            number += 1
+            if line.strip():
+                yield _event_at(line, path, number)
+
+
+def _event_at(line: str, path: Path, number: int) -> TraceEvent:
+    try:
+        return decode_event(line)
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        raise TraceFileError(f"{path}:{number}: not a line of a trace") from None
+
+
+def decode_event(line: str) -> TraceEvent:
+    """Read one line. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+    shown = json.loads(line)
+    number, at, link = int(shown["number"]), float(shown["at"]), str(shown["link"])
+    if not 0 <= at < _END_OF_TIME:
+        raise ValueError("a time that does not exist")
+    if shown["type"] == "card":
+        return CardEvent(number, at, link, str(shown["what"]), bytes.fromhex(shown["atr"]))
+    if shown["type"] != "exchange":
+        raise ValueError("unknown type of event")
+    command, response = bytes.fromhex(shown["command"]), bytes.fromhex(shown["response"])
+    return TracedExchange(
+        number=number,
+        at=at,
+        link=link,
+        command=command,
+        response=response,
+        seconds=float(shown["seconds"]),
+        error=str(shown["error"]),
+        file=str(shown["file"]),
+        hidden_command=_spans(shown["hidden_command"], len(command)),
+        hidden_response=_spans(shown["hidden_response"], len(response)),
+    )
+
+
+def _spans(pairs: object, size: int) -> tuple[Span, ...]:
+    if not isinstance(pairs, list):
+        raise ValueError("spans are a list")
+    spans = tuple((int(start), int(end)) for start, end in pairs)
+    if any(not 0 <= start <= end <= size for start, end in spans):
+        raise ValueError("a span lies outside the data")
+    return spans

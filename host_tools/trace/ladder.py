@@ -1,0 +1,130 @@
+"""Watches a trace for what happens on the key ladder: AKA, GBA, keys delivered, traffic keys given or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from card.codec.apdu import CommandApdu, channel_of
+from card.codec.reader import Reader
+from card.codec.tlv import read_tlv
+from card.errors import DecodeError
+from card.spec.ins import INS
+from card.spec.status import SW, describe
+from host_tools.trace.events import TracedExchange
+from host_tools.trace.mikey_text import describe_key_ids, find_mikey
+from host_tools.trace.tlv import walk_tlvs
+
+_FIRST, _NEXT = 0x80, 0x00
+_MODES = {1: "LTKM", 2: "STKM", 3: "MSK deletion", 4: "MUK deletion"}
+_LONGEST_OBJECT = 0x10000
+_STATUS, _KEY_PATHS = "73/AE/80", ("73/AE/86", "73/AE/96")
+
+
+@dataclass(slots=True)
+class _Transfer:
+    """An object on its way to the card in blocks, and what came back."""
+
+    sent: bytearray = field(default_factory=bytearray)
+    received: bytearray = field(default_factory=bytearray)
+
+
+class LadderWatch:
+    """Takes exchanges in their order and says, where one ends a step of the key ladder, what it was."""
+
+    def __init__(self) -> None:
+        self._transfers: dict[int, _Transfer] = {}
+        self._asked: dict[int, CommandApdu] = {}
+
+    def watch(self, event: TracedExchange) -> str:
+        """Return one sentence, or nothing."""
+        try:
+            command = CommandApdu.decode(event.command)
+        except DecodeError:
+            return ""
+        sw = event.sw
+        if sw is None:
+            return ""
+        channel = channel_of(command.cla)
+        if command.ins == INS.AUTHENTICATE_ODD and command.p2 & 0x07 in (0, 5):
+            return self._blocks(channel, command, event, sw)
+        if command.ins == INS.GET_RESPONSE:
+            command = self._asked.pop(channel, command)
+        elif sw >> 8 == 0x61:
+            self._asked[channel] = command
+            return ""
+        match command.ins:
+            case INS.AUTHENTICATE:
+                return _authenticated(command, event.data, sw)
+            case INS.VERIFY_PIN if command.data:
+                return "PIN verified" if sw == SW.OK else f"PIN not accepted: {describe(sw)}"
+            case _:
+                return ""
+
+    def _blocks(self, channel: int, command: CommandApdu, event: TracedExchange, sw: int) -> str:
+        if command.p1 == _FIRST:
+            self._transfers[channel] = _Transfer()
+        transfer = self._transfers.get(channel)
+        if transfer is None:
+            return ""
+        if command.p1 in (_FIRST, _NEXT):
+            transfer.sent += command.data
+        else:
+            transfer.received += event.data
+        if len(transfer.sent) > _LONGEST_OBJECT or len(transfer.received) > _LONGEST_OBJECT:
+            del self._transfers[channel]
+            return ""
+        if sw in (SW.MORE_COMMAND, SW.MORE_COMMAND_PROACTIVE, SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE):
+            return ""
+        if sw == SW.RESPONSE_AVAILABLE:
+            return ""
+        del self._transfers[channel]
+        return _delivered(bytes(transfer.sent), bytes(transfer.received), sw)
+
+
+def _delivered(sent: bytes, received: bytes, sw: int) -> str:
+    """Say what became of an MBMS object."""
+    try:
+        content = read_tlv(Reader(sent)).value
+    except DecodeError:
+        return ""
+    mode = _MODES.get(content[0] if content else 0, "MBMS object")
+    message = find_mikey(sent)
+    about = mode
+    if message is not None:
+        try:
+            about = f"{mode} for {describe_key_ids(message.key_ids())}"
+        except DecodeError:
+            about = f"{mode} without key IDs"
+    if sw != SW.OK:
+        return f"{about}: refused, {describe(sw)}"
+    return f"{about}: {_outcome(mode, received)}"
+
+
+def _outcome(mode: str, received: bytes) -> str:
+    items = {item.path: item for item in walk_tlvs(received)}
+    if any(path in items for path in _KEY_PATHS):
+        return "TEK given (hidden)"
+    if _STATUS in items:
+        value = received[items[_STATUS].start : items[_STATUS].end]
+        return f"BCAST status {value.hex().upper()}"
+    if mode == "STKM":
+        return "TEK given (hidden)" if len(received) > 3 else "no TEK"
+    if mode == "LTKM":
+        return "accepted, with a verification message" if len(received) > 4 else "accepted"
+    return "done"
+
+
+def _authenticated(command: CommandApdu, data: bytes, sw: int) -> str:
+    context = {0x80: "GSM authentication", 0x81: "3G authentication", 0x84: "GBA"}.get(command.p2)
+    if context is None:
+        return ""
+    if command.p2 == 0x84:
+        context = "NAF key derivation" if command.data[:1] == b"\xde" else "GBA bootstrapping"
+    if sw != SW.OK:
+        return f"{context}: refused, {describe(sw)}"
+    if data[:1] == b"\xdc":
+        return f"{context}: sequence number not fresh, AUTS given"
+    if context == "NAF key derivation" and len(command.data) > 1:
+        name = command.data[2 : 2 + command.data[1]][:-5].decode("ascii", "backslashreplace")
+        return f"{context}: Ks_int_NAF for {name} kept in the card, Ks_ext_NAF given (hidden)"
+    return f"{context}: done" + (", new Ks in the card" if command.p2 == 0x84 else "")

@@ -1,0 +1,123 @@
+"""Records what crosses a link: any link can be wrapped, and behaves as before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
+from host_tools.trace.files import FileTracker
+from host_tools.trace.redact import Redactor
+
+RESET = "reset"
+POWER_ON = "power on"
+POWER_OFF = "power off"
+
+
+class Recorder:
+    """Makes events of what happens to one card and hands them to the sinks.
+
+    `clock` gives seconds since 1970.
+    """
+
+    def __init__(self, link: str, sinks: Sequence[TraceSink], clock: Callable[[], float] = time.time) -> None:
+        self._link = link
+        self._sinks = tuple(sinks)
+        self._clock = clock
+        self._tracker = FileTracker()
+        self._redactor = Redactor()
+        self._number = 0
+
+    def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
+        """Note a command, the answer (empty: none came, `error` says why) and how long it took."""
+        at = self._clock() - seconds
+        file = self._tracker.follow(command, response)
+        spans = self._redactor.find_secrets(command, response, file)
+        self._number += 1
+        event = TracedExchange(
+            number=self._number,
+            at=at,
+            link=self._link,
+            command=blank(command, spans.command),
+            response=blank(response, spans.response),
+            seconds=seconds,
+            error=error,
+            file=file.name,
+            hidden_command=spans.command,
+            hidden_response=spans.response,
+        )
+        for sink in self._sinks:
+            sink.emit(event)
+
+    def card_event(self, what: str, atr: bytes = b"") -> None:
+        """Note that the card was switched or reset."""
+        self._tracker.reset()
+        self._redactor.reset()
+        self._number += 1
+        event = CardEvent(self._number, self._clock(), self._link, what, atr)
+        for sink in self._sinks:
+            sink.emit(event)
+
+    def close(self) -> None:
+        """Finish every sink."""
+        for sink in self._sinks:
+            sink.close()
+
+
+class RecordingLink:
+    """A link that tells a recorder what crosses it (`host_tools.links.base.Link`)."""
+
+    def __init__(self, link: Link, recorder: Recorder) -> None:
+        self._inner = link
+        self._recorder = recorder
+        recorder.card_event(POWER_ON, link.atr)
+
+    @property
+    def name(self) -> str:
+        """Name of the reader."""
+        return self._inner.name
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to reset of the last power-on or reset."""
+        return self._inner.atr
+
+    @property
+    def protocol(self) -> TransmissionProtocol:
+        """How the link carries APDUs."""
+        return self._inner.protocol
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Send one command APDU and return data and status word. Raises `LinkError`."""
+        started = time.perf_counter()
+        try:
+            response = self._inner.transmit(apdu)
+        except LinkError as error:
+            self._recorder.exchange(apdu, b"", time.perf_counter() - started, str(error))
+            raise
+        self._recorder.exchange(apdu, response, time.perf_counter() - started)
+        return response
+
+    def reset(self) -> bytes:
+        """Reset the card and return its ATR. Raises `LinkError`."""
+        atr = self._inner.reset()
+        self._recorder.card_event(RESET, atr)
+        return atr
+
+    def close(self) -> None:
+        """Let the card go and finish the sinks."""
+        try:
+            self._inner.close()
+        finally:
+            self._recorder.close()
+
+
+def blank(data: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """Return `data` with zeros where the spans are."""
+    if not spans:
+        return data
+    blanked = bytearray(data)
+    for start, end in spans:
+        blanked[start:end] = bytes(len(blanked[start:end]))
+    return bytes(blanked)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from host_tools.media.pcap import open_capture
+from host_tools.trace.diff import diff_traces, difference_lines, explain_data
+from host_tools.trace.events import CardEvent, TraceEvent
+from host_tools.trace.filter import FilterError, parse_filter, select_events
+from host_tools.trace.gsmtap import GsmtapSink, PcapngSink, decode_gsmtap, encode_gsmtap, read_gsmtap
+from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, decode_event, encode_event, read_json_lines
+from host_tools.trace.tpdu import join_exchange, split_exchange
+from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
+
+EVENTS: list[TraceEvent] = [
+    RESET,
+    exchange(2, "00A40004022FE200", "6204820241219000", file="MF/EF_ICCID"),
+    exchange(3, "00B000000A", "98" * 10 + "9000", file="MF/EF_ICCID"),
+    exchange(4, "0020000108" + "00" * 8, "63C2", hidden_command=((5, 13),)),
+    exchange(5, "00B0000001", "", error="gone"),
+]
+
+
+def test_json_lines_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    sink = JsonLinesSink(path.open("w", encoding="utf-8"))
+    for event in EVENTS:
+        sink.emit(event)
+    sink.close()
+    sink.close()
+    assert list(read_json_lines(path)) == EVENTS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{", "[]", "7", '{"type": "exchange"}', '{"type": "x", "number": 1, "at": 0, "link": ""}',
+        encode_event(EVENTS[3]).replace("[5, 13]", "[5, 99]"), encode_event(RESET).replace("1000.0", "NaN"),
+        encode_event(RESET).replace("1000.0", "1e300"), encode_event(RESET).replace("3b80", "xy"), "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_event_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(f"{encode_event(RESET)}\n\n{line}\n")
+    with pytest.raises(TraceFileError, match=r"t.jsonl:3: not a line of a trace"):
+        list(read_json_lines(path))
+
+
+@given(st.text(max_size=200))
+def test_any_line_is_read_or_refused(line: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        decode_event(line)
+
+
+@pytest.mark.parametrize(
+    ("command", "response", "tpdus"),
+    [
+        ("00A4000C", "9000", ["00A4000C009000"]),
+        ("00B0000003", "AABBCC9000", ["00B0000003AABBCC9000"]),
+        ("00B0000000", "AABBCC9000", ["00B0000003AABBCC9000"]),
+        ("00B0000000", "6C09", ["00B00000006C09"]),
+        ("00A4000C023F00", "9000", ["00A4000C023F009000"]),
+        ("00A40004023F0000", "62009000", ["00A40004023F006102", "00C000000262009000"]),
+        ("01A40004023F0000", "62009000", ["01A40004023F006102", "01C000000262009000"]),
+        ("0089A08500", "53019000", ["0089A0850253019000"]),
+        ("00A4", "6700", ["00A46700"]),
+    ],
+)
+def test_exchanges_as_tpdus(command: str, response: str, tpdus: list[str]) -> None:
+    made = split_exchange(bytes.fromhex(command), bytes.fromhex(response))
+    assert [tpdu.hex().upper() for tpdu in made] == tpdus
+
+
+def test_long_answers_are_fetched_in_pieces() -> None:
+    data = bytes(range(250)) * 2
+    first, *rest = split_exchange(bytes.fromhex("00CB8000020080"), data + b"\x90\x00")
+    assert first[-2:] == b"\x61\x00"
+    assert b"".join(tpdu[5:-2] for tpdu in rest) == data
+    assert [tpdu[-2:].hex() for tpdu in rest] == ["61f4", "9000"]
+
+
+@pytest.mark.parametrize(
+    ("tpdu", "command", "response"),
+    [
+        ("00A4000C023F009000", "00A4000C023F00", "9000"),
+        ("00B0000003AABBCC9000", "00B0000003", "AABBCC9000"),
+        ("00B00000006C09", "00B0000000", "6C09"),
+        ("00708001009000", "00708001", "9000"),
+        ("0089A0850253019000", "0089A08502", "53019000"),
+        ("00898085025300" + "62F3", "00898085025300", "62F3"),
+    ],
+)
+def test_tpdus_as_exchanges(tpdu: str, command: str, response: str) -> None:
+    assert join_exchange(bytes.fromhex(tpdu)) == (bytes.fromhex(command), bytes.fromhex(response))
+
+
+def test_gsmtap_header() -> None:
+    packet = encode_gsmtap(b"\x01\x02", 7)
+    assert (len(packet), packet[:3].hex(), packet[8:12].hex()) == (18, "020404", "00000007")
+    assert decode_gsmtap(packet) == (0, b"\x01\x02")
+
+
+def test_pcapng_can_be_read_back_redacted(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    for event in EVENTS:
+        sink.emit(event)
+    sink.close()
+    with open_capture(path) as capture:
+        assert len(list(capture)) == 5
+        assert capture.report.truncated_at is None
+    collector = Collector()
+    read_gsmtap(path, collector)
+    assert isinstance(collector.events[0], CardEvent)
+    assert [event.command.hex().upper() for event in exchanges(collector)] == [
+        "00A40004022FE2", "00C0000006", "00B000000A", "0020000108" + "00" * 8,
+    ]  # fmt: skip
+    assert exchanges(collector)[2].file == "MF/EF_ICCID"
+    assert exchanges(collector)[3].hidden_command == ((5, 13),)
+
+
+def test_gsmtap_over_udp() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(10)
+        sink = GsmtapSink("127.0.0.1", listener.getsockname()[1])
+        for event in EVENTS:
+            sink.emit(event)
+        sink.close()
+        packets = [decode_gsmtap(listener.recv(2000)) for _ in range(5)]
+    assert packets[0] == (1, bytes.fromhex("3B80"))
+    assert [kind for kind, _ in packets] == [1, 0, 0, 0, 0]
+
+
+def chosen(*terms: str) -> list[int]:
+    return [event.number for event in select_events(EVENTS, parse_filter(terms))]
+
+
+def test_filters() -> None:
+    assert chosen() == [1, 2, 3, 4, 5]
+    assert chosen("ins=SELECT") == [2]
+    assert chosen("ins=b0") == [3, 5]
+    assert chosen("sw=63CX") == [4]
+    assert chosen("sw!=9000") == [1, 4, 5]
+    assert chosen("file=EF_ICCID", "ins=READ") == [3]
+    assert chosen("ms>=3", "ms<5") == [3, 4]
+    assert chosen("number!=2", "channel=0") == [3, 4, 5]
+    assert chosen("text=tries left") == [4]
+    assert chosen("link=other") == []
+
+
+@pytest.mark.parametrize("term", ["", "sw", "colour=red", "ms=slow", "sw>9000"])
+def test_a_bad_filter_says_what_there_is(term: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        parse_filter([term])
+    assert "=" in str(caught.value) or "number" in str(caught.value)
+
+
+def test_diff_finds_answers_and_commands() -> None:
+    other: list[TraceEvent] = [
+        exchange(1, "00A40004022FE200", "6204820242219000"),
+        exchange(2, "0084000008", "9000"),
+        exchange(3, "00B000000A", "98" * 10 + "9000"),
+        exchange(4, "0020000108" + "00" * 8, "63C1"),
+    ]
+    found = list(diff_traces(EVENTS, other))
+    assert [difference.words for difference in found] == [
+        "byte 4 is 41 against 42, in tag 62/82 (descriptor)",
+        "only in the second trace",
+        "status word 63C2: verification failed, 2 tries left against 63C1: verification failed, 1 tries left",
+        "only in the first trace",
+    ]
+    marks = [line[:1] for difference in found for line in difference_lines(difference)]
+    assert [mark for mark in marks if mark != " "] == ["!", "+", "!", "-"]
+    assert list(diff_traces(EVENTS, EVENTS)) == []
+
+
+def test_long_traces_without_a_common_thread_are_compared_place_by_place() -> None:
+    left: list[TraceEvent] = [exchange(n, "00B0000001", "009000") for n in range(3000)]
+    right: list[TraceEvent] = [exchange(n, "00B0000001" if n % 2 else "00B0000002", "009000") for n in range(2999)]
+    found = list(diff_traces(left, right))
+    assert len(found) == 3001
+    assert {difference.words for difference in found} == {"only in the first trace", "only in the second trace"}
+
+
+@given(st.lists(st.sampled_from(["0001", "0002", "0003"])), st.lists(st.sampled_from(["0001", "0002", "0003"])))
+def test_every_command_of_both_traces_is_accounted_for(left: list[str], right: list[str]) -> None:
+    a: list[TraceEvent] = [exchange(n, f"{text}0000", "9000") for n, text in enumerate(left)]
+    b: list[TraceEvent] = [exchange(n, f"{text}0000", "9000") for n, text in enumerate(right)]
+    found = list(diff_traces(a, b))
+    only_left = sum(difference.right is None for difference in found)
+    only_right = sum(difference.left is None for difference in found)
+    assert len(left) - only_left == len(right) - only_right
+    assert bool(found) is (left != right)
+
+
+@given(st.binary(max_size=30), st.binary(max_size=30))
+def test_data_differ_or_not(left: bytes, right: bytes) -> None:
+    assert bool(explain_data(left, right)) is (left != right)
