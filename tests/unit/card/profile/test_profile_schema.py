@@ -38,7 +38,7 @@ usim = { imsi = "001010123456789", mnc_length = 2, k = "00112233445566778899aabb
 
 DEMO = demo_path().read_text("utf-8")
 SECOND_DEMO = demo_path("usim-t1").read_text("utf-8")
-SECRET_FIELDS = set(["k", "rk", "op", "opc", "top", "topc", "key", "value", "puk", "hex", "key_enc", "key_mac"])
+SECRET_FIELDS = {"k", "rk", "op", "opc", "top", "topc", "key", "value", "puk", "hex", "key_enc", "key_mac"}
 
 
 def test_minimal_profile_has_the_documented_defaults() -> None:
@@ -82,9 +82,7 @@ def test_demo_profile_codes_are_as_verify_carries_them() -> None:
     assert set(by_reference) == {0x01, 0x81}
     assert by_reference[0x01].value == Secret(b"1234\xff\xff\xff\xff")
     assert by_reference[0x01].puk == Secret(b"12345678")
-    assert {number: adm.value for number, adm in pins.adms_by_reference().items()} == {
-        0x0A: Secret(b"11223344")
-    }
+    assert {number: adm.value for number, adm in pins.adms_by_reference().items()} == {0x0A: Secret(b"11223344")}
 
 
 def test_second_demo_profile_shows_what_the_first_leaves_out() -> None:
@@ -238,7 +236,5 @@ def test_guide_begins_with_a_profile_that_loads() -> None:
 
 @pytest.mark.parametrize("shape", dict.fromkeys(_shapes(CardProfile)), ids=lambda shape: str(shape.__name__))
 def test_guide_explains_every_field(shape: type[object]) -> None:
-    missing = [
-        row.key for row in entries(shape) if not re.search(rf"^\| .*`{row.key}`.* \|", GUIDE, re.MULTILINE)
-    ]
+    missing = [row.key for row in entries(shape) if not re.search(rf"^\| .*`{row.key}`.* \|", GUIDE, re.MULTILINE)]
     assert missing == []
