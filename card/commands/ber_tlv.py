@@ -18,7 +18,6 @@ from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.errors import DecodeError
 from card.filesystem.access import Operation
-from card.filesystem.errors import WrongStructure
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
 from card.spec.ins import INS
@@ -150,13 +149,7 @@ def _continued(ctx: Context, *, writing: bool) -> Transfer:
 
 
 def _open(ctx: Context, sfi: int, operation: Operation) -> FileNode:
-    node = ctx.files.tree.by_sfi(ctx.channel.directory, sfi) if sfi else ctx.current_file()
-    if node.structure is not Structure.BER_TLV:
-        raise WrongStructure
-    ctx.require(node, operation)
-    if sfi:
-        ctx.change_channel(file=node.path, record=0)
-    return node
+    return ctx.open_file(sfi, operation, Structure.BER_TLV)
 
 
 ROWS = (

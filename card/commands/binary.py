@@ -9,8 +9,6 @@ from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.filesystem.access import Operation
-from card.filesystem.errors import WrongStructure
-from card.filesystem.node import FileNode
 from card.spec.files import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -53,7 +51,7 @@ def _place(apdu: CommandApdu) -> tuple[int, int]:
 
 def read_binary(ctx: Context, request: BinaryRequest) -> Reply:
     """Return Le bytes; Le 00 means as many as there are. A longer Le than the file has is answered with 6CXX."""
-    node = _open(ctx, request.sfi, Operation.READ)
+    node = ctx.open_file(request.sfi, Operation.READ, Structure.TRANSPARENT)
     data = ctx.files.contents.read_binary(node, request.offset, request.le)
     if len(data) < request.le and request.le < MAX_SHORT_LE:
         return Reply(sw=wrong_le(len(data)))
@@ -62,20 +60,9 @@ def read_binary(ctx: Context, request: BinaryRequest) -> Reply:
 
 def update_binary(ctx: Context, request: BinaryRequest) -> Reply:
     """Write the data at the offset."""
-    node = _open(ctx, request.sfi, Operation.UPDATE)
+    node = ctx.open_file(request.sfi, Operation.UPDATE, Structure.TRANSPARENT)
     ctx.files.contents.update_binary(node, request.offset, request.data)
     return DONE
-
-
-def _open(ctx: Context, sfi: int, operation: Operation) -> FileNode:
-    """Return the file to work on, after structure and access checks; an SFI makes it the current file."""
-    node = ctx.files.tree.by_sfi(ctx.channel.directory, sfi) if sfi else ctx.current_file()
-    if node.structure is not Structure.TRANSPARENT:
-        raise WrongStructure
-    ctx.require(node, operation)
-    if sfi:
-        ctx.change_channel(file=node.path, record=0)
-    return node
 
 
 ROWS = (

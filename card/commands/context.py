@@ -16,10 +16,11 @@ from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection
 from card.domain.secure_channel.settings import SacSettings
 from card.filesystem.access import Condition, Operation
-from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected
+from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected, WrongStructure
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
 from card.ports import Clock, Rng
+from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.session import Channel, Session, Unfinished
 
@@ -102,6 +103,19 @@ class Context:
         if not path:
             raise NoFileSelected
         return self.files.tree[path]
+
+    def open_file(self, sfi: int, operation: Operation, *structures: Structure) -> FileNode:
+        """Return the EF to work on: the current one, or that of an SFI (not 0), which then is the current one.
+
+        Raises `NoFileSelected`, `FileNotFound`, `WrongStructure`, and as `require` does.
+        """
+        node = self.files.tree.by_sfi(self.channel.directory, sfi) if sfi else self.current_file()
+        if node.structure not in structures:
+            raise WrongStructure
+        self.require(node, operation)
+        if sfi:
+            self.change_channel(file=node.path, record=0)
+        return node
 
     def current_application(self) -> Application | None:
         """Return the application whose ADF is current on this channel, or None."""

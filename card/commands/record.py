@@ -85,14 +85,8 @@ def update_record(ctx: Context, request: RecordRequest) -> Reply:
 
 
 def open_record_file(ctx: Context, sfi: int, operation: Operation) -> FileNode:
-    """Return the record file to work on, after structure and access checks; an SFI makes it the current file."""
-    node = ctx.files.tree.by_sfi(ctx.channel.directory, sfi) if sfi else ctx.current_file()
-    if not node.structure.has_records:
-        raise WrongStructure
-    ctx.require(node, operation)
-    if sfi:
-        ctx.change_channel(file=node.path, record=0)
-    return node
+    """Return the record file to work on (`Context.open_file`)."""
+    return ctx.open_file(sfi, operation, Structure.LINEAR_FIXED, Structure.CYCLIC)
 
 
 def locate(ctx: Context, node: FileNode, request: RecordRequest) -> int:

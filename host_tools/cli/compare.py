@@ -11,8 +11,8 @@ import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.script import ALLOWED_VARIABLE, plain_script_errors
+from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
-from host_tools.cli.trace_options import card_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -93,7 +93,7 @@ def run(
 
 
 @compare.command()
-@card_options
+@which_card_options
 @click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
               help="Where the profile goes.  [default: standard output]")
 def learn(reader: str | None, link: str, profile: Path | None, pin: Secret | None, output: Path) -> None:

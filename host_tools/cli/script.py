@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
-from host_tools.cli.trace_options import card_options, open_sinks, open_traced_link, trace_options
+from host_tools.cli.terminal_options import which_card_options
+from host_tools.cli.trace_options import open_sinks, open_traced_link, trace_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -30,7 +31,7 @@ def script() -> None:
 
 @script.command()
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
-@card_options
+@which_card_options
 @trace_options
 @click.option("--junit", type=_FILE, help="Write the results as JUnit XML.")
 @click.option("--json", "json_file", type=_OUTPUT, help="Write the results as JSON lines; - for standard output.")
@@ -108,7 +109,7 @@ def lint(names: tuple[str, ...], strict: bool) -> None:
 
 @script.command()
 @click.argument("output", type=_OUTPUT)
-@card_options
+@which_card_options
 @click.option("--from", "trace_file", type=_FILE, metavar="TRACE", help="Take a trace file instead of a live session.")
 @click.option("--title", help="Title of the script.")
 @click.option("--no-data", is_flag=True, help="Expect status words and lengths only.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import CARD, ENVIRONMENT, CliError
+from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import open_link
-from host_tools.cli.trace_options import card_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@card_options
+@which_card_options
 @click.option("--history", type=click.Path(dir_okay=False, path_type=Path), help="Where lines are remembered.")
 def shell(reader: str | None, link: str, profile: Path | None, pin: Secret | None, history: Path | None) -> None:
     """Talk to a card: select files by name, read them decoded, send any command, record a script.

@@ -23,12 +23,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., object])
 
 
-def card_options(command: _C) -> _C:
-    """Add the options that say which card to use, and how to print."""
+def which_card_options(command: _C) -> _C:
+    """Add the options that say which card to use."""
     for option in (
-        sac_option,
-        click.option("-v", "--verbose", is_flag=True, help="Show each APDU, without PINs and keys."),
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else."),
         click.option(
             "--pin", envvar=PIN_VARIABLE, callback=parse_pin, metavar="DIGITS",
             help=f"The card's PIN; better given in the environment as {PIN_VARIABLE}, where `ps` shows no PIN.",
@@ -42,6 +39,18 @@ def card_options(command: _C) -> _C:
             help="A card in a PC/SC reader, or one in this process.",
         ),
         click.option("--reader", help="Name of the reader or a part of it; without it, the first with a card."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def card_options(command: _C) -> _C:
+    """Add the options that say which card to use, and how to talk and to print."""
+    command = which_card_options(command)
+    for option in (
+        sac_option,
+        click.option("-v", "--verbose", is_flag=True, help="Show each APDU, without PINs and keys."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else."),
     ):  # fmt: skip
         command = option(command)
     return command

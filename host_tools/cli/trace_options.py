@@ -1,4 +1,4 @@
-"""Options that say which card to use and where its trace goes, for every command that talks to a card."""
+"""Options that say where the trace of a card goes, and what they open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
-from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
+from host_tools.cli.terminal_session import explained, open_link
 
 if TYPE_CHECKING:
     from host_tools.links.base import Link
@@ -18,27 +18,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., object])
-
-
-def card_options(command: _C) -> _C:
-    """Add --reader, --link, --profile and --pin."""
-    for option in (
-        click.option(
-            "--pin", envvar=PIN_VARIABLE, callback=parse_pin, metavar="DIGITS",
-            help=f"The card's PIN; better given in the environment as {PIN_VARIABLE}, where `ps` shows no PIN.",
-        ),
-        click.option(
-            "--profile", type=_FILE,
-            help="With --link inprocess: a card profile (a file, or the name of one that ships) or a card file.",
-        ),
-        click.option(
-            "--link", type=click.Choice([PCSC, IN_PROCESS]), default=PCSC, show_default=True,
-            help="A card in a PC/SC reader, or one in this process.",
-        ),
-        click.option("--reader", help="Name of the reader or a part of it; without it, the first with a card."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
 
 
 def trace_options(command: _C) -> _C:

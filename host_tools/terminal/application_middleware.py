@@ -1,0 +1,67 @@
+"""What the middleware for a USIM and that for a CSIM have in common: one application, its identity, LTKMs, STKMs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from card.crypto.secret import Secret
+from card.spec.status import SW
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.response import StatusError
+from host_tools.terminal.bcast import LtkmReceipt, StkmOutcome, deliver_ltkm, feed_stkm
+from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.errors import PinNeededError, TerminalError
+
+App = TypeVar("App", bound=CardApplication)
+Who = TypeVar("Who")  # the subscriber
+
+
+class ApplicationMiddleware(Generic[App, Who]):
+    """Signs in to one application of a card, delivers LTKMs and feeds STKMs."""
+
+    def __init__(self, client: ApduClient, application: App) -> None:
+        self._client = client
+        self._application = application
+        self._identity: Who | None = None
+
+    @property
+    def reader(self) -> str:
+        """Name of the reader."""
+        return self._client.name
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to reset of the card."""
+        return self._client.atr
+
+    @property
+    def identity(self) -> Who:
+        """Who the subscriber is. Raises `TerminalError` before `connect`."""
+        if self._identity is None:
+            raise TerminalError("The terminal is not connected to the card yet.")
+        return self._identity
+
+    def _sign_in(self, pin: Secret | None, read_identity: Callable[[], Who]) -> Who:
+        """Give the PIN, if any, and read who the subscriber is. Raises `PinNeededError`, `StatusError`, `LinkError`."""
+        if pin is not None:
+            self._application.verify_pin(pin)
+        try:
+            self._identity = read_identity()
+        except StatusError as error:
+            if pin is None and error.sw == SW.SECURITY_NOT_SATISFIED:
+                raise PinNeededError from None
+            raise
+        return self._identity
+
+    def deliver(self, ltkm: bytes) -> LtkmReceipt:
+        """Give an LTKM to the card and return what to send back. Raises `StatusError`, `LinkError`."""
+        return deliver_ltkm(self._application, ltkm)
+
+    def feed(self, stkm: bytes) -> StkmOutcome:
+        """Give an STKM to the card and return the TEK or the reason why there is none. Raises `LinkError`."""
+        return feed_stkm(self._application, stkm)
+
+    def close(self) -> None:
+        """Let the card go."""
+        self._client.close()
