@@ -31,7 +31,10 @@ _BUILT_IN_SERVICES = frozenset({GSM_ACCESS, DOWNLOAD_SMS_PP, 33, GSM_SECURITY_CO
 _AD_NORMAL = bytes(3)
 
 Content = bytes | Sequence[bytes]
-"""Content of a transparent file, or of the first records of a record file."""
+"""Content of a transparent file, or of the first records of a record file.
+
+A file whose service is switched on without a value of the profile is there with nothing in it: free records, FF bytes.
+"""
 
 
 # Files that every card of ours has, and with them the services they belong to. Those of `_value_services` need a value.
@@ -112,13 +115,13 @@ USIM_CONTENTS: Mapping[str, Callable[[CardProfile], Content]] = {
     "EF_LI": lambda p: _coded("languages", p.usim.languages),
     "EF_IMSI": lambda p: _coded("imsi", p.usim.imsi),
     "EF_UST": lambda p: _coded("services", usim_services(p)).ljust(17, b"\0"),
-    "EF_SPN": lambda p: _coded("spn", p.usim.spn),
+    "EF_SPN": lambda p: _coded("spn", p.usim.spn or ""),
     "EF_ACC": lambda p: _coded("access classes", p.usim.access_classes),
     "EF_FPLMN": lambda p: _coded("plmns", _plmns(p.usim.fplmn)),
     "EF_AD": lambda p: _AD_NORMAL + bytes((p.usim.mnc_length,)),
     "EF_ECC": lambda p: [_coded("emergency code", code) for code in p.usim.ecc],
     "EF_HPLMNwAcT": lambda p: _coded("plmns with access technology", _home_networks(p)),
-    "EF_MSISDN": lambda p: [b"\xff" * 14 + _coded("msisdn", p.usim.msisdn)],
+    "EF_MSISDN": lambda p: [b"\xff" * 14 + _coded("msisdn", p.usim.msisdn)] if p.usim.msisdn else [],
     "EF_EHPLMN": lambda p: _coded("plmns", _plmns(p.usim.ehplmn)),
     "EF_PLMNwAcT": lambda p: _coded("plmns with access technology", _plmns(p.usim.user_plmns)),
     "EF_OPLMNwAcT": lambda p: _coded("plmns with access technology", _plmns(p.usim.operator_plmns)),

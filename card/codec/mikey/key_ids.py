@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
@@ -13,6 +14,8 @@ from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
 
 _SIZE = MappingProxyType({KeyIdType.KEY_DOMAIN: 3, KeyIdType.MSK: 4, KeyIdType.MTK: 2})
+# Domain, MSK ID and, in an STKM, MTK ID in this order: what every server known sends, read in one go.
+_USUAL_FORM = re.compile(rb"\x00\x03(.{3})\x01\x04(.{4})(?:\x02\x02(.{2}))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class MbmsKeyIds:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read the data of a type 3 extension. Raises `DecodeError`."""
+        usual = _USUAL_FORM.fullmatch(data)
+        if usual is not None:
+            return cls(*usual.groups())
         found = _decode_identifiers(data)
         domain, msk = found.get(KeyIdType.KEY_DOMAIN), found.get(KeyIdType.MSK)
         if domain is None or msk is None:
