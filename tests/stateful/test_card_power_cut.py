@@ -7,13 +7,16 @@ alone may have fallen.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
 
 from card.personalisation.personalise import personalise
 from card.ports import Store
+from card.profile.cat import CatCommand, CatProfile, CatStep
+from card.profile.schema import CardProfile
+from card.spec.ins import INS
 from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
 from tests.support.network import (
@@ -29,11 +32,34 @@ from tests.support.network import (
     stkm,
     vector,
 )
-from tests.support.profiles import ADM1, PIN1, PIN2, PUK1, card_profile
+from tests.support.profiles import (
+    ADM1,
+    GUARDED,
+    OPEN_CYCLIC,
+    OPEN_LINEAR,
+    OPEN_TRANSPARENT,
+    PIN1,
+    PIN2,
+    PUK1,
+    PUK2,
+    UNIVERSAL,
+    card_profile,
+)
 from tests.support.testcard import SELECT_USIM, Answer, TestCard, lv, pin_bytes, tlv
+from tests.unit.card.platform.cards import COUNTER, OBJECTS, RECORDS, platform_profile
 
 Contents = dict[str, bytes]
-PIN_INSTRUCTIONS = {0x20, 0x24, 0x26, 0x28, 0x2C}
+PIN_INSTRUCTIONS = {INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN}
+WRITING_INSTRUCTIONS = PIN_INSTRUCTIONS | {
+    INS.UPDATE_BINARY, INS.UPDATE_RECORD, INS.INCREASE, INS.SET_DATA,
+    INS.DEACTIVATE_FILE, INS.ACTIVATE_FILE, INS.TERMINATE_EF, INS.AUTHENTICATE,
+}  # fmt: skip
+"""The instructions of the platform session that write. All others it sends leave the memory alone."""
+SILENT_INSTRUCTIONS = {
+    INS.SELECT, INS.STATUS, INS.READ_BINARY, INS.READ_RECORD, INS.SEARCH_RECORD, INS.RETRIEVE_DATA, INS.GET_RESPONSE,
+    INS.MANAGE_CHANNEL, INS.TERMINAL_CAPABILITY, INS.TERMINAL_PROFILE, INS.FETCH, INS.TERMINAL_RESPONSE, INS.ENVELOPE,
+    INS.GET_CHALLENGE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,15 +134,161 @@ def session(card: TestCard) -> None:
     assert card.mbms(MSK_UPDATE, b"").sw == "6A80"
 
 
-@pytest.fixture(scope="module")
-def reference() -> tuple[Contents, list[bytes], list[Write]]:
-    """Return a new card's memory, the APDUs of the session, and its writes."""
+def platform_session(card: TestCard) -> None:
+    """What a UICC does without the keys of a network: PINs, files, life cycles, channels, toolkit, and the SIM view."""
+    pins(card)
+    files(card)
+    data_objects(card)
+    life_cycles(card)
+    channels(card)
+    toolkit(card)
+    sim_view(card)
+    card.ok(f"00E8000002{RECORDS:04X}")
+
+
+def pins(card: TestCard) -> None:
+    """Block, unblock, disable, replace, enable and change PINs; end with all of them verified."""
+    card.ok(SELECT_USIM)
+    for left in ("63C2", "63C1", "63C0"):
+        assert card.verify(0x81, "9999").sw == left
+    assert card.verify(0x81, PIN2).sw == "6983"
+    assert card.send("002C008110", pin_bytes("00000000"), pin_bytes(PIN2)).sw == "63C9"
+    card.ok("002C008110", pin_bytes(PUK2), pin_bytes("8642"))
+    card.ok("0024008110", pin_bytes("8642"), pin_bytes(PIN2))
+    card.ok("0028001108", pin_bytes(UNIVERSAL))
+    card.ok("0026910108", pin_bytes(PIN1))
+    assert card.verify(0x11, UNIVERSAL).sw == "9000"
+    assert card.send("0028000108", pin_bytes("9999")).sw == "63C2"
+    card.ok("0028000108", pin_bytes(PIN1))
+    assert card.send("0024000110", pin_bytes("9999"), pin_bytes(PIN1)).sw == "63C2"
+    assert card.send("0026000108", pin_bytes("9999")).sw == "63C1"
+    card.unlocked()
+
+
+def files(card: TestCard) -> None:
+    """Write transparent, linear fixed and cyclic files, by selection and by SFI, and count."""
+    card.ok(f"00A4000C02{GUARDED:04X}")
+    card.ok("00D6000403A1A2A3")
+    card.ok("00A4000C023F00")
+    card.ok("00D69B0002AABB")
+    card.ok(f"00A4000C02{OPEN_TRANSPARENT:04X}")
+    card.ok("00D6000E02CCDD")
+    card.refused("6B00", "00D6001002CCDD")
+    card.ok(f"00A4000C02{OPEN_LINEAR:04X}")
+    card.ok("00DC020403B2B2B2")
+    card.ok("00DC000203C1C1C1")
+    card.ok("00DC01B403D1D1D1")
+    card.refused("6A83", "00DC090403B2B2B2")
+    card.ok(f"00A4000C02{OPEN_CYCLIC:04X}")
+    card.ok("00DC000303000009")
+    card.ok("80328B000101")
+    card.ok(f"00A4000C02{COUNTER:04X}")
+    card.ok("8032000003000002")
+    card.refused("9850", "8032000003FFFFFF")
+    card.ok("80F2000000")
+
+
+def data_objects(card: TestCard) -> None:
+    """Store an object in one block, one in two, replace one, delete one; leave one half sent."""
+    card.ok(f"00A4000C02{OBJECTS:04X}")
+    card.ok("80DB0080058103010203")
+    large = tlv(0x82, bytes(300))
+    assert card.send("80DB0080FF", large[:255]).sw == "63F1"
+    card.ok("80DB0000", bytes((len(large) - 255,)), large[255:])
+    card.ok("80DB00800381010A")
+    card.ok("80DB00800180")
+    assert card.send("80DB0080FF", large[:255]).sw == "63F1"
+    card.ok("80CB0080018100")
+
+
+def life_cycles(card: TestCard) -> None:
+    """Deactivate and activate by FID and as the current file; what is deactivated is not written."""
+    card.ok(f"0004000002{RECORDS:04X}")
+    card.refused("6985", "00DC01040411223344")
+    card.ok("00440000")
+    card.ok("00DC01040455667788")
+    card.ok("00040800067FFF5F3A4F3A")
+    card.ok("00440800067FFF5F3A4F3A")
+
+
+def channels(card: TestCard) -> None:
+    """Write and authenticate on a second channel, while the first stays where it is."""
+    assert card.ok("0070000001") == b"\x01"
+    card.ok("01A4040C07A0000000871004")
+    assert card.send("0120000108", pin_bytes("9999")).sw == "63C2"
+    card.ok("0120000108", pin_bytes(PIN1))
+    waiting = card.send("0188008122", lv(rand(7), vector(1, rand(7))["autn"])).sw
+    assert card.send("01C00000", waiting[2:]).data.startswith("DB")
+    card.ok("01A4040C10", bytes.fromhex(SELECT_USIM[10:]))
+    card.ok("01A4000C026F7B")
+    card.ok("01D6000003445566")
+    card.ok("00708001")
+    card.ok("0084000008")
+
+
+def toolkit(card: TestCard) -> None:
+    """Terminal capability and profile, one proactive command from announcement to response, an event."""
+    card.ok("80AA000009A907800301000A8100")
+    announced = card.send("8010000014", b"\xff" * 20).sw
+    assert announced[:2] == "91"
+    card.ok("80120000", announced[2:])
+    card.ok("801400000C", "810301030082028281830100")
+    card.ok("80C2000009", "D607990104820282818500"[:18])
+
+
+def sim_view(card: TestCard) -> None:
+    """The same card through class A0: CHV, UPDATE, INVALIDATE and REHABILITATE."""
+    for fid in ("3F00", f"{RECORDS:04X}"):
+        assert card.send("A0A4000002", fid).sw[:2] == "9F"
+    assert card.send("A020000108", pin_bytes("9999")).sw == "9804"
+    card.ok("A020000108", pin_bytes(PIN1))
+    card.ok("A0DC020404" + "99AABBCC")
+    card.ok("A004000000")
+    card.ok("A044000000")
+    assert card.send("A0A4000002", f"{COUNTER:04X}").sw[:2] == "9F"
+    assert card.send("A032000003000001").sw[:2] == "9F"
+
+
+@dataclass(frozen=True)
+class Script:
+    """A session, the card it is for, and how often it writes at least."""
+
+    profile: Callable[[], CardProfile]
+    session: Callable[[TestCard], None]
+    cuts: int
+    twice: int
+
+
+def _platform_profile() -> CardProfile:
+    return platform_profile(cat=CatProfile(steps=(CatStep(CatCommand.POLL_INTERVAL, seconds=30),)))
+
+
+SCRIPTS = {
+    "keys": Script(card_profile, session, 33, 7),
+    "platform": Script(_platform_profile, platform_session, 56, 11),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A session without a cut: a new card's memory, the APDUs, and the writes."""
+
+    start: Contents
+    apdus: list[bytes]
+    writes: list[Write]
+    script: Script
+
+
+@pytest.fixture(scope="module", params=SCRIPTS)
+def reference(request: pytest.FixtureRequest) -> Reference:
+    """Run a session to its end."""
+    script = SCRIPTS[request.param]
     store = MemoryStore()
-    personalise(card_profile(), store)
+    personalise(script.profile(), store)
     observed = ObservedStore(store.load())
     card = RecordingCard(observed)
-    session(card)
-    return store.load(), card.sent, observed.writes
+    script.session(card)
+    return Reference(store.load(), card.sent, observed.writes, script)
 
 
 def replay(store: Store, apdus: list[bytes]) -> int:
@@ -130,8 +302,8 @@ def replay(store: Store, apdus: list[bytes]) -> int:
     raise AssertionError("the power was not cut")
 
 
-def test_every_write_of_the_session(reference: tuple[Contents, list[bytes], list[Write]]) -> None:
-    start, apdus, writes = reference
+def test_every_write_of_the_session(reference: Reference) -> None:
+    start, apdus, writes = reference.start, reference.apdus, reference.writes
     for cut, write in enumerate(writes, 1):
         for before in (True, False):
             inner = MemoryStore(start)
@@ -143,19 +315,25 @@ def test_every_write_of_the_session(reference: tuple[Contents, list[bytes], list
             reopened = TestCard(MemoryStore(inner.load()))
             assert reopened.exchange(SELECT_USIM.replace("040C", "0404")).sw == "9000", place
             assert reopened.persistent() == inner.load(), place
-    assert len(writes) >= 30, f"only {len(writes)} cut points"
+    print(f"{len(writes)} cut points in {len(apdus)} APDUs")
+    assert len(writes) >= reference.script.cuts, f"only {len(writes)} cut points"
 
 
-def test_only_pin_commands_write_twice_and_first_only_their_counter(
-    reference: tuple[Contents, list[bytes], list[Write]],
-) -> None:
-    start, apdus, writes = reference
+def test_only_pin_commands_write_twice_and_first_only_their_counter(reference: Reference) -> None:
+    start, apdus, writes = reference.start, reference.apdus, reference.writes
     states = [start, *(write.contents for write in writes)]
     twice = [n for n in range(1, len(writes)) if writes[n].apdu == writes[n - 1].apdu]
-    assert len(twice) >= 7, "right PINs write twice: the try that is taken, then all tries given back"
+    assert len(twice) >= reference.script.twice, "right PINs write twice: the try that is taken, then all given back"
     for second in twice:
         assert apdus[writes[second].apdu][1] in PIN_INSTRUCTIONS
         assert changed_fields(states[second - 1], states[second]) <= {"tries_left", "puk_tries_left"}
+
+
+@pytest.mark.parametrize("reference", ["platform"], indirect=True)
+def test_every_writing_instruction_of_the_platform_is_cut(reference: Reference) -> None:
+    sent = {apdu[1] for apdu in reference.apdus}
+    assert {reference.apdus[write.apdu][1] for write in reference.writes} == WRITING_INSTRUCTIONS
+    assert sent - WRITING_INSTRUCTIONS <= SILENT_INSTRUCTIONS
 
 
 def changed_fields(before: Contents, after: Contents) -> set[str]:
