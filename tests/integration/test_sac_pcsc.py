@@ -18,14 +18,20 @@ from card.crypto.secret import Secret
 from card.profile.schema import Transport
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
+from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.headend import subscriber_of
-from host_tools.cli.terminal_keys import keys_from_network
-from host_tools.headend.network import TestNetwork
+from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
+from host_tools.headend.network import Network, TestNetwork
+from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.truth import TekName
 from host_tools.links.pcsc import PcscLink
 from host_tools.media.pcap import open_capture
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
+from host_tools.terminal.csim import CSIM_AID_PREFIX
+from host_tools.terminal.csim_middleware import CsimMiddleware
+from host_tools.terminal.decision import StkmFeed
+from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.sac.association import Credentials
 from host_tools.terminal.sac.link import SacLink
@@ -59,14 +65,30 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_path: Path) -> None:
     network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo))
-    capture = tmp_path / "broadcast.pcap"
-    capture.write_bytes(network.recording().pcap)
-    port = network.scenario.stkm.port
-    teks: dict[TekName, Tek] = {}
     link = SacLink(PcscLink.open(insert(memory_card(demo, strict=True))), CREDENTIALS, kind=kind, rekey_after=40)
-    with closing(TerminalMiddleware(link)) as middleware, open_capture(capture) as datagrams:
+    with closing(TerminalMiddleware(link)) as middleware:
         middleware.connect(demo.pins.pin1.value)
         delivery = keys_from_network(middleware, network)
+        assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
+
+
+def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Path) -> None:
+    profile = replace(CardProfile.demo("csim"), sac=sac_profile().sac)
+    network = RkNetwork(shipped_scenario("demo"), csim_subscriber(profile))
+    pcsc = PcscLink.open(insert(memory_card(profile, strict=True)))
+    link = SacLink(pcsc, CREDENTIALS, kind=kind, aid=CSIM_AID_PREFIX, rekey_after=40)
+    with closing(CsimMiddleware(link)) as middleware:
+        nai = middleware.connect(profile.pins.pin1.value).nai
+        delivery = keys_to_deliver(middleware, network, nai)
+        assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
+
+
+def teks_of(middleware: StkmFeed, delivery: KeyDelivery, network: Network, folder: Path) -> dict[TekName, Tek]:
+    """Feed every STKM of the broadcast and collect the TEKs."""
+    capture, port = folder / "broadcast.pcap", network.scenario.stkm.port
+    capture.write_bytes(network.recording().pcap)
+    teks: dict[TekName, Tek] = {}
+    with open_capture(capture) as datagrams:
         for datagram in datagrams:
             if datagram.destination.port != port:
                 continue
@@ -75,9 +97,12 @@ def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_p
             outcome = middleware.feed(datagram.payload)
             if isinstance(outcome, Tek):
                 teks[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = outcome
-    assert set(teks) == set(network.truth.teks)
-    for name, expected in network.truth.teks.items():
-        assert (teks[name].key, teks[name].salt) == (expected.tek, expected.salt)
+    return teks
+
+
+def teks_sent(network: Network) -> dict[TekName, Tek]:
+    """Return what the head-end knows."""
+    return {name: Tek(sent.tek, sent.salt) for name, sent in network.truth.teks.items()}
 
 
 def test_in_clear_there_is_no_tek(insert: Desk) -> None:
