@@ -11,6 +11,7 @@ import click
 
 from card.crypto.secret import Secret
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.cli.interrupts import interruptible
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.permissions_issuer.certificates import TestCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
@@ -33,9 +34,10 @@ def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
         issuer = PermissionsIssuer(ca.certify_server(hosts), ca.certificate, keys, frozenset({terminal}), port)
     except OSError as error:
         raise CliError(f"port {port}: {error.strerror}", ENVIRONMENT) from None
-    with issuer:
+    keys_given = "1 binding key" if len(keys) == 1 else f"{len(keys)} binding keys"
+    with interruptible(), issuer:
         host, found = issuer.address
-        click.echo(f"{len(keys)} binding keys for terminal {terminal}, at {host}:{found}; certificates in {folder}")
+        click.echo(f"{keys_given} for terminal {terminal}, at {host}:{found}; certificates in {folder}")
         threading.Event().wait()
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.cli.interrupts import interruptible
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Notice, Unreachable
 from vpicc_bridge.slots import Bridge, Slots
@@ -107,7 +105,7 @@ def run(
     _refuse_contradictions(host, port, slot, listen, bridge, private_pcscd)
     console = Console(verbose)
     with ExitStack() as stack:
-        stack.enter_context(_interruptible())
+        stack.enter_context(interruptible())
         place = _private_place(stack, slot or 0) if private_pcscd else _place(host, port, slot or 0)
         card = open_card_argument(card_name, trace=console if verbose else None, fresh=fresh)
         stack.callback(card.close)
@@ -180,24 +178,6 @@ def _introduce(card: Card, place: Place, link: Bridge) -> None:
         text = aid.hex().upper()
         click.echo(f"AID:      {text} ({_APPLICATIONS.get(text[:14], 'unknown application')})")
     click.echo("Ctrl-C takes the card out.")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Make SIGTERM end the command as Ctrl-C does, and make Ctrl-C work even when started in the background."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: a second Ctrl-C, or a shell that signals the whole group, must not cut the clean-up short.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _serve(slots: Slots, card: Card, place: Place, link: Bridge) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from card.spec.catalogue import all_files
+
 _NAMES: Mapping[int, str] = MappingProxyType(
     {
         17: "group identifier level 1",
@@ -38,5 +40,8 @@ def decode_service_table(table: bytes) -> tuple[int, ...]:
 
 
 def service_name(number: int) -> str:
-    """Return what a service is called; the number alone for one that has no name here."""
-    return _NAMES.get(number, "without a name here")
+    """Return what a service is called or, where it is a file, the names of the files it brings."""
+    if number in _NAMES:
+        return _NAMES[number]
+    files = [row.name for path, row in all_files() if row.service == number and path.startswith("ADF.USIM")]
+    return ", ".join(dict.fromkeys(files)) or "without a name here"
