@@ -26,6 +26,7 @@ COUNT = PAIRS * ROUNDS + WARM_UP
 
 KINDS: dict[str, Callable[[UsimRounds], Rounds]] = {
     "SELECT + READ BINARY": UsimRounds.select_and_read,
+    "60-file start-up, each SELECT + READ": UsimRounds.start_up,
     "3G AUTHENTICATE + GET RESPONSE": UsimRounds.authenticate,
     "STKM to its TEK": UsimRounds.stkm_to_tek,
 }

@@ -8,6 +8,8 @@ from itertools import cycle
 from card import CardProfile
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
+from card.spec.catalogue import all_files
+from card.spec.files import EfRow
 from host_tools.cli.headend import subscriber_of
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
@@ -25,6 +27,7 @@ RETRIEVE = bytes.fromhex("0089A08500")
 KEYS_WAIT = b"\x61\x35"  # DB, and RES, CK, IK and Kc behind their lengths
 GET_KEYS = bytes.fromhex("00C0000035")
 _SERVICE = "tone-a"
+_FILES = 60
 
 
 class LinkOver:
@@ -42,6 +45,17 @@ class LinkOver:
 
     def close(self) -> None:
         pass
+
+
+def _select(path: str) -> bytes:
+    """Return the SELECT by path from the MF; 7FFF stands for the ADF."""
+    fids = bytes.fromhex(path.replace("ADF.USIM", "7FFF").removeprefix("3F00/").replace("/", ""))
+    return bytes.fromhex("00A40804") + bytes((len(fids),)) + fids + b"\0"
+
+
+def _read(row: EfRow) -> bytes:
+    """Return the command that reads the file, or its first record."""
+    return bytes.fromhex("00B2010400" if row.structure.has_records else "00B0000000")
 
 
 class Rounds:
@@ -103,6 +117,13 @@ class UsimRounds:
     def select_and_read(self) -> Rounds:
         """SELECT EF_IMSI, READ BINARY."""
         return Rounds(self._transmit, [(SELECT_IMSI, READ_IMSI)], lambda first, second: first[-2:] == second[-2:] == OK)
+
+    def start_up(self) -> Rounds:
+        """SELECT and read 60 files of the card one after the other, as a terminal does when it starts."""
+        pairs = [(_select(path), _read(row)) for path, row in all_files() if path.startswith(("ADF.USIM/", "3F00/"))]
+        readable = [pair for pair in pairs if all(self._transmit(command)[-2:] == OK for command in pair)]
+        assert len(readable) >= _FILES
+        return Rounds(self._transmit, readable[:_FILES], lambda first, second: first[-2:] == second[-2:] == OK)
 
     def authenticate(self) -> Rounds:
         """3G AUTHENTICATE, GET RESPONSE."""
