@@ -85,8 +85,11 @@ class AccessRule:
         """Read an EF_ARR record; FF padding at the end is dropped. Raises `DecodeError`."""
         objects = iter_tlvs(record.rstrip(b"\xff"))
         gathered: dict[Condition, Operation] = {}
+        named = Operation(0)
         for modes, condition in _decode_grants(objects):
-            gathered[condition] = gathered.get(condition, Operation(0)) | modes
+            # The first condition for an operation holds, so a later one must not move up beside its equal.
+            gathered[condition] = gathered.get(condition, Operation(0)) | modes & ~named
+            named |= modes
         return cls(tuple((modes, condition) for condition, modes in gathered.items()))
 
 

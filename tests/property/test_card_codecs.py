@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from card.codec.apdu import CommandApdu
@@ -14,7 +14,7 @@ from card.codec.ef import CODECS
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus, decode_pin_status
 from card.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlvs, iter_tlvs
 from card.errors import DecodeError
-from card.filesystem.access import AccessRule, Combination, Condition, Operation
+from card.filesystem.access import ALWAYS, NEVER, AccessRule, Combination, Condition, Operation
 
 BYTE = st.integers(0, 255)
 
@@ -79,6 +79,7 @@ OPERATIONS = st.integers(1, 127).map(Operation) | st.just(Operation.INCREASE)
 
 
 @given(st.lists(st.tuples(OPERATIONS, CONDITIONS), max_size=4), st.sets(BYTE), st.sampled_from(Operation))
+@example([(Operation.READ, ALWAYS), (Operation.UPDATE, NEVER), (Operation.UPDATE, ALWAYS)], set(), Operation.UPDATE)
 def test_an_access_rule_means_the_same_after_writing(
     grants: list[tuple[Operation, Condition]], held: set[int], operation: Operation
 ) -> None:
