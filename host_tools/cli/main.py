@@ -48,7 +48,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
 class LazyGroup(click.Group):
     """A group whose subcommands come from `SUBCOMMANDS` and are imported on use."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click gives it
         """Return the names of the subcommands that are installed, in the order of the table."""
         return [name for name, entry in SUBCOMMANDS.items() if find_spec(entry.module) is not None]
 

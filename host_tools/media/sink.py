@@ -70,7 +70,7 @@ class WavSink:
         self._wave.setsampwidth(_SAMPLE_BYTES)
         self._wave.setframerate(audio.rate)
 
-    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002  # the port gives it
         """Append the samples of one packet at the place its timestamp says."""
         frame_bytes = _SAMPLE_BYTES * self._audio.channels
         samples = self._audio.to_linear(packet.payload)
@@ -103,7 +103,7 @@ class TransportStreamSink:
         self.path = path
         self._file: BinaryIO = path.open("wb")
 
-    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002
+    def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002  # the port gives it
         """Append the TS packets of one RTP packet."""
         self._file.write(packet.payload[: len(packet.payload) // _TS_PACKET * _TS_PACKET])
 

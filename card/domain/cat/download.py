@@ -18,6 +18,6 @@ class DownloadHandler(Protocol):
 class DiscardingHandler:
     """Acknowledges every message and does nothing with it."""
 
-    def receive(self, originator: bytes, tpdu: bytes) -> bytes:  # noqa: ARG002
+    def receive(self, originator: bytes, tpdu: bytes) -> bytes:  # noqa: ARG002  # the port gives it
         """Return no user data."""
         return b""
