@@ -226,7 +226,7 @@ def _store_plain(facts: LtkmFacts) -> bool:
         facts.bcast.keep_credit(facts.group, policies.records)
         facts.bcast.policies.replace(facts.name, ())
         msk = facts.bcast.msks.msk_named(facts.name)
-        if msk is not None and msk.assumed:
+        if msk is not None and not facts.bcast.msks.heard(msk).live:
             facts.bcast.msks.assume_counter(msk, 0)
     return False
 
@@ -281,7 +281,7 @@ def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
     if not same_key:
         others = [replace(other, paid=False, playing=False) for other in others]
     facts.bcast.policies.replace(facts.name, (*others, record))
-    if not same_key or msk.assumed:
+    if not facts.bcast.msks.heard(msk).live:
         _assume_counter(facts, msk)
     overflow = facts.row.source.is_counter and counter > MOST
     return _fill(facts) or overflow

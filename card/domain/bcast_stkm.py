@@ -59,7 +59,7 @@ def process_stkm(raw: bytes, keys: MbmsKeys, root: KeyRoot, bcast: Bcast | None,
     policies = bcast.policies.find(msk.name) if bcast else None
     management = _management(stkm, bcast) if bcast else None
     if policies is None:
-        check_mbms_rules(stkm, msk)
+        check_mbms_rules(stkm, msk, keys.heard(msk))
     if bcast is None or (policies is None and management is None):
         tek = open_tek(stkm, protection)
         keys.set_counter(msk, stkm.timestamp.value, stkm.mtk_id)
@@ -89,8 +89,8 @@ class StkmFacts:
     """One verified STKM beside the key, its records, the purses and the parental PIN."""
 
     __slots__ = (
-        "_balances", "_bcast", "_gate", "_group", "_msk", "_mtk", "_payer", "_pin", "_places", "_plain", "_price",
-        "_protected", "_records", "_ts", "_unbound", "direction", "held",
+        "_balances", "_bcast", "_gate", "_group", "_heard", "_msk", "_mtk", "_payer", "_pin", "_places", "_plain",
+        "_price", "_protected", "_records", "_ts", "_unbound", "direction", "held",
     )  # fmt: skip
 
     def __init__(
@@ -103,12 +103,12 @@ class StkmFacts:
         terminal: TerminalSide,
     ) -> None:
         self._ts, self._mtk = stkm.timestamp.value, stkm.mtk_id
-        self._msk, self._group = msk, msk.group
+        self._msk, self._group, self._heard = msk, msk.group, bcast.msks.heard(msk)
         self._plain, self._records = policies is None, policies or NO_POLICIES
         self._bcast, self._gate, self._protected = bcast, terminal.gate, terminal.protected
         self._judge(management)
         # A timestamp that is not above the last live one is a freshness failure, which here means play-back.
-        self.direction = Direction.LIVE if self._ts > msk.counter else Direction.PLAYBACK
+        self.direction = Direction.LIVE if self._ts > self._heard.counter else Direction.PLAYBACK
         records, ts = self._records.records, self._ts
         self._places = [n for n in self._records.places(self.direction) if records[n].lower <= ts <= records[n].upper]
         self._payer: int | None = None
@@ -145,7 +145,7 @@ class StkmFacts:
     def is_resent(self) -> bool:
         """The TEK given out last is sent again, under a higher timestamp (resending check)."""
         if self.direction is Direction.LIVE:
-            return self._mtk == self._msk.last_mtk
+            return self._mtk == self._heard.last_mtk
         return self._resent_place() is not None
 
     def _resent_place(self) -> int | None:

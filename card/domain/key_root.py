@@ -51,7 +51,7 @@ class GbaKeyRoot:
             return Smk(muk.key, muk.counter)
         naf_key = self._gba.naf_key(id_i)
         if naf_key is not None and naf_key.b_tid == id_r:
-            return Smk(naf_key.key, 0)
+            return Smk(naf_key.key, self._keys.counter_of_deleted_muk(naf_key.key))
         return None
 
     def is_superseded(self, id_i: bytes) -> bool:
@@ -60,7 +60,7 @@ class GbaKeyRoot:
         return muk is not None and naf_key is not None and naf_key.b_tid != muk.id_r
 
     def delete_smk(self, id_i: bytes, id_r: bytes) -> None:
-        """Delete the MUK with its counter, and the NAF key it is: from that it would come back with a counter of 0."""
+        """Delete the MUK and the NAF key it is; derived again from the same Ks, it goes on with its counter."""
         self._keys.delete_muk(id_i, id_r)
         self._gba.forget_naf_key(id_i, id_r)
 

@@ -1,18 +1,21 @@
 """The MBMS keys a card holds, and the files that show them: MUKs with EF_MUK, MSKs with EF_MSK.
 
 Keys live in records of their own and never in a file; the files hold identifiers and counters only and are rewritten
-in the same transaction (TS 31.102 clauses 4.2.80 and 4.2.81).
+in the same transaction (TS 31.102 clauses 4.2.80 and 4.2.81). What was heard under a key is kept apart
+(`freshness.py`): it changes with every message, and it outlives the key.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from card.codec.tlv import encode_tlv
 from card.crypto.mikey_keys import MikeyKeys, derive_psk_keys
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound, NoRoomForMsk, NoRoomForMuk
+from card.domain.freshness import Freshness, Heard, freshness_name
 from card.domain.record_files import RecordFile
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -20,8 +23,8 @@ from card.state.records import RecordTable
 MSKS_PER_GROUP = 2  # TS 31.102 clause 4.2.80
 NOT_SHOWN = 0
 """Slot of an MSK that has no place in EF_MSK: kept for play-back only."""
-NO_MTK = -1
 _EMPTY_GROUP = b"\xff\xff\xff\x00"
+_DOMAIN_SIZE = 3
 _PAIR_SIZE = 8  # MSK ID and counter in an EF_MSK record
 
 
@@ -40,9 +43,8 @@ class MukRecord:
 class MskRecord:
     """An MSK (SEK or PEK): its 7-byte identifier, key, validity in MTK IDs, and what its MTK messages need.
 
-    `rand` came with the MSK message; `counter` and `last_mtk` (MTK ID, -1 for none) are those of the last MTK message
-    accepted; `id_i` names the BM-SC that sent it; `serial` grows with every MSK stored: it tells the older of two.
-    `assumed` says that no MTK message set the counter: it was raised for a key that is for play-back only.
+    `rand` came with the MSK message; `id_i` names the BM-SC that sent it; `serial` grows with every MSK stored: it
+    tells the older of two. `name` is what the MSK and what belongs to it are stored under, `freshness` its counters.
     """
 
     slot: int
@@ -54,14 +56,13 @@ class MskRecord:
     rand: bytes
     id_i: bytes
     serial: int
-    counter: int = 0
-    last_mtk: int = NO_MTK
-    assumed: bool = False
+    name: str = field(init=False, repr=False, compare=False)
+    freshness: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def name(self) -> str:
-        """The name under which the MSK and what belongs to it are stored."""
-        return msk_name(self.key_domain, self.msk_id)
+    def __post_init__(self) -> None:
+        # Every MTK message asks for them.
+        object.__setattr__(self, "name", msk_name(self.key_domain, self.msk_id))
+        object.__setattr__(self, "freshness", freshness_name(self.name, self.key))
 
     @property
     def group(self) -> bytes:
@@ -90,6 +91,7 @@ class MbmsKeys:
         self._msks = RecordTable(nv, f"msk/{application}/", MskRecord)
         self._muk_file = muk_file
         self._msk_file = msk_file
+        self._freshness = Freshness(nv, application)
         self._derived: dict[str, tuple[Secret, int, bytes, MikeyKeys]] = {}
         self.dependents: Dependents | None = None
 
@@ -113,12 +115,22 @@ class MbmsKeys:
         self._muks.put(f"{slot:02X}", muk)
 
     def delete_muk(self, id_i: bytes, id_r: bytes) -> None:
-        """Forget a MUK; MSKs that came under it stay. Raises `KeyNotFound`."""
+        """Forget a MUK; MSKs that came under it stay. Raises `KeyNotFound`.
+
+        The same Ks yields the same MUK again: its counter is kept, or the LTKMs of before could be sent once more.
+        """
         muk = self.find_muk(id_i, id_r)
         if muk is None:
             raise KeyNotFound
+        name = _muk_freshness(muk.key)
+        self._freshness.note(name, Heard(muk.counter))
+        self._freshness.leave(name)
         self._muks.delete(f"{muk.slot:02X}")
         self._muk_file.clear(muk.slot)
+
+    def counter_of_deleted_muk(self, key: Secret) -> int:
+        """Return the counter of the last message accepted under a MUK that was deleted, 0 when there was none."""
+        return self._freshness.of(_muk_freshness(key)).counter
 
     def _free_muk_slot(self) -> int:
         taken = {muk.slot for _, muk in self._muks.items()}
@@ -160,10 +172,7 @@ class MbmsKeys:
         rand: bytes,
         id_i: bytes,
     ) -> MskRecord:
-        """Store an MSK, dropping the oldest of its group when there would be more than two. Raises `NoRoomForMsk`.
-
-        Delivered again with the same key, an MSK keeps its replay counter; with another key it starts anew.
-        """
+        """Store an MSK, dropping the oldest of its group when there would be more than two. Raises `NoRoomForMsk`."""
         msk = self._renewed(key_domain, msk_id, key, validity, rand, id_i)
         return self._show(msk)
 
@@ -182,20 +191,36 @@ class MbmsKeys:
             self.dependents.make_room()
         return self._put(self._renewed(key_domain, msk_id, key, validity, rand, id_i))
 
+    def heard(self, msk: MskRecord) -> Heard:
+        """Return what the last MTK message accepted under an MSK left behind."""
+        return self._freshness.of(msk.freshness)
+
+    def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
+        """Record the counter and the MTK ID of an accepted MTK message."""
+        self._note(msk, Heard(counter, last_mtk))
+
     def assume_counter(self, msk: MskRecord, counter: int) -> None:
         """Raise or clear a counter that no MTK message set."""
-        self._put(replace(msk, counter=counter, assumed=counter > 0))
+        heard = self.heard(msk)
+        if counter != heard.counter:
+            self._note(msk, replace(heard, counter=counter, assumed=counter > 0))
+
+    def _note(self, msk: MskRecord, heard: Heard) -> None:
+        self._freshness.note(msk.freshness, heard)
+        if msk.slot:
+            self._show_counter(msk.slot, msk.msk_id, heard.counter)
 
     def _renewed(
         self, key_domain: bytes, msk_id: bytes, key: Secret, validity: tuple[int, int], rand: bytes, id_i: bytes
     ) -> MskRecord:
-        """Return the record of a delivered MSK, with the counters of the same key if that was there."""
+        """Return the record of a delivered MSK; under the same name there was perhaps another key, which goes."""
         old = self.find_msk(key_domain, msk_id)
         slot = old.slot if old else NOT_SHOWN
         fresh = MskRecord(slot, key_domain, msk_id, key, *validity, rand, id_i, self._next_serial())
-        if old is None or old.key != key:
-            return fresh
-        return replace(fresh, counter=old.counter, last_mtk=old.last_mtk, assumed=old.assumed)
+        if old is not None and old.key != key:
+            self._freshness.leave(old.freshness)
+        self._freshness.take_up(fresh.freshness)
+        return fresh
 
     def _show(self, msk: MskRecord) -> MskRecord:
         """Write an MSK with a place in EF_MSK; those it pushes out are dropped, or kept for what depends on them."""
@@ -216,12 +241,6 @@ class MbmsKeys:
             self._show_group(msk.slot, msk.group)
         return msk
 
-    def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
-        """Record the counter and the MTK ID of an accepted MTK message."""
-        self._msks.put(msk.name, replace(msk, counter=counter, last_mtk=last_mtk, assumed=False))
-        if msk.slot:
-            self._show_counter(msk.slot, msk.msk_id, counter)
-
     def delete_msk(self, msk: MskRecord) -> None:
         """Forget one MSK."""
         self._forget(msk)
@@ -238,6 +257,7 @@ class MbmsKeys:
 
     def _forget(self, msk: MskRecord) -> None:
         self._msks.delete(msk.name)
+        self._freshness.leave(msk.freshness)
         self._derived.pop(msk.name, None)
         if self.dependents is not None:
             self.dependents.forget(msk)
@@ -250,7 +270,8 @@ class MbmsKeys:
         return 1 + max((msk.serial for _, msk in self._msks.items()), default=0)
 
     def _show_group(self, slot: int, group: bytes) -> None:
-        self._msk_file.write(slot, encode_msk_entry([msk for msk in self.msks_of(group) if msk.slot]))
+        counters = {msk.msk_id: self.heard(msk).counter for msk in self.msks_of(group) if msk.slot}
+        self._msk_file.write(slot, encode_msk_entry(group[:_DOMAIN_SIZE], counters))
 
     def _show_counter(self, slot: int, msk_id: bytes, counter: int) -> None:
         """Write one counter in place: this is on the way of every MTK message."""
@@ -267,17 +288,24 @@ def encode_muk_entry(muk: MukRecord) -> bytes:
     return encode_tlv(0xA0, identity) + encode_tlv(0x81, muk.counter.to_bytes(4, "big"))
 
 
-def encode_msk_entry(msks: list[MskRecord]) -> bytes:
-    """Return the content of an EF_MSK record (TS 31.102 clause 4.2.80); an empty group leaves a cleared record."""
-    if not msks:
+def encode_msk_entry(key_domain: bytes, counters: Mapping[bytes, int]) -> bytes:
+    """Return an EF_MSK record: a Key Domain ID and its MSK IDs with their counters (TS 31.102 clause 4.2.80).
+
+    An empty group leaves a cleared record.
+    """
+    if not counters:
         return _EMPTY_GROUP
-    pairs = b"".join(msk.msk_id + msk.counter.to_bytes(4, "big") for msk in msks)
-    return msks[0].key_domain + bytes((len(msks),)) + pairs
+    pairs = b"".join(msk_id + counter.to_bytes(4, "big") for msk_id, counter in counters.items())
+    return key_domain + bytes((len(counters),)) + pairs
 
 
 def msk_name(key_domain: bytes, msk_id: bytes) -> str:
     """Return the name under which an MSK is stored."""
     return f"{key_domain.hex()}-{msk_id.hex()}"
+
+
+def _muk_freshness(key: Secret) -> str:
+    return freshness_name("muk", key)
 
 
 def _first_free(taken: set[int], count: int, full: type[NoRoomForMsk | NoRoomForMuk]) -> int:

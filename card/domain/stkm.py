@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from card.codec.mikey import DataType, Kemac, MbmsKeyIds, MikeyMessage, Timestamp, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
 from card.domain.errors import KeyNotFound, KeyNotFresh, OutsideKeyValidity, ReplayedMessage
+from card.domain.freshness import Heard
 from card.domain.key_root import KeyRoot
 from card.domain.ltkm import require_counter, require_protection
 from card.domain.mbms import MbmsKeys, MskRecord
@@ -58,7 +59,7 @@ def generate_mtk(raw: bytes, keys: MbmsKeys, root: KeyRoot) -> Tek:
     stkm = Stkm.decode(raw)
     msk = find_key(stkm, keys, root)
     protection = verify(stkm, msk, keys)
-    check_mbms_rules(stkm, msk)
+    check_mbms_rules(stkm, msk, keys.heard(msk))
     tek = open_tek(stkm, protection)
     keys.set_counter(msk, stkm.timestamp.value, stkm.mtk_id)
     return tek
@@ -81,12 +82,12 @@ def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
     return protection
 
 
-def check_mbms_rules(stkm: Stkm, msk: MskRecord) -> None:
+def check_mbms_rules(stkm: Stkm, msk: MskRecord, heard: Heard) -> None:
     """Every message once, in rising order, within the key's interval of MTK IDs.
 
     Raises `ReplayedMessage` or `OutsideKeyValidity`.
     """
-    if stkm.timestamp.value <= msk.counter:
+    if stkm.timestamp.value <= heard.counter:
         raise ReplayedMessage
     if not msk.lower <= stkm.mtk_id <= msk.upper:
         raise OutsideKeyValidity

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from card.crypto.secret import Secret
 from card.domain.application import ApplicationRecord, CsimRecord
 from card.domain.bcmcs import BakRecord
+from card.domain.freshness import Heard
 from card.domain.gba import BootstrapRecord, NafKeyRecord
 from card.domain.mbms import MskRecord, MukRecord
 from card.domain.pin import PinRecord
@@ -56,6 +57,7 @@ TABLES: tuple[TableRow, ...] = (
     TableRow("naf", "NAF keys", NafKeyRecord),
     TableRow("muk", "MUKs", MukRecord),
     TableRow("msk", "MSKs", MskRecord),
+    TableRow("heard", "counters", Heard),
     TableRow("csim", "CSIM", CsimRecord),
     TableRow("bak", "BAKs", BakRecord),
     TableRow("spe", "policies"),

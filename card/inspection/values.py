@@ -86,5 +86,7 @@ def numbered(parts: Iterable[Value | None]) -> dict[str, Value]:
 
 
 def _record(record: object) -> dict[str, Value]:
-    names = [field.name for field in fields(record)]  # type: ignore[arg-type]  # the caller knows it is a dataclass
-    return {name: to_value(getattr(record, name)) for name in names if getattr(record, name) is not None}
+    # What a record makes of its own fields is not shown again.
+    shown = [field for field in fields(record) if field.init]  # type: ignore[arg-type]  # the caller knows it is one
+    values = {field.name: getattr(record, field.name) for field in shown}
+    return {name: to_value(value) for name, value in values.items() if value is not None}

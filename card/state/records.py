@@ -95,6 +95,6 @@ class RecordTable(Generic[T]):
                 if name in plain
             }
             return self._type(**values)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             # No cause is chained: it could show the record's bytes.
             raise StoreError(f"card file: record {key} cannot be read") from None

@@ -42,6 +42,7 @@ class Rules:
     records_per_key: int = 32
     history: int = 64
     recordings: int = 64
+    remembered: int = 64
 
 
 P1_NUMBERS = {
@@ -171,6 +172,7 @@ class Model:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.keys: list[Key] = []
+        self.past: list[Key] = []  # keys that are gone and were heard live, the latest last
         self.money: dict[tuple[str, tuple[bytes, ...]], int] = {}
         self.ltkm_ts = 0
         self.levels: dict[int, int] = {}
@@ -297,7 +299,7 @@ class Model:
         if not same_key:
             for r in key.records:
                 r.paid, r.last = False, None
-        if not same_key or key.guessed:
+        if key.guessed or not key.counter:
             # A key that was never heard live and can only be played back: everything it opens lies in the past.
             live = any(POLICIES[r.policy][0] == "live" for r in key.records)
             key.counter = 0 if live else max(r.upper for r in key.records)
@@ -315,8 +317,11 @@ class Model:
                 self._make_room()
             key = Key(m.key_id, m.key, m.lower, m.upper, self.age, shown=False)
             self.keys.append(key)
+            self._recall(key)
         if key.key != m.key:
-            key.key, key.counter, key.mtk, key.guessed = m.key, 0, None, False
+            self._remember(key)
+            key.key = m.key
+            self._recall(key)
         key.lower, key.upper, key.age = m.lower, m.upper, self.age
         if show:
             self._show(key)
@@ -348,8 +353,23 @@ class Model:
                 return
         raise Full("no place")
 
+    def _remember(self, key: Key) -> None:
+        """A key that goes keeps its counter, however it goes: it may come back."""
+        if key.counter and not key.guessed:
+            self.past.append(Key(key.key_id, key.key, 0, 0, 0, key.counter, key.mtk))
+            self.past = self.past[-self.rules.remembered :]
+
+    def _recall(self, key: Key) -> None:
+        key.counter, key.mtk, key.guessed = 0, None, False
+        for old in self.past:
+            if (old.key_id, old.key) == (key.key_id, key.key):
+                key.counter, key.mtk = old.counter, old.mtk
+                self.past = [k for k in self.past if k is not old]
+                return
+
     def forget(self, key: Key) -> None:
         self.keys = [k for k in self.keys if k is not key]
+        self._remember(key)
         self._keep_credit(key.group, key.records)
 
     def find(self, key_id: tuple[bytes, bytes, bytes]) -> Key | None:

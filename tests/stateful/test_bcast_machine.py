@@ -329,12 +329,6 @@ class BcastMachine(RuleBasedStateMachine):
         )  # fmt: skip
 
     @invariant()
-    def forget_keys_that_went(self) -> None:
-        """A key that went and comes again begins anew: the server decides on that (docs/spec/bcast.md)."""
-        here = {(key.key_id, key.key) for key in self.model.keys}
-        self.highest_live = {name: ts for name, ts in self.highest_live.items() if name in here}
-
-    @invariant()
     def files_agree(self) -> None:
         """EF_MSK shows at most two keys of a group with their live counters."""
         shown = {(key.key_id, key.counter) for key in self.model.keys if key.shown}

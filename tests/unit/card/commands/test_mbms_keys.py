@@ -224,6 +224,36 @@ def test_another_key_under_the_same_identifier_begins_anew() -> None:
     assert card.mbms(MTK_GENERATION, stkm(second, 1).build()) == TEK_AND_SALT
 
 
+def test_a_key_that_another_one_replaced_goes_on_when_it_comes_back() -> None:
+    card, session, message = card_with_msk()
+    card.mbms(MTK_GENERATION, stkm(message, 5).build())
+    deliver(card, session.ltkm(2, msk=bytes(16)))
+    deliver(card, session.ltkm(3))
+    assert card.record(EF_MSK, 1) == msk_entry((MSK_1, 5))
+    card.mbms_refused("9862", MTK_GENERATION, stkm(message, 5).build())
+    assert card.mbms(MTK_GENERATION, stkm(message, 6).build()) == TEK_AND_SALT
+
+
+def test_a_key_that_was_deleted_goes_on_when_it_comes_back() -> None:
+    card, session, message = card_with_msk()
+    card.mbms(MTK_GENERATION, stkm(message, 5).build())
+    card.mbms(MSK_DELETION, KEY_DOMAIN + MSK_1[:2])
+    deliver(card, session.ltkm(2))
+    assert card.record(EF_MSK, 1) == msk_entry((MSK_1, 5))
+    card.mbms_refused("9862", MTK_GENERATION, stkm(message, 5).build())
+
+
+def test_a_key_that_was_pushed_out_goes_on_when_it_comes_back() -> None:
+    card, session, message = card_with_msk()
+    card.mbms(MTK_GENERATION, stkm(message, 5).build())
+    for counter, msk_id in enumerate((MSK_2, MSK_3), 2):
+        deliver(card, session.ltkm(counter, msk_id=msk_id))
+    card.mbms_refused("6A88", MTK_GENERATION, stkm(message, 6).build())
+    deliver(card, session.ltkm(4))
+    assert card.record(EF_MSK, 1) == msk_entry((MSK_3, 0), (MSK_1, 5))
+    card.mbms_refused("9862", MTK_GENERATION, stkm(message, 5).build())
+
+
 # --- withdrawal
 
 
@@ -395,10 +425,14 @@ def test_muk_deletion() -> None:
 
 
 def test_an_old_ltkm_stays_old_after_muk_deletion() -> None:
-    """The counter goes with the MUK, so the NAF key that would be the same MUK again must go as well."""
+    """The NAF key that would be the same MUK again goes as well; derived once more, it goes on with its counter."""
     card, session, message = card_with_msk()
     assert card.mbms(MUK_DELETION, muk_id(BM_SC, session.b_tid)) == Answer("DB", "9000")
     card.mbms_refused("6A88", MSK_UPDATE, message.build())
+    derive_naf_keys(card)
+    card.mbms_refused("9862", MSK_UPDATE, message.build())
+    deliver(card, session.ltkm(2))
+    assert card.record(EF_MUK, 1) == muk_entry(BM_SC, session.b_tid, 2)
 
 
 @pytest.mark.parametrize(

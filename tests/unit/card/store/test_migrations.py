@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from card.errors import StoreError
@@ -28,3 +30,23 @@ def test_steps_run_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "MIGRATIONS", steps)
     monkeypatch.setattr(migrations, "SCHEMA_VERSION", 3)
     assert migrate({"a": b""}, 1) == {"a": b"", "seen": b"12"}
+
+
+def test_version_2_parts_the_counters_from_the_key() -> None:
+    key = "00112233445566778899aabbccddeeff"
+    fingerprint = "a8faed6abbf35c12"
+    old = {"key": key, "lower": 1, "counter": 7, "last_mtk": 3, "assumed": False}
+    migrated = migrate({"msk/USIM/a": json.dumps(old).encode(), "ef/x": b"1"}, 1)
+    assert {name: json.loads(raw) for name, raw in migrated.items() if name != "ef/x"} == {
+        "msk/USIM/a": {"key": key, "lower": 1},
+        f"heard/USIM/a-{fingerprint}": {"counter": 7, "last_mtk": 3, "assumed": False},
+    }
+
+
+WITHOUT_KEY = b'{"counter":1,"last_mtk":1,"assumed":0}'
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"{}", b"\xff", b"[" * 100_000, WITHOUT_KEY])
+def test_a_damaged_record_is_named_and_not_shown(raw: bytes) -> None:
+    with pytest.raises(StoreError, match=r"^card file: record msk/USIM/a cannot be read$"):
+        migrate({"msk/USIM/a": raw}, 1)
