@@ -2,16 +2,17 @@
 
 This facade is all that other packages use: `open_card` opens a card file, `create_card` personalises a new one from a
 `CardProfile`, `Card` answers APDUs. What is in a card file, and what can be done with one that is not in use:
-`inspect_card`, `diff_cards`, `edit_card`, `snapshot_card`, `restore_card`, `wipe_card`.
+`inspect_card`, `bcast_tables`, `diff_cards`, `edit_card`, `snapshot_card`, `restore_card`, `wipe_card`.
 """
 
 from card.card import Card
+from card.codec.ef import format_value
 from card.factory import create_card, memory_card, open_card
+from card.inspection.bcast import bcast_tables
 from card.inspection.card_files import restore_card, snapshot_card, wipe_card
 from card.inspection.diff import Difference, diff_cards
 from card.inspection.edit import Edit, Edited, edit_card
 from card.inspection.inspect import inspect_card
-from card.inspection.text import format_value
 from card.profile.schema import CardProfile
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Difference",
     "Edit",
     "Edited",
+    "bcast_tables",
     "create_card",
     "diff_cards",
     "edit_card",

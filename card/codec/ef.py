@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from card.codec import dialling, ef_csim, ef_names
+from card.codec import dialling, ef_csim, ef_dir, ef_names
 from card.codec.bcd import decode_digits, decode_imsi, decode_plmn, encode_digits, encode_imsi, encode_plmn
-from card.codec.tlv import decode_tlv, decode_tlvs, encode_tlv
 from card.errors import DecodeError
 
 _FILL = b"\xff"
@@ -24,6 +23,25 @@ class EfCodec:
 
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
+
+    def text(self, data: bytes) -> str:
+        """Return padded content as one line for people. Raises `DecodeError`."""
+        return format_value(self.decode(data))
+
+
+def format_value(value: object) -> str:
+    """Return decoded content as text, e.g. `en, de`: lists with commas, bytes in hex."""
+    match value:
+        case bytes():
+            return value.hex().upper()
+        case list() | tuple():
+            return ", ".join(format_value(part) for part in value)
+        case dict():
+            return ", ".join(f"{key} {format_value(part)}" for key, part in value.items())
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
 
 
 def _encode_languages(codes: Iterable[str]) -> bytes:
@@ -115,19 +133,6 @@ def _decode_emergency_code(data: bytes) -> str:
     return decode_digits(data[:3])
 
 
-def _encode_dir_entry(entry: tuple[bytes, str]) -> bytes:
-    aid, label = entry
-    return encode_tlv(0x61, encode_tlv(0x4F, aid) + encode_tlv(0x50, label.encode("ascii")))
-
-
-def _decode_dir_entry(data: bytes) -> tuple[bytes, str]:
-    template = decode_tlv(data.rstrip(_FILL))
-    if template.tag != 0x61:
-        raise DecodeError("EF_DIR: an application template 61 is wanted")
-    objects = decode_tlvs(template.value)
-    return objects.get(0x4F, b""), _ascii(objects.get(0x50, b""))
-
-
 CODECS: Mapping[str, EfCodec] = {
     "iccid": EfCodec(lambda digits: encode_digits(digits, 10), decode_digits),
     "imsi": EfCodec(encode_imsi, decode_imsi),
@@ -157,5 +162,5 @@ CODECS: Mapping[str, EfCodec] = {
     "spc": EfCodec(lambda digits: encode_digits(digits, 3), ef_csim.decode_spc),
     "hrpd nai": EfCodec(ef_csim.encode_hrpd_nai, ef_csim.decode_hrpd_nai),
     "bak parameters": EfCodec(ef_csim.encode_bak_parameters, ef_csim.decode_bak_parameters),
-    "application": EfCodec(_encode_dir_entry, _decode_dir_entry),
+    "application": EfCodec(ef_dir.encode_application, ef_dir.decode_application),
 }

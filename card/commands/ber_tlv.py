@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from card.codec.access_rule import Operation
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.codec.data_objects import TAG_LIST, encode_object, read_object_tag
 from card.codec.reader import Reader
@@ -17,7 +18,6 @@ from card.commands.context import Context
 from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.errors import DecodeError
-from card.filesystem.access import Operation
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
 from card.spec.ins import INS

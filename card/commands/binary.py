@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from card.codec.access_rule import Operation
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
-from card.filesystem.access import Operation
 from card.spec.files import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref

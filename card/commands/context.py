@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from card.codec.access_rule import Condition, Operation
 from card.codec.apdu import CommandApdu
 from card.codec.fcp import PinStatus
 from card.domain.application import Application, application_aid, card_iccid
@@ -15,7 +16,6 @@ from card.domain.pin import UNIVERSAL_PIN, PinNotFound, PinTable, pin_name
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection
 from card.domain.secure_channel.settings import SacSettings
-from card.filesystem.access import Condition, Operation
 from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected, WrongStructure
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode

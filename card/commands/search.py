@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from card.codec.access_rule import Operation
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
 from card.commands.record import open_record_file
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
-from card.filesystem.access import Operation
 from card.filesystem.errors import RecordNotFound
 from card.filesystem.node import FileNode
 from card.spec.ins import INS

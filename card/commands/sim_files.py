@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 
+from card.codec.access_rule import ALWAYS, NEVER, Condition, Operation
 from card.codec.apdu import CommandApdu
 from card.codec.sim_response import (
     AccessLevel,
@@ -25,7 +26,6 @@ from card.commands.reply import DONE, Refused, Reply
 from card.commands.select import make_current
 from card.commands.sim import CHV1, CHV2, exactly, sim_row
 from card.domain.pin import PinNotFound, pin_name
-from card.filesystem.access import ALWAYS, NEVER, Condition, Operation
 from card.filesystem.errors import FileDeactivated, FileNotFound, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import FileNode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from card.codec.access_rule import AccessRule, Condition, Operation
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.errors import DecodeError
-from card.filesystem.access import AccessRule, Condition, Operation
 from card.filesystem.contents import FileContents
 from card.filesystem.node import CURRENT_ADF_ID, MF_ID, FileNode
 from card.filesystem.tree import FileTree

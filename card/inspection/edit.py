@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from card.codec.access_rule import AccessRule
 from card.codec.ef import EfCodec
 from card.errors import CardError
-from card.filesystem.access import AccessRule
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import CURRENT_ADF_ID, MF_PATH, FileNode
 from card.filesystem.tree import FileTree

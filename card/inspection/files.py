@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from card.codec.access_rule import AccessRule, Combination, Operation
 from card.codec.ef import EfCodec
 from card.crypto.secret import Secret
 from card.domain.pin import is_administrative
 from card.errors import CardError
-from card.filesystem.access import AccessRule, Combination, Operation
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED, FileSystem
 from card.filesystem.node import FileNode
 from card.inspection.access_text import describe_rule

@@ -1,29 +1,14 @@
-"""The text form of decoded file contents: what `card show` prints is what `card edit --value` takes.
+"""Reads the text form of decoded file contents: what `card show` prints is what `card edit --value` takes.
 
-A value is written like the example in the file's row: lists with commas, bytes in hex.
+A value is written like the example in the file's row (`card.codec.ef.format_value`).
 """
 
 from __future__ import annotations
 
+from card.codec.ef import format_value
 from card.inspection.errors import EditRefused
-from card.inspection.values import to_hex
 
 _MOST_NUMBER = 0xFFFF
-
-
-def format_value(value: object) -> str:
-    """Return a decoded value as text, e.g. `en, de`."""
-    match value:
-        case bytes():
-            return to_hex(value)
-        case list() | tuple():
-            return ", ".join(format_value(part) for part in value)
-        case dict():
-            return ", ".join(f"{key} {format_value(part)}" for key, part in value.items())
-        case bool():
-            return "yes" if value else "no"
-        case _:
-            return str(value)
 
 
 def parse_value(text: str, like: object) -> object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Condition, Operation, needs
 from card.codec.data_objects import split_objects
 from card.errors import DecodeError, ProfileError
-from card.filesystem.access import ALWAYS, NEVER, AccessRule, Condition, Operation, needs
 from card.filesystem.node import ADF_PREFIX, CURRENT_ADF_ID, MF_ID, MF_PATH, FileNode
 from card.personalisation.contents import (
     CONTENTS,
@@ -31,21 +31,13 @@ ISIM = "ISIM"
 CSIM = "CSIM"
 """Name of the CSIM application; its directory is `ADF.CSIM`."""
 
-_PIN1, _PIN2, _UNIVERSAL, _ADM1, _ADM6 = 0x01, 0x81, 0x11, 0x0A, 0x8A
+_PIN1, _PIN2, _ADM1 = 0x01, 0x81, 0x0A
 _RIGHTS: Mapping[Right, Condition] = {
     Right.ALWAYS: ALWAYS,
     Right.PIN: needs(_PIN1),
     Right.PIN2: needs(_PIN2),
     Right.ADM: needs(_ADM1),
     Right.NEVER: NEVER,
-}
-_CONDITIONS: Mapping[AccessCondition, Condition] = {
-    AccessCondition.ALWAYS: ALWAYS,
-    AccessCondition.PIN1: needs(_PIN1),
-    AccessCondition.PIN2: needs(_PIN2),
-    AccessCondition.UNIVERSAL: needs(_UNIVERSAL),
-    AccessCondition.NEVER: NEVER,
-    **{AccessCondition(f"ADM{n}"): needs(_ADM1 + n - 1 if n <= 5 else _ADM6 + n - 6) for n in range(1, 11)},
 }
 _DIRECTORY_ACCESS = Access(read=Right.ALWAYS)
 
@@ -261,7 +253,11 @@ def _given_grants(access: AccessProfile) -> dict[Operation, Condition]:
         Operation.DEACTIVATE: access.deactivate,
         Operation.TERMINATE: access.terminate,
     }
-    return {operation: _CONDITIONS[condition] for operation, condition in given.items() if condition}
+    return {
+        operation: wanted.condition if isinstance(wanted, AccessCondition) else wanted
+        for operation, wanted in given.items()
+        if wanted is not None
+    }
 
 
 # --- access rules

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Self
 
+from card.codec.access_rule import Condition
+from card.codec.access_words import parse_condition
 from card.profile.fields import FLAG, ListOf, Table, choice, hex_bytes, integer, parsed
 from card.profile.loader import Fault
 
@@ -49,6 +51,20 @@ class AccessCondition(Enum):
     ADM9 = "ADM9"
     ADM10 = "ADM10"
     NEVER = "NEV"
+
+    @property
+    def condition(self) -> Condition:
+        """The condition that a card checks."""
+        return parse_condition(self.value)
+
+
+def _parse_access(text: str) -> AccessCondition | Condition:
+    """Return a name's condition, or what several names joined by "or" or "and" ask for. Raises `ValueError`."""
+    return parse_condition(text) if " " in text else AccessCondition(text)
+
+
+_NAMES = ", ".join(f'"{condition.value}"' for condition in AccessCondition)
+CONDITION = parsed(f'{_NAMES}, or keys such as "PIN1 or ADM1", "PIN1 and ADM2"', _parse_access)
 
 
 class Root(Enum):
@@ -97,7 +113,6 @@ def _parse_fid(text: str) -> int:
 PATH = parsed('a path of four-digit FIDs such as "ADF.USIM/6F46" or "3F00/2F05"', EfPath.parse)
 CONTENT = hex_bytes(0, MOST_FILE_BYTES, secret=True)
 RECORDS = ListOf(hex_bytes(1, MOST_RECORD_BYTES, secret=True), MOST_RECORDS)
-CONDITION = choice(AccessCondition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +122,12 @@ class AccessProfile:
     With `expanded` the rule stands in the file's own FCP, not in a record of EF_ARR (TS 102 221 clause 9.2.4).
     """
 
-    read: Annotated[AccessCondition | None, CONDITION] = None
-    update: Annotated[AccessCondition | None, CONDITION] = None
-    increase: Annotated[AccessCondition | None, CONDITION] = None
-    activate: Annotated[AccessCondition | None, CONDITION] = None
-    deactivate: Annotated[AccessCondition | None, CONDITION] = None
-    terminate: Annotated[AccessCondition | None, CONDITION] = None
+    read: Annotated[AccessCondition | Condition | None, CONDITION] = None
+    update: Annotated[AccessCondition | Condition | None, CONDITION] = None
+    increase: Annotated[AccessCondition | Condition | None, CONDITION] = None
+    activate: Annotated[AccessCondition | Condition | None, CONDITION] = None
+    deactivate: Annotated[AccessCondition | Condition | None, CONDITION] = None
+    terminate: Annotated[AccessCondition | Condition | None, CONDITION] = None
     expanded: Annotated[bool, FLAG] = False
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Combination, Condition, Operation
 from card.codec.apdu import CommandApdu
 from card.codec.ef import CODECS
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus, decode_pin_status
 from card.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlvs, iter_tlvs
 from card.errors import DecodeError
-from card.filesystem.access import ALWAYS, NEVER, AccessRule, Combination, Condition, Operation
 
 BYTE = st.integers(0, 255)
 

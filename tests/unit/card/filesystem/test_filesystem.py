@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Operation, needs
 from card.codec.fcp import Fcp, PinStatus
-from card.filesystem.access import ALWAYS, NEVER, AccessRule, Operation, needs
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, FileSystem, store_nodes
 from card.filesystem.node import FileNode
 from card.spec.files import Structure

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card import CardProfile, inspect_card, open_card
+from card.codec.access_rule import ALWAYS, NEVER, Combination, Condition, needs
 from card.errors import CardFileLocked, StoreError
-from card.filesystem.access import ALWAYS, NEVER, Combination, Condition, needs
 from card.inspection.access_text import describe_condition, key_name
 from card.inspection.inspect import describe_contents
 from card.inspection.opening import opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from card.filesystem.access import ALWAYS, Operation
+from card.codec.access_rule import ALWAYS, Operation
 from card.filesystem.node import FileNode
 from card.personalisation.layout import lay_out
 from card.spec.files import Structure

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from card.errors import DecodeError
-from card.filesystem.access import (
+from card.codec.access_rule import (
     ALWAYS,
     NEVER,
     AccessRule,
@@ -14,6 +13,7 @@ from card.filesystem.access import (
     Operation,
     needs,
 )
+from card.errors import DecodeError
 
 BOTH = Condition(Combination.ALL, (0x01, 0x0A))
 
