@@ -17,7 +17,6 @@ from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, expl
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from host_tools.compare.allow import Rules
-    from host_tools.compare.explore import FoundCard
     from host_tools.compare.model import Comparison, SideRun
     from host_tools.links.base import Link
     from host_tools.script.model import Script
@@ -74,16 +73,12 @@ def run(
     Exit status 0 when only allowed differences were seen, 1 when there were others, 3 when a reader was lost; the
     reports are written in each case.
     """
-    from host_tools.script.runner import RunOptions
-
     with plain_script_errors():
         scripts, rules = _load(names), _rules(allow_files, not no_default_allow)
 
     def options(secret: Secret | None) -> RunOptions:
-        return RunOptions(
-            pin=secret, variables=_pin_variable(secret), destructive=destructive,
-            allowed_iccids=frozenset(allow_iccid), timeout=timeout, stop_on_lost=not keep_going, seed=seed,
-        )  # fmt: skip
+        return _options(secret, destructive=destructive, allow_iccid=allow_iccid, timeout=timeout,
+                        keep_going=keep_going, seed=seed)  # fmt: skip
 
     with explained(), ExitStack() as stack:
         link_a = stack.enter_context(_open(side_a))
@@ -93,40 +88,40 @@ def run(
 
 
 @compare.command()
+@click.argument("names", metavar="[FILE|SUITE]...", nargs=-1)
 @which_card_options
+@click.option("--trace", "traces", type=_FILE, multiple=True,
+              help="A trace of this card (JSON lines), to learn its OMA BCAST tables from. Repeatable.")
+@click.option("--subscriber", type=_FILE,
+              help="A card profile with the keys of this card. They are used for trials and written nowhere.")
+@click.option("--destructive", is_flag=True, help="Do destructive steps of the scripts, on cards --allow-iccid names.")
+@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
+              help="ICCID of a card that destructive steps may change. Repeatable.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
               help="Where the profile goes.  [default: standard output]")
-def learn(reader: str | None, link: str, profile: Path | None, pin: Secret | None, output: Path) -> None:
+def learn(
+    names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None,
+    traces: tuple[Path, ...], subscriber: Path | None, destructive: bool, allow_iccid: tuple[str, ...], output: Path,
+) -> None:  # fmt: skip
     """Propose a profile with which the emulator answers as this card does.
 
-    The card is only read. Keys and PINs cannot be read from a card: the profile has placeholders for them.
+    The card is read, and where scripts are named, they run on it. From them and from traces follow the tables of the
+    OMA BCAST commands: the emulator does the same, and what makes it answer alike is kept. Keys and PINs cannot be
+    read from a card: the profile has placeholders for them, and what could not be learned is said in comments.
     """
+    from host_tools.cli.compare_learn import Lesson
     from host_tools.compare.explore import explore
-    from host_tools.compare.learn import LearnError, propose_profile
 
+    with plain_script_errors():
+        scripts = _load(names)
+    lesson = Lesson.read(scripts, _options(pin, destructive=destructive, allow_iccid=allow_iccid), traces, subscriber)
     with explained(), open_link(link, reader, profile) as opened:
         found = explore(opened, pin)
-    try:
-        text = propose_profile(found, _emulate)
-    except LearnError as error:
-        raise CliError(str(error), INPUT) from error
+        text = lesson.propose(found, opened)
     with click.open_file(str(output), "w", encoding="utf-8") as file:
         file.write(text)
     read = sum(item.content is not None for item in found.files.values())
     click.echo(f"{found.name}: {len(found.files)} files found, {read} read", err=True)
-
-
-def _emulate(text: str) -> FoundCard:
-    from card import CardProfile, memory_card
-    from host_tools.compare.explore import explore
-    from host_tools.links.inprocess import InProcessLink
-
-    profile = CardProfile.parse(text, "the proposed profile")
-    link = InProcessLink(memory_card(profile))
-    try:
-        return explore(link, profile.pins.pin1.value)
-    finally:
-        link.close()
 
 
 @contextmanager
@@ -161,8 +156,7 @@ def _compared(a: SideRun, b: SideRun, rules: Rules) -> Comparison:
 
 
 def _report(comparison: Comparison, html_file: Path | None, json_file: Path | None, show_allowed: bool) -> None:
-    from rich.console import Console
-
+    from host_tools.cli.rich_console import Console
     from host_tools.compare.as_json import write_json
     from host_tools.compare.html import write_html
     from host_tools.compare.table import print_comparison
@@ -200,6 +194,18 @@ def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
         except (OSError, UnicodeDecodeError) as error:
             raise CliError(f"{path}: cannot be read as text: {error}", INPUT) from None
     return rules
+
+
+def _options(
+    pin: Secret | None, *, destructive: bool, allow_iccid: tuple[str, ...], timeout: float | None = None,
+    keep_going: bool = False, seed: int = 1,
+) -> RunOptions:  # fmt: skip
+    from host_tools.script.runner import RunOptions
+
+    return RunOptions(
+        pin=pin, variables=_pin_variable(pin), destructive=destructive, allowed_iccids=frozenset(allow_iccid),
+        timeout=timeout, stop_on_lost=not keep_going, seed=seed,
+    )  # fmt: skip
 
 
 def _pin_variable(pin: Secret | None) -> dict[str, Value]:

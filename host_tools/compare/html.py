@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from typing import TextIO
 
 from host_tools.compare.model import CommandTiming, Comparison, Difference, Kind, Pair, SideRun, Spread
@@ -17,6 +18,7 @@ from host_tools.compare.plot import latency_plot
 from host_tools.compare.words import (
     ALLOWED,
     DIFFERENT,
+    MEANINGS,
     SAME,
     counts,
     judgement,
@@ -71,9 +73,12 @@ def _head(comparison: Comparison, heading: str) -> Iterator[str]:
     yield _side("B", comparison.b)
     yield "</table>"
     yield from _found(comparison.general)
-    yield '<h2>Differences</h2>\n<table><tr><th>kind</th><th class="n">not allowed</th><th class="n">allowed</th></tr>'
+    yield '<h2>Differences</h2>\n<table class="kinds"><tr><th>kind</th><th>what differs</th>'
+    yield '<th class="n">not allowed</th><th class="n">allowed</th></tr>'
     for kind, refused, allowed in counts(comparison):
-        yield f'<tr><td>{kind.value}</td><td class="n">{refused}</td><td class="n">{allowed}</td></tr>'
+        row = "" if refused or allowed else ' class="none"'
+        yield f'<tr{row}><td>{kind.value}</td><td>{text(MEANINGS[kind])}</td>'
+        yield f'<td class="n">{refused}</td><td class="n">{allowed}</td></tr>'
     yield "</table>"
 
 
@@ -88,6 +93,8 @@ def _side(letter: str, side: SideRun) -> str:
 def _latency(comparison: Comparison) -> Iterator[str]:
     yield "<h2>Time per command</h2>"
     yield latency_plot(comparison.timing)
+    yield '<p class="legend"><b class="a">A</b> above, <b class="b">B</b> below: the box holds the middle half of the'
+    yield "times, the thick bar is the median, the line runs from the fastest to the slowest.</p>"
     yield "<table><tr><th>command</th>"
     for letter in "AB":
         for what in ("count", "median ms", "p95 ms"):
@@ -154,9 +161,20 @@ def _sides(pair: Pair) -> str:
 
 
 def _marked(lines: list[str], others: list[str]) -> str:
-    """Mark the lines that the other side does not have."""
-    known = set(others)
-    return "\n".join(text(line) if line in known else f"<mark>{text(line)}</mark>" for line in lines)
+    """Mark what the other side does not have: bytes or words of a line that stands on both, else the whole line."""
+    known, beside = set(others), others if len(others) == len(lines) else [""] * len(lines)
+    return "\n".join(
+        text(line) if line in known else _marked_words(line, other) for line, other in zip(lines, beside, strict=True)
+    )
+
+
+def _marked_words(line: str, other: str) -> str:
+    words, beside = line.split(" "), other.split(" ")
+    if len(words) != len(beside):
+        return f"<mark>{text(line)}</mark>"
+    runs = groupby(zip(words, beside, strict=True), key=lambda pair: pair[0] == pair[1])
+    parts = [(same, text(" ".join(word for word, _ in run))) for same, run in runs]
+    return " ".join(part if same else f"<mark>{part}</mark>" for same, part in parts)
 
 
 def _found(differences: tuple[Difference, ...]) -> Iterator[str]:

@@ -9,20 +9,23 @@ from card.codec.bcd import decode_digits, decode_imsi
 from card.codec.ef import CODECS
 from card.errors import CardError
 from card.spec.files import Structure
+from host_tools.compare.access import access_lines, differing, find_access
 from host_tools.compare.explore import FoundCard, FoundFile
 from host_tools.terminal.card_application import Application
 from host_tools.trace.files import APPLICATIONS
 
 Emulate = Callable[[str], FoundCard]
 """Takes the text of a profile and returns what exploring the emulated card finds. Raises `CardError`."""
+LearnTables = Callable[[str], str]
+"""Takes the text of a profile without OMA BCAST tables and returns what it is to say about them. Raises `CardError`."""
 
 _PREFIXES = {name: prefix for prefix, name in APPLICATIONS.items()}
 _UST = "ADF.USIM/6F38"
+_ARR = "EF_ARR"
 # What these hold follows from other fields of the profile, or from the card's own tables.
-_DERIVED = frozenset({"EF_DIR", "EF_ARR", "EF_ICCID", "EF_IMSI", "EF_UST", "EF_PL"})
-# A new card announces these services only with a value of their own in the profile; the files can still be learned.
-_WITH_VALUE = frozenset({17, 18, 19, 21, 45, 46, 71, 68})
+_DERIVED = frozenset({"EF_DIR", _ARR, "EF_ICCID", "EF_IMSI", "EF_UST"})
 _NO_KEY = "00" * 16
+_NO_TABLES = "\n# OMA BCAST tables: nothing was learned, for no exchange was given to learn from.\n"
 _DEFAULT_ICCID, _DEFAULT_IMSI = "8900101000000000019", "001010123456789"
 
 
@@ -30,7 +33,7 @@ class LearnError(Exception):
     """No profile can be proposed. The message is one sentence."""
 
 
-def propose_profile(card: FoundCard, emulate: Emulate) -> str:
+def propose_profile(card: FoundCard, emulate: Emulate, learn_tables: LearnTables | None = None) -> str:
     """Return a profile as TOML: what was read, compared with what the emulator has by itself.
 
     Keys and PINs cannot be read, so they are placeholders. What stays different is listed in comments.
@@ -42,6 +45,7 @@ def propose_profile(card: FoundCard, emulate: Emulate) -> str:
         services = "\n".join(_services(card, plain))
         with_services = emulate(head + services)
         text = head + services + "\n".join(_files(card, with_services)) + "\n"
+        text += _NO_TABLES if learn_tables is None else learn_tables(head + services)
         return text + "\n".join(_remaining(card, emulate(text))) + "\n"
     except CardError as error:
         raise LearnError(f"The emulator cannot be made like the card in “{card.name}”: {error}") from error
@@ -120,10 +124,8 @@ def _services(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     if wanted is None or there is None or wanted == there:
         return
     yield "\n[usim.services]"
-    yield f"extra = {sorted(wanted - there - _WITH_VALUE)}"
+    yield f"extra = {sorted(wanted - there)}"
     yield f"disabled = {sorted(there - wanted)}"
-    for number in sorted((wanted - there) & _WITH_VALUE):
-        yield f"# service {number} is announced by the card; here it needs a field of its own (docs/user/profiles.md)"
 
 
 def _service_numbers(card: FoundCard) -> set[int] | None:
@@ -134,19 +136,24 @@ def _service_numbers(card: FoundCard) -> set[int] | None:
 def _files(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     for path, found in card.files.items():
         known = emulated.files.get(path)
-        if found.row.name in _DERIVED or found.content is None or found.structure is Structure.BER_TLV:
+        if known is None and found.content is None:
             continue
-        if known is None or _differs(found, known):
-            yield "\n[[files]]  # " + found.row.name
-            yield from _file(path, found, known)
+        lines = [] if _is_derived(found) or not _differs(found, known) else list(_content(found, known))
+        lines += _access(card, emulated, path)
+        if lines:
+            yield f"\n[[files]]  # {found.row.name}\npath = {_quoted(path)}"
+            yield from lines
 
 
-def _differs(found: FoundFile, known: FoundFile) -> bool:
-    return (found.size, found.sfi, found.content) != (known.size, known.sfi, known.content)
+def _is_derived(found: FoundFile) -> bool:
+    return found.row.name in _DERIVED or found.content is None or found.structure is Structure.BER_TLV
 
 
-def _file(path: str, found: FoundFile, known: FoundFile | None) -> Iterator[str]:
-    yield f"path = {_quoted(path)}"
+def _differs(found: FoundFile, known: FoundFile | None) -> bool:
+    return known is None or (found.size, found.sfi, found.content) != (known.size, known.sfi, known.content)
+
+
+def _content(found: FoundFile, known: FoundFile | None) -> Iterator[str]:
     contents = found.content or ()
     if known is None:
         yield f"structure = {_quoted(found.structure.value)}"
@@ -158,8 +165,15 @@ def _file(path: str, found: FoundFile, known: FoundFile | None) -> Iterator[str]
         yield f"hex = {_quoted(contents[0].hex().upper())}"
     if found.sfi and (known is None or found.sfi != known.sfi):
         yield f"sfi = {found.sfi}"
-    if known is None:
-        yield 'access = { read = "PIN1", update = "ADM1" }  # a guess: conditions are not learned'
+
+
+def _access(card: FoundCard, emulated: FoundCard, path: str) -> list[str]:
+    access = find_access(card, path)
+    known = find_access(emulated, path) if path in emulated.files else None
+    lines = list(access_lines(access, known))
+    if known is None and not lines:
+        return [f'access = {{ read = "PIN1", update = "ADM1" }}  # a guess; {access.source}']
+    return lines
 
 
 def _remaining(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
@@ -167,12 +181,18 @@ def _remaining(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     yield ""
     for path, found in card.files.items():
         known = emulated.files.get(path)
+        about = f"# {path} {found.row.name}:"
         if found.content is None:
-            yield f"# {path} {found.row.name}: could not be read, so it was not learned"
+            yield f"{about} could not be read, so its content was not learned"
         elif known is None:
-            yield f"# {path} {found.row.name}: the emulator does not have it"
+            yield f"{about} the emulator does not have it"
         elif _differs(found, known):
-            yield f"# {path} {found.row.name}: stays different"
+            yield f"{about} {'the emulator numbers its rules itself' if found.row.name == _ARR else 'stays different'}"
+        access = find_access(card, path)
+        if not access.conditions:
+            yield f"{about} access {access.source}"
+        elif known is not None and differing(access, find_access(emulated, path)):
+            yield f"{about} access stays different"
     for path, known in emulated.files.items():
         if path not in card.files:
             yield f"# {path} {known.row.name}: the emulator has it, the card has not"

@@ -8,17 +8,18 @@ from host_tools.compare.joined import Wire, join_exchanges
 from host_tools.compare.model import SideRun, Step
 from host_tools.links.base import Link, LinkError, TransmissionProtocol
 from host_tools.trace.events import TracedExchange, TraceEvent
+from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.record import Recorder, RecordingLink
 
 _SHORTEST = 2  # bytes of a status word
 
 
 class ObservedLink:
-    """A link that remembers everything, cut into steps (`host_tools.links.base.Link`)."""
+    """A link that remembers everything, cut into steps (`host_tools.links.base.Link`); `known` secrets are hidden."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, known: KnownSecrets | None = None) -> None:
         self._last: TracedExchange | None = None
-        self._link = RecordingLink(link, Recorder(link.name, [self]))
+        self._link = RecordingLink(link, Recorder(link.name, [self], known=known))
         self._atr = link.atr
         self._lock = threading.Lock()
         self._sent: bytes | None = None  # the command that is not answered yet

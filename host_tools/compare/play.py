@@ -11,6 +11,7 @@ from host_tools.script.errors import Place
 from host_tools.script.model import ResetStep, Script, StepHead
 from host_tools.script.results import Status, StepResult
 from host_tools.script.runner import Runner, RunOptions
+from host_tools.trace.known_secrets import KnownSecrets
 
 Progress = Callable[[StepResult], None]
 
@@ -26,8 +27,9 @@ def play_scripts(
 
     Nothing that a reader or card does is an exception: the run says in `trouble` what went wrong. The link stays open.
     """
-    observed = ObservedLink(link)
-    runner = Runner(observed, options)
+    known = KnownSecrets()
+    observed = ObservedLink(link, known)
+    runner = Runner(observed, options, known)
     for script in (_ASKING, *scripts):
         for result in runner.run(script):
             problem = result.reason if result.status is Status.ERROR else ""

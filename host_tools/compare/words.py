@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from card.spec.status import describe
 from host_tools.compare.model import Comparison, Kind, Observed, Pair
@@ -12,6 +12,16 @@ from host_tools.trace.decode import decode_exchange
 from host_tools.trace.text import show_with_gaps
 
 SAME, ALLOWED, DIFFERENT = "same", "allowed", "different"
+MEANINGS: Mapping[Kind, str] = {
+    Kind.SW: "the status word",
+    Kind.LENGTH: "the length of the data, or of a data object",
+    Kind.TLV: "a data object that only one side has",
+    Kind.VALUE: "bytes: of a data object by its path, or by their place counted from 0",
+    Kind.ORDER: "the order of objects, or a command that only one side was sent",
+    Kind.TIMING: "the median time of a command, where a limit is set",
+    Kind.LINK: "one side gave no whole answer",
+}
+"""What differs, by the kind of difference."""
 
 
 def verdict(comparison: Comparison) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.compare.observe import ObservedLink
 from host_tools.links.base import Link
 from host_tools.links.pcsc import PcscLink
 from host_tools.script.load import load_script
@@ -68,9 +69,14 @@ def scripted(link: Link, tmp_path: Path, _stack: ExitStack) -> Round:
     return one_round
 
 
+def watched(link: Link, tmp_path: Path, stack: ExitStack) -> Round:
+    return over(ObservedLink(link), tmp_path, stack)
+
+
 KINDS: dict[str, Kind] = {
     "link": over,
     "script runner": scripted,
+    "watched for a comparison": watched,
     "trace as JSON lines": traced(lambda folder: JsonLinesSink((folder / "t.jsonl").open("w"))),
     "trace as pcapng": traced(lambda folder: PcapngSink((folder / "t.pcapng").open("wb"))),
     "trace over GSMTAP": traced(lambda _: GsmtapSink()),

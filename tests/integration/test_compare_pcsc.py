@@ -150,10 +150,10 @@ def test_the_shell_on_a_reader(
 
 @pytest.fixture
 def faulty_process(private_pcscd: PrivatePcscd, tmp_path: Path) -> Iterator[str]:
-    """The command `realism run` in a process of its own, with a plan; yields the name of its reader."""
+    """The command `run --faults` in a process of its own, with a plan; yields the name of its reader."""
     plan = tmp_path / "plan.toml"
     plan.write_text('[[fault]]\nkind = "wrong-sw"\nsw = "6581"\ncommand = "GET CHALLENGE"\nat = 2\n')
-    command = [sys.executable, "-m", "host_tools.cli.main", "realism", "run", "usim", "--fresh", "--faults", str(plan)]
+    command = [sys.executable, "-m", "host_tools.cli.main", "run", "usim", "--fresh", "--faults", str(plan)]
     process = subprocess.Popen([*command, "--port", str(private_pcscd.ports[-1])])
     try:
         yield private_pcscd.reader_names[-1]
@@ -166,7 +166,7 @@ def faulty_process(private_pcscd: PrivatePcscd, tmp_path: Path) -> Iterator[str]
             process.wait()
 
 
-def test_realism_run_puts_a_faulty_card_into_a_reader(faulty_process: str, client: Client) -> None:
+def test_run_with_faults_puts_a_faulty_card_into_a_reader(faulty_process: str, client: Client) -> None:
     client.wait_present(faulty_process)
     link = PcscLink.open(faulty_process)
     try:

@@ -8,7 +8,9 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from host_tools.compare.allow import default_rules
@@ -16,8 +18,12 @@ from host_tools.compare.as_json import write_json
 from host_tools.compare.comparison import compare_runs
 from host_tools.compare.html import text, write_html
 from host_tools.compare.model import Comparison
+from host_tools.compare.play import play_scripts
 from host_tools.compare.table import print_comparison
+from host_tools.script.load import load_script
+from host_tools.script.runner import RunOptions
 from tests.unit.host_tools.compare.sides import Steps, compared, side
+from tests.unit.host_tools.script.fakes import TableLink
 
 EVIL = '"><script>alert(1)</script>\x1b[31m\u202e&'
 VOID = {"meta", "input", "br", "line", "rect"}
@@ -116,9 +122,19 @@ class TestHtml:
         source, structure = page(compared([("s", [("00B0000001", "A19000")])], [("s", [("00B0000001", "A29000")])]))
         sides = re.search(r'<div class="sides"><pre>(.*?)</pre><pre>(.*?)</pre></div>', source, re.DOTALL)
         assert sides is not None
-        assert "<mark>&lt; A1 90 00</mark>" in sides.group(1)
-        assert "<mark>&lt; A2 90 00</mark>" in sides.group(2)
+        assert "&lt; <mark>A1</mark> 90 00" in sides.group(1)
+        assert "&lt; <mark>A2</mark> 90 00" in sides.group(2)
         assert ("data-kinds", "value") in structure.attributes
+
+    def test_a_line_of_another_length_is_marked_whole(self) -> None:
+        source, _ = page(compared([("s", [("00B0000001", "A19000")])], [("s", [("00B0000001", "A1A29000")])]))
+        assert "<mark>&lt; A1 90 00</mark>" in source
+        assert "<mark>&lt; A1 A2 90 00</mark>" in source
+
+    def test_bytes_that_differ_are_marked_together(self) -> None:
+        a, b = ([("s", [("00B0000005", f"{data}9000")])] for data in ("0102030405", "01A2A30405"))
+        source, _ = page(compared(a, b))
+        assert "&lt; 01 <mark>02 03</mark> 04 05 90 00" in source
 
     def test_characters_nobody_sees_are_spelled_out(self) -> None:
         assert text("a\0b\u200bc\nd") == "a\\x00b\\x200bc\nd"
@@ -168,3 +184,26 @@ class TestTable:
     def test_the_verdict_closes_it(self) -> None:
         assert printed(compared([], [])).strip().endswith("No difference.")
         assert "2 differences that are not allowed" in printed(evil_comparison())
+
+
+def test_no_report_shows_a_secret_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both cards give the secret back, each in its own company, where no rule of the redaction expects it."""
+    monkeypatch.setenv("LAB_SECRET", "A1A2A3A4A5A6A7A8")
+    script = tmp_path / "secret.toml"
+    script.write_text(
+        '[variables]\ns = { env = "LAB_SECRET" }\n'
+        '[[step]]\napdu = "00D60000 [{s}]"\ndestructive = true\nsw = "XXXX"\n'
+        '[[step]]\napdu = "00B0000009"\nsw = "XXXX"\n'
+    )
+    answers = ("A1A2A3A4A5A6A7A8019000", "02A1A2A3A4A5A6A7A89000")
+    one, other = (
+        play_scripts(TableLink({"00B0": bytes.fromhex(answer)}), [load_script(script)], RunOptions())
+        for answer in answers
+    )
+    comparison = compare_runs(one, other, default_rules())
+    html, _ = page(comparison)
+    as_json = io.StringIO()
+    write_json(comparison, as_json)
+    shown = [text.replace(" ", "").upper() for text in (html, as_json.getvalue(), printed(comparison))]
+    assert "00B0000009" in shown[0]
+    assert not any(part in text for text in shown for part in ("A1A2A3A4", "A5A6A7A8"))

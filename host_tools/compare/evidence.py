@@ -1,0 +1,117 @@
+"""What a card did, and how another card is made to do the same: scripts are run again, a trace is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Protocol
+
+from card.codec.apdu import CommandApdu
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from card.spec.ins import INS
+from card.spec.status import SW
+from host_tools.apdu.processors import FormatProcessor, GetResponseProcessor, WrongLengthProcessor
+from host_tools.compare.joined import Wire, join_exchanges
+from host_tools.compare.model import Observed, SideRun, Step
+from host_tools.compare.observe import ObservedLink
+from host_tools.compare.play import play_scripts
+from host_tools.links.base import Link, LinkError
+from host_tools.script.model import Script
+from host_tools.script.runner import RunOptions
+from host_tools.script.values import PIN_SIZE
+from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.record import POWER_OFF
+
+MOST_EXCHANGES = 20_000
+"""Exchanges of a trace that are looked at."""
+_PIN1 = 0x01
+_HEADER = 5
+
+
+class Evidence(Protocol):
+    """Something a card was seen to do, which another card can be asked for."""
+
+    @property
+    def seen(self) -> SideRun:
+        """What was seen."""
+
+    def again(self, link: Link, pin: Secret, /) -> SideRun:
+        """Have the card on a link do the same; `pin` is its PIN1. The link stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptEvidence:
+    """Scripts that were run on a card."""
+
+    scripts: Sequence[Script]
+    options: RunOptions
+    seen: SideRun
+
+    def again(self, link: Link, _pin: Secret) -> SideRun:
+        """Run the scripts again; they know the PIN."""
+        return play_scripts(link, self.scripts, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvidence:
+    """A recorded trace. What is secret in it is zero, so it is zero in what it is compared with, too."""
+
+    seen: SideRun
+
+    @classmethod
+    def of(cls, name: str, events: Iterable[TraceEvent]) -> TraceEvidence:
+        """Take the first `MOST_EXCHANGES` exchanges of the first card in a trace; a step ends where it was reset."""
+        steps: list[list[Wire]] = [[]]
+        link = ""
+        for event in islice(events, MOST_EXCHANGES):
+            link = link or event.link
+            if event.link != link:
+                continue
+            if isinstance(event, CardEvent):
+                if event.what != POWER_OFF:
+                    steps.append([])
+            else:
+                steps[-1].append(Wire(event, event.command, event.response))
+        found = [Step(f"{name}, part {n}", observed=tuple(join_exchanges(wires))) for n, wires in enumerate(steps, 1)]
+        return cls(SideRun(link, b"", "", tuple(step for step in found if step.observed)))
+
+    def again(self, link: Link, pin: Secret) -> SideRun:
+        """Send every command again, with a reset before each step."""
+        observed = ObservedLink(link)
+        stack = GetResponseProcessor(WrongLengthProcessor(FormatProcessor(observed)))
+        for step in self.seen.steps:
+            observed.reset()
+            for seen in step.observed:
+                _send(observed, stack, _with_pin(seen, pin))
+            observed.end_step(step.name)
+        run = observed.finish()
+        return replace(run, steps=tuple(_as_shown(step) for step in run.steps))
+
+
+def _send(observed: ObservedLink, stack: GetResponseProcessor, command: bytes) -> None:
+    try:
+        stack.transmit(CommandApdu.decode(command))
+    except DecodeError:
+        observed.transmit(command)
+    except LinkError:
+        return  # noted in the run
+
+
+def _with_pin(seen: Observed, pin: Secret) -> bytes:
+    """Return the command, with the PIN of this card where the recorded one was accepted and is hidden."""
+    command = seen.shown.command
+    hidden = bool(seen.shown.hidden_command) and len(command) == _HEADER + PIN_SIZE
+    if hidden and command[1] == INS.VERIFY_PIN and command[3] == _PIN1 and seen.sw == SW.OK:
+        return command[:_HEADER] + pin.reveal().ljust(PIN_SIZE, b"\xff")
+    return command
+
+
+def _as_shown(step: Step) -> Step:
+    return replace(step, observed=tuple(_redacted(seen) for seen in step.observed))
+
+
+def _redacted(seen: Observed) -> Observed:
+    shown: TracedExchange = seen.shown
+    return replace(seen, command=shown.command, data=shown.data)
