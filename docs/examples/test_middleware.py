@@ -15,8 +15,8 @@ PIN = Secret(b"1234")
 
 
 def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: TestNetwork) -> None:
-    middleware = TerminalMiddleware(virtual_reader.open())
-    try:
+    with virtual_reader.open() as link:
+        middleware = TerminalMiddleware(link)
         middleware.connect(PIN)
         agreed = middleware.bootstrap(headend.bsf)
         assert middleware.establish(headend.bsm.naf_id) == headend.bsm.srk(agreed.b_tid)
@@ -24,8 +24,6 @@ def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headen
         receipt = middleware.deliver(ltkm)
         assert receipt.verification is not None
         headend.bsm.verify(ltkm, receipt.verification)
-    finally:
-        middleware.close()
 
 
 def test_another_process_sees_the_reader(virtual_reader: VirtualReader) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.new_file import force_option, new_file
 from host_tools.cli.terminal_options import which_card_options
-from host_tools.cli.trace_options import open_sinks, open_traced_link, trace_options
+from host_tools.cli.trace_options import TraceChoice, open_traced_link, recording_options, trace_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -33,7 +34,7 @@ def script() -> None:
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
 @which_card_options
 @trace_options
-@click.option("--junit", type=_FILE, help="Write the results as JUnit XML.")
+@click.option("--junit", type=_OUTPUT, help="Write the results as JUnit XML; - for standard output.")
 @click.option("--json", "json_file", type=_OUTPUT, help="Write the results as JSON lines; - for standard output.")
 @click.option("--destructive", is_flag=True, help="Do destructive steps, on a card that --allow-iccid names.")
 @click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
@@ -45,18 +46,23 @@ def script() -> None:
 @click.option("--seed", type=int, help="Seed of random variables, for doing the same again.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the summary.")
 def run(
-    names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None, verbose: bool,
-    trace_files: tuple[Path, ...], gsmtap: str | None, junit: Path | None, json_file: Path | None, destructive: bool,
-    allow_iccid: tuple[str, ...], settings: tuple[str, ...], timeout: float | None, stop_on_failure: bool,
-    keep_going: bool, seed: int | None, quiet: bool,
+    names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None,
+    junit: Path | None, json_file: Path | None, destructive: bool, allow_iccid: tuple[str, ...],
+    settings: tuple[str, ...], timeout: float | None, stop_on_failure: bool, keep_going: bool, seed: int | None,
+    quiet: bool, **trace: Any,
 ) -> None:  # fmt: skip
     """Run scripts against one card: files, folders, names of suites that ship, or `all` of those.
 
-    Nothing on the card is changed unless --destructive is given and the card's ICCID is on the list. A PIN is never
-    tried with fewer than two tries left.
+    No file is written, created or deleted and no PIN changed unless --destructive is given and the card's ICCID is on
+    the list. AUTHENTICATE moves the card's sequence number on, as attaching to a network does. A PIN is never tried
+    with fewer than two tries left, and one that was refused is not given again.
     """
-    from host_tools.cli.script_run import RunJob
+    from host_tools.cli.script_run import RunJob, check_settings
     from host_tools.script.runner import RunOptions
+    from host_tools.trace.known_secrets import KnownSecrets
+
+    if str(junit) == str(json_file) == "-":
+        raise click.UsageError("--junit - and --json -: only one of them fits standard output")
 
     options = RunOptions(
         pin=pin,
@@ -69,9 +75,13 @@ def run(
         seed=seed,
     )
     with plain_script_errors():
-        job = RunJob(_load(names), options, junit, json_file, quiet)
-    with open_traced_link(link, reader, profile, open_sinks(verbose, trace_files, gsmtap)) as opened:
-        summary, lost = job.run(opened)
+        loaded = _load(names)
+    check_settings(loaded, settings)
+    _print_remarks(loaded)
+    job = RunJob(loaded, options, junit, json_file, quiet)
+    known = KnownSecrets()
+    with TraceChoice.of(trace).opened() as sinks, open_traced_link(link, reader, profile, sinks, known) as opened:
+        summary, lost = job.run(opened, known)
     if lost:
         raise CliError(f"The reader was lost on the way; {summary}.", ENVIRONMENT)
     if not summary.good:
@@ -110,54 +120,65 @@ def lint(names: tuple[str, ...], strict: bool) -> None:
 @script.command()
 @click.argument("output", type=_OUTPUT)
 @which_card_options
+@recording_options
 @click.option("--from", "trace_file", type=_FILE, metavar="TRACE", help="Take a trace file instead of a live session.")
 @click.option("--title", help="Title of the script.")
 @click.option("--no-data", is_flag=True, help="Expect status words and lengths only.")
+@force_option
 def record(
     output: Path, reader: str | None, link: str, profile: Path | None, pin: Secret | None, trace_file: Path | None,
-    title: str | None, no_data: bool,
+    title: str | None, no_data: bool, force: bool, **trace: Any,
 ) -> None:  # fmt: skip
     """Turn a session into a script.
 
     Commands are read from standard input, one per line (CLA INS P1 P2 [data] [/le]), sent, and written to OUTPUT with
     the answers as expectations. With --from the session is one that was traced before.
     """
+    from host_tools.cli.script_record import Session
     from host_tools.cli.trace_files import replay
     from host_tools.script.writer import ScriptWriter
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
-    with click.open_file(str(output), "w", encoding="utf-8") as file:
-        writer = ScriptWriter(file, title or output.stem, expect_data=not no_data)
-        if trace_file is not None:
-            replay(trace_file, writer)
-            return
-        from host_tools.cli.script_record import Session
-
-        with open_traced_link(link, reader, profile, [writer]) as opened:
-            Session(opened).run(sys.stdin)
+    with new_file(output, force=force) as draft:
+        writer = ScriptWriter(draft.file, title or output.stem, expect_data=not no_data)
+        try:
+            if trace_file is not None:
+                replay(trace_file, writer)
+            else:
+                with (
+                    closing(writer), TraceChoice.of(trace).opened() as sinks,
+                    open_traced_link(link, reader, profile, (writer, *sinks)) as opened,
+                ):  # fmt: skip
+                    Session(opened).run(sys.stdin)
+        finally:
+            draft.keep = writer.steps > 0
+    if not draft.keep:
+        raise CliError("nothing was recorded: no command came", INPUT)
 
 
 @script.command()
 @click.argument("name", metavar="FILE|SUITE")
 @click.option("--format", "form", type=click.Choice(["scriptor"]), default="scriptor", show_default=True)
 @click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
-def export(name: str, form: str, output: Path) -> None:
+@click.option("--set", "settings", multiple=True, metavar="NAME=HEX",
+              help="Give a variable a value, also one that is captured or comes from the card, such as usim_aid.")
+@force_option
+def export(name: str, form: str, output: Path, settings: tuple[str, ...], force: bool) -> None:
     """Write a script for another program: loops unrolled, steps that need an answer or a secret left out."""
-    from host_tools.script.writer import script_as_scriptor
+    from host_tools.script.scriptor import script_as_scriptor
 
     _ = form
     with plain_script_errors():
         (loaded,) = _load((name,))
-    with click.open_file(str(output), "w", encoding="utf-8") as file:
-        for line in script_as_scriptor(loaded):
-            file.write(line + "\n")
+    _write_lines(output, script_as_scriptor(loaded, _settings(settings, None)), force=force)
 
 
 @script.command(name="import")
 @click.argument("file", type=_FILE)
 @click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
 @click.option("--with-data", is_flag=True, help="Expect the data that the log shows, too.")
-def import_(file: Path, output: Path, with_data: bool) -> None:
+@force_option
+def import_(file: Path, output: Path, with_data: bool, force: bool) -> None:
     """Turn a .scriptor file, an APDU log of pySim or one command per line into a script."""
     from host_tools.script.oneline import parse_lines
     from host_tools.script.writer import script_as_toml
@@ -168,9 +189,8 @@ def import_(file: Path, output: Path, with_data: bool) -> None:
         except OSError as error:
             raise CliError(f"{file}: {error.strerror}", INPUT) from None
         loaded = parse_lines(text.splitlines(), file.stem, str(file), expect_data=with_data)
-    with click.open_file(str(output), "w", encoding="utf-8") as target:
-        for line in script_as_toml(loaded):
-            target.write(line + "\n")
+    _print_remarks([loaded])
+    _write_lines(output, script_as_toml(loaded), force=force)
 
 
 @contextmanager
@@ -182,6 +202,17 @@ def plain_script_errors() -> Iterator[None]:
         yield
     except ScriptError as error:
         raise CliError(str(error), INPUT) from error
+
+
+def _print_remarks(scripts: list[Script]) -> None:
+    for problem in (problem for item in scripts for problem in item.remarks):
+        click.echo(f"{problem}", err=True)
+
+
+def _write_lines(output: Path, lines: Iterable[str], *, force: bool) -> None:
+    with new_file(output, force=force) as draft:
+        draft.file.writelines(f"{line}\n" for line in lines)
+        draft.keep = True
 
 
 def _load(names: tuple[str, ...]) -> list[Script]:

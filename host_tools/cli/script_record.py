@@ -51,4 +51,5 @@ class Session:
         secrets = self._redactor.find_secrets(command, raw, CurrentFile())
         response = Response.decode(blank(raw, secrets.response))
         hidden = " (secret parts are zero)" if secrets.response else ""
-        return f"{response.sw:04X}: {response.data.hex().upper()}{hidden}"
+        data = f": {response.data.hex().upper()}" if response.data else ""
+        return f"{response.sw:04X}{data}{hidden}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from host_tools.cli.exits import CARD, ENVIRONMENT, CliError
+from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.terminal_options import which_card_options
-from host_tools.cli.terminal_session import open_link
+from host_tools.cli.trace_options import TraceChoice, open_traced_link, recording_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -20,25 +21,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @which_card_options
+@recording_options
 @click.option("--history", type=click.Path(dir_okay=False, path_type=Path), help="Where lines are remembered.")
-def shell(reader: str | None, link: str, profile: Path | None, pin: Secret | None, history: Path | None) -> None:
+def shell(
+    reader: str | None, link: str, profile: Path | None, pin: Secret | None, history: Path | None, **trace: Any
+) -> None:
     """Talk to a card: select files by name, read them decoded, send any command, record a script.
 
     Type help for the commands. Lines can be piped in; then the first that fails ends the shell with status 4.
     """
-    from host_tools.links.base import LinkError
     from host_tools.shell.session import Session
 
     interactive = sys.stdin.isatty()
-    try:
-        with open_link(link, reader, profile) as opened:
-            session = Session(opened, click.echo, lambda prompt: pin or _ask_pin(prompt, interactive))
-            try:
-                _serve(session, _lines(session, opened.name, history, interactive), interactive)
-            finally:
-                session.close()
-    except LinkError as error:
-        raise CliError(str(error), ENVIRONMENT) from error
+    with TraceChoice.of(trace).opened() as sinks, open_traced_link(link, reader, profile, sinks) as opened:
+        session = Session(opened, click.echo, lambda prompt: pin or _ask_pin(prompt, interactive))
+        with closing(session):
+            _serve(session, _lines(session, opened.name, history, interactive), interactive)
 
 
 def _lines(session: Session, name: str, history: Path | None, interactive: bool) -> Iterator[str]:

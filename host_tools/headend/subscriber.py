@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
 
 from card.crypto.aka_algorithm import AkaAlgorithm
+from card.crypto.aka_choice import make_algorithm
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import equal_bytes, xor_bytes
 from card.crypto.secret import Secret
@@ -93,3 +96,62 @@ class Subscriber:
         if not equal_bytes(self._algorithm.f1_star(rand, sqn_ms, _RESYNCHRONISATION_AMF), auts[_SQN_SIZE:]):
             raise HeadendError("the MAC-S in AUTS is wrong, so the sequence number stays as it is")
         self._sequence.resynchronise(sqn_ms)
+
+
+class SequenceSettings(Protocol):
+    """How a card counts (TS 33.102 annex C)."""
+
+    @property
+    def initial_seq(self) -> int:
+        """The SEQ that the card starts from."""
+
+    @property
+    def ind_bits(self) -> int:
+        """How many low bits of SQN are IND."""
+
+
+class UsimRecord(Protocol):
+    """What the network must know of a USIM; the `usim` of a card profile has it."""
+
+    @property
+    def imsi(self) -> str:
+        """Six to fifteen digits."""
+
+    @property
+    def impi(self) -> str:
+        """The private identity."""
+
+    @property
+    def algorithm(self) -> Enum:
+        """The AKA algorithm; its value is the name that `make_algorithm` knows."""
+
+    @property
+    def k(self) -> Secret:
+        """K."""
+
+    @property
+    def amf(self) -> bytes:
+        """The AMF (2 bytes) of the network's vectors."""
+
+    @property
+    def sqn(self) -> SequenceSettings:
+        """How the card counts."""
+
+    def derive_operator_constant(self) -> Secret:
+        """Return OPc, TOPc, or nothing where the algorithm has none."""
+
+
+class PersonalisedCard(Protocol):
+    """A card profile, as far as the network looks into it."""
+
+    @property
+    def usim(self) -> UsimRecord:
+        """The USIM."""
+
+
+def subscriber_of(profile: PersonalisedCard) -> Subscriber:
+    """Return the network's record of the subscriber whose card is personalised from `profile`."""
+    usim = profile.usim
+    sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
+    algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
+    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence)

@@ -25,25 +25,30 @@ class StatusWord(int):
 
 
 class CardData(bytes):
-    """Bytes that a card answered. They equal plain bytes; those that may hold a key are never shown."""
+    """Bytes that a card answered. They equal plain bytes; those that may hold a key are never shown.
+
+    `path` says which data object they are the value of, such as `62/82`; it is empty for a whole answer.
+    """
 
     hidden: tuple[Span, ...] = ()
+    path: str = ""
 
     @classmethod
-    def of(cls, data: bytes, hidden: Sequence[Span] = ()) -> Self:
-        """Take the bytes, and which spans of them are secret."""
+    def of(cls, data: bytes, hidden: Sequence[Span] = (), path: str = "") -> Self:
+        """Take the bytes, which spans of them are secret, and the path of the data object."""
         made = cls(data)
         made.hidden = tuple(hidden)
+        made.path = path
         return made
 
-    def part(self, start: int, end: int) -> CardData:
+    def part(self, start: int, end: int, path: str = "") -> CardData:
         """Return the bytes from `start` to before `end`, as secret as they are in here."""
         hidden = [
             (max(first, start) - start, min(behind, end) - start)
             for first, behind in self.hidden
             if first < end and behind > start
         ]
-        return CardData.of(self[start:end], hidden)
+        return CardData.of(self[start:end], hidden, path)
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes, not shown>" if self.hidden else f"<{self.hex(' ').upper() or 'no data'}>"
@@ -73,6 +78,6 @@ class Answer:
         items = walk_tlvs(self.data, padded=True)
         for item in items:
             if item.path == path.upper():
-                return self.data.part(item.start, item.end)
+                return self.data.part(item.start, item.end, item.path)
         found = ", ".join(item.path for item in items) or "no TLV at all"
         raise TlvMissing(f"no data object {path}; the card answered {describe(self.sw)}, with {found}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from card.spec.status import describe
 from host_tools.pytest_plugin.answers import CardData, StatusWord
+from host_tools.trace.decode import object_name
 from host_tools.trace.diff import explain_data
 from host_tools.trace.text import show_with_gaps
 
@@ -52,13 +53,28 @@ def _number(value: object) -> str:
 
 def _explain_bytes(left: bytes, right: bytes) -> list[str]:
     if _hidden(left) or _hidden(right):
-        return [f"{len(left)} bytes != {len(right)} bytes", "not shown: they may hold a key"]
-    return [
-        f"{len(left)} bytes != {len(right)} bytes",
-        explain_data(bytes(left), bytes(right)),
-        f"left:  {show_with_gaps(left, ()) or 'no data'}",
-        f"right: {show_with_gaps(right, ()) or 'no data'}",
-    ]
+        return [f"{_where(left, right)}{len(left)} bytes != {len(right)} bytes", "not shown: they may hold a key"]
+    words = explain_data(bytes(left), bytes(right))
+    if _where(left, right):
+        card, wanted = (left, right) if _path(left) else (right, left)
+        return [f"{_where(left, right)}{_shown(card)}, wanted {_shown(wanted)}", words]
+    sides = [f"left:  {_shown(left)}", f"right: {_shown(right)}"]
+    return [f"{len(left)} bytes != {len(right)} bytes", words, *sides]
+
+
+def _where(left: bytes, right: bytes) -> str:
+    """Return which data object is compared, in words; empty for whole answers."""
+    path = _path(left) or _path(right)
+    name = object_name(path)
+    return f"TLV {path} ({name}): " if name else f"TLV {path}: " if path else ""
+
+
+def _path(data: bytes) -> str:
+    return data.path if isinstance(data, CardData) else ""
+
+
+def _shown(data: bytes) -> str:
+    return show_with_gaps(data, ()) or "no data"
 
 
 def _from_card(left: bytes, right: bytes) -> bool:

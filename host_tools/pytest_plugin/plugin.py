@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.subscriber import Subscriber
     from host_tools.pytest_plugin.readers import ReaderPool, VirtualReader
-    from host_tools.pytest_plugin.uicc import Transcript, Uicc
+    from host_tools.pytest_plugin.transcript import Transcript
+    from host_tools.pytest_plugin.uicc import Uicc
     from vpicc_bridge.adapter import VirtualCard
 
 PROFILE_MARKER = "uicc_profile"
@@ -54,7 +55,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed and call.when != "teardown":
         for transcript in item.stash.get(_TRANSCRIPTS, []):
-            report.sections.append(("what the card was asked and answered", "\n".join(transcript.lines())))
+            report.sections.append((transcript.title, "\n".join(transcript.lines())))
     return report
 
 
@@ -102,12 +103,15 @@ def uicc_readers(request: pytest.FixtureRequest) -> Iterator[ReaderPool]:
 
 
 @pytest.fixture
-def insert_card(uicc_readers: ReaderPool) -> Iterator[Callable[[VirtualCard], VirtualReader]]:
+def insert_card(
+    request: pytest.FixtureRequest, uicc_readers: ReaderPool
+) -> Iterator[Callable[[VirtualCard], VirtualReader]]:
     """Take any card and return the reader that it was put into. It is out again after the test."""
     removals: list[Callable[[], None]] = []
 
     def insert(card: VirtualCard) -> VirtualReader:
         reader, remove = uicc_readers.insert(card)
+        request.node.stash.setdefault(_TRANSCRIPTS, []).append(reader.transcript)
         removals.append(remove)
         return reader
 
@@ -129,7 +133,7 @@ def virtual_reader(
 @pytest.fixture
 def subscriber(uicc_profile: CardProfile) -> Subscriber:
     """The home network's record of the card's subscriber."""
-    from host_tools.cli.headend import subscriber_of
+    from host_tools.headend.subscriber import subscriber_of
 
     return subscriber_of(uicc_profile)
 

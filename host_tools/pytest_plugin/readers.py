@@ -2,42 +2,89 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from host_tools.links.base import NoReader
+from host_tools.links.base import Link, NoReader, TransmissionProtocol
 from host_tools.links.pcsc import PcscContext, PcscLink
+from host_tools.pytest_plugin.transcript import Transcript
+from host_tools.realism.recording import RecordingCard
+from host_tools.trace.record import Recorder
 from vpicc_bridge.adapter import VirtualCard
 from vpicc_bridge.connection import ABSENCE, Connection
 from vpicc_bridge.lines import Dialler
 from vpicc_bridge.pcscd import SOCKET_VARIABLE, PrivatePcscd
-from vpicc_bridge.slots import Bridge, Slots
+from vpicc_bridge.slots import Slots
 
 _LOOPBACK = "127.0.0.1"
 _PATIENCE = 15.0
-
-BridgeMaker = Callable[[int], Bridge]
-"""Takes the TCP port of a slot and returns what serves a card there."""
+_CONNECTIONS = "smartcard.pcsc.PCSCCardConnection"
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualReader:
     """A reader that PC/SC lists, with a card in it.
 
-    `name` is the reader's; `environ` is the environment for another process that is to see it.
+    `name` is the reader's; `environ` is the environment for another process that is to see it. `transcript` holds what
+    the card was asked and answered, by whomever.
     """
 
     name: str
     port: int
     environ: dict[str, str] = field(repr=False)
+    transcript: Transcript = field(repr=False)
 
-    def open(self) -> PcscLink:
-        """Connect to the card over PC/SC; close the link yourself. Raises `LinkError`."""
-        return PcscLink.open(self.name)
+    def open(self) -> ReaderLink:
+        """Connect to the card over PC/SC: `with reader.open() as link`, or close it. Raises `LinkError`."""
+        return ReaderLink(PcscLink.open(self.name))
+
+
+class ReaderLink:
+    """A link (`host_tools.links.base.Link`) that a `with` statement closes."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> ReaderLink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """Name of the reader."""
+        return self._link.name
+
+    @property
+    def atr(self) -> bytes:
+        """Answer to reset of the last connection or reset."""
+        return self._link.atr
+
+    @property
+    def protocol(self) -> TransmissionProtocol:
+        """T=0 or T=1."""
+        return self._link.protocol
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Send one command APDU and return data and status word. Raises `LinkError`."""
+        return self._link.transmit(apdu)
+
+    def reset(self) -> bytes:
+        """Reset the card and return its ATR. Raises `LinkError`."""
+        return self._link.reset()
+
+    def close(self) -> None:
+        """Let the card go. Closing twice is harmless."""
+        self._link.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +117,7 @@ class ReaderPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _disconnect_left_overs()
         try:
             self._cards.close()
         finally:
@@ -84,16 +132,14 @@ class ReaderPool:
 
         Raises `NoReader` when every slot holds a card, or PC/SC does not show it.
         """
-        return self.insert_bridge(lambda port: Connection(Dialler(_LOOPBACK, port), card))
-
-    def insert_bridge(self, make: BridgeMaker) -> tuple[VirtualReader, Callable[[], None]]:
-        """Like `insert`, with a bridge made for the port of the slot."""
         if not self._free:
             raise NoReader("Every virtual reader of this process holds a card: set the ini option uicc_slots higher.")
         slot = self._free.popleft()
         # pcscd looks at a slot every 0.4 s: a new card that came sooner would pass for the old one.
         time.sleep(max(0.0, slot.free_at - time.monotonic()))
-        inserted = self._cards.insert(make(slot.port))
+        transcript = Transcript(f"what the card in “{slot.reader}” was asked and answered")
+        recorded = RecordingCard(card, Recorder(slot.reader, [transcript]))
+        inserted = self._cards.insert(Connection(Dialler(_LOOPBACK, slot.port), recorded))
 
         def remove() -> None:
             self._cards.remove(inserted)
@@ -104,7 +150,7 @@ class ReaderPool:
         except BaseException:
             remove()
             raise
-        return VirtualReader(slot.reader, slot.port, self._pcscd.environ()), remove
+        return VirtualReader(slot.reader, slot.port, self._pcscd.environ(), transcript), remove
 
 
 def _wait_for_card(reader: str) -> None:
@@ -118,3 +164,14 @@ def _wait_for_card(reader: str) -> None:
         context.wait_for_card(reader, time.monotonic() + _PATIENCE)
     finally:
         context.release()
+
+
+def _disconnect_left_overs() -> None:
+    """Close the pyscard connections that tests left open: closed behind the service's end, they would complain.
+
+    pyscard may not be imported in here, so they are known by the name of their module.
+    """
+    for item in gc.get_objects():
+        if type(item).__module__ == _CONNECTIONS and hasattr(item, "disconnect"):
+            with suppress(Exception):  # whatever pyscard says: it was left open
+                item.disconnect()

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+import re
 
 from card.codec.apdu import CommandApdu
+from card.errors import DecodeError
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
 from host_tools.links.base import Link
 from host_tools.pytest_plugin.answers import Answer, CardData, StatusWord
-from host_tools.trace.events import TraceEvent
+from host_tools.pytest_plugin.transcript import Transcript
 from host_tools.trace.files import FileTracker
-from host_tools.trace.ladder import LadderWatch
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.redact import Redactor
-from host_tools.trace.text import event_lines
-
-_KEPT_EVENTS = 200
-
-
-class Transcript:
-    """Keeps the last events of a card (a `TraceSink`)."""
-
-    def __init__(self) -> None:
-        self._events: deque[TraceEvent] = deque(maxlen=_KEPT_EVENTS)
-
-    def emit(self, event: TraceEvent) -> None:
-        """Take one event."""
-        self._events.append(event)
-
-    def close(self) -> None:
-        """Keep what is there: it is wanted after the test."""
-
-    def lines(self) -> Iterator[str]:
-        """Yield the trace as lines for people, without PINs and keys."""
-        ladder = LadderWatch()
-        for event in self._events:
-            yield from event_lines(event, ladder)
 
 
 class Uicc:
@@ -60,13 +36,13 @@ class Uicc:
 
         GET RESPONSE, a wrong Le and blocks are seen to. Raises `DecodeError` for what is no APDU, `LinkError`.
         """
-        raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+        raw = _bytes_of(apdu)
         response = self._client.transmit(CommandApdu.decode(raw))
         return self._answer(raw, response)
 
     def send_raw(self, apdu: str | bytes) -> Answer:
-        """Send any bytes as they are and return what came back. Raises `LinkError`."""
-        raw = bytes.fromhex(apdu) if isinstance(apdu, str) else apdu
+        """Send any bytes as they are and return what came back. Raises `DecodeError` for bad hex, `LinkError`."""
+        raw = _bytes_of(apdu)
         return self._answer(raw, Response.decode(self.link.transmit(raw)))
 
     def reset(self) -> bytes:
@@ -84,3 +60,15 @@ class Uicc:
         file = self._files.follow(command, raw)
         secrets = self._redactor.find_secrets(command, raw, file)
         return Answer(CardData.of(response.data, secrets.response), StatusWord(response.sw))
+
+
+def _bytes_of(apdu: str | bytes) -> bytes:
+    """Return the bytes that hex stands for. Raises `DecodeError` naming the first part that is no hex."""
+    if isinstance(apdu, bytes):
+        return apdu
+    try:
+        return bytes.fromhex(apdu)
+    except ValueError:
+        wrong = re.sub(r"[0-9A-Fa-f\s]", "", apdu)
+        why = f"{wrong[:1]!r} is no hex digit" if wrong else "a byte has two digits"
+        raise DecodeError(f"the APDU is not hex: {why}") from None

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from card.codec.apdu import CommandApdu
 from card.codec.bcd import decode_digits
 from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.ins import INS
+from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.script.safety import PIN1, may_try_pin, tries_left
+from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
+from host_tools.script.values import PIN_SIZE
 from host_tools.terminal.card_application import EF_ICCID, MF
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
@@ -35,10 +39,11 @@ class Capabilities:
     unreadable: str = ""
 
 
-def probe_card(client: ApduClient, pin: Secret | None) -> Capabilities:
-    """Ask the card, beginning and ending with a reset. A PIN is given only while two tries or more are left.
+def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> Capabilities:
+    """Ask the card, beginning and ending with a reset.
 
-    `pin` is padded to 8 bytes. Raises `LinkError`.
+    `pin` (4 to 8 bytes) is given only while two tries or more are left, and only until it is `refused`, which learns
+    of it. Raises `LinkError`.
     """
     client.reset()
     usim = Usim(client)
@@ -51,8 +56,8 @@ def probe_card(client: ApduClient, pin: Secret | None) -> Capabilities:
         try:
             usim.select_application(aids[name])
             pin_enabled |= tries_left(client, PIN1) is not None
-            if pin is not None and may_try_pin(client, PIN1):
-                usim.verify_pin(pin)
+            if pin is not None:
+                _give_pin(client, pin, refused)
             services[name] = _service_table(usim, _SERVICE_TABLES[name])
         except (StatusError, TerminalError, DecodeError) as error:
             unreadable = f"the service table of the {name.upper()} cannot be read: {error}"
@@ -61,6 +66,16 @@ def probe_card(client: ApduClient, pin: Secret | None) -> Capabilities:
     return Capabilities(
         aids, services.get("usim", frozenset()), services.get("csim", frozenset()), iccid, pin_enabled, unreadable
     )
+
+
+def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:
+    command = CommandApdu(0, INS.VERIFY_PIN, 0, PIN1, pin.reveal().ljust(PIN_SIZE, b"\xff"))
+    sw = refused.refusal(command)
+    if sw is None and may_try_pin(client, PIN1):
+        sw = client.transmit(command).sw
+        refused.note(command, sw)
+    if sw not in (None, SW.OK, SW.DATA_INVALIDATED):
+        raise StatusError(sw, "verifying the PIN")
 
 
 def _applications(usim: Usim) -> dict[str, bytes]:

@@ -31,9 +31,10 @@ class Problem:
 
 
 class ScriptError(Exception):
-    """A script cannot be used. The message has one line for each problem."""
+    """A script cannot be used. The message has one line for each problem; what is included twice is told once."""
 
-    def __init__(self, *problems: Problem) -> None:
+    def __init__(self, *found: Problem) -> None:
+        problems = tuple(dict.fromkeys(found))
         lines = [str(problem) for problem in problems[:MOST_PROBLEMS]]
         if len(problems) > MOST_PROBLEMS:
             lines.append(f"and {len(problems) - MOST_PROBLEMS} more problems")

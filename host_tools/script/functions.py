@@ -1,6 +1,6 @@
-"""What scripts can compute: the network's side of AKA, GBA and MBMS, and a little arithmetic on bytes.
+"""What scripts can compute: the network's side of AKA, GBA, MBMS, OMA BCAST and BCMCS, and arithmetic on bytes.
 
-Written `name(argument, ...)`, where an argument is a variable or hex as `0x…`.
+Written `name(argument, ...)`, where an argument is a variable, hex as `0x…`, or text in single quotes.
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ from card.crypto.secret import Secret
 from card.errors import CardError
 from host_tools.headend.ltkm import LtkmContent, seal_ltkm
 from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.script import bcast_functions as bcast
+from host_tools.script import bcmcs_functions as bcmcs
+from host_tools.script.bcast_functions import CSB_ID
 from host_tools.script.errors import ExpressionError
 from host_tools.script.template import NAME
 from host_tools.script.values import Scope, Value
 from host_tools.terminal.identity import Identity
 
 _CALL = re.compile(rf"\s*({NAME})\s*\(([^()]*)\)\s*")
-_ARGUMENT = re.compile(rf"(?P<name>{NAME})|0x(?P<hex>(?:[0-9A-Fa-f]{{2}})*)")
+_ARGUMENT = re.compile(rf"(?P<name>{NAME})|0x(?P<hex>(?:[0-9A-Fa-f]{{2}})*)|'(?P<text>[^']*)'")
+_COMMA = re.compile(r",(?=(?:[^']*'[^']*')*[^']*$)")  # outside of quotes
 _IND_BITS = 5  # TS 33.102 annex C.3
-_CSB_ID = 0x42434153
 
 Function = Callable[..., bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function and its arguments: names of variables, or bytes."""
+    """A function and its arguments: names of variables, or bytes (hex and quoted text)."""
 
     function: str
     arguments: tuple[str | bytes, ...]
@@ -48,7 +51,7 @@ class Call:
         name, inside = match.groups()
         if name not in FUNCTIONS:
             raise ExpressionError(f"there is no function {name!r}; there are: {', '.join(FUNCTIONS)}")
-        arguments = tuple(_argument(part.strip()) for part in inside.split(",")) if inside.strip() else ()
+        arguments = tuple(_argument(part.strip()) for part in _COMMA.split(inside)) if inside.strip() else ()
         wanted = list(inspect.signature(FUNCTIONS[name].run).parameters)
         if len(arguments) != len(wanted):
             raise ExpressionError(f"{name} takes {len(wanted)} arguments: {', '.join(wanted)}")
@@ -75,7 +78,9 @@ class Call:
 def _argument(text: str) -> str | bytes:
     match = _ARGUMENT.fullmatch(text)
     if match is None:
-        raise ExpressionError(f"{text[:20]!r} is neither a variable nor hex as 0x…")
+        raise ExpressionError(f"{text[:20]!r} is neither a variable, nor hex as 0x…, nor text in single quotes")
+    if match["text"] is not None:
+        return match["text"].encode()
     return match["name"] or bytes.fromhex(match["hex"])
 
 
@@ -144,7 +149,7 @@ def _ltkm(
         key=Secret(msk),
         validity=KeyInterval(first, last),
         counter=int.from_bytes(counter, "big"),
-        csb_id=_CSB_ID,
+        csb_id=CSB_ID,
         rand=rand,
         naf_id=naf_id,
         b_tid=b_tid.decode("ascii"),
@@ -158,7 +163,7 @@ def _stkm(
 ) -> bytes:
     ids = MbmsKeyIds(domain, msk_id, mtk_id)
     content = StkmContent(ids, Secret(tek), Secret(salt) if salt else None, int.from_bytes(counter, "big"))
-    return seal_stkm(content, Secret(msk), _CSB_ID, rand)
+    return seal_stkm(content, Secret(msk), CSB_ID, rand)
 
 
 def _add(value: bytes, number: bytes) -> bytes:
@@ -183,6 +188,28 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "impi": FunctionRow(_impi, False, "the IMPI of a subscriber without ISIM"),
     "ltkm": FunctionRow(_ltkm, False, "an MSK message without the V bit"),
     "stkm": FunctionRow(_stkm, False, "an MTK message"),
+    "bcast_number": FunctionRow(bcast.number, False, "a tag, mode, property or the PIN reference of a set of tables"),
+    "bcast_spe": FunctionRow(bcast.spe, False, "the value of an SPE, by its name"),
+    "bcast_status": FunctionRow(bcast.status, False, "the status object of an answer"),
+    "bcast_refusal": FunctionRow(bcast.refusal, False, "the data of a refusal; none behind a status word"),
+    "bcast_deletion": FunctionRow(bcast.deletion, False, "the data that answer a deletion; none behind a status word"),
+    "bcast_stricter": FunctionRow(bcast.stricter, False, "a rating that a level granted just holds back"),
+    "bcast_policy": FunctionRow(bcast.policy, False, "the extension of an LTKM with a policy"),
+    "bcast_rated_policy": FunctionRow(bcast.rated_policy, False, "the extension of an LTKM with a policy and a rating"),
+    "bcast_parental": FunctionRow(bcast.parental, False, "the extension of a parental control message"),
+    "bcast_stkm_data": FunctionRow(bcast.stkm_data, False, "the extension of an STKM"),
+    "bcast_ltkm": FunctionRow(bcast.ltkm, False, "an LTKM"),
+    "bcast_ltkm_v": FunctionRow(bcast.ltkm_v, False, "an LTKM with the V bit"),
+    "bcast_verified": FunctionRow(bcast.verified, False, "a verification message, once its MAC is checked"),
+    "bcast_stkm": FunctionRow(bcast.stkm, False, "an STKM"),
+    "csim_nai": FunctionRow(bcmcs.nai, False, "the NAI in EF_HRPDUPP"),
+    "bcmcs_tk": FunctionRow(bcmcs.tk, True, "the TK (16 bytes) for a RAND, the SMK of a CSIM"),
+    "bcmcs_sealed_bak": FunctionRow(bcmcs.sealed_bak, False, "a BAK as it is delivered"),
+    "bcmcs_sk": FunctionRow(bcmcs.sk, True, "the SK (16 bytes)"),
+    "bcmcs_srtp_sk": FunctionRow(bcmcs.srtp_sk, True, "the SK for SRTP (16 bytes)"),
+    "bcmcs_signature": FunctionRow(bcmcs.signature, False, "an authorization signature"),
+    "bcmcs_response": FunctionRow(bcmcs.response, False, "the answer to a challenge"),
+    "ltkm_counter": FunctionRow(bcmcs.last_counter, False, "the counter of a BM-SC in a record of EF_MUK"),
     "xor": FunctionRow(xor_bytes, None, "both values, bit by bit"),
     "add": FunctionRow(_add, None, "a value with a number added"),
     "flip": FunctionRow(_flip, None, "a value with its last bit changed"),

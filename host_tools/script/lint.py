@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from host_tools.script.errors import Problem
 from host_tools.script.model import ApduStep, Expectation, Script, Step
 from host_tools.script.oneline import ANY_SW, carries_pin
-from host_tools.script.safety import WRITING
 from host_tools.script.template import Template
-from host_tools.script.walk import instruction_of, names_in, walk_steps
+from host_tools.script.walk import may_change_card, names_in, walk_steps
 
 
 def lint_script(script: Script) -> Iterator[Problem]:
     """Yield what deserves a second look, in the order of the file."""
+    yield from script.remarks
     used: set[str] = set()
     captured: dict[str, Step] = {}
     for step in walk_steps(script.steps):
@@ -29,7 +29,7 @@ def lint_script(script: Script) -> Iterator[Problem]:
             yield Problem(step.head.place, f"{name} is captured and never used", "take the capture out")
     for name in script.variables:
         if name not in used:
-            yield Problem(script.place, f"variable {name} is never used", "take it out")
+            yield Problem(script.places.get(name, script.place), f"variable {name} is never used", "take it out")
 
 
 def _lint_step(step: Step) -> Iterator[Problem]:
@@ -38,7 +38,7 @@ def _lint_step(step: Step) -> Iterator[Problem]:
     place = step.head.place
     if carries_pin(step):
         yield Problem(place, "a PIN is written in the script", 'take it from the environment: { env = "…" }')
-    if instruction_of(step) in WRITING and not step.head.destructive and step.expect.sw.fits(0x9000):
+    if may_change_card(step) and not step.head.destructive:
         yield Problem(place, "the step changes the card and is not marked so", "destructive = true")
     if step.expect == Expectation(sw=ANY_SW):
         yield Problem(place, "any answer will do", "say which status word is wanted")

@@ -10,10 +10,12 @@ from host_tools.script.errors import Place, Problem, ScriptError
 from host_tools.script.model import Script
 from host_tools.script.names import check_names
 from host_tools.script.oneline import parse_lines
-from host_tools.script.toml_form import parse_script
+from host_tools.script.toml_form import MOST_ROUNDS, parse_script
+from host_tools.script.walk import most_rounds
 
 _TOML = ".toml"
 _DEEPEST = 16
+_MOST_FILES = 1000
 _LONGEST_FILE = 20_000_000
 
 
@@ -22,8 +24,9 @@ def load_script(file: Path) -> Script:
 
     Raises `ScriptError` naming file, line and what would be right.
     """
-    script = _load(file, (), Place(str(file), 1))
+    script = _Loader().load(file, (), Place(str(file), 1))
     check_names(script)
+    _check_rounds(script)
     return script
 
 
@@ -56,21 +59,42 @@ def find_scripts(names: Iterator[str] | list[str]) -> list[Path]:
     return found
 
 
-def _load(file: Path, chain: tuple[Path, ...], asked_at: Place) -> Script:
-    resolved = file.resolve()
-    if resolved in chain:
-        shown = " -> ".join(path.name for path in (*chain[chain.index(resolved) :], resolved))
-        raise ScriptError(Problem(asked_at, f"includes go round in a circle: {shown}", "take one of them out"))
-    if len(chain) >= _DEEPEST:
-        raise ScriptError(Problem(asked_at, f"includes nested deeper than {_DEEPEST}"))
-    text = _read(file, asked_at)
-    if file.suffix.lower() != _TOML:
-        return parse_lines(text.splitlines(), file.stem, str(file))
+class _Loader:
+    """Follows the includes of one script, and counts them."""
 
-    def include(name: str, place: Place) -> Script:
-        return _load(file.parent / name, (*chain, resolved), place)
+    def __init__(self) -> None:
+        self._loaded = 0
 
-    return parse_script(text, file.stem, str(file), include)
+    def load(self, file: Path, chain: tuple[Path, ...], asked_at: Place) -> Script:
+        """Return the script in a file that `chain` leads to. Raises `ScriptError`."""
+        resolved = file.resolve()
+        if resolved in chain:
+            shown = " -> ".join(path.name for path in (*chain[chain.index(resolved) :], resolved))
+            raise ScriptError(Problem(asked_at, f"includes go round in a circle: {shown}", "take one of them out"))
+        if len(chain) >= _DEEPEST:
+            raise ScriptError(Problem(asked_at, f"includes nested deeper than {_DEEPEST}"))
+        self._loaded += 1
+        if self._loaded > _MOST_FILES:
+            raise ScriptError(Problem(asked_at, f"more than {_MOST_FILES} includes"))
+        text = _read(file, asked_at)
+        if file.suffix.lower() != _TOML:
+            return parse_lines(text.splitlines(), file.stem, str(file))
+
+        def include(name: str, place: Place) -> Script:
+            return self.load(file.parent / name, (*chain, resolved), place)
+
+        return parse_script(text, file.stem, str(file), include)
+
+
+def _check_rounds(script: Script) -> None:
+    """Raise `ScriptError` where loops inside loops amount to more rounds than one loop may have."""
+    too_many = [
+        Problem(step.head.place, f"the loops around this step amount to {rounds} rounds", f"at most {MOST_ROUNDS}")
+        for step, rounds in most_rounds(script.steps)
+        if rounds > MOST_ROUNDS
+    ]
+    if too_many:
+        raise ScriptError(*too_many)
 
 
 def _read(file: Path, asked_at: Place) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from host_tools.script.conditions import Condition
-from host_tools.script.errors import Place
+from host_tools.script.errors import Place, Problem
 from host_tools.script.functions import Call
 from host_tools.script.pattern import OK, Pattern, SwPattern
 from host_tools.script.template import Template
@@ -37,7 +37,10 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class StepHead:
-    """What every step has: name (empty: the command in words), place, source clause, conditions, loops."""
+    """What every step has: name (empty: the command in words), place, source clause, conditions, loops.
+
+    `places` says where its keys stand, those of a table in it as `key.inner`.
+    """
 
     name: str
     place: Place
@@ -46,6 +49,11 @@ class StepHead:
     destructive: bool = False
     loop: Loop | None = None
     stop_on_failure: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def place_of(self, key: str) -> Place:
+        """Return where a key stands, or else the step."""
+        return self.places.get(key, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,10 @@ Step = ApduStep | ResetStep | ComputeStep | GroupStep
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole script. `reset`: begin with a reset card. `timeout` is the default of its steps, in seconds."""
+    """A whole script. `reset`: begin with a reset card. `timeout` is the default of its steps, in seconds.
+
+    `places` says where its variables stand. `remarks` are what its reader noticed and did not understand.
+    """
 
     name: str
     place: Place
@@ -124,3 +135,5 @@ class Script:
     reset: bool = True
     timeout: float | None = None
     stop_on_failure: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    remarks: tuple[Problem, ...] = ()

@@ -9,37 +9,26 @@ pySim writes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
 from card.errors import DecodeError
 from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from host_tools.script.log_lines import Entry, read_log
 from host_tools.script.model import ApduStep, Expectation, ResetStep, Script, Step, StepHead
 from host_tools.script.pattern import Pattern, SwPattern
+from host_tools.script.repeatable import RANDOM_ANSWERS
 from host_tools.script.safety import PIN_COMMANDS
 from host_tools.script.template import Template
+from host_tools.script.walk import instruction_of
 from host_tools.trace.commands import describe_command
 
 ANY_SW = SwPattern.parse("XXXX")
 _LINE = re.compile(
     r"(?P<hex>[0-9A-Fa-f\s:.]+?)\s*(?:/\s*(?P<le>[0-9A-Fa-f]{0,4}))?\s*(?:=\s*(?P<sw>[0-9A-Fa-fXx|ok\s]*))?"
 )
-_COMMAND_MARK = re.compile(r"^\s*(?:\[?[\d:.,-]+\]?\s+)?(?:->|>>?|=>|C-APDU:?|APDU:|TX:?|Sending:|Command:)\s*", re.I)
-_ANSWER_MARK = re.compile(r"^\s*(?:\[?[\d:.,-]+\]?\s+)?(?:<-|<<?|<=|R-APDU:?|RX:?|Received:|Response:)\s*", re.I)
-_NOISE = re.compile(r"^\s*(?:Using .*|Trying .*|Reading commands .*|The end.*|Warning:.*|Card .*|OK:.*|ATR:.*)?$", re.I)
 _PYSIM_ANSWER = re.compile(r"(?P<sw>[0-9A-Fa-f]{4})\s*:\s*(?P<data>[0-9A-Fa-f]*)")
-_LONGEST_LINE = 400_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One line that means something: a command or an answer, with its line number."""
-
-    line: int
-    text: str
-    comment: str
-    answer: bool = False
 
 
 def parse_lines(lines: Sequence[str], name: str, file: str, *, expect_data: bool = False) -> Script:
@@ -49,9 +38,12 @@ def parse_lines(lines: Sequence[str], name: str, file: str, *, expect_data: bool
     Without either, any status word will do.
     """
     steps: list[Step] = []
-    for entry in _entries(lines, file):
+    log = read_log(lines, file)
+    unread = list(log.unread)
+    for entry in log.entries:
         if entry.answer:
-            _expect(steps, entry, expect_data)
+            if not _expect(steps, entry, expect_data):
+                unread.append(entry.line)
             continue
         try:
             steps.append(parse_line(entry.text, Place(file, entry.line), entry.comment))
@@ -60,7 +52,15 @@ def parse_lines(lines: Sequence[str], name: str, file: str, *, expect_data: bool
             raise ScriptError(Problem(Place(file, entry.line), str(error), hint)) from None
     if not steps:
         raise ScriptError(Problem(Place(file, 1), "there is no command in here"))
-    return Script(name, Place(file, 1), name, tuple(steps), reset=False)
+    return Script(name, Place(file, 1), name, tuple(steps), reset=False, remarks=_remarks(sorted(unread), file))
+
+
+def _remarks(unread: Sequence[int], file: str) -> tuple[Problem, ...]:
+    if not unread:
+        return ()
+    count = len(unread)
+    text = "1 line was not understood" if count == 1 else f"{count} lines were not understood, this is the first"
+    return (Problem(Place(file, unread[0]), text, "what stands there is not in the script"),)
 
 
 def parse_line(text: str, place: Place, name: str = "") -> Step:
@@ -109,38 +109,26 @@ def _with_length(raw: bytes, le: int | None) -> bytes:
     return CommandApdu(cla, ins, p1, p2, raw[4:], le).encode()
 
 
-def _entries(lines: Sequence[str], file: str) -> Iterator[_Entry]:
-    """Yield commands and answers. Where some lines bear a command mark, lines without any mark are noise."""
-    marked = any(_COMMAND_MARK.match(line) for line in lines)
-    comment = ""
-    for number, line in enumerate(lines, 1):
-        if len(line) > _LONGEST_LINE:
-            raise ScriptError(Problem(Place(file, number), f"longer than {_LONGEST_LINE} characters"))
-        body, _, remark = line.rstrip("\r\n").partition("#")
-        if not body.strip():
-            comment = remark.strip() or comment
-            continue
-        if _ANSWER_MARK.match(body):
-            yield _Entry(number, _ANSWER_MARK.sub("", body, count=1), "", answer=True)
-        elif _COMMAND_MARK.match(body):
-            yield _Entry(number, _COMMAND_MARK.sub("", body, count=1), remark.strip() or comment)
-        elif not marked and not _NOISE.match(body):
-            yield _Entry(number, body, remark.strip() or comment)
-        comment = ""
-
-
-def _expect(steps: list[Step], entry: _Entry, expect_data: bool) -> None:
-    """Make the answer that a log shows the expectation of the command before it."""
-    if not steps or not isinstance(steps[-1], ApduStep):
-        return
+def _expect(steps: list[Step], entry: Entry, expect_data: bool) -> bool:
+    """Make the answer that a log shows the expectation of the command before it; tell whether it was understood."""
+    if steps and isinstance(steps[-1], ResetStep):
+        return True
     answer = _read_answer(entry.text)
-    if answer is None:
-        return
-    data, sw = answer
-    step = steps[-1]
-    wanted = Pattern.parse(data.hex().upper()) if expect_data else None
+    if answer is None or not steps or not isinstance(steps[-1], ApduStep):
+        return False
     # A log shows every exchange on the wire, so nothing may be fetched on its behalf.
-    steps[-1] = replace(step, raw=True, expect=Expectation(sw=SwPattern.parse(f"{sw:04X}"), data=wanted))
+    steps[-1] = replace(steps[-1], raw=True, expect=_expectation(steps[-1], *answer, expect_data))
+    return True
+
+
+def _expectation(step: ApduStep, data: bytes, sw: int, expect_data: bool) -> Expectation:
+    """Return what to expect another time; of random data only the length."""
+    words = SwPattern.parse(f"{sw:04X}")
+    if not expect_data:
+        return Expectation(sw=words)
+    if instruction_of(step) in RANDOM_ANSWERS:
+        return Expectation(sw=words, length=range(len(data), len(data) + 1))
+    return Expectation(sw=words, data=Pattern.parse(data.hex().upper()))
 
 
 def _read_answer(text: str) -> tuple[bytes, int] | None:

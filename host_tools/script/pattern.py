@@ -11,6 +11,7 @@ from host_tools.script.template import Template
 from host_tools.script.values import Scope
 
 _SW = re.compile(r"[0-9A-FX]{4}")
+_REFUSED = re.compile(r"6[4-9A-F]..|9[38]..")  # execution and checking errors, and those of older cards
 _CHUNK = re.compile(r"([?*]+)")
 _VARIABLE = re.compile(r"(\{[^{}]*\})")
 _DIGITS = re.compile(r"[0-9A-Fa-f?*]*")
@@ -39,6 +40,11 @@ class SwPattern:
         """Tell whether a status word is one of those."""
         digits = f"{sw:04X}"
         return any(all(a in ("X", b) for a, b in zip(word, digits, strict=True)) for word in self.alternatives)
+
+    @property
+    def refuses(self) -> bool:
+        """True when every status word that will do says that the card did not do what was asked."""
+        return all(_REFUSED.fullmatch(word) for word in self.alternatives)
 
 
 OK = SwPattern.parse("ok")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 from typing import IO, Protocol, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,11 +19,18 @@ from host_tools.trace.text import show_with_gaps
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+_INTERRUPTED = "interrupted"
+_CUT_SHORT = "the run was cut short: steps that were still to come are missing"
+
+
 class Report(Protocol):
     """Takes results one by one."""
 
     def add(self, result: StepResult, /) -> None:
         """Take one result."""
+
+    def interrupt(self) -> None:
+        """Note that the run was cut short: what is in the report is not all there was to do."""
 
     def close(self) -> None:
         """Finish the report. Called also when the run ended early."""
@@ -39,11 +47,16 @@ class JsonReport:
         self._keep_open = keep_open
         self._done = False
         self._summary = Summary()
+        self._interrupted = False
 
     def add(self, result: StepResult) -> None:
         """Write one line."""
         self._summary.add(result)
         self._file.write(json.dumps(result_as_dict(result)) + "\n")
+
+    def interrupt(self) -> None:
+        """Note that the run was cut short, which is not good."""
+        self._interrupted = True
 
     def close(self) -> None:
         """Write the summary and close the file. Closing twice is harmless."""
@@ -54,7 +67,8 @@ class JsonReport:
         line = {
             "summary": {
                 "passed": totals.passed, "failed": totals.failed, "errors": totals.errors, "skipped": totals.skipped,
-                "seconds": round(totals.seconds, 6), "good": totals.good,
+                "seconds": round(totals.seconds, 6), "good": totals.good and not self._interrupted,
+                "interrupted": self._interrupted,
             }
         }  # fmt: skip
         self._file.write(json.dumps(line) + "\n")
@@ -90,12 +104,14 @@ def result_as_dict(result: StepResult) -> dict[str, object]:
 class JunitReport:
     """JUnit XML: a suite for each script, a case for each result.
 
-    The counts stand at the head of a suite, so its cases wait in a temporary file until it is over.
+    The counts stand at the head of a suite, so its cases wait in a temporary file until it is over. The report closes
+    the file, unless it is told to `keep_open`.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Take the file to write. Raises `OSError`."""
-        self._file = path.open("w", encoding="utf-8")
+    def __init__(self, file: TextIO, *, keep_open: bool = False) -> None:
+        self._file = file
+        self._keep_open = keep_open
+        self._done = False
         self._file.write('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n')
         self._cases: IO[str] = _spool()
         self._suite = ""
@@ -109,14 +125,25 @@ class JunitReport:
         self._summary.add(result)
         self._cases.write(_case(result))
 
+    def interrupt(self) -> None:
+        """Note that the run was cut short, as a case in error."""
+        self._suite = self._suite or _INTERRUPTED
+        self._summary.errors += 1
+        self._cases.write(
+            f'<testcase name={_attribute(_INTERRUPTED)} classname={_attribute(self._suite)}>'
+            f'<error message={_attribute(_CUT_SHORT)} type="interrupted"/></testcase>\n'
+        )
+
     def close(self) -> None:
         """Write what is left and close the file. Closing twice is harmless."""
-        if self._file.closed:
+        if self._done:
             return
+        self._done = True
         self._end_suite()
         self._file.write("</testsuites>\n")
-        self._file.close()
         self._cases.close()
+        if not self._keep_open:
+            self._file.close()
 
     def _end_suite(self) -> None:
         totals = self._summary
@@ -156,6 +183,27 @@ def _case(result: StepResult) -> str:
             return f'{head}><error message={why} type="error">{_text(detail)}</error></testcase>\n'
 
 
+class SkippedSteps:
+    """Why steps of one script were skipped, the first step for each reason."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, StepResult] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, result: StepResult) -> None:
+        """Take one result."""
+        if result.status is Status.SKIPPED:
+            self._first.setdefault(result.reason, result)
+            self._count[result.reason] += 1
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each reason."""
+        for reason, first in self._first.items():
+            more = self._count[reason] - 1
+            others = f" and {more} more" if more else ""
+            yield f"SKIPPED {first.place}: {first.label}{others}: {reason}"
+
+
 def explain(result: StepResult) -> list[str]:
     """Return lines for a person: where the step stands, what was expected, what came, decoded."""
     clause = f", {result.clause}" if result.clause else ""
@@ -167,7 +215,8 @@ def explain(result: StepResult) -> list[str]:
     if event is not None:
         lines.append(f"  {describe_command(event.command)}" + (f" [{event.file}]" if event.file else ""))
         lines.append(f"  > {show_with_gaps(event.command, event.hidden_command)}")
-        lines.append(f"  < {show_with_gaps(event.response, event.hidden_response)}")
+        if event.response:
+            lines.append(f"  < {show_with_gaps(event.response, event.hidden_response)}")
         lines += [f"    {'  ' * line.depth}{line.text}" for line in decode_exchange(event)]
     return lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from card.codec.apdu import CommandApdu
@@ -15,17 +15,19 @@ from host_tools.links.base import Link, LinkError
 from host_tools.script.capabilities import Capabilities, probe_card
 from host_tools.script.errors import ExpressionError
 from host_tools.script.functions import Call
+from host_tools.script.guard import Guard
 from host_tools.script.matchers import judge, take
 from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
 from host_tools.script.pattern import Mismatch
 from host_tools.script.results import Aspect, Difference, Status, StepResult
-from host_tools.script.safety import IRREVERSIBLE, PIN_COMMANDS, pin_objection
+from host_tools.script.safety import gives_pin
 from host_tools.script.template import Template
 from host_tools.script.timed import TimedLink
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
-from host_tools.script.walk import needs_card
+from host_tools.script.walk import needs_card, written_name
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import TracedExchange, TraceEvent
+from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.record import Recorder
 
 Rounds = tuple[str, ...]
@@ -55,27 +57,43 @@ class _Stop(Exception):
 
 
 class Runner:
-    """Runs one script after the other on one link, which it does not close."""
+    """Runs one script after the other on one link, which it does not close.
 
-    def __init__(self, link: Link, options: RunOptions = RunOptions()) -> None:  # frozen
-        self._link = TimedLink(link)
-        self._client = ApduClient(self._link)
-        self._options = options
-        self._capabilities: Capabilities | None = None
+    The secrets of the options and scripts become `known`, for whoever else records the link.
+    """
+
+    def __init__(
+        self, link: Link, options: RunOptions = RunOptions(), known: KnownSecrets | None = None  # frozen
+    ) -> None:
+        self._session = _Session(link, options, known or KnownSecrets())
 
     def run(self, script: Script) -> Iterator[StepResult]:
         """Yield the result of each step as it is done. A link that fails is a result, not an exception."""
-        return _ScriptRun(script, self._link, self._client, self._options, self._probe).results()
+        return _ScriptRun(script, self._session).results()
 
     def close(self) -> None:
         """Let go what the runner holds, which is not the link."""
-        self._link.release()
+        self._session.link.release()
 
-    def _probe(self) -> Capabilities:
-        """Ask the card once; afterwards it is reset."""
+
+class _Session:
+    """What the scripts of a run share: the card, and what was learnt about it."""
+
+    def __init__(self, link: Link, options: RunOptions, known: KnownSecrets) -> None:
+        self.link = TimedLink(link)
+        self.client = ApduClient(self.link)
+        self.options = options
+        self.known = known
+        self.guard = Guard(options.destructive, options.allowed_iccids)
+        self._capabilities: Capabilities | None = None
+        if options.pin is not None:
+            known.learn(options.pin.reveal())
+
+    def probe(self) -> Capabilities:
+        """Ask the card once; afterwards it is reset. Raises `LinkError`."""
         if self._capabilities is None:
-            self._link.timeout = self._options.timeout
-            self._capabilities = probe_card(self._client, self._options.pin)
+            self.link.timeout = self.options.timeout
+            self._capabilities = probe_card(self.client, self.options.pin, self.guard.refused)
         return self._capabilities
 
 
@@ -95,22 +113,16 @@ class _LastEvent:
 class _ScriptRun:
     """One script on its way."""
 
-    def __init__(
-        self,
-        script: Script,
-        link: TimedLink,
-        client: ApduClient,
-        options: RunOptions,
-        probe: Callable[[], Capabilities],
-    ) -> None:
+    def __init__(self, script: Script, session: _Session) -> None:
         self._script = script
-        self._link = link
-        self._client = client
-        self._options = options
-        self._probe = probe
-        self._scope = Scope(options.seed)
+        self._session = session
+        self._link = session.link
+        self._client = session.client
+        self._options = session.options
+        self._guard = session.guard
+        self._scope = Scope(session.options.seed, session.known)
         self._shown = _LastEvent()
-        self._recorder = Recorder(link.name, [self._shown])
+        self._recorder = Recorder(session.link.name, [self._shown], known=session.known)
         self._capabilities = Capabilities()
         self._number = 0
 
@@ -134,7 +146,7 @@ class _ScriptRun:
         """Ask the card where the script needs to know it, reset it, and give the variables their first values."""
         self._link.timeout = self._script.timeout or self._options.timeout
         if needs_card(self._script):
-            self._capabilities = self._probe()
+            self._capabilities = self._session.probe()
         if self._script.reset:
             self._link.reset()
         for name, aid in self._capabilities.aids.items():
@@ -189,12 +201,10 @@ class _ScriptRun:
         try:
             result = self._attempt(step, rounds)
         except LinkError as error:
-            yield self._result(step, rounds, Status.ERROR, reason=str(error), lost=True)
-            if self._options.stop_on_lost or self._stops(step):
-                raise _Stop from None
-            return
+            result = self._result(step, rounds, Status.ERROR, reason=str(error), lost=True)
         yield result
-        if result.status in (Status.FAILED, Status.ERROR) and self._stops(step):
+        failed = result.status in (Status.FAILED, Status.ERROR)
+        if (failed and self._stops(step)) or (result.lost and self._options.stop_on_lost):
             raise _Stop
 
     def _stops(self, step: Step) -> bool:
@@ -205,16 +215,7 @@ class _ScriptRun:
         unmet = [item.text for item in step.head.when if not item.holds(self._capabilities, self._scope)]
         if unmet:
             return f"needs: {', '.join(unmet)}{self._why()}"
-        return self._forbidden() if step.head.destructive else ""
-
-    def _forbidden(self) -> str:
-        """Return why a destructive step must not be done on this card."""
-        if not self._options.destructive:
-            return "destructive: done only when asked for with --destructive"
-        if self._capabilities.iccid not in self._options.allowed_iccids or not self._capabilities.iccid:
-            shown = self._capabilities.iccid or "unknown"
-            return f"destructive: the ICCID of this card ({shown}) is not on the list of those that may be changed"
-        return ""
+        return self._guard.forbids_change(self._capabilities.iccid) if step.head.destructive else ""
 
     def _why(self) -> str:
         return f" ({self._capabilities.unreadable})" if self._capabilities.unreadable else ""
@@ -250,14 +251,29 @@ class _ScriptRun:
         self._link.timeout = step.timeout or self._script.timeout or self._options.timeout
         value = step.command.expand(self._scope)
         command = _decoded(value.data)
-        objection = self._objection(command)
-        if objection:
-            return self._result(step, rounds, Status.SKIPPED, reason=objection)
+        if command is not None:
+            refusal = self._guard.refusal(command, step.expect.sw)
+            if refusal:
+                return self._result(step, rounds, Status.FAILED, reason=refusal)
+            objection = self._guard.objection(self._client, command, step.expect.sw, self._capabilities.iccid)
+            if objection:
+                return self._result(step, rounds, Status.SKIPPED, reason=objection)
+        return self._exchange(step, rounds, value.data, command)
+
+    def _exchange(self, step: ApduStep, rounds: Rounds, raw: bytes, command: CommandApdu | None) -> StepResult:
+        """Send the command of a step and judge the answer."""
         started = time.perf_counter()
-        response = self._send(step, value.data, command)
+        try:
+            response = self._send(step, raw, command)
+        except LinkError as error:
+            seconds = time.perf_counter() - started
+            self._recorder.exchange(raw, b"", seconds, str(error))
+            return self._result(
+                step, rounds, Status.ERROR, reason=str(error), exchange=self._shown.event, seconds=seconds, lost=True
+            )
         seconds = time.perf_counter() - started
         whole = response.data + response.sw.to_bytes(2, "big")
-        self._recorder.exchange(value.data, whole, seconds)
+        self._recorder.exchange(raw, whole, seconds)
         shown = self._shown.event
         secret = shown is None or bool(shown.hidden_response)
         differences = judge(response, step.expect, self._scope, secret=secret)
@@ -268,23 +284,19 @@ class _ScriptRun:
             step, rounds, status, differences=differences, exchange=shown, response=whole, seconds=seconds
         )
 
-    def _objection(self, command: CommandApdu | None) -> str:
-        if command is None:
-            return ""
-        asks_only = command.ins in PIN_COMMANDS and not command.data
-        if command.ins in IRREVERSIBLE and not asks_only and self._forbidden():
-            return self._forbidden()
-        return pin_objection(self._client, command)
-
     def _send(self, step: ApduStep, raw: bytes, command: CommandApdu | None) -> Response:
         """Send a command, again and again where the step says so."""
-        rounds = step.until.at_most if step.until else 1
+        # A PIN is given once, whatever the loop says: only then have its tries been asked for.
+        repeats = step.until is not None and not (command and gives_pin(command))
+        rounds = step.until.at_most if step.until and repeats else 1
         response = Response(b"", 0)
         for _ in range(rounds):
             if step.raw or command is None:
                 response = Response.decode(self._link.transmit(raw))
             else:
                 response = self._client.transmit(command)
+            if command is not None:
+                self._guard.refused.note(command, response.sw)
             if step.until is None or step.until.sw.fits(response.sw):
                 break
         return response
@@ -304,7 +316,7 @@ class _ScriptRun:
     ) -> StepResult:
         self._number += 1
         head = step.head
-        name = head.name or (describe_command(exchange.command) if exchange else "apdu")
+        name = head.name or (describe_command(exchange.command) if exchange else written_name(step))
         return StepResult(
             self._script.name, self._number, name, head.place, head.clause, status, differences, reason, exchange,
             response, seconds, ", ".join(rounds), lost,

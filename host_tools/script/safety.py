@@ -6,6 +6,7 @@ from card.codec.apdu import CommandApdu
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
+from host_tools.script.pattern import SwPattern
 
 PIN1 = 0x01
 FEWEST_TRIES = 2
@@ -19,10 +20,57 @@ IRREVERSIBLE: frozenset[int] = frozenset({
     INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, INS.TERMINATE_DF, INS.TERMINATE_EF,
     INS.TERMINATE_CARD_USAGE, _CREATE, _DELETE, _RESIZE, _PUT_KEY, _STORE,
 })  # fmt: skip
-"""Instructions that are destructive whether a script says so or not."""
+"""Instructions that are destructive whether a script says so or not, and whatever answer it wants."""
 WRITING: frozenset[int] = IRREVERSIBLE | {
     INS.UPDATE_BINARY, INS.UPDATE_RECORD, INS.INCREASE, INS.DEACTIVATE_FILE, INS.ACTIVATE_FILE, INS.SET_DATA,
 }  # fmt: skip
+"""Instructions that change the card where it accepts them."""
+_PUK_OR_PIN_SIZE = 8
+
+
+class RefusedPins:
+    """The PINs and PUKs that a card has refused, so that none costs a second try."""
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[bool, int], dict[bytes, int]] = {}
+
+    def note(self, command: CommandApdu, sw: int) -> None:
+        """Take a command and the status word it got; a PIN that is accepted makes the tries whole again."""
+        if not gives_pin(command):
+            return
+        if _is_wrong_pin(sw):
+            self._refused.setdefault(_which(command), {})[command.data[:_PUK_OR_PIN_SIZE]] = sw
+        elif sw == SW.OK:
+            self._refused.pop(_which(command), None)
+            self._refused.pop((False, command.p2), None)
+
+    def refusal(self, command: CommandApdu) -> int | None:
+        """Return the status word that the PIN in a command got before; None when it was not refused."""
+        if not gives_pin(command):
+            return None
+        return self._refused.get(_which(command), {}).get(command.data[:_PUK_OR_PIN_SIZE])
+
+
+def changes_card(ins: int, wanted: SwPattern) -> bool:
+    """Tell whether an instruction counts as a change of the card, where the `wanted` status word will do.
+
+    What writes may be tried for the refusal that it should get; what cannot be undone may not.
+    """
+    return ins in IRREVERSIBLE or (ins in WRITING and not wanted.refuses)
+
+
+def gives_pin(command: CommandApdu) -> bool:
+    """Tell whether a PIN or PUK is in the command; without one it only asks for the tries left."""
+    return command.ins in PIN_COMMANDS and bool(command.data)
+
+
+def _which(command: CommandApdu) -> tuple[bool, int]:
+    """Return whether it is the PUK, and the key reference."""
+    return command.ins == INS.UNBLOCK_PIN, command.p2
+
+
+def _is_wrong_pin(sw: int) -> bool:
+    return sw & 0xFFF0 == 0x63C0 or sw == SW.METHOD_BLOCKED
 
 
 def tries_left(client: ApduClient, reference: int) -> int | None:
@@ -44,7 +92,7 @@ def pin_objection(client: ApduClient, command: CommandApdu) -> str:
 
     The card is asked for the tries that are left. Raises `LinkError`.
     """
-    if command.ins not in PIN_COMMANDS or not command.data:
+    if not gives_pin(command):
         return ""
     if command.cla == 0xA0:
         return "with class A0 the tries left cannot be asked for, so no PIN is given: use the class of the UICC"

@@ -146,8 +146,8 @@ def _expand(part: Part, scope: Scope) -> Value:
             inner = _join(parts, scope)
             return Value(_count(opening, len(inner.data)) + inner.data, inner.secret)
         case Reference(name=name, start=start, end=end, filters=filters):
-            value = scope.get(name)
-            data = value.data[start:end]
+            value = scope.part(name, start, end)
+            data = value.data
             for filter_name in filters:
                 data = _FILTERS[filter_name](data)
             return Value(data, value.secret)

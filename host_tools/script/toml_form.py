@@ -36,6 +36,7 @@ Include = Callable[[str, Place], Script]
 """Loads the script that an `include` names. Raises `ScriptError`."""
 
 MOST_ROUNDS = 1_000_000
+_LONGEST_ANSWER = 65_536  # bytes of data
 _LONGEST_SCRIPT = 20_000_000
 _DEEPEST = 8
 _SCRIPT_KEYS = ("title", "requires", "reset", "timeout", "on_failure", "transport")
@@ -44,6 +45,7 @@ _APDU_KEYS = ("apdu", "sw", "data", "not_data", "length", "tlv", "capture", "sec
               "at_most")  # fmt: skip
 _OTHER_KEYS = ("reset", "atr", "compute", "include", "step")
 _KINDS = ("apdu", "reset", "compute", "include", "step")
+_PLACED = frozenset({"apdu", "data", "not_data", "tlv", "atr", "compute", "for"})
 _LENGTH = re.compile(r"(\d{1,5})(?:\.\.(\d{1,5}))?")
 _CAPTURE = re.compile(r"(?P<source>data|sw|tlv:(?P<path>[0-9A-F/\[\]]+))(?:\[(?P<start>\d*):(?P<end>\d*)\])?")
 _TLV_PATH = re.compile(r"[0-9A-F]{2,4}(\[[1-9]\d?\])?(/[0-9A-F]{2,4}(\[[1-9]\d?\])?)*")
@@ -56,9 +58,7 @@ def parse_script(text: str, name: str, file: str, include: Include) -> Script:
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        match = re.search(r"at line (\d+)", str(error))
-        line = int(match[1]) if match else 1
-        raise ScriptError(Problem(Place(file, line), f"not TOML: {error}")) from None
+        raise ScriptError(_not_toml(str(error), file)) from None
     return _Reader(Problems(file, lines_of(text)), include).script(data, name)
 
 
@@ -70,6 +70,7 @@ class _Reader:
         self._include = include
         self._raw = False
         self._included: dict[str, VariableSource] = {}
+        self._included_places: dict[str, Place] = {}
 
     def script(self, data: dict[str, object], name: str) -> Script:
         top = Table(data, (), self._problems, ("script", "variables", "step"))
@@ -90,6 +91,8 @@ class _Reader:
             reset=head.flag("reset", True),
             timeout=head.seconds("timeout"),
             stop_on_failure=self._stops(head),
+            places={**self._included_places, **{key: self._problems.place(path)
+                                                for path, key, _ in top.pairs("variables")}},
         )
         self._problems.check()
         return script
@@ -169,7 +172,18 @@ class _Reader:
             destructive=table.flag("destructive"),
             loop=self._loop(table),
             stop_on_failure=self._stops(table),
+            places=self._key_places(table),
         )
+
+    def _key_places(self, table: Table) -> dict[str, Place]:
+        """Return where the keys that may name variables stand."""
+        places: dict[str, Place] = {}
+        for key in _PLACED & table.data.keys():
+            path, value = (*table.path, key), table.data[key]
+            places[key] = self._problems.place(path)
+            if isinstance(value, dict):
+                places |= {f"{key}.{inner}": self._problems.place((*path, inner)) for inner in value}
+        return places
 
     def _loop(self, table: Table) -> Loop | None:
         if "repeat" in table:
@@ -241,7 +255,7 @@ class _Reader:
     def _exact_length(self, table: Table) -> range | None:
         if "length" not in table:
             return None
-        size = table.whole("length", 0, 65_536)
+        size = table.whole("length", 0, _LONGEST_ANSWER)
         return range(size, size + 1)
 
     def _captures(self, table: Table) -> tuple[Capture, ...]:
@@ -280,6 +294,7 @@ class _Reader:
             return None
         for name, source in script.variables.items():
             self._included.setdefault(name, source)
+            self._included_places.setdefault(name, script.places[name])
         return GroupStep(head, script.steps)
 
     def _conditions(self, table: Table, key: str) -> tuple[Condition, ...]:
@@ -303,6 +318,16 @@ def _parse_length(text: str) -> range:
     match = _LENGTH.fullmatch(text.strip())
     if match is None:
         raise ExpressionError(f"{text[:20]!r} is no length: a number, or two as in 5..54")
-    first = int(match[1])
-    return range(first, int(match[2] or first) + 1)
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not first <= last <= _LONGEST_ANSWER:
+        raise ExpressionError(f"{text.strip()} is no length: from the smaller to the larger, up to {_LONGEST_ANSWER}")
+    return range(first, last + 1)
+
+
+def _not_toml(error: str, file: str) -> Problem:
+    """Return the problem that `tomllib` found; the place says the line, so the text need not."""
+    match = re.search(r" \(at line (\d+), (column \d+)\)", error)
+    if match is None:
+        return Problem(Place(file, 1), f"not TOML: {error}")
+    return Problem(Place(file, int(match[1])), f"not TOML, at {match[2]}: {error[: match.start()]}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from host_tools.script.errors import ExpressionError
+from host_tools.trace.known_secrets import KnownSecrets
 
 LONGEST_VALUE = 65_536
 PIN_SIZE = 8
@@ -72,9 +73,10 @@ class RandomBytes:
 
 
 class Scope:
-    """The variables of a run. Inner scopes (loops) see the outer ones."""
+    """The variables of a run. What is secret of them is made known to those who must hide it."""
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, known: KnownSecrets | None = None) -> None:
+        self._known = known or KnownSecrets()
         self._values: dict[str, Value] = {}
         self._missing: dict[str, str] = {}
         self._random = random.Random(seed)
@@ -89,11 +91,14 @@ class Scope:
         """Give a variable a value."""
         if len(value.data) > LONGEST_VALUE:
             raise ExpressionError(f"{name} would have {len(value.data)} bytes; {LONGEST_VALUE} are the most")
+        if value.secret:
+            self._known.learn(value.data)
         self._values[name] = value
         self._missing.pop(name, None)
 
     def miss(self, name: str, why: str) -> None:
-        """Note why a variable has no value."""
+        """Take a variable its value, and note why it has none."""
+        self._values.pop(name, None)
         self._missing[name] = why
 
     def get(self, name: str) -> Value:
@@ -102,6 +107,16 @@ class Scope:
         if value is None:
             raise ExpressionError(f"{{{name}}} has no value: {self._missing.get(name, 'nothing set it')}")
         return value
+
+    def part(self, name: str, start: int | None, end: int | None) -> Value:
+        """Return a part of a value, as secret as the whole. Raises `ExpressionError`."""
+        value = self.get(name)
+        if start is None and end is None:
+            return value
+        part = Value(value.data[start:end], value.secret)
+        if part.secret:
+            self._known.learn(part.data)
+        return part
 
     def random_bytes(self, size: int) -> Value:
         """Return random bytes from the run's seed."""

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from host_tools.script.model import BUILT_IN, ApduStep, ComputeStep, GroupStep, ResetStep, Script, Step
 from host_tools.script.pattern import Pattern
-from host_tools.script.safety import IRREVERSIBLE
+from host_tools.script.safety import PIN_COMMANDS, changes_card
 from host_tools.script.template import Hex, Template
+from host_tools.trace.commands import command_name
 
 _INS = 1
+_BARE = 5  # bytes of a command without data: CLA, INS, P1, P2, and Le or an empty Lc
 
 
 def walk_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -18,6 +20,16 @@ def walk_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         if isinstance(step, GroupStep):
             yield from walk_steps(step.steps)
+
+
+def most_rounds(steps: tuple[Step, ...], outer: int = 1) -> Iterator[tuple[Step, int]]:
+    """Yield each step that sends or computes with how often its loops, those around it included, will do it."""
+    for step in steps:
+        rounds = outer * (len(step.head.loop.values) if step.head.loop else 1)
+        if isinstance(step, GroupStep):
+            yield from most_rounds(step.steps, rounds)
+        else:
+            yield step, rounds * (step.until.at_most if isinstance(step, ApduStep) and step.until else 1)
 
 
 def names_in(step: Step) -> set[str]:
@@ -43,14 +55,37 @@ def names_in(step: Step) -> set[str]:
 
 def instruction_of(step: Step) -> int | None:
     """Return the instruction byte where it is written out."""
-    if not isinstance(step, ApduStep):
-        return None
-    written = bytearray()
-    for part in step.command.parts:
+    written = _beginning(step)
+    return written[_INS] if len(written) > _INS else None
+
+
+def _beginning(step: Step) -> bytes:
+    """Return the bytes of a command up to its first variable or bracket."""
+    written = b""
+    for part in step.command.parts if isinstance(step, ApduStep) else ():
         if not isinstance(part, Hex):
             break
         written += part.data
-    return written[_INS] if len(written) > _INS else None
+    return written
+
+
+def written_name(step: Step) -> str:
+    """Return the name of the instruction where it is written out, for a step without a name and an exchange."""
+    ins = instruction_of(step)
+    return "apdu" if ins is None else command_name(ins)
+
+
+def may_change_card(step: Step) -> bool:
+    """Tell whether a step sends what counts as a change of the card, as far as its instruction is written out."""
+    ins = instruction_of(step)
+    if not isinstance(step, ApduStep) or ins is None:
+        return False
+    return changes_card(ins, step.expect.sw) and not (ins in PIN_COMMANDS and _is_bare(step))
+
+
+def _is_bare(step: ApduStep) -> bool:
+    """Tell whether a command has no data: of a PIN it then only asks for the tries left."""
+    return all(isinstance(part, Hex) for part in step.command.parts) and len(_beginning(step)) <= _BARE
 
 
 def needs_card(script: Script) -> bool:
@@ -68,5 +103,5 @@ def _step_needs_card(step: Step) -> bool:
         step.head.destructive
         or any(condition.needs_card for condition in step.head.when)
         or bool(names_in(step) & set(BUILT_IN))
-        or instruction_of(step) in IRREVERSIBLE
+        or may_change_card(step)
     )

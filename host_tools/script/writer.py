@@ -1,4 +1,4 @@
-"""Writes scripts: TOML from a live session or a trace, and `.scriptor` files from a script."""
+"""Writes scripts in TOML, from a live session, a trace or a list of commands."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import json
 from collections.abc import Iterator
 from typing import IO
 
-from host_tools.script.errors import ExpressionError
-from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
-from host_tools.script.safety import PIN_COMMANDS, WRITING
-from host_tools.script.template import Template
-from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
-from host_tools.script.walk import walk_steps
+from card.spec.ins import INS
+from card.spec.status import SW
+from host_tools.script.model import ApduStep, ResetStep, Script
+from host_tools.script.repeatable import RANDOM_ANSWERS, PinVariable, condition, obstacle, pin_variable
+from host_tools.script.safety import WRITING
+from host_tools.script.walk import may_change_card
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
-
-PIN_VARIABLE = "BCAST_UICC_PIN"
-_MOST_LINES = 100_000
 
 
 class ScriptWriter:
     """A trace sink that writes a script which does the same again and expects the same answers.
 
-    Secret data of commands become the variable `pin`, secret answers may be anything of the same length. With
-    `expect_data` the answers' data are expected too, else only status word and length.
+    A PIN becomes a variable. Secret and random parts of an answer may be anything of the same length. With
+    `expect_data` the other data are expected too, else only status word and length. What cannot be done again is left
+    out, and what comes out the same on some cards only is marked, each with a comment that says why.
     """
 
     def __init__(self, file: IO[str], title: str, *, expect_data: bool = True) -> None:
         self._file = file
         self._expect_data = expect_data
         self._file.write(f'[script]\ntitle = {_quoted(title)}\ntransport = "raw"\nreset = true\n')
-        self._file.write(f'\n[variables]\npin = {{ env = "{PIN_VARIABLE}", form = "pin" }}\n')
         self._steps = 0
+        self._declared: set[PinVariable] = set()
+        self._asked = 0  # the instruction that an answer belongs to
+        self._left_out = False
 
     def emit(self, event: TraceEvent) -> None:
         """Write one step. The first switching on is what a run begins with anyway."""
@@ -39,43 +39,77 @@ class ScriptWriter:
             if self._steps and event.atr:
                 self._write([("name", _quoted(event.what)), ("reset", "true")])
             return
-        if event.error:
-            self._file.write(f"\n# {' '.join(event.error.split())}\n")
+        why_not = self._obstacle(event)
+        if why_not:
+            self._comment(f"left out: {_name(event)}: {why_not}")
             return
-        self._write(list(self._exchange(event)))
+        variable = pin_variable(event) if event.hidden_command else None
+        if variable is not None:
+            self._declare(variable)
+        self._write(list(self._exchange(event, variable)), condition(event))
+
+    @property
+    def steps(self) -> int:
+        """How many steps were written so far."""
+        return self._steps
 
     def close(self) -> None:
         """Close the file. Closing twice is harmless."""
         self._file.close()
 
-    def _exchange(self, event: TracedExchange) -> Iterator[tuple[str, str]]:
-        place = f" [{event.file}]" if event.file else ""
-        yield "name", _quoted(describe_command(event.command) + place)
-        yield "apdu", _quoted(_command_text(event))
-        yield "sw", _quoted(f"{event.sw or 0:04X}")
-        if len(event.command) > 1 and event.command[1] in WRITING and event.sw == 0x9000:
+    def _obstacle(self, event: TracedExchange) -> str:
+        """Return why the exchange cannot be done again; GET RESPONSE goes with what was asked."""
+        why_not = obstacle(event)
+        if event.command[1:2] == bytes((INS.GET_RESPONSE,)):
+            return why_not or ("it belongs to what was left out" if self._left_out else "")
+        self._asked, self._left_out = event.command[1] if len(event.command) > 1 else 0, bool(why_not)
+        return why_not
+
+    def _exchange(self, event: TracedExchange, variable: PinVariable | None) -> Iterator[tuple[str, str]]:
+        yield "name", _quoted(_name(event))
+        yield "apdu", _quoted(_command_text(event, variable))
+        yield "sw", _quoted(f"{event.sw:04X}")
+        if len(event.command) > 1 and event.command[1] in WRITING and event.sw == SW.OK:
             yield "destructive", "true"
-        if event.hidden_response or not self._expect_data:
-            yield "length", str(len(event.data))
-        else:
-            yield "data", _quoted(event.data.hex().upper())
+        yield self._expectation(event)
 
-    def _write(self, pairs: list[tuple[str, str]]) -> None:
+    def _expectation(self, event: TracedExchange) -> tuple[str, str]:
+        """Return what the data must be; of random and of wholly secret data only the length counts."""
+        hidden = sum(end - start for start, end in event.hidden_response)
+        if not self._expect_data or self._asked in RANDOM_ANSWERS or 0 < hidden >= len(event.data):
+            return "length", str(len(event.data))
+        digits = event.data.hex().upper()
+        for start, end in event.hidden_response:
+            digits = digits[: 2 * start] + "?" * 2 * (end - start) + digits[2 * end :]
+        return "data", _quoted(digits)
+
+    def _declare(self, variable: PinVariable) -> None:
+        if variable not in self._declared:
+            self._declared.add(variable)
+            self._file.write(f'\n[variables.{variable.name}]\nenv = "{variable.environment}"\nform = "pin"\n')
+
+    def _comment(self, text: str) -> None:
+        self._file.write(f"\n# {''.join(char if char.isprintable() else '?' for char in text)}\n")
+
+    def _write(self, pairs: list[tuple[str, str]], remark: str = "") -> None:
         self._steps += 1
-        self._file.write("\n[[step]]\n" + "".join(f"{key} = {value}\n" for key, value in pairs))
+        if remark:
+            self._comment(remark)
+        head = "[[step]]\n" if remark else "\n[[step]]\n"
+        self._file.write(head + "".join(f"{key} = {value}\n" for key, value in pairs))
 
 
-def _command_text(event: TracedExchange) -> str:
+def _name(event: TracedExchange) -> str:
+    return describe_command(event.command) + (f" [{event.file}]" if event.file else "")
+
+
+def _command_text(event: TracedExchange, variable: PinVariable | None) -> str:
     """Return the command in hex, the PIN as a variable."""
     text = event.command.hex().upper()
-    if not event.hidden_command:
+    if variable is None:
         return _spaced(text)
     start, end = event.hidden_command[0]
-    is_pin = len(event.command) > 1 and event.command[1] in PIN_COMMANDS and end - start == 8
-    if not is_pin:
-        # Two PINs in one command, or a key: nothing that one variable could stand for.
-        return _spaced(text[: 2 * start]) + " " + "00" * (end - start)
-    return f"{_spaced(text[: 2 * start])} {{pin}}{text[2 * end :]}"
+    return f"{_spaced(text[: 2 * start])} {{{variable.name}}}{text[2 * end :]}"
 
 
 def _spaced(text: str) -> str:
@@ -92,6 +126,10 @@ def script_as_toml(script: Script) -> Iterator[str]:
                 lines += [f"apdu = {_quoted(_spaced(command.text))}", f"sw = {_quoted(expect.sw.text)}"]
                 if expect.data is not None:
                     lines.append(f"data = {_quoted(expect.data.text)}")
+                if expect.length is not None:
+                    lines.append(f"length = {expect.length.start}")
+                if may_change_card(step):
+                    lines.append("destructive = true")
                 if step.raw:
                     lines.append('transport = "raw"')
             case ResetStep():
@@ -99,84 +137,6 @@ def script_as_toml(script: Script) -> Iterator[str]:
             case _:
                 continue
         yield "\n[[step]]\n" + "\n".join(lines)
-
-
-def script_as_scriptor(script: Script) -> Iterator[str]:
-    """Yield the lines of a `.scriptor` file: loops unrolled, expectations as comments.
-
-    What only a card or the environment can tell cannot be written down: such steps are left out, with a comment.
-    """
-    exporter = _Exporter(script)
-    yield f"# {script.title}"
-    for count, line in enumerate(exporter.steps(script.steps)):
-        if count >= _MOST_LINES:
-            yield f"# left out: more than {_MOST_LINES} lines"
-            return
-        yield line
-
-
-class _Exporter:
-    def __init__(self, script: Script) -> None:
-        self._scope = Scope()
-        for name, source in script.variables.items():
-            self._set_first(name, source)
-        for step in walk_steps(script.steps):
-            for capture in step.captures if isinstance(step, ApduStep) else ():
-                self._scope.miss(capture.variable, "it is captured from an answer")
-
-    def _set_first(self, name: str, source: object) -> None:
-        match source:
-            case Template():
-                try:
-                    self._scope.set(name, source.expand(self._scope))
-                except ExpressionError as error:
-                    self._scope.miss(name, str(error))
-            case FromEnvironment(variable=variable):
-                self._scope.miss(name, f"it comes from the environment variable {variable}")
-            case RandomBytes(size=size):
-                self._scope.set(name, self._scope.random_bytes(size))
-
-    def steps(self, steps: tuple[Step, ...]) -> Iterator[str]:
-        for step in steps:
-            for _ in self._rounds(step.head.loop):
-                yield from self._step(step)
-
-    def _rounds(self, loop: Loop | None) -> Iterator[None]:
-        for item in loop.values if loop else (0,):
-            if loop and loop.variable:
-                data = item.to_bytes(loop.size, "big") if isinstance(item, int) else item.expand(self._scope).data
-                self._scope.set(loop.variable, Value(data))
-            yield
-
-    def _step(self, step: Step) -> Iterator[str]:
-        match step:
-            case GroupStep(steps=inner):
-                yield from self.steps(inner)
-            case ResetStep():
-                yield "reset"
-            case ComputeStep(assignments=assignments):
-                self._compute(assignments)
-            case ApduStep():
-                yield from self._apdu(step)
-
-    def _compute(self, assignments: tuple[tuple[str, object], ...]) -> None:
-        for name, expression in assignments:
-            if not isinstance(expression, Template):
-                self._scope.miss(name, "it is computed when the script runs")
-                continue
-            try:
-                self._scope.set(name, expression.expand(self._scope))
-            except ExpressionError as error:
-                self._scope.miss(name, str(error))
-
-    def _apdu(self, step: ApduStep) -> Iterator[str]:
-        try:
-            value = step.command.expand(self._scope)
-        except ExpressionError as error:
-            yield f"# left out: {step.head.name}: {error}"
-            return
-        yield f"# {step.head.name} = {step.expect.sw.text}"
-        yield value.data.hex(" ").upper()
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ _FID = re.compile(r"[0-9A-F]{4}")
 _PATH = re.compile(r"[0-9A-F]{4}(/[0-9A-F]{4})+")
 _AID = re.compile(r"A0[0-9A-F]{8,30}")
 _MF, _ROOT = "MF", "3F00"
+_OLDER_APPLICATIONS = ("3F00/7F20/", "3F00/7F25/")  # DF_GSM and DF_CDMA are what an ADF is for SIM and R-UIM
 
 
 class UnknownName(Exception):
@@ -67,9 +68,18 @@ def find_target(text: str, current_root: str) -> Target:
     return _by_name(text.strip(), current_root)
 
 
-def file_names() -> tuple[str, ...]:
-    """Return every name that `find_target` knows, for completion."""
-    return (_MF, *(adf.removeprefix("ADF.") for adf in APPLICATIONS.values()), *sorted({name for name, _ in _names()}))
+def file_names(current_root: str = _ROOT) -> tuple[str, ...]:
+    """Return the names that `find_target` knows, for completion.
+
+    Inside an application (`current_root`, such as ADF.USIM) the files of others are left out.
+    """
+    names = {name for name, path in _names() if current_root == _ROOT or _is_near(path, current_root)}
+    return (_MF, *(adf.removeprefix("ADF.") for adf in APPLICATIONS.values()), *sorted(names))
+
+
+def _is_near(path: str, current_root: str) -> bool:
+    root = path.partition("/")[0]
+    return root == current_root or (root == _ROOT and not path.startswith(_OLDER_APPLICATIONS))
 
 
 def _by_name(text: str, current_root: str) -> FilePath:

@@ -14,7 +14,7 @@ from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.links.base import Link
-from host_tools.script.safety import FEWEST_TRIES, PIN1, tries_left
+from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
 from host_tools.script.writer import ScriptWriter
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
 from host_tools.terminal.errors import TerminalError
@@ -25,6 +25,7 @@ from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 
 _MOST_READ = 0x7FFF  # READ BINARY addresses 15 bits of offset
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _PIN_REFERENCES = {"1": PIN1, "2": 0x81}
 
 AskPin = Callable[[str], Secret | None]
@@ -61,7 +62,7 @@ class Session:
         self._card = Usim(self._client)
         self._root = "3F00"
         self._selected: Fcp | None = None
-        self._aids: tuple[bytes, ...] = ()
+        self._aids = tuple(APPLICATIONS)  # until the card has told its own
         self.verbs: Mapping[str, Verb] = self._table()
 
     def _table(self) -> Mapping[str, Verb]:
@@ -99,7 +100,7 @@ class Session:
         if line.strip() == word.strip():
             candidates = tuple(self.verbs)
         elif line.split()[0].lower() == "select":
-            candidates = (*file_names(), *(aid.hex().upper() for aid in self._aids))
+            candidates = (*file_names(self._root), *(aid.hex().upper() for aid in self._aids))
         elif line.split()[0].lower() == "help":
             candidates = tuple(self.verbs)
         else:
@@ -167,6 +168,7 @@ class Session:
         for entry in found:
             label = "".join(char if char.isprintable() else "?" for char in entry.label)
             self._write(f"{entry.aid.hex().upper()}  {label}")
+        self._write("EF_DIR is the selected file now.")
 
     def _pin(self, which: str) -> None:
         if (which or "1") not in _PIN_REFERENCES:
@@ -183,12 +185,11 @@ class Session:
             self._card.verify_pin(pin, reference)
 
     def _apdu(self, text: str) -> None:
-        try:
-            raw = bytes.fromhex(text)
-        except ValueError:
-            word = text.split()[0][:20] if text.split() else ""
-            raise ShellError(f"“{word}” is neither a command of the shell nor hex; try help.") from None
-        self._client.transmit(CommandApdu.decode(raw))
+        command = CommandApdu.decode(_bytes_in(text))
+        objection = pin_objection(self._client, command)
+        if objection:
+            raise ShellError(f"Not sent: {objection}.")
+        self._client.transmit(command)
 
     def _reset(self, _rest: str) -> None:
         self._root, self._selected = "3F00", None
@@ -221,3 +222,16 @@ class Session:
 
     def _quit(self, _rest: str) -> None:
         raise Quit
+
+
+def _bytes_in(text: str) -> bytes:
+    """Return the bytes of a line of hex. Raises `ShellError` saying what is no hex in it."""
+    words = text.split()
+    wrong = next((word for word in words if not _HEX_DIGITS.issuperset(word)), None)
+    if wrong is None and len("".join(words)) % 2:
+        raise ShellError(f"Hex has two digits for each byte; “{text[:40]}” has one too few or too many.")
+    if wrong is not None and (wrong == words[0] or len(words[0]) % 2):
+        raise ShellError(f"“{words[0][:20]}” is neither a command of the shell nor hex; try help.")
+    if wrong is not None:
+        raise ShellError(f"“{wrong[:20]}” is not hex.")
+    return bytes.fromhex("".join(words))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
 from card import CardProfile, memory_card
+from card.profile.bcast import BcastProfile, TableSet
 from host_tools.cli.main import invoke
 from host_tools.links.base import LinkError
 from host_tools.links.pcsc import PcscLink
@@ -21,6 +25,7 @@ from tests.integration.conftest import Desk
 from tests.integration.pcsc_client import wait_until
 from tests.unit.host_tools.script.fakes import ICCID, OPC, K, write
 from tests.unit.host_tools.trace.fakes import Collector, exchanges
+from vpicc_bridge.adapter import VirtualCard
 from vpicc_bridge.connection import Connection
 from vpicc_bridge.lines import Dialler
 
@@ -31,22 +36,43 @@ SECRETS = {
     "usim-t1": ("0000", "0396eb317b6d1c36f19c1c84cd6ffd16", "53c15671c60a4b731c55b4a441c0bde2"),
     "csim": ("1234", K, OPC),
 }
+RK = "b0a1c2d3e4f5061728394a5b6c7d8e9f"
+
+
+@pytest.fixture
+def run_suites(insert: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Element]:
+    """Run suites on a card in a reader, with all keys known and all leave given; return the JUnit report."""
+
+    def run(card: VirtualCard, profile: str, suite: str = "all", tables: str = "P1") -> Element:
+        for name, value in zip(("PIN", "K", "OPC"), SECRETS[profile], strict=True):
+            monkeypatch.setenv(f"BCAST_UICC_{name}", value)
+        for name, value in (("RK", RK), ("PARENTAL_PIN", "2468"), ("TABLES", tables)):
+            monkeypatch.setenv(f"BCAST_UICC_{name}", value)
+        reader, junit = insert(card), tmp_path / "r.xml"
+        options = ["--destructive", "--allow-iccid", PROFILES[profile], "--junit", str(junit), "--timeout", "30"]
+        assert invoke(["script", "run", suite, "--reader", reader, *options]) == 0
+        return fromstring(junit.read_text())
+
+    return run
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_the_suite_passes_through_pcscd(
-    profile: str, insert: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_suite_passes_through_pcscd(profile: str, run_suites: Callable[..., Element]) -> None:
+    report = run_suites(memory_card(CardProfile.demo(profile)), profile)
+    assert len(report.findall(".//testcase[@classname='uicc']")) > 10
+    done = [case for case in report.findall(".//testcase[@classname='bcast']") if case.find("skipped") is None]
+    assert len(done) > 150
+    assert report.findall(".//failure") + report.findall(".//error") == []
+
+
+@pytest.mark.parametrize("suite", ["bcast", "csim"])
+def test_a_card_on_other_tables_passes_when_the_suite_is_told(
+    suite: str, run_suites: Callable[..., Element]
 ) -> None:
-    for name, value in zip(("PIN", "K", "OPC"), SECRETS[profile], strict=True):
-        monkeypatch.setenv(f"BCAST_UICC_{name}", value)
-    reader = insert(memory_card(CardProfile.demo(profile)))
-    junit = tmp_path / "r.xml"
-    options = ["--destructive", "--allow-iccid", PROFILES[profile], "--junit", str(junit), "--timeout", "30"]
-    status = invoke(["script", "run", "all", "--reader", reader, *options])
-    shown = capsys.readouterr().out
-    assert status == 0, shown
-    assert 'name="uicc"' in junit.read_text()
-    assert " failed" not in shown.splitlines()[-1]
+    demo = replace(CardProfile.demo("csim"), bcast=BcastProfile(table_set=TableSet.X2))
+    report = run_suites(memory_card(demo), "csim", suite, "X2")
+    assert len(report.findall(".//testcase")) > 70
+    assert report.findall(".//skipped") + report.findall(".//failure") == []
 
 
 def test_a_card_taken_out_on_the_way_is_reported(

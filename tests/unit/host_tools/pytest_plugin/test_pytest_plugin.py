@@ -111,6 +111,65 @@ def test_wrong_data_are_explained_by_their_tag(suite: Run) -> None:
     assert re.search(r"no data object 62/99; the card answered 9000.*, with 62, 62/82, 62/83", outcome.text)
 
 
+def test_a_wrong_data_object_is_named(suite: Run) -> None:
+    outcome = suite(
+        """
+        def test_descriptor(uicc):
+            assert uicc.send("00A40004023F0000").tlv("62/82") == bytes.fromhex("4121")
+        """
+    )
+    assert re.search(r"TLV 62/82 \([^)]*descriptor\): 78 21, wanted 41 21", outcome.text), outcome.text
+
+
+@pytest.mark.parametrize(("apdu", "why"), [("00A4zz", "'z' is no hex digit"), ("00A40", "a byte has two digits")])
+def test_bad_hex_is_a_decode_error(suite: Run, apdu: str, why: str) -> None:
+    outcome = suite(
+        f"""
+        import pytest
+        from card.errors import DecodeError
+
+        def test_send(uicc):
+            for send in (uicc.send, uicc.send_raw):
+                with pytest.raises(DecodeError, match={why!r}):
+                    send({apdu!r})
+        """
+    )
+    assert outcome.status == 0, outcome.text
+
+
+IN_A_READER = """
+from smartcard.System import readers
+
+class Kept:
+    connection = None
+
+def test_who_asks_does_not_matter(virtual_reader):
+    (reader,) = (item for item in readers() if str(item) == virtual_reader.name)
+    Kept.connection = reader.createConnection()
+    Kept.connection.connect()
+    Kept.connection.transmit(list(bytes.fromhex("002000010831323334FFFFFFFF")))
+    assert Kept.connection.transmit(list(bytes.fromhex("00A40004022F77")))[1:] == (0x90, 0x00)
+
+def test_a_link_closes_itself(virtual_reader):
+    with virtual_reader.open() as link:
+        assert link.transmit(bytes.fromhex("00A40004023F00"))[-2:] != b"\\x6f\\x00"
+        assert link.reset() == link.atr
+    assert link.name == virtual_reader.name
+"""
+
+
+@pytest.mark.pcscd
+def test_a_failure_in_a_reader_shows_the_transcript_and_nothing_is_left_behind(suite: Run) -> None:
+    outcome = suite(IN_A_READER)
+    assert (outcome.count("failed"), outcome.count("passed")) == (1, 1), outcome.text
+    assert re.search(r"what the card in “Virtual PCD .*” was asked and answered", outcome.text)
+    assert "SELECT by FID 2F77" in outcome.text
+    shown = outcome.text.partition("was asked and answered")[2].replace(" ", "")
+    assert "31323334FFFF" not in shown
+    assert "Exception ignored" not in outcome.text
+    assert "Unraisable" not in outcome.text
+
+
 def test_a_failure_shows_no_pin_and_no_key(suite: Run) -> None:
     outcome = suite(
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def test_suites_by_name_with_leave_to_change_the_card(
     monkeypatch.setenv("BCAST_UICC_OPC", OPC)
     assert invoke(["script", "run", "all", *CARD, "--destructive", "--allow-iccid", ICCID]) == 0
     shown = "".join(capsys.readouterr())
-    assert "mbms: 30 passed" in shown
+    assert re.search(r"^mbms: \d+ passed  \(", shown, re.MULTILINE)
     assert "1234" not in shown
     assert K not in shown
 

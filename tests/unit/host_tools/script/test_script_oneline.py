@@ -111,8 +111,9 @@ def test_an_empty_file_and_a_bad_line_are_told() -> None:
 
 
 def test_imported_script_loads_as_toml(tmp_path: Path) -> None:
-    text = '-> 00a4000402 3f00\n<- 9000: 62\n# a "quoted" name\nreset\n-> 00b0000001\n<- 6986: \n'
+    text = '-> 00a4000402 3f00\n<- 9000: 62\n# a "quoted" name\nreset\n-> 00b0000001\n<- 6986: \n-> 00d60000 01ff\n'
     imported = parse_lines(text.splitlines(), "x", "x.log", expect_data=True)
     loaded = load_script(write(tmp_path, "\n".join(script_as_toml(imported))))
     assert [cmd.replace(" ", "") for cmd in commands(loaded)] == commands(imported)
     assert expectations(loaded) == expectations(imported)
+    assert [step.head.destructive for step in loaded.steps] == [False, False, True]

@@ -29,7 +29,7 @@ RESULTS = [
 
 def test_junit(tmp_path: Path) -> None:
     path = tmp_path / "r.xml"
-    report = JunitReport(path)
+    report = JunitReport(path.open("w", encoding="utf-8"))
     for item in RESULTS:
         report.add(item)
     report.close()
@@ -46,7 +46,7 @@ def test_junit(tmp_path: Path) -> None:
 
 
 def test_junit_of_nothing_is_still_xml(tmp_path: Path) -> None:
-    JunitReport(tmp_path / "r.xml").close()
+    JunitReport((tmp_path / "r.xml").open("w", encoding="utf-8")).close()
     assert list(ElementTree.parse(tmp_path / "r.xml").getroot()) == []
 
 
@@ -60,6 +60,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [line.get("status") for line in lines] == ["passed", "failed", "error", "skipped", None]
     assert lines[-1]["summary"] == {
         "passed": 1, "failed": 1, "errors": 1, "skipped": 1, "seconds": 1.0, "good": False,
+        "interrupted": False,
     }  # fmt: skip
     assert lines[1]["command"] == "00 B0 00 00"
 

@@ -14,6 +14,7 @@ from host_tools.script.load import load_script
 from host_tools.script.reports import explain
 from host_tools.script.results import Aspect, Status
 from host_tools.script.runner import Runner, RunOptions
+from host_tools.script.safety import RefusedPins
 from host_tools.script.timed import AnswerLate, TimedLink
 from host_tools.script.values import Value
 from tests.unit.host_tools.script.fakes import ICCID, PIN, TableLink, demo_link, run_text, statuses, write
@@ -125,6 +126,28 @@ def test_a_reader_that_vanishes_ends_the_script_unless_asked(tmp_path: Path) -> 
     assert statuses(going_on) == ["error", "error"]
 
 
+def test_a_step_without_an_answer_says_what_it_asked(tmp_path: Path) -> None:
+    text = """
+[variables]
+x = "2FE2"
+[[step]]
+apdu = "0084000004"
+capture = { c = "data[0:9]" }
+[[step]]
+apdu = "00A40004 [{x}]"
+[[step]]
+apdu = "00A40004 [{c}]"
+"""
+    link = TableLink({"0084": b"\x01\x90\x00", "00A4": ReaderGone("The reader is gone.")})
+    results = run_text(tmp_path, text, link, RunOptions(stop_on_lost=False))
+    assert [(result.name, result.status.value) for result in results] == [
+        ("GET CHALLENGE", "error"), ("SELECT by FID 2FE2", "error"), ("SELECT", "error"),
+    ]  # fmt: skip
+    lost = results[1]
+    assert explain(lost)[-1] == "  > 00 A4 00 04 02 2F E2"
+    assert (lost.lost, lost.exchange is not None and lost.exchange.error) == (True, "The reader is gone.")
+
+
 def test_a_reader_that_is_gone_from_the_start_is_a_result(tmp_path: Path) -> None:
     class Gone(TableLink):
         def reset(self) -> bytes:
@@ -201,7 +224,7 @@ def test_without_the_pin_services_are_unknown_and_it_says_so(tmp_path: Path) -> 
 
 
 def test_what_a_card_is_asked() -> None:
-    capabilities = probe_card(ApduClient(demo_link("csim")), Secret(PIN))
+    capabilities = probe_card(ApduClient(demo_link("csim")), Secret(PIN), RefusedPins())
     assert set(capabilities.aids) == {"usim", "csim"}
     assert {68, 69} <= capabilities.usim_services
     assert capabilities.csim_services

@@ -12,7 +12,7 @@ from host_tools.apdu.client import ApduClient
 from host_tools.script.capabilities import probe_card
 from host_tools.script.results import Status
 from host_tools.script.runner import RunOptions
-from host_tools.script.safety import pin_objection
+from host_tools.script.safety import RefusedPins, pin_objection
 from tests.unit.host_tools.script.fakes import ICCID, PIN, TableLink, demo_link, run_text, statuses
 
 VERIFY_WRONG = '[[step]]\napdu = "00200001 08 39393939FFFFFFFF"\nsw = "63CX"\n'
@@ -37,7 +37,7 @@ def test_the_runner_itself_gives_no_pin_with_fewer_than_two_tries(left: int) -> 
             "00200001": bytes((0x63, 0xC0 | left)),
         }
     )
-    probe_card(ApduClient(link), Secret(PIN))
+    probe_card(ApduClient(link), Secret(PIN), RefusedPins())
     assert "00200001" in link.sent
     assert not [text for text in link.sent if text.startswith("0020000108")]
 

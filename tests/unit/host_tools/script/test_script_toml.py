@@ -28,6 +28,8 @@ def refused(folder: Path, text: str) -> str:
         (f'{STEP}sw = "90"\n', 3, "'90' is no status word"),
         (f'{STEP}data = "xx"\n', 3, "data: cannot read"),
         (f'{STEP}length = "a"\n', 3, "is no length"),
+        (f'{STEP}length = "9..2"\n', 3, "9..2 is no length: from the smaller to the larger, up to 65536"),
+        (f'{STEP}length = "1..65537"\n', 3, "is no length: from the smaller to the larger"),
         (f'{STEP}timeout = -1\n', 3, "timeout is no duration"),
         (f'{STEP}tlv = {{ "6" = "00" }}\n', 3, "is no path of tags"),
         (f'{STEP}capture = {{ x = "date" }}\n', 3, "a capture is data, sw or tlv:PATH"),
@@ -44,13 +46,20 @@ def refused(folder: Path, text: str) -> str:
         ("[[step]]\nreset = true\nsw = '9000'\n", 3, "sw does not go with reset"),
         ('[[step]]\ncompute = { a = "nonsense(b)" }\n', 2, "there is no function 'nonsense'"),
         ('[[step]]\ncompute = { a = "autn(b)" }\n', 2, "autn takes 5 arguments: k, opc, rand, sqn, amf"),
-        ('[[step]]\napdu = "00 {x}"\n', 1, "apdu uses {x}, which nothing sets before"),
-        ('[variables]\niccd = "00"\n[[step]]\napdu = "00 {iccid} {icd}"\n', 3, "{icd}, which nothing sets before (did"),
+        ('[[step]]\napdu = "00 {x}"\n', 2, "apdu uses {x}, which nothing sets before"),
+        ('[variables]\niccd = "00"\n[[step]]\napdu = "00 {iccid} {icd}"\n', 4, "{icd}, which nothing sets before (did"),
         ('[variables]\nx = { evn = "A" }\n' + STEP, 2, "unknown key 'evn'"),
         ('[variables]\niccid = "00"\n' + STEP, 2, "iccid is set from the card"),
         ("[script]\nreset = 'yes'\n" + STEP, 2, "reset is text (true or false is wanted)"),
         ("[script]\ntitle = 'x'\n", 1, "the script has no step"),
-        ("[[step]\n", 1, "not TOML"),
+        ("[[step]\n", 1, "not TOML, at column 7: Expected"),
+        ("[[step]]\napdu = \'\'\'", 1, "not TOML: Expected"),
+        (f'{STEP}\ndata = "{{x}}*"\n', 4, "data uses {x}, which nothing sets before"),
+        (f'{STEP}sw = "9000"\n[step.tlv]\n"62" = "{{x}}"\n', 5, "tlv uses {x}"),
+        ("[[step]]\nname = 'a'\n[step.compute]\na = '00'\nb = '{x}'\n", 5, "b uses {x}"),
+        ("[[step]]\nreset = true\natr = '{x}'\n", 3, "atr uses {x}"),
+        (f'{STEP}[step.for]\nvariable = "n"\nin = ["{{x}}"]\n', 3, "for uses {x}"),
+        ('[variables]\na = "00"\nb = "{x}"\n' + STEP, 3, "variable b uses {x}"),
         ("step = 3\n", 1, "step is a list of tables"),
     ],
 )
@@ -68,6 +77,19 @@ def test_all_problems_are_told_in_the_order_of_lines(tmp_path: Path) -> None:
 def test_very_many_problems_are_cut(tmp_path: Path) -> None:
     message = refused(tmp_path, '[[step]]\nbad = 1\napdu = "00000000"\n' * 50)
     assert message.splitlines()[-1] == "and 30 more problems"
+
+
+def test_a_file_that_is_included_again_and_again_tells_its_problem_once(tmp_path: Path) -> None:
+    for number in range(12):
+        write(tmp_path, f'[[step]]\ninclude = "{number + 1}.toml"\n' * 2, f"{number}.toml")
+    write(tmp_path, '[[step]]\nadpu = "00"\n', "12.toml")
+    with pytest.raises(ScriptError) as caught:
+        load_script(tmp_path / "0.toml")
+    assert [line.rpartition("/")[2] for line in str(caught.value).splitlines() if "12.toml" in line] == [
+        "12.toml:1: a step has exactly one of apdu, reset, compute, include, step; found: none",
+        "12.toml:2: unknown key 'adpu' (did you mean 'apdu'?)",
+    ]
+    assert "more than 1000 includes" in str(caught.value)
 
 
 def test_deep_nesting_is_refused(tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ class TestNames:
     def test_every_name_leads_somewhere(self) -> None:
         assert all(find_target(name, "3F00") for name in file_names())
 
+    def test_inside_an_application_the_files_of_others_are_not_offered(self) -> None:
+        inside, outside = set(file_names("ADF.USIM")), set(file_names())
+        assert {"EF_IMSI", "EF_DIR", "MF", "CSIM"} <= inside < outside
+        assert {"EF_IMSI_M", "EF_IMPI"} <= outside - inside
+
 
 class TestLines:
     def test_select_and_read_by_name(self) -> None:
@@ -97,7 +102,10 @@ class TestLines:
 
     def test_applications_and_help(self) -> None:
         desk = Desk()
-        assert f"{USIM.hex().upper()}" in desk.run("apps").splitlines()[-2]
+        *_, usim, _isim, last = desk.run("apps").splitlines()
+        assert USIM.hex().upper() in usim
+        assert last == "EF_DIR is the selected file now."
+        assert "EF_DIR" in desk.run("apdu 00B2010400")
         assert all(verb.usage in desk.run("help") for verb in desk.session.verbs.values())
 
     def test_reset_and_atr(self) -> None:
@@ -113,7 +121,9 @@ class TestLines:
         [
             ("dance", "“dance” is neither"),
             ("apdu", "APDU of 0 bytes"),
-            ("0", "neither a command"),
+            ("0", "two digits for each byte"),
+            ("00 B0 0", "“00 B0 0” has one too few or too many"),
+            ("00 B0 zz", "“zz” is not hex"),
             ("00A4", "APDU of 2 bytes"),
             ("select", "select what"),
             ("select EF_NOTHING", "no file or application"),
@@ -141,6 +151,15 @@ class TestLines:
             desk.run("pin")
         assert len(desk.asked) == 2
 
+    def test_a_pin_in_hex_is_not_tried_on_its_last_try_either(self) -> None:
+        desk = Desk()
+        desk.run("select USIM")
+        for line in ("0020000108 39393939FFFFFFFF", "apdu 00200001 08 39393939FFFFFFFF"):
+            desk.run(line)
+        with pytest.raises(ShellError, match=r"Not sent: the PIN with key reference 01 has 1 tries left"):
+            desk.run("00 20 00 01 08 31323334FFFFFFFF")
+        assert "63C1" in desk.run("00200001")
+
     def test_nobody_there_to_give_a_pin(self) -> None:
         desk = Desk("")
         assert "VERIFY PIN" in desk.run("pin")
@@ -153,7 +172,9 @@ class TestCompletion:
         assert desk.session.complete("re", "re") == ["read", "reset", "record"]
         assert desk.session.complete("select EF_IMS", "EF_IMS") == ["EF_IMSI", "EF_IMSI_M", "EF_IMSI_T"]
         assert desk.session.complete("select ef_ims", "ef_ims")[0] == "EF_IMSI"
-        assert desk.session.complete("select A0", "A0") == []
+        assert USIM.hex().upper() in desk.session.complete("select A0", "A0")
+        desk.run("select USIM")
+        assert desk.session.complete("select EF_IM", "EF_IM") == ["EF_IMSI"]
         desk.run("apps")
         assert any(aid.startswith(USIM.hex().upper()) for aid in desk.session.complete("select A0", "A0"))
         assert desk.session.complete("atr x", "x") == []
