@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.run_card import Realism, realism_options
+from host_tools.cli.run_place import LOOPBACK, Place, hint, named_place, private_place, watch
+from host_tools.cli.trace_options import TraceChoice, recording_options
 from vpicc_bridge.machine import VPCD_FIRST_PORT
-from vpicc_bridge.notices import Notice, Unreachable
+from vpicc_bridge.notices import Connected, Notice, Unreachable
 from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
     from card import Card
+    from vpicc_bridge.adapter import VirtualCard
+    from vpicc_bridge.lines import Line
 
-LOOPBACK = "127.0.0.1"
-STOCK_SLOTS = 2
-START_HINT = (
-    "start pcscd (sudo systemctl start pcscd; under socket activation any PC/SC client wakes it, e.g. pcsc_scan -r), "
-    "or use --private-pcscd; `bcast-uicc doctor` tells more"
-)
 # 3GPP and 3GPP2 application codes after the RID (ETSI TS 101 220, annex E).
 _APPLICATIONS = {"A0000000871002": "USIM", "A0000000871004": "ISIM", "A0000003431002": "CSIM"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the card goes: vpcd's address and what the reader is called, as far as that can be known."""
-
-    host: str
-    port: int
-    reader: str
-
-
 class Console:
-    """Prints notices, and with `verbose` one line per trace event. Called on the card's thread, it never raises."""
+    """Prints notices, and with `verbose` one line per trace event. Called on the card's thread, it never raises.
 
-    def __init__(self, verbose: bool) -> None:
+    `connected` is set when vpcd has been there.
+    """
+
+    def __init__(self, verbose: bool, advice: Callable[[], str] = str) -> None:
+        """Take what says what to do when vpcd is not there."""
+        self.connected = threading.Event()
         self._verbose = verbose
+        self._advice = advice
         self._lock = threading.Lock()
 
     def emit(self, event: object, /) -> None:
@@ -53,8 +50,10 @@ class Console:
     def notice(self, notice: Notice, /) -> None:
         """Print what happened to the line, and once what to do when vpcd is not there."""
         self._print(f"{notice}.", err=True)
+        if isinstance(notice, Connected):
+            self.connected.set()
         if isinstance(notice, Unreachable):
-            self._print(START_HINT, err=True)
+            self._print(f"{self._advice()}.", err=True)
 
     def _print(self, line: str, *, err: bool) -> None:
         try:
@@ -82,18 +81,17 @@ class Console:
 )
 @click.option("--fresh", is_flag=True, help="A throw-away card from the profile; nothing is written.")
 @click.option("--private-pcscd", is_flag=True, help="Start a pcscd of our own beside the system's.")
+@click.option(
+    "--wait", metavar="SECONDS", type=click.FloatRange(min=0),
+    help="Give up when vpcd is not there by then; without it, wait for ever.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="One line per APDU.")
+@recording_options
+@realism_options
 def run(
-    card_name: str,
-    host: str | None,
-    port: int | None,
-    slot: int | None,
-    listen: bool,
-    bridge: str,
-    fresh: bool,
-    private_pcscd: bool,
-    verbose: bool,
-) -> None:
+    card_name: str, host: str | None, port: int | None, slot: int | None, listen: bool, bridge: str, fresh: bool,
+    private_pcscd: bool, wait: float | None, verbose: bool, **options: Any,
+) -> None:  # fmt: skip
     """Put a card into a PC/SC reader and keep it there until Ctrl-C.
 
     PROFILE is a card profile (NAME.toml, or one that ships, such as `usim`); its card file NAME.card is made beside it.
@@ -103,15 +101,18 @@ def run(
     in your reader. Keep the port behind a firewall.
     """
     _refuse_contradictions(host, port, slot, listen, bridge, private_pcscd)
-    console = Console(verbose)
+    named = None if private_pcscd else named_place(host, port, slot or 0)
+    console = Console(verbose, lambda: hint(place))
     with ExitStack() as stack:
         stack.enter_context(interruptible())
-        place = _private_place(stack, slot or 0) if private_pcscd else _place(host, port, slot or 0)
+        realism = Realism.of(options)
+        sinks = stack.enter_context(TraceChoice.of(options).opened(shielded=True))
         card = open_card_argument(card_name, trace=console if verbose else None, fresh=fresh)
         stack.callback(card.close)
+        place = named or private_place(stack, slot or 0)
         slots = stack.enter_context(Slots())
-        link = _make_bridge(card, place, console, listen=listen, kind=bridge)
-        _serve(slots, card, place, link)
+        make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
+        _serve(slots, card, place, realism.serve(card, sinks, place.name, make), console, wait)
 
 
 def _refuse_contradictions(
@@ -127,42 +128,36 @@ def _refuse_contradictions(
         raise click.UsageError("--port 0 (any free port) makes sense with --listen only")
 
 
-def _place(host: str | None, port: int | None, slot: int) -> Place:
-    where = host if host is not None else LOOPBACK
-    chosen = port if port is not None else VPCD_FIRST_PORT + slot
-    stock = where in (LOOPBACK, "localhost") and 0 <= chosen - VPCD_FIRST_PORT < STOCK_SLOTS
-    # pcscd counts every reader on the machine, so the number is a guess when others came first.
-    name = f"Virtual PCD 00 {chosen - VPCD_FIRST_PORT:02X}" if stock else "as pcscd's configuration names it"
-    return Place(where, chosen, name)
-
-
-def _private_place(stack: ExitStack, slot: int) -> Place:
-    from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
-
-    try:
-        pcscd = stack.enter_context(PrivatePcscd(slots=max(STOCK_SLOTS, slot + 1)))
-    except PcscdError as error:
-        raise CliError(f"{error}.", ENVIRONMENT) from error
-    click.echo(f"Clients:  export {SOCKET_VARIABLE}={pcscd.socket_path}")
-    return Place(LOOPBACK, pcscd.ports[slot], pcscd.reader_names[slot])
-
-
-def _make_bridge(card: Card, place: Place, console: Console, *, listen: bool, kind: str) -> Bridge:
+def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
     if kind == "vpicc":
         return _make_vicc_bridge(card, place, console)
     from vpicc_bridge.connection import Connection
+
+    return Connection(lines(), card, console)
+
+
+def _lines(place: Place, *, listen: bool) -> Callable[[], Line]:
+    """Return what makes a line to vpcd, and another for a card that is back. All listen on the port of the first."""
     from vpicc_bridge.lines import Dialler, Listener
 
     if not listen:
-        return Connection(Dialler(place.host, place.port), card, console)
-    try:
-        return Connection(Listener(place.host, place.port), card, console)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CliError(f"cannot listen on {place.host}:{place.port}: {reason}.", ENVIRONMENT) from error
+        return partial(Dialler, place.host, place.port)
+    port = place.port
+
+    def listening() -> Line:
+        nonlocal port
+        try:
+            listener = Listener(place.host, port)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise CliError(f"cannot listen on {place.host}:{port}: {reason}.", ENVIRONMENT) from error
+        port = listener.port
+        return listener
+
+    return listening
 
 
-def _make_vicc_bridge(card: Card, place: Place, console: Console) -> Bridge:
+def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Bridge:
     from vpicc_bridge.vicc_os import ViccBridge, ViccMissing
 
     try:
@@ -172,7 +167,8 @@ def _make_vicc_bridge(card: Card, place: Place, console: Console) -> Bridge:
 
 
 def _introduce(card: Card, place: Place, link: Bridge) -> None:
-    click.echo(f"Reader:   {place.reader} (vpcd at {link.peer})")
+    reader = place.reader or "as pcscd's configuration names it"
+    click.echo(f"Reader:   {reader} (vpcd at {link.peer})")
     click.echo(f"ATR:      {card.atr.hex(' ').upper()}")
     for aid in card.aids:
         text = aid.hex().upper()
@@ -180,11 +176,11 @@ def _introduce(card: Card, place: Place, link: Bridge) -> None:
     click.echo("Ctrl-C takes the card out.")
 
 
-def _serve(slots: Slots, card: Card, place: Place, link: Bridge) -> None:
-    """Serve until Ctrl-C, which is the proper end from the moment its line is printed."""
+def _serve(slots: Slots, card: Card, place: Place, link: Bridge, console: Console, wait: float | None) -> None:
+    """Serve until Ctrl-C, which is the proper end from the moment its line is printed. Raises `CliError`."""
     try:
         _introduce(card, place, link)
-        slots.insert(link).thread.join()
+        watch(slots.insert(link).thread, console.connected, place, wait)
     except KeyboardInterrupt:
         click.echo("Card taken out.")
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
-from host_tools.cli.trace_options import open_sinks
+from host_tools.cli.trace_options import TraceChoice
 
 if TYPE_CHECKING:
     from host_tools.trace.events import TraceEvent, TraceSink
@@ -55,8 +55,11 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
         wanted = parse_filter(terms)
     except FilterError as error:
         raise click.UsageError(str(error)) from None
-    sink: TraceSink = TextSink(click.echo, decoded=False) if output is None else open_sinks(False, [output], None)[0]
-    replay(file, _Sieve(wanted, sink))
+    if output is None:
+        replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)))
+        return
+    with TraceChoice(files=(output,)).opened() as (sink,):
+        replay(file, _Sieve(wanted, sink))
 
 
 class _Sieve:
@@ -78,16 +81,24 @@ class _Sieve:
 @click.argument("first", type=_FILE)
 @click.argument("second", type=_FILE)
 def diff(first: Path, second: Path) -> None:
-    """Compare two traces: commands that only one has, and answers that differ. Exits with 1 when anything does."""
-    from host_tools.cli.trace_files import read_events
-    from host_tools.trace.diff import diff_traces, difference_lines
+    """Compare two traces: commands that only one has, commands and answers that differ, but not times.
 
+    Beside a capture, which has only what T=0 carries, the other trace is taken in that form too. Exits with 1 when
+    anything differs.
+    """
+    from host_tools.cli.trace_files import is_capture, read_events
+    from host_tools.trace.diff import diff_traces, difference_lines
+    from host_tools.trace.gsmtap import as_captured
+
+    left, right = read_events(first), read_events(second)
+    if is_capture(first) or is_capture(second):
+        left, right = as_captured(left), as_captured(right)
     count = 0
-    for difference in diff_traces(read_events(first), read_events(second)):
+    for difference in diff_traces(left, right):
         count += 1
         for line in difference_lines(difference):
             click.echo(line)
-    click.echo(f"{count} differences" if count else "no difference", err=True)
+    click.echo(f"{count or 'no'} difference{'s' if count > 1 else ''}", err=True)
     if count:
         raise click.exceptions.Exit(int(DIFFERENT))
 
@@ -109,10 +120,9 @@ def tap(listen: int, vpcd_port: int, outputs: tuple[Path, ...], gsmtap: str | No
     from host_tools.trace.record import Recorder
     from host_tools.trace.tap import Tap
 
-    sinks = open_sinks(not quiet, outputs, gsmtap)
     try:
-        with closing(Recorder(f"vpcd {vpcd_port}", sinks)) as recorder:
-            listener = Tap(listen, vpcd_port, recorder)
+        with TraceChoice(not quiet, outputs, gsmtap).opened() as sinks:
+            listener = Tap(listen, vpcd_port, Recorder(f"vpcd {vpcd_port}", sinks))
             with closing(listener), _ended_by_signals(listener.stop):
                 click.echo(f"listening on port {listener.port}, in front of vpcd at {vpcd_port}", err=True)
                 listener.run()

@@ -14,10 +14,15 @@ from host_tools.trace.jsonl import TraceFileError, read_json_lines
 _CAPTURES = (".pcapng", ".pcap", ".cap")
 
 
+def is_capture(path: Path) -> bool:
+    """Tell by its name whether a trace file is a capture (pcap, pcapng)."""
+    return path.suffix.lower() in _CAPTURES
+
+
 def replay(path: Path, sink: TraceSink) -> None:
     """Give the sink every event of a trace file and close it. Raises `CliError`."""
     try:
-        if path.suffix.lower() in _CAPTURES:
+        if is_capture(path):
             read_gsmtap(path, sink)
             return
         for event in read_json_lines(path):
@@ -26,6 +31,8 @@ def replay(path: Path, sink: TraceSink) -> None:
     except (TraceFileError, MediaError) as error:
         raise CliError(f"{error}", INPUT) from None
     except OSError as error:
+        if error.filename is None:
+            raise  # the sink's, not the trace file's
         raise CliError(f"{path}: {error.strerror}", INPUT) from None
 
 

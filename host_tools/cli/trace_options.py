@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,56 +16,88 @@ from host_tools.cli.terminal_session import explained, open_link
 if TYPE_CHECKING:
     from host_tools.links.base import Link
     from host_tools.trace.events import TraceSink
+    from host_tools.trace.known_secrets import KnownSecrets
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., object])
 
 
-def trace_options(command: _C) -> _C:
-    """Add -v, --trace and --gsmtap."""
+def recording_options(command: _C) -> _C:
+    """Add --trace and --gsmtap."""
     for option in (
         click.option("--gsmtap", metavar="HOST[:PORT]", help="Send the trace to a Wireshark, as GSMTAP over UDP."),
         click.option("--trace", "trace_files", multiple=True, type=_FILE, metavar="FILE",
                      help="Write the trace: pcapng where the name ends so, else JSON lines. Repeatable."),
-        click.option("-v", "--verbose", is_flag=True, help="Show each APDU, decoded, without PINs and keys."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def open_sinks(verbose: bool, trace_files: Sequence[Path], gsmtap: str | None) -> list[TraceSink]:
-    """Return the sinks that the options name. Raises `CliError`, `click.UsageError`."""
-    from host_tools.links.base import LinkError
-    from host_tools.trace.sinks import file_sink, gsmtap_sink
-    from host_tools.trace.text import TextSink
+def trace_options(command: _C) -> _C:
+    """Add -v, --trace and --gsmtap."""
+    shown = click.option("-v", "--verbose", is_flag=True, help="Show each APDU, decoded, without PINs and keys.")
+    return shown(recording_options(command))
 
-    sinks: list[TraceSink] = [TextSink(lambda line: click.echo(line, err=True))] if verbose else []
-    try:
-        sinks += [file_sink(path) for path in trace_files]
-        if gsmtap is not None:
-            sinks.append(gsmtap_sink(gsmtap))
-    except OSError as error:
-        raise CliError(f"{error.filename}: {error.strerror}", ENVIRONMENT) from None
-    except ValueError:
-        raise click.UsageError(f"--gsmtap {gsmtap}: HOST or HOST:PORT is wanted") from None
-    except LinkError as error:
-        raise CliError(str(error), ENVIRONMENT) from None
-    return sinks
+
+@dataclass(frozen=True, slots=True)
+class TraceChoice:
+    """Where the trace goes: to standard error, into files, to a Wireshark at HOST or HOST:PORT."""
+
+    verbose: bool = False
+    files: tuple[Path, ...] = ()
+    gsmtap: str | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> TraceChoice:
+        """Take the values of the options out of all that a command got."""
+        return cls(options.get("verbose", False), tuple(options["trace_files"]), options["gsmtap"])
+
+    @contextmanager
+    def opened(self, *, shielded: bool = False) -> Iterator[tuple[TraceSink, ...]]:
+        """Open the sinks for the length of a `with` block. Raises `CliError`, `click.UsageError`.
+
+        A full disk ends the work, or with `shielded` only the trace, with a line on standard error.
+        """
+        with ExitStack() as stack:
+            sinks = (_shielded(sink) if shielded else sink for sink in self._sinks())
+            yield tuple(stack.enter_context(closing(sink)) for sink in sinks)
+
+    def _sinks(self) -> Iterator[TraceSink]:
+        from host_tools.links.base import LinkError
+        from host_tools.trace.sinks import file_sink, gsmtap_sink
+        from host_tools.trace.text import TextSink
+
+        if self.verbose:
+            yield TextSink(lambda line: click.echo(line, err=True))
+        try:
+            yield from map(file_sink, self.files)
+            if self.gsmtap is not None:
+                yield gsmtap_sink(self.gsmtap)
+        except OSError as error:
+            raise CliError(f"{error.filename}: {error.strerror}", ENVIRONMENT) from None
+        except ValueError:
+            raise click.UsageError(f"--gsmtap {self.gsmtap}: HOST or HOST:PORT is wanted") from None
+        except LinkError as error:
+            raise CliError(str(error), ENVIRONMENT) from None
+
+
+def _shielded(sink: TraceSink) -> TraceSink:
+    from host_tools.trace.sinks import ShieldedSink
+
+    return ShieldedSink(sink, lambda sentence: click.echo(sentence, err=True))
+
+
+def traced(link: Link, sinks: Sequence[TraceSink], known: KnownSecrets | None = None) -> Link:
+    """Return the link, recorded under its name where there are sinks to record into; `known` secrets are hidden."""
+    from host_tools.trace.record import Recorder, RecordingLink
+
+    return RecordingLink(link, Recorder(link.name, sinks, known=known)) if sinks else link
 
 
 @contextmanager
 def open_traced_link(
-    link: str, reader: str | None, profile: Path | None, sinks: Sequence[TraceSink]
+    link: str, reader: str | None, profile: Path | None, sinks: Sequence[TraceSink], known: KnownSecrets | None = None
 ) -> Iterator[Link]:
-    """Open a card for the length of a `with` block; its sinks are finished with it."""
-    from host_tools.trace.record import Recorder, RecordingLink
-
+    """Open a card for the length of a `with` block. Whoever opened the sinks closes them."""
     with explained(), open_link(link, reader, profile) as opened:
-        if not sinks:
-            yield opened
-            return
-        recorder = Recorder(opened.name, sinks)
-        try:
-            yield RecordingLink(opened, recorder)
-        finally:
-            recorder.close()
+        yield traced(opened, sinks, known)

@@ -11,6 +11,9 @@ from vpicc_bridge.adapter import VirtualCard
 Pull = Callable[[float], None]
 """Takes the card out of its reader; it is back after so many seconds."""
 
+Tell = Callable[[str], object]
+"""Takes the sentence about a fault, just before the fault befalls its command."""
+
 _INTERNAL_ERROR = 0x6F00
 
 
@@ -19,17 +22,24 @@ def leave_in(back_after: float) -> None:
     del back_after
 
 
+def tell_nobody(sentence: str) -> None:
+    """Tell for faults that nobody is told of."""
+    del sentence
+
+
 class FaultyCard:
     """Wraps a card (`vpicc_bridge.adapter.VirtualCard`).
 
     An answer that never comes is a `ReaderGone` for a caller in the same process. In a reader, `pull` breaks the line,
     since a client whose command stays unanswered would wait for ever; `bridge.ReturningBridge` has such a `pull`.
+    `tell` gets a sentence for each fault.
     """
 
-    def __init__(self, card: VirtualCard, injector: Injector, pull: Pull = leave_in) -> None:
+    def __init__(self, card: VirtualCard, injector: Injector, pull: Pull = leave_in, tell: Tell = tell_nobody) -> None:
         self._card = card
         self._injector = injector
         self._pull = pull
+        self._tell = tell
         self._lost = ""  # why the card does not answer until it is switched on again
 
     @property
@@ -58,10 +68,11 @@ class FaultyCard:
         """Answer a command, or do what the plan has for it. Raises `ReaderGone` for an answer that never comes."""
         if self._lost:
             raise ReaderGone(self._lost)
-        fault = self._injector.next_fault(apdu)
-        if fault is None:
+        strike = self._injector.next_fault(apdu)
+        if strike is None:
             return self._card.transmit(apdu)
-        return self._befall(fault, apdu)
+        self._tell(str(strike))
+        return self._befall(strike.fault, apdu)
 
     def _befall(self, fault: Fault, apdu: bytes) -> bytes:
         if fault.executed or fault.kind is FaultKind.DROP:

@@ -59,13 +59,13 @@ def latency_name(apdu: bytes) -> str:
 
 
 def learn_latency(events: Iterable[TraceEvent]) -> LatencyProfile:
-    """Return the times that a trace shows. Raises `LatencyError` when it has no answer in it."""
+    """Return the times that a trace shows. Raises `LatencyError` when no answer in it has a known one."""
     times: dict[str, list[float]] = {}
     for event in events:
-        if isinstance(event, TracedExchange) and event.sw is not None:
+        if isinstance(event, TracedExchange) and event.sw is not None and event.seconds:
             insort(times.setdefault(latency_name(event.command), []), event.seconds)
     if not times:
-        raise LatencyError("The trace holds no answered command, so there is no time to learn.")
+        raise LatencyError("The trace holds no answered command with its duration, so there is no time to learn.")
     everything = [seconds for found in times.values() for seconds in found]
     return LatencyProfile(_deciles(everything), {name: _deciles(found) for name, found in times.items()})
 

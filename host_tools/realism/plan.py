@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -48,6 +49,19 @@ class Fault:
     back_after: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault that befalls a command: the `number`-th (from 1) of those with the name `command`."""
+
+    fault: Fault
+    command: str
+    number: int
+
+    def __str__(self) -> str:
+        sw = f" {self.fault.sw:04X}" if self.fault.kind is FaultKind.WRONG_SW else ""
+        return f"fault: {self.fault.kind}{sw} at {self.command} #{self.number}"
+
+
 class Injector:
     """Goes through the commands and says which fault befalls each. One plan, one seed, one card."""
 
@@ -56,10 +70,12 @@ class Injector:
         self._random = random.Random(seed)
         self._seen = [0] * len(plan)
         self._done = [0] * len(plan)
+        self._commands: Counter[str] = Counter()
 
-    def next_fault(self, apdu: bytes) -> Fault | None:
+    def next_fault(self, apdu: bytes) -> Strike | None:
         """Return what befalls this command, the first fault of the plan that does; None for nothing."""
         name = command_name(apdu[1]) if len(apdu) > 1 else "no APDU"
+        self._commands[name] += 1
         chosen: int | None = None
         for index, fault in enumerate(self._plan):
             # Every row counts and draws for every command that fits, so that rows do not disturb each other.
@@ -68,7 +84,7 @@ class Injector:
         if chosen is None:
             return None
         self._done[chosen] += 1
-        return self._plan[chosen]
+        return Strike(self._plan[chosen], name, self._commands[name])
 
     def _strikes(self, index: int, fault: Fault) -> bool:
         self._seen[index] += 1

@@ -19,7 +19,7 @@ _IN_WORDS: Mapping[int, str] = {
 }
 _SELECT_BY = {0x00: "by FID", 0x01: "child DF", 0x03: "parent DF", 0x04: "by AID", 0x08: "path from MF",
               0x09: "path from current DF"}  # fmt: skip
-_KEY_REFERENCES = {0x01: "PIN 1", 0x81: "PIN 2", 0x11: "universal PIN", 0x0A: "ADM 1"}
+_KEY_REFERENCES = {0x01: "1", 0x81: "2", 0x11: "universal", 0x0A: "ADM 1"}
 _CONTEXTS = {0x80: "GSM", 0x81: "3G", 0x82: "VGCS/VBS", 0x84: "GBA", 0x85: "MBMS", 0x86: "local key"}
 _BLOCKS = {0x80: "first block", 0x00: "next block", 0xA0: "fetch first block", 0x20: "fetch next block"}
 _MODES = {0x02: "next", 0x03: "previous", 0x04: ""}

@@ -18,11 +18,13 @@ from host_tools.trace.mikey_text import find_mikey, mikey_lines
 from host_tools.trace.tlv import TlvItem, walk_tlvs
 
 SHOWN_BYTES = 48
+_FILL = 0xFF
 _FCP_NAMES: Mapping[str, str] = {
     **{f"62/{tag:02X}": tag.name.lower().replace("_", " ") for tag in Tag},
-    "62": "FCP template", "62/A5/80": "UICC characteristics", "62/A5/81": "power consumption",
-    "62/A5/82": "minimum clock", "62/A5/83": "available memory", "62/A5/87": "supported commands",
-    "62/C6/90": "enabled PINs", "62/C6/83": "key reference", "62/C6/95": "usage qualifier",
+    "62": "FCP template", "62/84": "DF name", "62/88": "SFI", "62/C6": "PIN status",
+    "62/A5/80": "UICC characteristics", "62/A5/81": "power consumption", "62/A5/82": "minimum clock",
+    "62/A5/83": "available memory", "62/A5/87": "supported commands", "62/C6/90": "enabled PINs",
+    "62/C6/83": "key reference", "62/C6/95": "usage qualifier",
 }  # fmt: skip
 _OTHER_NAMES: Mapping[str, str] = {
     "61": "application template", "61/4F": "AID", "61/50": "label", "53": "MBMS object", "73": "BCAST object",
@@ -83,7 +85,9 @@ def _value(item: TlvItem, data: bytes, hidden: tuple[Span, ...]) -> str:
     if item.path == "62/82" and value:
         return f"{value.hex().upper()} ({_KINDS.get(value[0] & 0xBF | 0x40, _KINDS.get(value[0], 'unknown'))})"
     if item.path == "62/88" and value:
-        return f"{value.hex().upper()} (SFI {value[0] >> 3:02X})"
+        return f"{value.hex().upper()} ({value[0] >> 3:02X})"
+    if item.path == "62/80":
+        return f"{value.hex().upper()} ({int.from_bytes(value, 'big')} bytes)"
     if item.path == "61/50":
         return value.decode("ascii", "replace")
     return show_bytes(value)
@@ -96,8 +100,10 @@ def _content(event: TracedExchange) -> str:
     row = _row_named(event.file)
     if row is None or not row.codec:
         return ""
+    if event.data.count(_FILL) == len(event.data):
+        return f"{row.name}: empty"
     try:
-        return f"{row.name}: {CODECS[row.codec].decode(event.data)}"
+        return f"{row.name}: {CODECS[row.codec].text(event.data)}"
     except (CardError, ValueError, IndexError):
         return f"{row.name}: content does not decode"
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from card.codec.apdu import MAX_SHORT_LE, CommandApdu
+from card.errors import DecodeError
 from card.spec.status import describe
 from host_tools.trace.decode import object_name
 from host_tools.trace.events import TracedExchange, TraceEvent
@@ -14,6 +17,7 @@ from host_tools.trace.tlv import find_item, walk_tlvs
 
 MOST_EXCHANGES = 100_000
 """Longer traces are compared up to here: both are held in memory."""
+_HEADER = 4
 _MOST_PAIRS = 4_000_000  # commands of one trace times those of the other, that a best match is looked for among
 
 
@@ -27,19 +31,39 @@ class TraceDifference:
 
 
 def diff_traces(left: Iterable[TraceEvent], right: Iterable[TraceEvent]) -> Iterator[TraceDifference]:
-    """Yield what differs: commands that only one trace has, and answers that are not the same. Time does not count."""
+    """Yield what differs: commands that only one trace has, and commands or answers that are not the same.
+
+    Time does not count. Commands with the same header in the same place are taken for one that was changed.
+    """
     a, b = _exchanges(left), _exchanges(right)
     for is_equal, a_from, a_to, b_from, b_to in _align([e.command for e in a], [e.command for e in b]):
         if is_equal:
-            for one, other in zip(a[a_from:a_to], b[b_from:b_to], strict=True):
-                words = explain_answers(one.response, other.response)
-                if words:
-                    yield TraceDifference(one, other, words)
+            pairs = zip(a[a_from:a_to], b[b_from:b_to], strict=True)
+            yield from (found for one, other in pairs if (found := _compare(one, other)) is not None)
+        else:
+            yield from _compare_stretches(a[a_from:a_to], b[b_from:b_to])
+
+
+def _compare_stretches(left: Sequence[TracedExchange], right: Sequence[TracedExchange]) -> Iterator[TraceDifference]:
+    alone: list[TraceDifference] = []  # of the second trace, so that those of the first stand together
+    for one, other in zip_longest(left, right):
+        if one is not None and other is not None and one.command[:_HEADER] == other.command[:_HEADER]:
+            yield from alone
+            alone.clear()
+            if (found := _compare(one, other)) is not None:
+                yield found
             continue
-        for one in a[a_from:a_to]:
+        if one is not None:
             yield TraceDifference(one, None, "only in the first trace")
-        for other in b[b_from:b_to]:
-            yield TraceDifference(None, other, "only in the second trace")
+        if other is not None:
+            alone.append(TraceDifference(None, other, "only in the second trace"))
+    yield from alone
+
+
+def _compare(left: TracedExchange, right: TracedExchange) -> TraceDifference | None:
+    explained = explain_commands(left.command, right.command), explain_answers(left.response, right.response)
+    words = "; ".join(filter(None, explained))
+    return TraceDifference(left, right, words) if words else None
 
 
 def _align(a: Sequence[bytes], b: Sequence[bytes]) -> Iterator[tuple[bool, int, int, int, int]]:
@@ -69,6 +93,28 @@ def _common(a: Sequence[bytes], b: Sequence[bytes]) -> int:
     """Return how many elements both begin with."""
     pairs = enumerate(zip(a, b, strict=False))
     return next((index for index, (one, other) in pairs if one != other), min(len(a), len(b)))
+
+
+def explain_commands(left: bytes, right: bytes) -> str:
+    """Say in words how two command APDUs differ; empty when they do not."""
+    if left == right:
+        return ""
+    try:
+        one, other = CommandApdu.decode(left), CommandApdu.decode(right)
+    except DecodeError:
+        return f"command: {explain_data(left, right)}"
+    data = explain_data(one.data, other.data)
+    parts = [f"command data: {data}"] if data else []
+    if one.le != other.le:
+        parts.append(f"Le {_le(one)} against {_le(other)}")
+    return "; ".join(parts) or f"command: {explain_data(left, right)}"
+
+
+def _le(command: CommandApdu) -> str:
+    """Return how many bytes a command asks for, as it stands in a short APDU (256 is 00)."""
+    if command.le is None:
+        return "none"
+    return f"{command.le & 0xFF:02X}" if command.le <= MAX_SHORT_LE else f"{command.le & 0xFFFF:04X}"
 
 
 def explain_answers(left: bytes, right: bytes) -> str:

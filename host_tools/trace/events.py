@@ -13,10 +13,10 @@ Span = tuple[int, int]
 class TracedExchange:
     """One command APDU and its answer as they crossed a link.
 
-    `at` is in seconds since 1970, `seconds` how long the answer took. Bytes inside `hidden_command` and
-    `hidden_response` (spans in `command` and `response`) were secret and are zero. `response` is data and status
-    word; it is empty when none came, and `error` then says why. `file` is the file that is current behind the
-    command, by its names, and empty where it is not known.
+    `at` is in seconds since 1970, `seconds` how long the answer took (0: not known, as in a capture). Bytes inside
+    `hidden_command` and `hidden_response` (spans in `command` and `response`) were secret and are zero. `response` is
+    data and status word; it is empty when none came, and `error` then says why. `file` is the file that is current
+    behind the command, by its names, and empty where it is not known. `fault` says what befell the command by plan.
     """
 
     number: int
@@ -29,6 +29,7 @@ class TracedExchange:
     file: str = ""
     hidden_command: tuple[Span, ...] = ()
     hidden_response: tuple[Span, ...] = ()
+    fault: str = ""
 
     @property
     def sw(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -56,17 +57,21 @@ def _number_term(read: Callable[[TracedExchange], float], sign: str, value: str,
     return lambda event: isinstance(event, TracedExchange) and compare(read(event), wanted)
 
 
-def _text_term(read: Callable[[TraceEvent], str], equal: bool, value: str) -> Predicate:
+def _text_term(read: Callable[[TraceEvent], str | None], equal: bool, value: str) -> Predicate:
     pattern = re.compile(re.escape(value).replace("X", "[0-9A-F]") if read is _sw else re.escape(value), re.IGNORECASE)
-    return lambda event: bool(pattern.search(read(event))) is equal
+    return lambda event: (found := read(event)) is not None and bool(pattern.search(found)) is equal
 
 
-def _sw(event: TraceEvent) -> str:
-    return "" if isinstance(event, CardEvent) or event.sw is None else f"{event.sw:04X}"
+def _sw(event: TraceEvent) -> str | None:
+    if isinstance(event, CardEvent):
+        return None  # no exchange, so neither equal nor different
+    return "" if event.sw is None else f"{event.sw:04X}"
 
 
-def _ins(event: TraceEvent) -> str:
-    if isinstance(event, CardEvent) or len(event.command) < 2:
+def _ins(event: TraceEvent) -> str | None:
+    if isinstance(event, CardEvent):
+        return None
+    if len(event.command) < 2:
         return ""
     return f"{event.command[1]:02X} {command_name(event.command[1])}"
 
@@ -75,15 +80,15 @@ def _text(event: TraceEvent) -> str:
     return event.what if isinstance(event, CardEvent) else summary_line(event)
 
 
-_TEXTS: Mapping[str, Callable[[TraceEvent], str]] = {
+_TEXTS: Mapping[str, Callable[[TraceEvent], str | None]] = {
     "sw": _sw,
     "ins": _ins,
-    "file": lambda event: "" if isinstance(event, CardEvent) else event.file,
+    "file": lambda event: None if isinstance(event, CardEvent) else event.file,
     "link": lambda event: event.link,
     "text": _text,
 }
 _NUMBERS: Mapping[str, Callable[[TracedExchange], float]] = {
-    "ms": lambda event: event.seconds * 1000,
+    "ms": lambda event: event.seconds * 1000 or math.nan,  # not known: neither more nor less than anything
     "channel": lambda event: channel_of(event.command[0]) if event.command else 0,
     "number": lambda event: event.number,
 }

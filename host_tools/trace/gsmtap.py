@@ -5,9 +5,12 @@ GSMTAP version 2 as libosmocore declares it; pcapng as in IETF draft-ietf-opsawg
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +30,7 @@ _RAW_IP = 101  # LINKTYPE_RAW
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _BYTE_ORDER, _COMMENT, _NAME, _APPLICATION = 0x1A2B3C4D, 1, 2, 4
 _LONGEST_PAYLOAD = 65_000
+_MOST_COMMENTS = 16  # of one packet
 
 
 def encode_gsmtap(payload: bytes, number: int, subtype: int = _APDU) -> bytes:
@@ -55,6 +59,20 @@ def gsmtap_packets(event: TraceEvent) -> Iterator[bytes]:
         return
     for tpdu in split_exchange(event.command, event.response):
         yield encode_gsmtap(tpdu, event.number)
+
+
+def as_captured(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:
+    """Yield what a capture of these events holds: exchanges as T=0 carries them, without durations."""
+    for event in events:
+        if isinstance(event, CardEvent):
+            yield event
+            continue
+        for packet in gsmtap_packets(event):
+            with contextlib.suppress(DecodeError):
+                command, response = join_exchange(decode_gsmtap(packet)[1])
+                yield replace(
+                    event, command=command, response=response, seconds=0.0, hidden_command=(), hidden_response=()
+                )
 
 
 class GsmtapSink:
@@ -86,20 +104,24 @@ class GsmtapSink:
 class PcapngSink:
     """Writes every event to a pcapng file as GSMTAP over UDP; the sink closes the file.
 
-    The line that a person would read stands as the packet's comment.
+    The line that a person would read stands as the packet's comment. What has no packet, such as a command without
+    an answer, stands as a further comment of the next one.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._interfaces: dict[str, int] = {}
+        self._comments: deque[str] = deque(maxlen=_MOST_COMMENTS)
         body = struct.pack("<IHHq", _BYTE_ORDER, 1, 0, -1) + _options((_APPLICATION, b"bcast-uicc"))
         self._write(_SECTION, body)
 
     def emit(self, event: TraceEvent) -> None:
         """Write the packets of one event."""
-        comment = event.what if isinstance(event, CardEvent) else summary_line(event)
+        line = event.what if isinstance(event, CardEvent) else summary_line(event)
+        self._comments.append(line)
         for packet in gsmtap_packets(event):
-            self._packet(self._interface(event.link), event.at, _datagram(packet), comment)
+            self._packet(self._interface(event.link), event.at, _datagram(packet), self._comments or (line,))
+            self._comments.clear()
 
     def close(self) -> None:
         """Close the file. Closing twice is harmless."""
@@ -112,10 +134,10 @@ class PcapngSink:
             self._write(_INTERFACE, body)
         return self._interfaces[link]
 
-    def _packet(self, interface: int, at: float, frame: bytes, comment: str) -> None:
+    def _packet(self, interface: int, at: float, frame: bytes, comments: Sequence[str]) -> None:
         ticks = max(0, round(at * 1_000_000))
         head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
-        self._write(_PACKET, head + _padded(frame) + _options((_COMMENT, comment.encode()[:1000])))
+        self._write(_PACKET, head + _padded(frame) + _options(*((_COMMENT, line.encode()[:1000]) for line in comments)))
 
     def _write(self, kind: int, body: bytes) -> None:
         size = 12 + len(body)

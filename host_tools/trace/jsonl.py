@@ -41,11 +41,12 @@ def encode_event(event: TraceEvent) -> str:
             "type": "exchange",
             "command": event.command.hex(),
             "response": event.response.hex(),
-            "seconds": round(event.seconds, 7),
+            "seconds": round(event.seconds, 7) or None,  # not known
             "error": event.error,
             "file": event.file,
             "hidden_command": event.hidden_command,
             "hidden_response": event.hidden_response,
+            "fault": event.fault,
         }
     return json.dumps({"number": event.number, "at": round(event.at, 6), "link": event.link, **shown})
 
@@ -84,11 +85,12 @@ def decode_event(line: str) -> TraceEvent:
         link=link,
         command=command,
         response=response,
-        seconds=float(shown["seconds"]),
+        seconds=float(shown["seconds"] or 0),
         error=str(shown["error"]),
         file=str(shown["file"]),
         hidden_command=_spans(shown["hidden_command"], len(command)),
         hidden_response=_spans(shown["hidden_response"], len(response)),
+        fault=str(shown.get("fault", "")),  # older traces have none
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from host_tools.links.base import Link, LinkError, TransmissionProtocol
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
 from host_tools.trace.files import FileTracker
+from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.redact import Redactor
 
 RESET = "reset"
@@ -18,16 +19,27 @@ POWER_OFF = "power off"
 class Recorder:
     """Makes events of what happens to one card and hands them to the sinks.
 
-    `clock` gives seconds since 1970.
+    `clock` gives seconds since 1970. `known` secrets are hidden wherever they stand.
     """
 
-    def __init__(self, link: str, sinks: Sequence[TraceSink], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        link: str,
+        sinks: Sequence[TraceSink],
+        clock: Callable[[], float] = time.time,
+        known: KnownSecrets | None = None,
+    ) -> None:
         self._link = link
         self._sinks = tuple(sinks)
         self._clock = clock
         self._tracker = FileTracker()
-        self._redactor = Redactor()
+        self._redactor = Redactor(known)
         self._number = 0
+        self._fault = ""
+
+    def note_fault(self, sentence: str) -> None:
+        """Note what befalls the command under way by plan: it goes with the next exchange."""
+        self._fault = sentence
 
     def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
         """Note a command, the answer (empty: none came, `error` says why) and how long it took."""
@@ -35,6 +47,7 @@ class Recorder:
         file = self._tracker.follow(command, response)
         spans = self._redactor.find_secrets(command, response, file)
         self._number += 1
+        fault, self._fault = self._fault, ""
         event = TracedExchange(
             number=self._number,
             at=at,
@@ -46,6 +59,7 @@ class Recorder:
             file=file.name,
             hidden_command=spans.command,
             hidden_response=spans.response,
+            fault=fault,
         )
         for sink in self._sinks:
             sink.emit(event)

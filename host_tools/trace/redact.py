@@ -14,6 +14,7 @@ from card.errors import DecodeError
 from card.spec.ins import INS
 from host_tools.trace.events import Span
 from host_tools.trace.files import CurrentFile
+from host_tools.trace.known_secrets import KnownSecrets, merge
 from host_tools.trace.tlv import walk_tlvs
 
 _HEADER = 5  # CLA, INS, P1, P2 and a short Lc
@@ -49,9 +50,13 @@ _NONE = Secrets()
 
 
 class Redactor:
-    """Finds secrets in one exchange after the other; GET RESPONSE and block retrieval belong to what was asked."""
+    """Finds secrets in one exchange after the other; GET RESPONSE and block retrieval belong to what was asked.
 
-    def __init__(self) -> None:
+    `known` secrets are found by value, wherever they stand.
+    """
+
+    def __init__(self, known: KnownSecrets | None = None) -> None:
+        self._known = known or KnownSecrets()
         self._asked: dict[int, CommandApdu] = {}
         self._mode: dict[int, int] = {}
 
@@ -65,13 +70,23 @@ class Redactor:
         try:
             decoded = CommandApdu.decode(command)
         except DecodeError:
-            return _unreadable(command)
+            return self._with_known(_unreadable(command), command, 0, len(command), response)
         channel = channel_of(decoded.cla)
         asked = self._remember(channel, decoded)
-        return Secrets(
+        by_rule = Secrets(
             _in_command(command, decoded, file),
             _in_response(response, asked, self._mode.get(channel, 0), file),
         )
+        start = _data_start(command, decoded)
+        return self._with_known(by_rule, command, start, start + len(decoded.data), response)
+
+    def _with_known(self, found: Secrets, command: bytes, start: int, end: int, response: bytes) -> Secrets:
+        """Return what was found by rule and what is known by value, in the data of both."""
+        sent = tuple((start + at, start + to) for at, to in self._known.spans(command[start:end]))
+        came = tuple(self._known.spans(response[:-2]))
+        if not sent and not came:
+            return found
+        return Secrets(merge((*found.command, *sent)), merge((*found.response, *came)))
 
     def _remember(self, channel: int, command: CommandApdu) -> CommandApdu:
         """Return the command that the response belongs to."""
@@ -88,10 +103,14 @@ def _unreadable(command: bytes) -> Secrets:
     return Secrets(((_HEADER - 1, len(command)),)) if is_secret else _NONE
 
 
+def _data_start(raw: bytes, command: CommandApdu) -> int:
+    return raw.find(command.data, 4 + (3 if command.extended else 1))
+
+
 def _in_command(raw: bytes, command: CommandApdu, file: CurrentFile) -> tuple[Span, ...]:
     if not command.data:
         return ()
-    start = raw.find(command.data, 4 + (3 if command.extended else 1))
+    start = _data_start(raw, command)
     whole = ((start, start + len(command.data)),)
     if command.ins in _SECRET_DATA or (command.ins in _WRITES and _holds_keys(file)):
         return whole

@@ -1,10 +1,11 @@
-"""Opens sinks by what a person writes: a file name or an address."""
+"""Opens sinks by what a person writes, a file name or an address; and one that shields the work from a sink."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from host_tools.trace.events import TraceSink
+from host_tools.trace.events import TraceEvent, TraceSink
 from host_tools.trace.gsmtap import PORT, GsmtapSink, PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink
 
@@ -25,3 +26,35 @@ def gsmtap_sink(address: str) -> TraceSink:
     if not 0 < number < 65_536:
         raise ValueError(f"port {number}")
     return GsmtapSink(host or "127.0.0.1", number)
+
+
+class ShieldedSink:
+    """Hands events on until the sink behind it fails; says so once and drops the rest.
+
+    For work that is worth more than its trace. `tell` takes one sentence.
+    """
+
+    def __init__(self, sink: TraceSink, tell: Callable[[str], None]) -> None:
+        self._sink: TraceSink | None = sink
+        self._tell = tell
+
+    def emit(self, event: TraceEvent) -> None:
+        """Hand one event on."""
+        if self._sink is not None:
+            try:
+                self._sink.emit(event)
+            except OSError as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Close the sink behind."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            try:
+                sink.close()
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self._sink = None
+        self._tell(f"The trace ends here: {error.strerror}.")

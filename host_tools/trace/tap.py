@@ -136,18 +136,30 @@ class Tap:
         with vpcd, contextlib.suppress(ConnectionError):
             for line in (card, vpcd):
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _acknowledge_at_once(line)
             self._carry(card, vpcd, conversation)
         conversation.end()
 
     def _carry(self, card: socket.socket, vpcd: socket.socket, conversation: Conversation) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(card, selectors.EVENT_READ, (vpcd, conversation.card_sent))
-            selector.register(vpcd, selectors.EVENT_READ, (card, conversation.reader_sent))
+            selector.register(card, selectors.EVENT_READ, (card, vpcd, conversation.card_sent))
+            selector.register(vpcd, selectors.EVENT_READ, (vpcd, card, conversation.reader_sent))
             while not self._stopped:
                 for key, _ in selector.select(_TICK):
-                    other, told = key.data
-                    data = key.fileobj.recv(_CHUNK)  # type: ignore[union-attr]  # only sockets are registered
+                    line, other, told = key.data
+                    data = line.recv(_CHUNK)
                     if not data:
                         return
+                    _acknowledge_at_once(line)
                     other.sendall(data)
                     told(data)
+
+
+def _acknowledge_at_once(line: socket.socket) -> None:
+    """Acknowledge what came without the kernel's delay.
+
+    vpcd sends a length and its body apart, and the body waits for the acknowledgement: 40 ms for each command. The
+    kernel forgets the option, so it is set after each message.
+    """
+    if hasattr(socket, "TCP_QUICKACK"):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

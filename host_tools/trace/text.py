@@ -50,12 +50,13 @@ def event_lines(event: TraceEvent, ladder: LadderWatch, *, decoded: bool = True)
 
 
 def summary_line(event: TracedExchange) -> str:
-    """Return time, number, command in words, file, outcome and duration on one line."""
+    """Return time, number, command in words, file, outcome, planned fault and duration (if known) on one line."""
     sw = event.sw
     outcome = event.error or (f"answer of {len(event.response)} bytes" if sw is None else describe(sw))
     file = f" [{event.file}]" if event.file else ""
-    took = f"{event.seconds * 1000:.2f} ms"
-    return f"{_clock(event.at)} #{event.number} {describe_command(event.command)}{file} -> {outcome}  {took}"
+    fault = f"  [{event.fault}]" if event.fault else ""
+    took = f"  {event.seconds * 1000:.2f} ms" if event.seconds else ""
+    return f"{_clock(event.at)} #{event.number} {describe_command(event.command)}{file} -> {outcome}{fault}{took}"
 
 
 def show_with_gaps(data: bytes, hidden: Sequence[Span]) -> str:

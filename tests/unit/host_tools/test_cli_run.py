@@ -7,14 +7,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from host_tools.cli.run import Console, run
-from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, FakePort
+from host_tools.cli.run_place import Place, hint
+from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, FakePort, FakeVpcd, wait_until
 from vpicc_bridge.notices import Connected, Unreachable
 
 SELECT_MF = bytes.fromhex("00a40004023f00")
@@ -44,7 +45,7 @@ def running(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_card_answers_shows_its_trace_and_leaves_cleanly(
     port: FakePort, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -64,6 +65,42 @@ def test_a_card_answers_shows_its_trace_and_leaves_cleanly(
     assert "Card taken out." in output
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["removal", "mute"])
+def test_a_card_that_was_pulled_is_back_on_the_port_it_listened_on(tmp_path: Path, kind: str) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'[[fault]]\nkind = "{kind}"\ncommand = "SELECT"\nat = 1\nback_after = 0\n')
+    with running(PROFILE, "--fresh", "--listen", "--port", "0", "--faults", str(plan), folder=tmp_path) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        address = LOOPBACK, int(first.rpartition(":")[2].rstrip(")\n"))
+        with closing(call(address)) as vpcd:
+            vpcd.send(ON)
+            vpcd.ask(ATR)
+            vpcd.send(SELECT_MF)
+            assert vpcd.is_closed()
+        with closing(call(address)) as vpcd:
+            vpcd.send(ON)
+            assert vpcd.ask(SELECT_MF)[-2] in (0x61, 0x90)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert errors.splitlines().count(f"fault: {kind} at SELECT #1") == 1
+    assert "failed" not in errors
+
+
+def call(address: tuple[str, int]) -> FakeVpcd:
+    """Call a card that listens, as vpcd does in its reversed mode; it may not be back yet."""
+    made: list[FakeVpcd] = []
+
+    def answered() -> bool:
+        with suppress(ConnectionRefusedError):
+            made.append(FakeVpcd(socket.create_connection(address)))
+        return bool(made)
+
+    wait_until(answered)
+    return made[0]
 
 
 def test_a_second_ctrl_c_does_not_cut_the_clean_up_short(port: FakePort, tmp_path: Path) -> None:
@@ -172,11 +209,55 @@ def test_a_console_without_a_reader_does_not_disturb_the_card(monkeypatch: pytes
 
 
 def test_a_console_hints_only_when_vpcd_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    console = Console(verbose=False)
+    console = Console(verbose=False, advice=lambda: "call the doctor")
     console.emit("an event")
     console.notice(Connected("here:1"))
+    assert console.connected.is_set()
     assert "doctor" not in capsys.readouterr().err
     console.notice(Unreachable("here:1", "Connection refused"))
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "doctor" in shown.err
+    assert shown.err.endswith("call the doctor.\n")
+
+
+def test_it_gives_up_after_the_time_it_may_wait(tmp_path: Path) -> None:
+    with closing(socket.create_server((LOOPBACK, 0))) as taken:
+        free = taken.getsockname()[1]
+    with running(PROFILE, "--fresh", "--port", str(free), "--wait", "0.2", folder=tmp_path) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"Error: no vpcd at {LOOPBACK}:{free} within 0.2 s" in errors
+
+
+def test_a_card_that_was_connected_stays_however_short_the_wait(port: FakePort, tmp_path: Path) -> None:
+    with running(PROFILE, "--fresh", "--port", str(port.port), "--wait", "2", folder=tmp_path) as process:
+        vpcd = port.accept()
+        vpcd.send(ON)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(3)
+        assert vpcd.ask(ATR)[0] == 0x3B
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 80])
+def test_a_host_that_does_not_exist(tmp_path: Path, host: str) -> None:
+    with running(PROFILE, "--fresh", "--host", host, folder=tmp_path) as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert errors.startswith(f"Error: --host {host}: ")
+    assert errors.count("\n") == 1
+
+
+def test_the_advice_for_another_machine_is_not_about_this_one() -> None:
+    assert "pcscd running there" in hint(Place("192.0.2.1", 35963, None))
+    assert "doctor" in hint(Place(LOOPBACK, 35963, None))
+
+
+def test_a_card_file_is_opened_before_a_pcscd_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started: list[object] = []
+    monkeypatch.setattr("host_tools.cli.run.private_place", lambda *arguments: started.append(arguments))
+    result = CliRunner().invoke(run, [str(tmp_path / "none.card"), "--private-pcscd"])
+    assert result.exit_code == 3
+    assert started == []

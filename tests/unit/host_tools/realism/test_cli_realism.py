@@ -1,4 +1,4 @@
-"""`bcast-uicc realism` without a reader: learning, and what is refused."""
+"""Realism on the command line without a reader: learning, and what is refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_wrong_files_are_told_before_a_card_is_opened(
 ) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[nothing]\n")
-    assert invoke(["realism", "run", "usim", "--fresh", option, str(wrong)]) == ExitCode.INPUT
+    assert invoke(["run", "usim", "--fresh", option, str(wrong)]) == ExitCode.INPUT
     assert "wrong.toml:1: unknown key 'nothing'" in capsys.readouterr().err
     wrong.write_bytes(b"\xff\xfe")
-    assert invoke(["realism", "run", "usim", "--fresh", option, str(wrong)]) == ExitCode.INPUT
+    assert invoke(["run", "usim", "--fresh", option, str(wrong)]) == ExitCode.INPUT

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
 
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
-from host_tools.realism.bridge import ReturningBridge
+from host_tools.realism.bridge import PulledCard, ReturningBridge
 from host_tools.realism.faulty import FaultyCard
 from host_tools.realism.plan import Fault, FaultKind, Injector, parse_plan
 from host_tools.script.errors import ScriptError
 from tests.unit.host_tools.realism.cards import ATR, OK, READ, SELECT, CountingCard
 
 LOSING = [FaultKind.DROP, FaultKind.MUTE, FaultKind.POWER_LOSS, FaultKind.REMOVAL]
+
+
+SENTENCES = {
+    FaultKind.WRONG_SW: "fault: wrong-sw 6581 at READ BINARY #2",
+    FaultKind.INTERNAL_ERROR: "fault: internal-error at READ BINARY #2",
+    FaultKind.DROP: "fault: drop at READ BINARY #2",
+    FaultKind.MUTE: "fault: mute at READ BINARY #2",
+    FaultKind.POWER_LOSS: "fault: power-loss at READ BINARY #2",
+    FaultKind.REMOVAL: "fault: removal at READ BINARY #2",
+}
 
 
 def faulty(*plan: Fault, seed: int = 0) -> tuple[FaultyCard, CountingCard, list[float]]:
@@ -76,6 +87,24 @@ class TestFaultyCard:
         assert card.reset() == ATR
         assert card.transmit(READ) == OK
         assert inner.power_ons == 2
+
+    @pytest.mark.parametrize("kind", FaultKind)
+    def test_each_fault_is_told_with_the_command_it_befalls(self, kind: FaultKind) -> None:
+        told: list[str] = []
+        plan = (Fault(kind, at=3, sw=0x6581),)
+        card = FaultyCard(CountingCard(), Injector(plan), tell=told.append)
+        card.power_on()
+        with contextlib.suppress(ReaderGone):
+            for apdu in (READ, SELECT, READ):
+                card.transmit(apdu)
+        assert told == [SENTENCES[kind]]
+
+    @pytest.mark.parametrize("kind", LOSING)
+    def test_a_pulled_card_fails_nobody(self, kind: FaultKind) -> None:
+        card, _, pulls = faulty(Fault(kind, at=2))
+        served = PulledCard(card)
+        assert [served.transmit(READ).hex() for _ in range(2)] == ["9000", "6f00"]
+        assert (len(pulls), served.reset(), served.transmit(READ)) == (1, ATR, OK)
 
     @pytest.mark.parametrize("kind", LOSING)
     def test_in_process_it_is_an_error_of_the_link(self, kind: FaultKind) -> None:

@@ -21,7 +21,7 @@ EVENTS: list[TraceEvent] = [
     exchange(2, "00A40004022FE200", "6204820241219000", file="MF/EF_ICCID"),
     exchange(3, "00B000000A", "98" * 10 + "9000", file="MF/EF_ICCID"),
     exchange(4, "0020000108" + "00" * 8, "63C2", hidden_command=((5, 13),)),
-    exchange(5, "00B0000001", "", error="gone"),
+    exchange(5, "00B0000001", "", error="gone", fault="fault: mute at READ BINARY #2"),
 ]
 
 
@@ -123,6 +123,31 @@ def test_pcapng_can_be_read_back_redacted(tmp_path: Path) -> None:
     assert exchanges(collector)[3].hidden_command == ((5, 13),)
 
 
+def test_what_has_no_packet_is_a_comment_of_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    lost = exchange(1, "0084000008", "", error="The card is mute.", fault="fault: mute at GET CHALLENGE #1")
+    for event in (lost, RESET, exchange(2, "0084000008", "00" * 8 + "9000")):
+        sink.emit(event)
+    sink.close()
+    raw = path.read_bytes()
+    wanted = (b"-> The card is mute.  [fault: mute at GET CHALLENGE #1]", b"reset", b"-> 9000")
+    places = [raw.index(text) for text in wanted]
+    assert places == sorted(places)
+    assert raw.count(b"GET CHALLENGE -> The card") == 1
+
+
+def test_a_mute_card_does_not_fill_memory(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    for number in range(100):
+        sink.emit(exchange(number, "0084000008", "", error="mute"))
+    sink.emit(RESET)
+    sink.close()
+    raw = path.read_bytes()
+    assert (raw.count(b"-> mute"), b"#99 GET CHALLENGE" in raw) == (15, True)
+
+
 def test_gsmtap_over_udp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -145,12 +170,26 @@ def test_filters() -> None:
     assert chosen("ins=SELECT") == [2]
     assert chosen("ins=b0") == [3, 5]
     assert chosen("sw=63CX") == [4]
-    assert chosen("sw!=9000") == [1, 4, 5]
+    assert chosen("sw!=9000") == [4, 5]
     assert chosen("file=EF_ICCID", "ins=READ") == [3]
     assert chosen("ms>=3", "ms<5") == [3, 4]
     assert chosen("number!=2", "channel=0") == [3, 4, 5]
     assert chosen("text=tries left") == [4]
     assert chosen("link=other") == []
+    assert chosen("text=fault: mute") == [5]
+
+
+def test_an_unknown_duration_is_neither_long_nor_short() -> None:
+    event = exchange(1, "00B0000001", "009000", seconds=0.0)
+    assert list(select_events([event], parse_filter(["ms<5"]))) == []
+    assert list(select_events([event], parse_filter(["ms>=0"]))) == []
+    assert '"seconds": null' in encode_event(event)
+    assert decode_event(encode_event(event)) == event
+
+
+def test_a_line_of_an_older_trace_has_no_fault() -> None:
+    event = exchange(1, "00B0000001", "009000")
+    assert decode_event(encode_event(event).replace(', "fault": ""', "")) == event
 
 
 @pytest.mark.parametrize("term", ["", "sw", "colour=red", "ms=slow", "sw>9000"])
@@ -179,9 +218,38 @@ def test_diff_finds_answers_and_commands() -> None:
     assert list(diff_traces(EVENTS, EVENTS)) == []
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "words"),
+    [
+        ("00B0000012", "00B0000000", "Le 12 against 00"),
+        ("00B00000", "00B0000012", "Le none against 12"),
+        ("00D60000020102", "00D60000020103", "command data: byte 1 is 02 against 03"),
+        ("008800810201020C", "0088008102010300", "command data: byte 1 is 02 against 03; Le 0C against 00"),
+        ("00B0000012", "00B00000000012", "command: byte 4 is 12 against 00"),
+        ("00B0000005FF", "00B0000006FF", "command: byte 4 is 05 against 06"),
+    ],
+)
+def test_commands_that_look_alike_say_what_differs(left: str, right: str, words: str) -> None:
+    (found,) = diff_traces([exchange(1, left, "9000")], [exchange(1, right, "9000")])
+    assert found.words == words
+    assert list(difference_lines(found))[-1] == f"    #1 against #1: {words}"
+
+
+def test_a_changed_command_and_its_changed_answer_are_one_difference() -> None:
+    (found,) = diff_traces([exchange(1, "00B0000001", "009000")], [exchange(7, "00B0000002", "6A82")])
+    assert found.words.startswith("Le 01 against 02; status word 9000")
+
+
+def test_a_stretch_of_other_commands_keeps_its_order() -> None:
+    left = [exchange(1, "00A4000C023F00", "9000"), exchange(2, "00B0000001", "009000")]
+    right = [exchange(1, "0084000008", "9000"), exchange(2, "00B0000002", "009000")]
+    marks = [next(difference_lines(found))[:1] for found in diff_traces(left, right)]
+    assert marks == ["-", "+", "!"]
+
+
 def test_long_traces_without_a_common_thread_are_compared_place_by_place() -> None:
     left: list[TraceEvent] = [exchange(n, "00B0000001", "009000") for n in range(3000)]
-    right: list[TraceEvent] = [exchange(n, "00B0000001" if n % 2 else "00B0000002", "009000") for n in range(2999)]
+    right: list[TraceEvent] = [exchange(n, "00B0000001" if n % 2 else "00B0010001", "009000") for n in range(2999)]
     found = list(diff_traces(left, right))
     assert len(found) == 3001
     assert {difference.words for difference in found} == {"only in the first trace", "only in the second trace"}

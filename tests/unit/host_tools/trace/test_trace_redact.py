@@ -21,10 +21,10 @@ from card.codec.mikey import (
 )
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from host_tools.cli.headend import subscriber_of
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -199,7 +199,7 @@ def test_the_ladder_is_told_step_by_step() -> None:
     watch = LadderWatch()
     told = [words for event in exchanges(collector) if (words := watch.watch(event))]
     name = f"key domain {key.key_domain_id.hex().upper()}, MSK {key.msk_id.hex().upper()}"
-    bm_sc = "bmsc.mnc001.mcc001.pub.3gppnetwork.org"
+    bm_sc = network.bsm.naf_id[:-5].decode()  # without the Ua protocol
     assert told == [
         "PIN verified",
         "GBA bootstrapping: done, new Ks in the card",

@@ -10,7 +10,7 @@ from host_tools.trace.decode import decode_exchange, tlv_lines
 from host_tools.trace.files import FileTracker
 from host_tools.trace.ladder import LadderWatch
 from host_tools.trace.record import Recorder, RecordingLink
-from host_tools.trace.text import TextSink, event_lines, show_with_gaps
+from host_tools.trace.text import TextSink, event_lines, show_with_gaps, summary_line
 from tests.unit.host_tools.script.fakes import TableLink
 from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
 
@@ -26,7 +26,7 @@ from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchan
         ("00B2010410", "READ RECORD record 1"),
         ("00B2000210", "READ RECORD next"),
         ("00B201F410", "READ RECORD SFI 1E, record 1"),
-        ("00200001", "VERIFY PIN PIN 1, tries left?"),
+        ("00200001", "VERIFY PIN 1, tries left?"),
         ("0088008122" + "00" * 34, "AUTHENTICATE 3G context"),
         ("00890085 01 00", "AUTHENTICATE (odd) next block, MBMS context"),
         ("001B800102 7300", "OMA BCAST first block, mode 01"),
@@ -94,10 +94,17 @@ def test_a_decoded_event() -> None:
         "00:16:42.000 #2 SELECT by FID 6F07 [ADF.USIM/EF_IMSI] -> 9000: normal ending of the command  2.00 ms"
     )
     assert "        82 descriptor: 4121 (transparent)" in lines
-    assert "        88 sfi: 38 (SFI 07)" in lines
+    assert "        88 SFI: 38 (07)" in lines
     read = exchange(3, "00B0000009", "080910101032547698" + "9000", file="ADF.USIM/EF_IMSI")
     assert "      EF_IMSI: 001010123456789" in list(event_lines(read, LadderWatch()))
     assert list(event_lines(RESET, LadderWatch())) == ["00:16:40.000 #1 -- reset  ATR 3B80"]
+
+
+def test_a_summary_tells_the_fault_and_leaves_out_an_unknown_duration() -> None:
+    event = exchange(2, "0084000008", "6581", seconds=0.0, fault="fault: wrong-sw 6581 at GET CHALLENGE #1")
+    assert summary_line(event) == (
+        "00:16:42.000 #2 GET CHALLENGE -> 6581: memory problem  [fault: wrong-sw 6581 at GET CHALLENGE #1]"
+    )
 
 
 def test_hidden_bytes_are_dots() -> None:

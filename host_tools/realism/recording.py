@@ -1,0 +1,59 @@
+"""A card that records what its reader asks of it."""
+
+from __future__ import annotations
+
+import time
+
+from host_tools.links.base import LinkError
+from host_tools.trace.record import POWER_OFF, POWER_ON, RESET, Recorder
+from vpicc_bridge.adapter import VirtualCard
+
+
+class RecordingCard:
+    """Wraps a card (`vpicc_bridge.adapter.VirtualCard`) and tells a recorder what happens to it.
+
+    Put around a `SlowCard` or a `FaultyCard`, it records what the reader gets to see of them.
+    """
+
+    def __init__(self, card: VirtualCard, recorder: Recorder) -> None:
+        self._card = card
+        self._recorder = recorder
+        self._powered = False
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._card.atr
+
+    def power_on(self) -> bytes:
+        """Apply power; return the ATR."""
+        atr = self._card.power_on()
+        self._powered = True
+        self._recorder.card_event(POWER_ON, atr)
+        return atr
+
+    def power_off(self) -> None:
+        """Remove power. Where there is none, nothing is recorded."""
+        self._card.power_off()
+        if self._powered:
+            self._powered = False
+            self._recorder.card_event(POWER_OFF)
+
+    def reset(self) -> bytes:
+        """Reset; return the ATR."""
+        atr = self._card.reset()
+        self._recorder.card_event(RESET, atr)
+        return atr
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Answer a command. Raises what the card raises."""
+        started = time.perf_counter()
+        try:
+            answer = self._card.transmit(apdu)
+        except Exception as error:
+            # The text of an unexpected exception may hold anything: only its type is kept.
+            why = str(error) if isinstance(error, LinkError) else type(error).__name__
+            self._recorder.exchange(apdu, b"", time.perf_counter() - started, why)
+            raise
+        self._recorder.exchange(apdu, answer, time.perf_counter() - started)
+        return answer

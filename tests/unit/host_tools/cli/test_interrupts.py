@@ -1,0 +1,71 @@
+"""The ways a command is told to end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from host_tools.cli.interrupts import interruptible
+
+SCRIPT = """
+import signal, sys, time
+from host_tools.cli.interrupts import interruptible
+{before}
+try:
+    with interruptible():
+        print("ready", flush=True)
+        time.sleep(600)
+except KeyboardInterrupt:
+    for _ in range(3):
+        signal.raise_signal(signal.SIGINT)
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_ends_it_once_and_the_next_is_ignored(number: signal.Signals) -> None:
+    assert _ended_by(number) == (0, "interrupted\n")
+
+
+def test_nohup_outlives_the_terminal() -> None:
+    process = _start("signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    try:
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30)[0] == "interrupted\n"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_without_an_interrupt_everything_is_as_before() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    with interruptible():
+        assert [signal.getsignal(number) for number in numbers] != before
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def _start(before: str = "") -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(before=before)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _ended_by(number: signal.Signals) -> tuple[int, str]:
+    process = _start()
+    try:
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    return process.returncode, output

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from host_tools.trace.events import TracedExchange, TraceEvent
+from host_tools.trace.known_secrets import KnownSecrets, merge
+from host_tools.trace.record import Recorder
+
+SECRET = bytes.fromhex("A1A2A3A4A5A6A7A8")
+
+
+@pytest.mark.parametrize(
+    ("data", "spans"),
+    [
+        ("00A1A2A3A4A5A6A7A800", [(1, 9)]),
+        ("A1A2A3A4A5A6A7A8A1A2A3A4A5A6A7A8", [(0, 16)]),
+        ("00A1A2A3A4", [(1, 5)]),  # the chain goes on in the next command
+        ("A5A6A7A800", [(0, 4)]),
+        ("A3A4A5A6", [(0, 4)]),  # read piece by piece
+        ("00A1A2A3", []),  # three bytes are anybody's
+        ("A1A2A3A400A5A6A7A8", []),
+        ("", []),
+    ],
+)
+def test_a_secret_is_found_whole_or_cut_off(data: str, spans: list[tuple[int, int]]) -> None:
+    assert list(merge(KnownSecrets([SECRET]).spans(bytes.fromhex(data)))) == spans
+
+
+def test_a_pin_is_found_without_its_padding_and_with_it() -> None:
+    known = KnownSecrets([b"1234\xff\xff\xff\xff"])
+    assert merge(known.spans(b"..1234..")) == ((2, 6),)
+    assert merge(known.spans(b"..1234\xff\xff\xff\xff..")) == ((2, 10),)
+
+
+def test_short_secrets_are_not_looked_for_and_old_ones_are_forgotten() -> None:
+    known = KnownSecrets([b"abc", SECRET])
+    assert list(known.spans(b"abc")) == []
+    for number in range(1023):
+        known.learn(number.to_bytes(5, "big") + b"\x01")
+    assert list(known.spans(SECRET)) == [(0, 8)]
+    known.learn(bytes(5))
+    assert list(known.spans(SECRET)) == []
+
+
+@given(st.binary(min_size=4, max_size=40), st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 80))
+def test_no_four_bytes_of_a_secret_stay_at_a_cut(secret: bytes, before: bytes, after: bytes, cut: int) -> None:
+    known, whole = KnownSecrets([secret]), before + secret + after
+    for start, end in ((0, cut), (cut, len(whole))):
+        piece = whole[start:end]
+        hidden = {at + start for first, last in known.spans(piece) for at in range(first, last)}
+        of_secret = set(range(max(start, len(before)), min(end, len(before) + len(secret))))
+        assert len(of_secret) < 4 or of_secret <= hidden
+        assert hidden <= set(range(start, start + len(piece)))
+
+
+def test_a_recorder_hides_what_is_known_on_both_ways() -> None:
+    events: list[TraceEvent] = []
+
+    class Sink:
+        def emit(self, event: TraceEvent) -> None:
+            events.append(event)
+
+        def close(self) -> None:
+            pass
+
+    recorder = Recorder("test", [Sink()], known=KnownSecrets([SECRET]))
+    recorder.exchange(bytes.fromhex("00D6000008") + SECRET, b"\x90\x00", 0.0)
+    recorder.exchange(bytes.fromhex("00B0000009"), b"\x01" + SECRET + b"\x90\x00", 0.0)
+    recorder.exchange(SECRET[:2] + SECRET, b"\x6d\x00", 0.0)  # no APDU at all
+    written, read, garbage = (event for event in events if isinstance(event, TracedExchange))
+    assert (written.command[5:], written.hidden_command) == (bytes(8), ((5, 13),))
+    assert (read.response, read.hidden_response) == (b"\x01" + bytes(8) + b"\x90\x00", ((1, 9),))
+    assert SECRET not in garbage.command
