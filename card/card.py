@@ -9,7 +9,7 @@ from card.commands.context import NO_CHANNEL, Context
 from card.commands.dispatch import abandon, execute, find_row
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
-from card.commands.tracing import describe_exchange
+from card.commands.tracing import ExchangeDescriber
 from card.domain.application import load_applications
 from card.domain.pin import PinTable
 from card.domain.secure_channel.protection import Protection
@@ -40,6 +40,7 @@ class Card:
             raise StoreError("the store holds no personalised card")
         self._atr = atr
         self._trace = trace or NullTrace()
+        self._describer = ExchangeDescriber()
         self._strict = strict
         self._powered = False
         files = FileSystem(self._nv)
@@ -116,7 +117,9 @@ class Card:
                 raise
             response = SW.INTERNAL_ERROR.to_bytes(2, "big")
         if type(self._trace) is not NullTrace:
-            self._trace.emit(describe_exchange(raw, response, row))
+            number = context.channel_number
+            channel = context.session.channels.get(number)
+            self._trace.emit(self._describer.describe(raw, response, row, number, channel))
         return response
 
     def _undo(self, before: Session) -> None:

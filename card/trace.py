@@ -22,7 +22,7 @@ class ApduExchanged:
     sw: int
 
     def __str__(self) -> str:
-        """Return e.g. `00A40004 SELECT [2] 3F00 -> [28] 62… 9000`."""
+        """Return e.g. `00A40004 SELECT [2] 3F00 -> [28] 62… 9000`; lengths are those of the data."""
         sent = _shown(self.command_data, self.command_length)
         received = _shown(self.response_data, self.response_length)
         return f"{self.header.hex().upper()} {self.name}{sent} ->{received} {describe(self.sw)}"

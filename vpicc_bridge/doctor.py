@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 from vpicc_bridge.machine import RUN_DIRECTORY, VPCD_FIRST_PORT
 
 OLDEST_PYTHON: Final = (3, 11)
+_PYTHON_WITH_PSK: Final = (3, 13)
 
 
 class Health(Enum):
@@ -80,6 +82,12 @@ def examine(machine: Machine) -> Iterator[Finding]:
         yield check(machine)
 
 
+def first_fault(machine: Machine) -> Finding | None:
+    """Return the first thing that keeps a card from the system's reader, or None where the way is clear."""
+    findings = (check(machine) for check in _WAY_TO_THE_READER)
+    return next((finding for finding in findings if finding.health is not Health.OK), None)
+
+
 def is_healthy(findings: list[Finding]) -> bool:
     """Whether everything needed is there."""
     return all(finding.health is not Health.MISSING for finding in findings)
@@ -112,8 +120,8 @@ def _check_pyscard(machine: Machine) -> Finding:
     return _check_module(machine, "pyscard", "smartcard.scard", fix)
 
 
-def _check_pylibsrtp(machine: Machine) -> Finding:
-    return _check_module(machine, "pylibsrtp", "pylibsrtp", "python3 -m pip install pylibsrtp")
+def _check_package(machine: Machine, module: str) -> Finding:
+    return _check_module(machine, module, module, f"python3 -m pip install {module}")
 
 
 def _check_module(machine: Machine, name: str, module: str, fix: str) -> Finding:
@@ -192,6 +200,24 @@ def _check_quickack(machine: Machine) -> Finding:
     return Finding("TCP_QUICKACK", Health.OPTIONAL, "not on this platform: about 20 APDU/s on a stock vpcd")
 
 
+def _check_tls_psk(machine: Machine) -> Finding:
+    name = "TLS with PSK"
+    if machine.python_version() >= _PYTHON_WITH_PSK:
+        return Finding(name, Health.OK, "part of this Python")
+    if machine.import_problem("sslpsk3") is None:
+        return Finding(name, Health.OK, "importable")
+    detail = "no sslpsk3; only `--sac tls-psk` needs it"
+    return Finding(name, Health.OPTIONAL, detail, "python3 -m pip install sslpsk3")
+
+
+def _check_tshark(machine: Machine) -> Finding:
+    found = machine.program("tshark")
+    if found is None:
+        detail = "not installed; only the tests that ask a second opinion on our bytes need it"
+        return Finding("tshark", Health.OPTIONAL, detail, "sudo apt-get install tshark")
+    return Finding("tshark", Health.OK, str(found))
+
+
 def _check_virtualsmartcard(machine: Machine) -> Finding:
     found = machine.virtualsmartcard()
     if found is None:
@@ -203,12 +229,18 @@ def _check_virtualsmartcard(machine: Machine) -> Finding:
     return Finding("virtualsmartcard", Health.OK, str(found))
 
 
+_WAY_TO_THE_READER: Final = (_check_pcscd, _check_driver, _check_reader_file, _check_pcscd_running, _check_port)
+
 _CHECKS: Final[tuple[Callable[[Machine], Finding], ...]] = (
     _check_python,
     _check_card_package,
     _check_sqlite,
+    partial(_check_package, module="cryptography"),
+    partial(_check_package, module="click"),
+    partial(_check_package, module="rich"),
     _check_pyscard,
-    _check_pylibsrtp,
+    partial(_check_package, module="pylibsrtp"),
+    partial(_check_package, module="dpkt"),
     _check_pcscd,
     _check_driver,
     _check_reader_file,
@@ -216,4 +248,6 @@ _CHECKS: Final[tuple[Callable[[Machine], Finding], ...]] = (
     _check_port,
     _check_quickack,
     _check_virtualsmartcard,
+    _check_tls_psk,
+    _check_tshark,
 )

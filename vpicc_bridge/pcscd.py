@@ -1,7 +1,7 @@
 """A pcscd of one's own: up to 16 virtual readers, private configuration, the system's instance untouched.
 
-Used by tests and the demo. Everything lives in one temporary directory that goes away with the context
-manager.
+Used by tests, the demo and `run --private-pcscd`. Everything lives in one temporary directory that goes away with the
+context manager, or with a guardian when our process is killed.
 
 The driver (vpcd 3.3) listens on every address of the machine and asks for no password; that cannot be
 configured. Whoever reaches a port can be the card in that reader, so do not run this on a machine that
@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from vpicc_bridge.guardian import Guardian
 from vpicc_bridge.machine import RUN_DIRECTORY, find_program, find_vpcd_driver, listening_ports, socket_inodes
 
 MAX_SLOTS: Final = 16
@@ -67,6 +68,7 @@ class PrivatePcscd:
         self._ports: tuple[int, ...] = ()
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
         self._cleanup = contextlib.ExitStack()
 
     @property
@@ -90,6 +92,13 @@ class PrivatePcscd:
     def pid(self) -> int | None:
         """Process id of the running pcscd, or None."""
         return self._process.pid if self._process is not None else None
+
+    @property
+    def obituary(self) -> str | None:
+        """Why pcscd is no longer running, in one sentence; None while it runs, and before it is started."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"the private pcscd ended by itself: {self._last_words()}"
 
     def environ(self) -> dict[str, str]:
         """Return a copy of this process's environment that leads PC/SC clients to this pcscd."""
@@ -137,6 +146,7 @@ class PrivatePcscd:
                 group=account.gid,
                 extra_groups=account.extra_groups,
             )
+        self._guardian = Guardian(self._process.pid, self._home)
 
     def _readers_open(self) -> bool:
         """Wait until pcscd listens on every port; False when another process was quicker to take one."""
@@ -153,6 +163,7 @@ class PrivatePcscd:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
+        guardian, self._guardian = self._guardian, None
         if process is None:
             return
         try:
@@ -162,6 +173,8 @@ class PrivatePcscd:
         finally:
             process.kill()  # nothing happens when it has ended; an impatient Ctrl-C must not leave it behind
             process.wait()
+            if guardian is not None:
+                guardian.close()
 
     @property
     def _log(self) -> Path:

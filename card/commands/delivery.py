@@ -81,7 +81,7 @@ ROWS = (
         data=Data.FORBIDDEN,
         parameters=zero_parameters,
         keeps=(PendingResponse, IncomingObject, OutgoingObject),
-        # What is fetched may be the answer to any command, an authentication among them.
+        # What is fetched may be the answer to an authentication; `tracing.py` knows when it is not.
         hidden=Hidden.RESPONSE,
     ),
 )

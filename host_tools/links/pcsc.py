@@ -21,6 +21,7 @@ _SUCCESS = 0
 _TOO_EARLY = frozenset({0x8010000C, 0x80100066, 0x80100067})  # no card, unresponsive, unpowered: try again
 _GONE = frozenset({
     0x80100003,  # invalid handle
+    0x80100013,  # communication error: the service itself ended
     0x80100009,  # unknown reader
     0x8010000C,  # no card
     0x80100016,  # not transacted: the driver lost the card
@@ -34,6 +35,7 @@ _NO_SERVICE = frozenset({0x8010001D, 0x8010001E})
 _NO_READERS = 0x8010002E
 _SHARING = 0x8010000B
 _TIMEOUT = 0x8010000A
+_STATUS_WORD = 2  # bytes that every answer of a card has
 _RESET_BY_ANOTHER = 0x80100068
 
 _NO_SERVICE_TEXT = "The PC/SC service does not answer: start pcscd, or ask `bcast-uicc doctor` for help."
@@ -69,6 +71,13 @@ class PcscContext:
             raise NoReader(_NO_SERVICE_TEXT)
         return tuple(names)
 
+    def has(self, reader: str) -> bool:
+        """Tell whether the service is there and knows `reader`."""
+        try:
+            return reader in self.readers()
+        except NoReader:
+            return False
+
     def wait_for_card(self, reader: str, deadline: float) -> None:
         """Return when `reader` holds a card; `deadline` is in `time.monotonic` seconds. Raises `NoReader`."""
         state = self._scard.SCARD_STATE_UNAWARE
@@ -100,21 +109,33 @@ class PcscContext:
     def find(self, wanted: str | None, wait: float = DEFAULT_WAIT) -> str:
         """Return the reader whose name is or contains `wanted`; without it, the first that holds a card.
 
-        Raises `NoReader`, naming the readers there are.
+        Where a part of a name fits several readers, only those with a card count. Raises `NoReader`, naming the readers
+        there are.
         """
         names = self.readers()
+        deadline = time.monotonic() + wait
         if wanted is None:
-            return self._first_with_card(names, time.monotonic() + wait)
-        exact = [name for name in names if name == wanted] or [name for name in names if wanted in name]
-        if len(exact) != 1:
-            raise NoReader(_which_reader(wanted, names, exact))
-        return exact[0]
+            return self._first_with_card(names, deadline)
+        fitting = tuple(name for name in names if name == wanted) or tuple(name for name in names if wanted in name)
+        if len(fitting) > 1:
+            fitting = self._with_card(fitting) or (self._first_with_card(fitting, deadline),)
+        if len(fitting) != 1:
+            raise NoReader(_which_reader(wanted, names, fitting))
+        return fitting[0]
 
     def release(self) -> None:
         """Let the service go. Releasing twice is harmless."""
         handle, self._handle = self._handle, None
         if handle is not None:
             self._scard.SCardReleaseContext(handle)
+
+    def _with_card(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the readers that hold a card now."""
+        unaware = [(name, self._scard.SCARD_STATE_UNAWARE) for name in names]
+        result, states = self._scard.SCardGetStatusChange(self._handle, 0, unaware)
+        if _code(result) not in (_SUCCESS, _TIMEOUT):
+            raise NoReader(_NO_SERVICE_TEXT)
+        return tuple(str(name) for name, state, _atr in states if state & self._scard.SCARD_STATE_PRESENT)
 
     def _first_with_card(self, names: tuple[str, ...], deadline: float) -> str:
         if not names:
@@ -186,6 +207,8 @@ class PcscLink:
         result, answer = self._transmit(self._card, self._wire_protocol, list(apdu))
         if result != _SUCCESS:
             raise self._transmit_error(_code(result))
+        if len(answer) < _STATUS_WORD:
+            raise self._gone()  # vpcd calls it a success when the card's line breaks under a command
         return bytes(answer)
 
     def reset(self) -> bytes:
@@ -215,10 +238,15 @@ class PcscLink:
 
     def _transmit_error(self, code: int) -> LinkError:
         if self._card is None or code in _GONE:
-            return ReaderGone(f"The card in reader “{self._reader}” vanished while it was in use.")
+            return self._gone()
         if code == _RESET_BY_ANOTHER:
             return ReaderGone(f"Another program reset the card in reader “{self._reader}”: start again.")
+        if not self._context.has(self._reader):
+            return self._gone()  # a service that dies under a command leaves whatever code
         return LinkError(f"Reader “{self._reader}” refused to carry the command (PC/SC error {code:08X}).")
+
+    def _gone(self) -> ReaderGone:
+        return ReaderGone(f"The card in reader “{self._reader}” vanished while it was in use.")
 
 
 def _any_protocol(scard: Any) -> int:
@@ -233,11 +261,11 @@ def _connect_error(reader: str, code: int) -> LinkError:
     return NoReader(f"The card in reader “{reader}” cannot be used (PC/SC error {code:08X}).")
 
 
-def _which_reader(wanted: str, names: tuple[str, ...], matching: list[str]) -> str:
+def _which_reader(wanted: str, names: tuple[str, ...], matching: tuple[str, ...]) -> str:
     if matching:
-        return f"“{wanted}” fits several readers: {_quoted(matching)}; give the whole name."
+        return f"“{wanted}” fits several readers with a card: {_quoted(matching)}; give the whole name."
     return f"There is no reader “{wanted}”; there are: {_quoted(names) or 'none'}."
 
 
-def _quoted(names: tuple[str, ...] | list[str]) -> str:
+def _quoted(names: tuple[str, ...]) -> str:
     return ", ".join(f"“{name}”" for name in names)

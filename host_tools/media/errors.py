@@ -9,6 +9,10 @@ class CaptureError(MediaError):
     """A file is not a capture at all, so nothing in it can be read."""
 
 
+class OutputError(MediaError):
+    """A file for decrypted media cannot be written."""
+
+
 class RtpError(MediaError):
     """Bytes are not an RTP packet, or a value does not fit one."""
 
@@ -18,8 +22,8 @@ class SrtpError(MediaError):
 
 
 class UnknownTrafficKey(SrtpError):
-    """A packet names a traffic key that has not been added (yet). `mki` is the name it carries."""
+    """A traffic key has not been added (yet). `mki` is what the packet carries as its name: no byte without one."""
 
     def __init__(self, mki: bytes) -> None:
-        super().__init__(f"no traffic key for MKI {mki.hex()}")
+        super().__init__(f"no traffic key for MKI {mki.hex()}" if mki else "no traffic key fits the packet")
         self.mki = mki

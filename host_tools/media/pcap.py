@@ -69,13 +69,33 @@ class CaptureReport:
             parts.append(f"unreadable from byte {self.truncated_at} on ({self.problem})")
         return ", ".join(parts)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file could be read to its end."""
+        return self.truncated_at is None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return everything by name, ready for JSON."""
+        return {
+            "packets": self.packets,
+            "udp": self.udp,
+            "skipped_reasons": dict(self.skipped_reasons.most_common()),
+            "truncated_at": self.truncated_at,
+            "problem": self.problem,
+        }
+
 
 class CaptureReader:
     """Yields the UDP datagrams of one capture, once, and fills `report`. Memory use does not grow."""
 
-    def __init__(self, file: BinaryIO, name: str = "capture") -> None:
-        """Take a file at its start. Raises `CaptureError` when it is neither pcap nor pcapng."""
+    def __init__(self, file: BinaryIO, name: str = "capture", size: int = 0) -> None:
+        """Take a file at its start, of `size` bytes (0: not known).
+
+        Raises `CaptureError` when it is neither pcap nor pcapng.
+        """
         self.report = CaptureReport()
+        self._file = file
+        self._size = size
         self._records = read_records(file, name)
 
     def __iter__(self) -> Iterator[Datagram]:
@@ -86,6 +106,11 @@ class CaptureReader:
                     yield datagram
         except BrokenRecord as broken:
             self.report.truncated_at, self.report.problem = broken.offset, broken.problem
+
+    @property
+    def share(self) -> float:
+        """How much of the file was read so far, from 0 to 1; 0 where its size is not known."""
+        return min(self._file.tell() / self._size, 1.0) if self._size else 0.0
 
     def _sort(self, record: Record) -> Datagram | None:
         """Count a frame and return the datagram in it, if there is one."""
@@ -103,7 +128,7 @@ class CaptureReader:
 def open_capture(path: Path) -> Iterator[CaptureReader]:
     """Open a capture file for the length of a `with` block. Raises `CaptureError` and `OSError`."""
     with path.open("rb") as file:
-        yield CaptureReader(file, path.name)
+        yield CaptureReader(file, path.name, path.stat().st_size)
 
 
 class CaptureWriter:

@@ -1,7 +1,10 @@
-"""Finds the roll-over counter of an SRTP packet by its authentication tag (RFC 3711 clauses 3.3.1, 4.2 and 4.3).
+"""Checks the authentication tag of SRTP packets, and so finds their roll-over counter.
+
+RFC 3711 clauses 3.3.1 (index), 4.2 (tag) and 4.3 (session keys).
 
 No packet carries the counter, but the tag covers it. A receiver that tunes in to a broadcast that has run
-for hours holds the key and can therefore try which counter the tag was made with.
+for hours holds the key and can therefore try which counter the tag was made with. In the same way it finds the key of
+a packet that does not name one.
 """
 
 from __future__ import annotations
@@ -15,14 +18,23 @@ _AUTHENTICATION_LABEL = 1
 _AUTHENTICATION_KEY_SIZE = 20
 
 
-def find_roc(packet: bytes, tag_size: int, key: TrafficKey) -> int | None:
-    """Return the counter, below 1024, under which `packet` (without MKI) authenticates, or `None`."""
-    authenticated, tag = packet[:-tag_size], packet[-tag_size:]
-    authentication_key = _authentication_key(key)
-    for roc in range(MOST_ROLL_OVERS):
-        if equal_bytes(hmac_sha1(authentication_key, authenticated + roc.to_bytes(4, "big"))[:tag_size], tag):
-            return roc
-    return None
+class Authenticator:
+    """The tags of one key; packets are given without their MKI."""
+
+    def __init__(self, key: TrafficKey, tag_size: int) -> None:
+        """Take the key and the size of its tags in bytes. Raises `SrtpError` for a key of a wrong size."""
+        self._key = _authentication_key(key)
+        self._tag_size = tag_size
+
+    def fits(self, packet: bytes, roc: int) -> bool:
+        """Tell whether `packet` authenticates under this roll-over counter."""
+        authenticated, tag = packet[: -self._tag_size], packet[-self._tag_size :]
+        made = hmac_sha1(self._key, authenticated + roc.to_bytes(4, "big"))
+        return equal_bytes(made[: self._tag_size], tag)
+
+    def find_roc(self, packet: bytes) -> int | None:
+        """Return the counter, below 1024, under which `packet` authenticates, or `None`."""
+        return next((roc for roc in range(MOST_ROLL_OVERS) if self.fits(packet, roc)), None)
 
 
 def _authentication_key(key: TrafficKey) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
-from host_tools.media.errors import MediaError
+from host_tools.media.errors import OutputError
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.pcap import CaptureWriter, Datagram
 from host_tools.media.rtp import PayloadFormat, RtpPacket
@@ -35,7 +35,7 @@ class Sink(Protocol):
 
 
 def open_sink(stem: Path, payload_type: int) -> Sink:
-    """Create the file for a payload type: `stem` with .wav, .ts or .pcap. Raises `MediaError`."""
+    """Create the file for a payload type: `stem` with .wav, .ts or .pcap. Raises `OutputError`."""
     audio = _AUDIO.get(payload_type)
     try:
         if audio is not None:
@@ -44,7 +44,7 @@ def open_sink(stem: Path, payload_type: int) -> Sink:
             return TransportStreamSink(stem.with_name(stem.name + ".ts"))
         return PacketSink(stem.with_name(stem.name + ".pcap"))
     except OSError as error:
-        raise MediaError(f"{stem}: cannot be written: {error.strerror}") from None
+        raise OutputError(f"{stem}: cannot be written: {error.strerror}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,50 @@
 """SRTP with the traffic keys of the key ladder (RFC 3711), on top of libsrtp.
 
-Profile: AES_CM_128_HMAC_SHA1_80; the TEK is the master key (16 bytes), the salt of the STKM the master salt
-(14).
+The TEK is the master key (16 bytes), the salt of the STKM the master salt (14); `srtp_format` says which suite and
+which MKI the packets have.
 
 Two things pylibsrtp does not offer are done here. The MKI, which tells the receiver under which TEK a packet
-is: it stands between the encrypted payload and the authentication tag and is not authenticated (RFC 3711
-clause 3.1), so it is put in after `protect` and taken out before `unprotect`. And the roll-over counter
-(ROC): it goes on counting when the key changes, but libsrtp starts every new key at zero and pylibsrtp has no
-call to set it. A new session is therefore walked to the right packet index with empty packets that never
-leave this module.
+is, is put in after `protect` and taken out before `unprotect`. And the roll-over counter (ROC): it goes on counting
+when the key changes, but libsrtp starts every new key at zero and pylibsrtp has no call to set it. A new session is
+therefore walked to the right packet index with empty packets that never leave this module.
 
 No packet carries the ROC. A receiver that tunes in late finds it by the authentication tag
 (`host_tools.media.roc`). The limit that remains: beyond 1024 wraps of the sequence number (two weeks of
-audio) nothing authenticates.
+audio) nothing authenticates. By its tag, too, the key of a packet is found that does not name one.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import TypeVar
 
 from pylibsrtp import Error as LibsrtpError
 from pylibsrtp import Policy, Session
 
 from host_tools.media.errors import SrtpError, UnknownTrafficKey
-from host_tools.media.roc import find_roc
-from host_tools.media.traffic_key import MKI_SIZE, TrafficKey, mki_of
+from host_tools.media.roc import Authenticator
+from host_tools.media.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.media.traffic_key import TrafficKey, mki_of
 
 __all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of", "read_mki"]
 
-TAG_SIZE = 10
+TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 
+_PROFILES = MappingProxyType(
+    {
+        SrtpSuite.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+        SrtpSuite.AES_CM_128_HMAC_SHA1_32: Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    }
+)
 _RTP_HEADER = 12
 _SEQUENCES = 1 << 16
 _LONGEST_STEP = 30_000  # libsrtp recognises a wrap when the sequence number moves less than half its range
 _REPLAY_WINDOW = 128
 _KEYS_KEPT = 64
+_KEYS_TRIED = 32  # of the keys kept, for a packet that names none
+_KEYS_SEARCHED = 8  # of those, at any roll-over counter
 _SEARCHES = 64
 _SOURCES_KEPT = 64
 
@@ -44,43 +52,45 @@ _V = TypeVar("_V")
 
 
 def read_mki(packet: bytes) -> bytes:
-    """Return the MKI (6 bytes) of a protected packet. Raises `SrtpError` when it is too short."""
-    if len(packet) < _RTP_HEADER + MKI_SIZE + TAG_SIZE:
-        raise SrtpError(f"{len(packet)} bytes are too few for an SRTP packet with MKI")
-    return packet[-TAG_SIZE - MKI_SIZE : -TAG_SIZE]
+    """Return the MKI (6 bytes) of a packet as our head-end makes them. Raises `SrtpError` when it is too short."""
+    return HEADEND_FORMAT.split(packet)[0]
 
 
 class SrtpSender:
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
-    def __init__(self) -> None:
+    def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
+        self._format = packet_format
         self._index = _PacketIndex()
-        self._mki = b""
+        self._key: TrafficKey | None = None
         self._session: Session | None = None
 
     def protect(self, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
-        """Return the SRTP packet, 16 bytes longer, for an RTP packet of at most 1356 bytes.
+        """Return the SRTP packet, longer by MKI and tag, for an RTP packet of at most 1356 bytes.
 
-        `mki` (6 bytes) names `key`; another name than the last packet's starts a new key. Raises `SrtpError`.
+        `mki` goes into the packet and has the size that the format says. Raises `SrtpError`.
         """
         index = self._index.of(_sequence(packet))
-        if self._session is None or mki != self._mki:
-            self._session, self._mki = _sender_at(key, _ssrc(packet), index), mki
-        protected = _run(self._session.protect, packet)
+        if self._session is None or key != self._key:
+            self._session, self._key = _sender_at(key, self._format.suite, _ssrc(packet), index), key
+        protected = self._format.join(_run(self._session.protect, packet), mki)
         self._index.reach(index)
-        return protected[:-TAG_SIZE] + mki + protected[-TAG_SIZE:]
+        return protected
 
 
 class SrtpReceiver:
     """Unprotects packets of any number of sources with traffic keys that come in as time goes by.
 
-    Keeps the 64 newest keys and the 64 newest sources, so that a hostile capture cannot fill the memory.
+    Keeps the 64 newest keys and the 64 newest sources, so that a hostile capture cannot fill the memory. A packet
+    whose MKI does not name a key is tried with the last key of its source and then with the newest 32.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
+        self._format = packet_format
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()
-        self._sources: OrderedDict[bytes, _PacketIndex] = OrderedDict()
+        self._sources: OrderedDict[bytes, _Source] = OrderedDict()
         self._searches_left = _SEARCHES
+        self._searched_in_vain: set[bytes] = set()
 
     def add_key(self, mki: bytes, key: TrafficKey) -> None:
         """Take the key named `mki` (6 bytes); the same again changes nothing. Raises `SrtpError`."""
@@ -88,8 +98,9 @@ class SrtpReceiver:
             raise SrtpError(f"an MKI has {MKI_SIZE} bytes, not {len(mki)}")
         known = self._keys.get(mki)
         if known is None or known.key != key:
-            key.master()
-            _keep_newest(self._keys, mki, _KeySessions(key), _KEYS_KEPT)
+            _keep_newest(self._keys, mki, _KeySessions(key, self._format.suite), _KEYS_KEPT)
+            self._searches_left = _SEARCHES
+            self._searched_in_vain.clear()
 
     def has_key(self, mki: bytes) -> bool:
         """Tell whether the key named `mki` is here."""
@@ -98,39 +109,69 @@ class SrtpReceiver:
     def unprotect(self, packet: bytes) -> bytes:
         """Return the RTP packet inside an SRTP packet of at most 1500 bytes.
 
-        Raises `UnknownTrafficKey` when the key it names is not here, `SrtpError` when it does not
-        authenticate or was seen before. A packet that fails leaves no trace.
+        Raises `UnknownTrafficKey` when the key it names is not here, or when it names none and no key fits;
+        `SrtpError` when it does not authenticate or was seen before. A packet that fails leaves no trace.
         """
-        mki = read_mki(packet)
-        key_sessions = self._keys.get(mki)
-        if key_sessions is None:
+        mki, bare = self._format.split(packet)
+        ssrc = _ssrc(bare)
+        source = self._sources.get(ssrc) or _Source()
+        index = source.index.of(_sequence(bare))
+        if self._format.names_key:
+            keys = self._named(mki)
+        else:
+            keys, index = self._fitting(mki, bare, source, index)
+        plain = self._open(keys, source, bare, index)
+        _keep_newest(self._sources, ssrc, source, _SOURCES_KEPT)
+        return plain
+
+    def _named(self, mki: bytes) -> _KeySessions:
+        keys = self._keys.get(mki)
+        if keys is None:
             raise UnknownTrafficKey(mki)
-        ssrc, bare = _ssrc(packet), packet[: -TAG_SIZE - MKI_SIZE] + packet[-TAG_SIZE:]
-        source = self._sources.get(ssrc) or _PacketIndex()
-        index = source.of(_sequence(packet))
-        session = key_sessions.session(ssrc, index)
+        return keys
+
+    def _fitting(self, mki: bytes, bare: bytes, source: _Source, index: int) -> tuple[_KeySessions, int]:
+        """Return the key under which a packet authenticates, and the packet's index. Raises `UnknownTrafficKey`."""
+        newest = list(reversed(self._keys.values()))[:_KEYS_TRIED]
+        likely = newest if source.keys is None else [source.keys, *newest]
+        for keys in likely:
+            if keys.authenticator.fits(bare, index // _SEQUENCES):
+                return keys, index
+        ssrc = _ssrc(bare)
+        if self._searches_left and ssrc not in self._searched_in_vain:
+            for keys in likely[:_KEYS_SEARCHED]:
+                found = self._search(bare, keys)
+                if found is not None:
+                    return keys, found
+            self._searched_in_vain.add(ssrc)
+        raise UnknownTrafficKey(mki)
+
+    def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
+        """Return what is in a packet, and note in `source` how it was found. Raises `SrtpError`."""
+        ssrc = _ssrc(bare)
+        session = keys.session(ssrc, index)
         try:
             plain = _run(session.unprotect, bare)
         except SrtpError:
-            found = self._search(bare, key_sessions.key)
+            found = self._search(bare, keys)
             if found is None or found == index:
                 raise
             index = found
-            session = _receiver_at(key_sessions.key, ssrc, index)
+            session = _receiver_at(keys.key, keys.suite, ssrc, index)
             plain = _run(session.unprotect, bare)
-        source.reach(index)
-        _keep_newest(self._sources, ssrc, source, _SOURCES_KEPT)
-        _keep_newest(key_sessions.by_source, ssrc, session, _SOURCES_KEPT)
+        source.index.reach(index)
+        source.keys = keys
+        _keep_newest(keys.by_source, ssrc, session, _SOURCES_KEPT)
         return plain
 
-    def _search(self, bare: bytes, key: TrafficKey) -> int | None:
+    def _search(self, bare: bytes, keys: _KeySessions) -> int | None:
         """Return the index under which a packet authenticates, or `None`.
 
-        A search is dear, so too many in vain, as in a flood of forged packets, end them.
+        A search is dear, so too many in vain, as in a flood of forged packets, end them until a new key comes.
         """
         if not self._searches_left:
             return None
-        roc = find_roc(bare, TAG_SIZE, key)
+        roc = keys.authenticator.find_roc(bare)
         self._searches_left = self._searches_left - 1 if roc is None else _SEARCHES
         return None if roc is None else roc * _SEQUENCES + _sequence(bare)
 
@@ -154,33 +195,47 @@ class _PacketIndex:
         self._highest = index if self._highest is None else max(self._highest, index)
 
 
+class _Source:
+    """What is known of one source: how far it has come, and the key of its newest packet."""
+
+    def __init__(self) -> None:
+        self.index = _PacketIndex()
+        self.keys: _KeySessions | None = None
+
+
 class _KeySessions:
     """The receiving sessions of one key, one for each source that was heard under it."""
 
-    def __init__(self, key: TrafficKey) -> None:
+    def __init__(self, key: TrafficKey, suite: SrtpSuite) -> None:
         self.key = key
+        self.suite = suite
+        self.authenticator = Authenticator(key, suite.tag_size)
         self.by_source: OrderedDict[bytes, Session] = OrderedDict()
 
     def session(self, ssrc: bytes, index: int) -> Session:
         """Return the session for this source, a new one when it was not heard under this key before."""
-        return self.by_source.get(ssrc) or _receiver_at(self.key, ssrc, index)
+        return self.by_source.get(ssrc) or _receiver_at(self.key, self.suite, ssrc, index)
 
 
-def _sender_at(key: TrafficKey, ssrc: bytes, index: int) -> Session:
+def _sender_at(key: TrafficKey, suite: SrtpSuite, ssrc: bytes, index: int) -> Session:
     """Return a sending session whose next packet may have this index."""
-    session = Session(Policy(key=key.master(), ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+    session = Session(_policy(key, suite, Policy.SSRC_ANY_OUTBOUND))
     for packet in _walk(ssrc, index):
         _run(session.protect, packet)
     return session
 
 
-def _receiver_at(key: TrafficKey, ssrc: bytes, index: int) -> Session:
+def _receiver_at(key: TrafficKey, suite: SrtpSuite, ssrc: bytes, index: int) -> Session:
     """Return a receiving session whose next packet may have this index."""
-    session = Session(Policy(key=key.master(), ssrc_type=Policy.SSRC_ANY_INBOUND))
-    sender = _sender_at(key, ssrc, 0)
+    session = Session(_policy(key, suite, Policy.SSRC_ANY_INBOUND))
+    sender = _sender_at(key, suite, ssrc, 0)
     for packet in _walk(ssrc, index):
         _run(session.unprotect, _run(sender.protect, packet))
     return session
+
+
+def _policy(key: TrafficKey, suite: SrtpSuite, direction: int) -> Policy:
+    return Policy(key=key.master(), ssrc_type=direction, srtp_profile=_PROFILES[suite])
 
 
 def _walk(ssrc: bytes, index: int) -> Iterator[bytes]:

@@ -10,10 +10,6 @@ from host_tools.media.errors import SrtpError
 TEK_SIZE = 16
 SALT_SIZE = 14
 
-# provisional: that the MKI is MSK ID || MTK ID; TS 33.246 was not at hand. It leaves the key domain out, so
-# two domains must not use the same MSK IDs for media that one terminal receives.
-MKI_SIZE = 6
-
 
 def _no_salt() -> Secret:
     return Secret(bytes(SALT_SIZE))
@@ -34,5 +30,5 @@ class TrafficKey:
 
 
 def mki_of(msk_id: bytes, mtk_id: bytes) -> bytes:
-    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2). Provisional, see `MKI_SIZE`."""
+    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2). Provisional, see `srtp_format.MKI_SIZE`."""
     return msk_id + mtk_id

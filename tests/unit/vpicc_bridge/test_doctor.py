@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vpicc_bridge.doctor import Finding, Health, Machine, examine, is_healthy
+from vpicc_bridge.doctor import Finding, Health, Machine, examine, first_fault, is_healthy
 from vpicc_bridge.machine import VPCD_FIRST_PORT, ThisMachine
 
 HERE = Path("/srv/uicc")
@@ -18,7 +18,7 @@ class PaperMachine:
     """A machine on paper; as it stands, nothing is missing and pcscd runs."""
 
     version: tuple[int, int, int] = (3, 12, 1)
-    programs: frozenset[str] = frozenset({"pcscd"})
+    programs: frozenset[str] = frozenset({"pcscd", "tshark"})
     driver: Path | None = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
     reader_file: Path | None = Path("/etc/reader.conf.d/vpcd")
     pid: int | None = 77
@@ -90,6 +90,10 @@ def test_a_complete_machine_has_nothing_to_fix() -> None:
         (replace(GOOD, driver=None), "vpcd driver", "apt-get install vsmartcard-vpcd"),
         (replace(GOOD, problems={"smartcard.scard": "No module"}), "pyscard", "pip install pyscard"),
         (replace(GOOD, problems={"pylibsrtp": "No module"}), "pylibsrtp", "pip install pylibsrtp"),
+        (replace(GOOD, problems={"dpkt": "No module"}), "dpkt", "pip install dpkt"),
+        (replace(GOOD, problems={"cryptography": "No module"}), "cryptography", "pip install cryptography"),
+        (replace(GOOD, problems={"click": "No module"}), "click", "pip install click"),
+        (replace(GOOD, problems={"rich": "No module"}), "rich", "pip install rich"),
         (replace(GOOD, problems={"sqlite3": "No module"}), "SQLite", "libsqlite3-dev"),
         (replace(GOOD, card_folder=Path("/usr/lib/card")), "package card", "make clean setup"),
         (replace(GOOD, card_folder=None), "package card", "make clean setup"),
@@ -114,6 +118,8 @@ def test_what_is_needed_and_absent_is_missing(machine: PaperMachine, name: str, 
         (replace(CLOSED, pid=None, systemd=False), f"port {VPCD_FIRST_PORT}", "sudo pcscd"),
         (replace(GOOD, vicc=None), "virtualsmartcard", "apt-get install vsmartcard-vpicc"),
         (replace(GOOD, problems={"Crypto": "No module"}), "virtualsmartcard", "pip install pycryptodome"),
+        (replace(GOOD, programs=frozenset({"pcscd"})), "tshark", "apt-get install tshark"),
+        (replace(GOOD, problems={"sslpsk3": "No module"}), "TLS with PSK", "pip install sslpsk3"),
         (replace(GOOD, quickack=False), "TCP_QUICKACK", ""),
     ],
 )
@@ -130,7 +136,30 @@ def test_a_pcscd_that_systemd_will_wake_counts_as_running() -> None:
     assert "first PC/SC client" in found.detail
 
 
+def test_newer_pythons_bring_tls_with_psk() -> None:
+    machine = replace(GOOD, version=(3, 13, 0), problems={"sslpsk3": "No module"})
+    assert finding(machine, "TLS with PSK").health is Health.OK
+
+
+@pytest.mark.parametrize(
+    ("machine", "name"),
+    [
+        (replace(CLOSED, programs=frozenset(), driver=None), "pcscd"),
+        (replace(CLOSED, driver=None, problems={"rich": "No module"}), "vpcd driver"),
+        (replace(CLOSED, reader_file=None), "vpcd in pcscd's readers"),
+        (replace(CLOSED, pid=None, systemd=False), "pcscd running"),
+        (CLOSED, f"port {VPCD_FIRST_PORT}"),
+    ],
+)
+def test_the_first_fault_on_the_way_to_the_reader_comes_first(machine: PaperMachine, name: str) -> None:
+    assert first_fault(machine) == finding(machine, name)
+
+
+def test_a_clear_way_has_no_fault() -> None:
+    assert first_fault(replace(GOOD, problems={"rich": "No module"})) is None
+
+
 def test_this_machine_answers_every_question() -> None:
     names = [found.name for found in examine(ThisMachine())]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 18
     assert finding(ThisMachine(), "package card").health is Health.OK

@@ -180,4 +180,4 @@ def test_an_event_is_one_line_that_tells_what_happened(session: Session) -> None
     lines = [str(event) for event in session.trace.events]
     assert all("\n" not in line for line in lines)
     assert "-- power on" in lines[0]
-    assert any(line.startswith("00200001 VERIFY PIN [9] (secret) -> 63C2: verification failed") for line in lines)
+    assert any(line.startswith("00200001 VERIFY PIN [8] (secret) -> 63C2: verification failed") for line in lines)

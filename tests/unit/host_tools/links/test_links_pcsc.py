@@ -27,6 +27,7 @@ class FakeService:
         self.states: Iterator[int] = iter([PRESENT] * 100)
         self.connect_results: Iterator[int] = iter([OK] * 100)
         self.transmit_result = OK
+        self.answer: list[int] | None = None
         self.reconnect_result = OK
         self.released = 0
         self.disconnected = 0
@@ -43,10 +44,13 @@ class FakeService:
             SCardGetStatusChange=self._status_change,
             SCardConnect=lambda *_: (next(self.connect_results), 9, 1),
             SCardStatus=lambda _card: (OK, "x", 0, 1, [0x3B, 0x00]),
-            SCardTransmit=lambda _card, _protocol, apdu: (self.transmit_result, [*reversed(apdu)]),
+            SCardTransmit=lambda _card, _protocol, apdu: self._transmit(apdu),
             SCardReconnect=lambda *_: (self.reconnect_result, 2),
             SCardDisconnect=self._disconnect,
         )  # fmt: skip
+
+    def _transmit(self, apdu: list[int]) -> tuple[int, list[int]]:
+        return self.transmit_result, [*reversed(apdu)] if self.answer is None else self.answer
 
     def _release(self, _context: int) -> int:
         self.released += 1
@@ -118,7 +122,7 @@ def test_a_card_that_does_not_come(service: FakeService) -> None:
 
 def test_connecting_too_early_is_repeated(service: FakeService) -> None:
     service.connect_results = iter([NO_SMARTCARD, NO_SMARTCARD, OK])
-    assert pcsc.PcscLink.open().transmit(b"\x00") == b"\x00"
+    assert pcsc.PcscLink.open().transmit(b"\x00\x01") == b"\x01\x00"
 
 
 def test_an_exclusive_user_is_named_as_such(service: FakeService) -> None:
@@ -127,10 +131,25 @@ def test_an_exclusive_user_is_named_as_such(service: FakeService) -> None:
         pcsc.PcscLink.open()
 
 
-@pytest.mark.parametrize("code", [0x80100069, 0x80100016, 0x80100017, 0x8010001E])
+@pytest.mark.parametrize("code", [0x80100069, 0x80100016, 0x80100017, 0x8010001E, 0x80100013])
 def test_a_reader_that_vanishes(service: FakeService, code: int) -> None:
     link = pcsc.PcscLink.open()
     service.transmit_result = code - (1 << 32)
+    with pytest.raises(ReaderGone, match="vanished"):
+        link.transmit(b"\x00\xa4\x00\x00")
+
+
+def test_any_error_of_a_service_that_died_means_that_the_reader_is_gone(service: FakeService) -> None:
+    link = pcsc.PcscLink.open()
+    service.transmit_result, service.list_result = 0x8010006A, 0x8010001D
+    with pytest.raises(ReaderGone, match="vanished"):
+        link.transmit(b"\x00\xa4\x00\x00")
+
+
+@pytest.mark.parametrize("answer", [[], [0x90]])
+def test_an_answer_without_status_word_means_that_the_card_is_gone(service: FakeService, answer: list[int]) -> None:
+    link = pcsc.PcscLink.open()
+    service.answer = answer
     with pytest.raises(ReaderGone, match="vanished"):
         link.transmit(b"\x00\xa4\x00\x00")
 

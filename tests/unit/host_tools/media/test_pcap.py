@@ -33,6 +33,25 @@ def read(data: bytes) -> tuple[list[Datagram], CaptureReport]:
     return list(reader), reader.report
 
 
+def test_the_share_that_was_read_grows(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(capture(*[V4] * 4))
+    with open_capture(path) as reader:
+        shares = [reader.share for _ in reader]
+        assert reader.share == 1
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.5
+    assert CaptureReader(io.BytesIO(capture(V4))).share == 0
+
+
+def test_a_report_for_machines() -> None:
+    _, report = read(capture(V4)[:-1])
+    assert report.as_dict() == {
+        "packets": 0, "udp": 0, "skipped_reasons": {}, "truncated_at": HEADER, "problem": "cut off inside a packet",
+    }  # fmt: skip
+    assert not report.is_whole
+
+
 def ip_packet(datagram: Datagram) -> bytes:
     return capture(datagram)[HEADER + 16 :]
 
