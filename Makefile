@@ -56,5 +56,5 @@ constraints: $(READY)  ## write the installed versions to constraints.txt (use t
 
 clean:  ## remove what make created, except .venv
 	rm -rf docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	rm -rf .import_linter_cache .coverage
+	rm -rf .import_linter_cache .coverage bcast-demo
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -type d -print0 | xargs -0 rm -rf

@@ -32,8 +32,9 @@ def printable(text: str) -> str:
 
 def print_card(title: str, description: Record) -> None:
     """Print a whole card as a tree on standard output; to a pipe, one line for each item however long it is."""
-    from rich.console import Console
     from rich.tree import Tree
+
+    from host_tools.cli.rich_console import Console
 
     root = Tree(_text(title, "bold"))
     _add_files(root.add(_text("files", "bold")), description["files"])

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import signal
+import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
+from host_tools.cli.trace_options import TraceChoice, trace_options, traced
 
 if TYPE_CHECKING:
     from host_tools.cli.demo_job import Outcome, Side
     from host_tools.links.base import Link
     from host_tools.terminal.statistics import PlayStatistics
+    from host_tools.trace.events import TraceSink
 
+AUDIO_FOLDER = Path("bcast-demo")
 _CARD_LOG = "card.log"
 
 
@@ -33,21 +37,32 @@ _CARD_LOG = "card.log"
 @click.option("--csim", is_flag=True, help="Use the CSIM of a card, not a USIM: keys without GBA (provisional).")
 @click.option(
     "--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
-    help="Keep card file, capture and decrypted audio in DIR, which must be empty or new.",
+    help=f"Keep card file and capture, too: everything in DIR, empty or new.  [default: the audio in {AUDIO_FOLDER}/]",
 )  # fmt: skip
+@click.option("--no-keep", is_flag=True, help="Keep nothing, not even the audio.")
+@trace_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
-def demo(link: str, csim: bool, keep: Path | None, as_json: bool) -> None:
+def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool, **trace: Any) -> None:
     """Do the whole job once and check every result.
 
     A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, takes the
     keys of two services, replays a recorded broadcast through the card and decrypts it. The result is compared
-    with the network's own keys and media; the exit code is 1 when anything differs.
+    with the network's own keys and media; the exit code is 1 when anything differs. What was heard is left as .wav
+    files to listen to.
     """
+    if keep is not None and no_keep:
+        raise click.UsageError("give --keep or --no-keep, not both")
+    audio = None if keep is not None or no_keep else _audio_folder()
     with explained(), ExitStack() as stack:
-        stack.enter_context(_ended_like_interrupted())
+        stack.enter_context(interruptible())
         folder = stack.enter_context(_folder(keep))
-        outcome = _run(_side(csim), link, folder, as_json)
-        _report(outcome, keep, link, as_json)
+        choice = TraceChoice.of(trace)
+        sinks = stack.enter_context(choice.opened())
+        steps = _Steps(to_stderr=as_json, live=not choice.verbose)
+        outcome = _run(_side(csim), link, folder, steps, sinks)
+        if audio is not None:
+            outcome.files = _copied(outcome.files, audio)
+        _report(outcome, [] if no_keep else list(map(str, outcome.files)), link, as_json)
     if outcome.differences:
         raise CliError(f"The result differs from the head-end's own: {outcome.differences[0]}.", DIFFERENT)
 
@@ -62,26 +77,28 @@ def _side(csim: bool) -> Side:
     return UsimSide()
 
 
-def _run(side: Side, link: str, folder: Path, as_json: bool) -> Outcome:
+def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
+    from host_tools.cli.demo_card import card_in_process, card_in_reader
     from host_tools.cli.demo_job import DemoJob
 
-    reporter = _Steps(to_stderr=as_json)
     if link == IN_PROCESS:
-        reporter.say("The card runs in this process: neither pcscd nor vpcd is used.")
-    return DemoJob(side, folder, _opener(link, folder), reporter).run()
+        steps.say("The card runs in this process: neither pcscd nor vpcd is used.")
+    untraced = card_in_process if link == IN_PROCESS else partial(card_in_reader, log=folder / _CARD_LOG)
 
+    @contextmanager
+    def opened(card_file: Path) -> Iterator[Link]:
+        with untraced(card_file) as plain:
+            yield traced(plain, sinks)
 
-def _opener(link: str, folder: Path) -> Callable[[Path], AbstractContextManager[Link]]:
-    from host_tools.cli.demo_card import card_in_process, card_in_reader
-
-    return card_in_process if link == IN_PROCESS else partial(card_in_reader, log=folder / _CARD_LOG)
+    return DemoJob(side, folder, opened, steps).run()
 
 
 class _Steps:
     """Prints each step with a tick, and a live table while the broadcast plays."""
 
-    def __init__(self, to_stderr: bool) -> None:
+    def __init__(self, *, to_stderr: bool, live: bool) -> None:
         self._stderr = to_stderr
+        self._live = live and not to_stderr
         encoding = (sys.stderr if to_stderr else sys.stdout).encoding or "ascii"
         self._tick = "✓" if _encodable("✓“”", encoding) else "+"
         self._plain = self._tick == "+"
@@ -94,22 +111,28 @@ class _Steps:
         """Print a finished step."""
         self.say(f"{self._tick} {text}")
 
-    def playing(self, statistics: PlayStatistics) -> AbstractContextManager[Callable[[], None]]:
+    def playing(
+        self, statistics: PlayStatistics, share: Callable[[], float]
+    ) -> AbstractContextManager[Callable[[], None]]:
         """Show the counters while the broadcast plays."""
-        from host_tools.cli.terminal_report import live_table, statistics_rows
+        from host_tools.cli.terminal_report import live_table, progress_row, statistics_rows
 
-        return live_table(not self._stderr, "Replaying the broadcast", lambda: statistics_rows(statistics))
+        def rows() -> list[tuple[str, str]]:
+            return [progress_row(share()), *statistics_rows(statistics)]
+
+        return live_table(self._live, "Replaying the broadcast", rows)
 
 
-def _report(outcome: Outcome, keep: Path | None, link: str, as_json: bool) -> None:
+def _report(outcome: Outcome, files: list[str], link: str, as_json: bool) -> None:
     from host_tools.cli.terminal_report import print_json, print_table, statistics_rows
 
-    files = [str(path) for path in outcome.files] if keep else []
     if as_json:
         result = {
             "link": link,
             **outcome.statistics.as_dict(),
             "ltkms": outcome.ltkms,
+            "sek_roll_overs": outcome.roll_overs,
+            "service_switches": outcome.switches,
             "teks_checked": outcome.teks_checked,
             "differences": outcome.differences,
             "files": files,
@@ -117,9 +140,23 @@ def _report(outcome: Outcome, keep: Path | None, link: str, as_json: bool) -> No
         print_json(result)
         return
     rows = [("LTKMs delivered", str(outcome.ltkms)), *statistics_rows(outcome.statistics)]
-    rows += [("Audio", file) for file in files] or [("Audio", "decrypted, compared, not kept (see --keep)")]
+    rows += [("Audio", file) for file in files] or [("Audio", "decrypted, compared, not kept")]
     rows += [("Different", difference) for difference in outcome.differences] or [("Different", "nothing")]
     print_table("Result", rows)
+
+
+def _audio_folder() -> Path:
+    """Return where the audio goes. Raises `CliError` at once where nothing can be written."""
+    writable = AUDIO_FOLDER if AUDIO_FOLDER.exists() else AUDIO_FOLDER.parent
+    if not (writable.is_dir() and os.access(writable, os.W_OK | os.X_OK)):
+        raise CliError(f"the audio cannot be written into {AUDIO_FOLDER}/ here: use --keep DIR or --no-keep.")
+    return AUDIO_FOLDER
+
+
+def _copied(files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+    """Copy files into a folder, over those of an earlier run, and return the copies. Raises `OSError`."""
+    folder.mkdir(exist_ok=True)
+    return tuple(Path(shutil.copyfile(file, folder / file.name)) for file in files)
 
 
 @contextmanager
@@ -137,20 +174,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     if occupied:
         raise click.UsageError(f"--keep {keep}: the folder is not empty")
     yield keep
-
-
-@contextmanager
-def _ended_like_interrupted() -> Iterator[None]:
-    """Let a request to end (SIGTERM) clean up as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _encodable(text: str, encoding: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.links.base import Link, NoReader
+from vpicc_bridge.guardian import Guardian
 
 _WAIT = 15.0  # seconds for the card process to start and the reader to see it
 _STOP = 5.0
@@ -61,9 +62,11 @@ def _card_process(card_file: Path, port: int, log: Path) -> Iterator[subprocess.
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
         )
+    guardian = Guardian(process.pid)
     try:
         yield process
     finally:
+        guardian.close()
         process.terminate()
         try:
             process.wait(_STOP)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 from card import CardProfile, create_card
 from card.codec.mikey import MbmsKeyIds
 from host_tools.headend.network import Network
-from host_tools.headend.scenario import Scenario, shipped_scenario
+from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, shipped_scenario
 from host_tools.headend.truth import TekName
 from host_tools.links.base import Link
 from host_tools.media.pcap import open_capture
@@ -30,6 +31,7 @@ SCENARIO = "demo"
 CARD_FILE = "demo.card"
 CAPTURE_FILE = "broadcast.pcap"
 MEDIA_STEM = "broadcast"
+_KEY_GROUP_SIZE = 2  # bytes, the first of an MSK ID
 
 
 class Reporter(Protocol):
@@ -38,18 +40,29 @@ class Reporter(Protocol):
     def step(self, text: str) -> None:
         """Take a finished step as one line. It names no key."""
 
-    def playing(self, statistics: PlayStatistics) -> AbstractContextManager[Callable[[], None]]:
-        """Return what surrounds the playing; it yields what is called when the counters have changed."""
+    def playing(
+        self, statistics: PlayStatistics, share: Callable[[], float]
+    ) -> AbstractContextManager[Callable[[], None]]:
+        """Return what surrounds the playing; it yields what is called when the counters have changed.
+
+        `share` tells how much of the capture was played, from 0 to 1.
+        """
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What the job gave: counters, media files, and each difference from what the head-end knows, in words."""
+    """What the job gave: counters, media files, and each difference from what the head-end knows, in words.
+
+    `roll_overs` counts the SEKs that took over from another of their Key Group, `switches` how often the TEKs went on
+    with another Key Group.
+    """
 
     statistics: PlayStatistics = field(default_factory=PlayStatistics)
     files: tuple[Path, ...] = ()
     ltkms: int = 0
     teks_checked: int = 0
+    roll_overs: int = 0
+    switches: int = 0
     differences: list[str] = field(default_factory=list)
 
     def compare(self, what: str, found: object, expected: object) -> None:
@@ -127,16 +140,31 @@ class DemoJob:
     def _play(self, feed: StkmFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
         player = Player(feed, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
-        playing = self._reporter.playing(player.statistics)
-        with closing(out), open_capture(capture) as datagrams, playing as changed:
+        with closing(out), open_capture(capture) as datagrams, self._reporter.playing(
+            player.statistics, lambda: datagrams.share
+        ) as changed:
             hooks = Hooks(self._take_tek, delivery.deliver_until, changed)
             self._outcome.statistics = player.play(datagrams, hooks)
             self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
         self._outcome.files = out.files
         self._outcome.ltkms = delivery.delivered
         self._outcome.compare("LTKMs not delivered", delivery.remaining, 0)
-        self._reporter.step(f"broadcast replayed, {delivery.delivered} LTKMs in all (one SEK rolled over on the way)")
+        self._count_changes()
+        self._reporter.step(
+            f"broadcast replayed with {delivery.delivered} LTKMs in all: SEK roll-overs {self._outcome.roll_overs}, "
+            f"service switches {self._outcome.switches}"
+        )
         self._compare_media(out)
+
+    def _count_changes(self) -> None:
+        """Count roll-overs and switches by the names of the TEKs in the order in which the card gave them."""
+        outcome, events = self._outcome, self._network.scenario.events
+        msk_ids = [name.msk_id for name in self._teks]
+        groups = [msk_id[:_KEY_GROUP_SIZE] for msk_id in msk_ids]
+        outcome.roll_overs = len(set(msk_ids)) - len(set(groups))
+        outcome.switches = sum(before != after for before, after in pairwise(groups))
+        outcome.compare("SEK roll-overs", outcome.roll_overs, sum(isinstance(event, SekRollover) for event in events))
+        outcome.compare("service switches", outcome.switches, sum(isinstance(event, ServiceSwitch) for event in events))
 
     def _take_tek(self, ids: MbmsKeyIds, tek: Tek) -> None:
         self._teks[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = tek

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from enum import IntEnum
 
@@ -57,6 +58,8 @@ def explain(error: Exception) -> CliError | None:
             return CliError(f"the Python package with module {module!r} is missing: {hint}", ENVIRONMENT)
         case OSError(filename=filename, strerror=str(reason)) if filename is not None:
             return CliError(f"{filename}: {reason}", ENVIRONMENT)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, strerror=str(reason)):
+            return CliError(f"cannot write any more: {reason}", ENVIRONMENT)
         case _:
             return _explain_domain_error(error)
 

@@ -14,11 +14,9 @@ from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.terminal_options import tables_of
 
 if TYPE_CHECKING:
-    from card import CardProfile
     from card.spec.bcast_tables import BcastTables
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.scenario import Scenario
-    from host_tools.headend.subscriber import Subscriber
     from host_tools.headend.truth import Truth
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,7 +30,8 @@ def headend() -> None:
 @headend.command()
 @click.argument("scenario", metavar="SCENARIO")
 @click.option("-o", "--output", type=_FILE, required=True, help="Where the capture goes (pcap).")
-@click.option("--profile", type=_FILE, help="Card profile of the subscriber; --ltkms needs it.")
+@click.option("--profile", type=_FILE, help="Card profile of the subscriber, for --ltkms; its tables of OMA BCAST, "
+              "or those of a card file, are followed.")
 @click.option("--ltkms", type=_FILE, help="Write the LTKMs for that card, with their GBA challenge (JSON).")
 @click.option("--truth", type=_FILE, help="Write every TEK and media hash, for tests (JSON, mode 0600).")
 def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None, truth: Path | None) -> None:
@@ -44,7 +43,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
         raise click.UsageError("--ltkms needs --profile, because LTKMs are made for one card")
     with _plain_errors():
         plan = _load(scenario)
-        network = None if profile is None else _network(plan, profile)
+        network = _network(plan, profile) if ltkms is not None and profile is not None else None
         found = _record(plan, output, tables_of(profile))
         click.echo(f"{output}: {_summary(plan, found)}")
         if ltkms is not None and network is not None:
@@ -93,17 +92,6 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
         serve(_load(scenario), folder, terminal_name, port)
 
 
-def subscriber_of(profile: CardProfile) -> Subscriber:
-    """Return the network's record of the subscriber whose card is personalised from `profile`."""
-    from card.crypto.aka_choice import make_algorithm
-    from host_tools.headend.subscriber import SequenceNumbers, Subscriber
-
-    usim = profile.usim
-    sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
-    algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
-    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence)
-
-
 def _load(scenario: str) -> Scenario:
     from host_tools.headend.scenario import find_scenario
 
@@ -113,6 +101,7 @@ def _load(scenario: str) -> Scenario:
 def _network(plan: Scenario, profile: Path) -> TestNetwork:
     from host_tools.cli.cards import load_profile, plain_errors
     from host_tools.headend.network import TestNetwork
+    from host_tools.headend.subscriber import subscriber_of
 
     with plain_errors():
         found = load_profile(profile)

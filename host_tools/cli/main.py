@@ -39,7 +39,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "script": Subcommand("host_tools.cli.script", "script", "Run APDU scripts and the conformance suite."),
         "trace": Subcommand("host_tools.cli.trace", "trace", "Show, filter, compare and tap traces."),
         "compare": Subcommand("host_tools.cli.compare", "compare", "Compare two cards; learn a profile."),
-        "realism": Subcommand("host_tools.cli.realism", "realism", "A card that is slow, or has faults by plan."),
+        "realism": Subcommand("host_tools.cli.realism", "realism", "Learn how slow a card is, for `run --latency`."),
         "shell": Subcommand("host_tools.cli.shell", "shell", "Talk to a card by hand."),
     }
 )

@@ -9,7 +9,15 @@ import click
 
 from host_tools.cli.terminal_audit import audit
 from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import FILE, CardChoice, card_options, check_key_options, key_options
+from host_tools.cli.terminal_options import (
+    FILE,
+    CardChoice,
+    card_options,
+    check_key_options,
+    key_options,
+    media_options,
+    output_option,
+)
 from host_tools.cli.terminal_record import record
 from host_tools.cli.terminal_replay import replay
 
@@ -32,10 +40,11 @@ def terminal() -> None:
 @click.option("--stkm-port", type=_PORT, default=2269, show_default=True, help="UDP port of the STKMs.")
 @click.option("--media", type=_PORT, multiple=True, help="UDP port of media, repeatable; without it, all RTP.")
 @click.option("--feed-all", is_flag=True, help="Give identical repeats of an STKM to the card, too.")
-@click.option("-o", "--output", type=FILE, help="Write the decrypted media to files that begin with this name.")
+@media_options
+@output_option
 def play(
-    capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, output: Path | None, as_json: bool,
-    **options: Any,
+    capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, mki_length: int,
+    srtp_suite: str, output: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Decrypt a captured broadcast with the card.
 
@@ -43,10 +52,12 @@ def play(
     service's keys already, or get them first with --scenario or --ltkms.
     """
     from host_tools.cli.terminal_play import PlayJob
+    from host_tools.media.srtp_format import SrtpFormat, SrtpSuite
     from host_tools.terminal.player import PlayOptions
 
     check_key_options(options)
-    play_options = PlayOptions(stkm_port, frozenset(media), feed_all)
+    srtp = SrtpFormat(SrtpSuite[srtp_suite], mki_length)
+    play_options = PlayOptions(stkm_port, frozenset(media), feed_all, srtp=srtp)
     job = PlayJob(
         capture, play_options, output, CardChoice.of(options), options["scenario"], options["ltkms"],
         Extras.of(options), options["subscriber"],

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from card.spec.bcast_tables import BcastTables
     from host_tools.terminal.decision import Decision, StkmFeed
+    from host_tools.terminal.departure import Departure
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import PurchaseFlow
 
-_MOST_DECISIONS = 10_000  # kept for JSON
+_MOST_NOTED = 10_000  # decisions, and events, kept for JSON
 _C = TypeVar("_C", bound=Callable[..., object])
+N = TypeVar("N")
 
 
 def parse_address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -46,6 +48,7 @@ def extra_options(command: _C) -> _C:
         ),
         click.option("--parental-pin", metavar="DIGITS", envvar="BCAST_UICC_PARENTAL_PIN", callback=parse_pin,
                      help="Parental PIN, given when the card wants it; better as BCAST_UICC_PARENTAL_PIN."),
+        click.option("--no-events", is_flag=True, help="Do not tell the card which services are left."),
         click.option("--buy", is_flag=True, help="Buy what the card lacks from the test head-end (--scenario)."),
         click.option("--explain", is_flag=True, help="Show what the card decided about each STKM, and why."),
     ):  # fmt: skip
@@ -55,35 +58,42 @@ def extra_options(command: _C) -> _C:
 
 @dataclass(slots=True)
 class Extras:
-    """What the options ask for. `decisions` keeps what the card decided, for JSON."""
+    """What the options ask for. `decisions` keeps what the card decided, `departures` the services left, for JSON."""
 
     explain: bool = False
     buy: bool = False
     parental_pin: Secret | None = None
     binding: Path | None = None
     permissions_issuer: tuple[str, int] | None = None
+    no_events: bool = False
     decisions: list[Decision] = field(default_factory=list)
+    departures: list[Departure] = field(default_factory=list)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Extras:
         """Take the values of the options out of all that a command got."""
-        names = ("explain", "buy", "parental_pin", "binding", "permissions_issuer")
+        names = ("explain", "buy", "parental_pin", "binding", "permissions_issuer", "no_events")
         return cls(**{name: options[name] for name in names})
 
     def apply(
         self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, *, to_stderr: bool
     ) -> tuple[StkmFeed, Hooks]:
         """Return where STKMs are to go, and the hooks with what the options add. Raises `PermissionsError`."""
-        from host_tools.terminal.decision import ExplainingFeed
+        from host_tools.terminal.decision import ExplainingFeed, UnsignalledFeed
         from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
 
-        feed: StkmFeed = middleware
+        feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
             feed = self._binding_feed(feed, self.binding, middleware.usim.tables)
         if self.explain:
             explaining = ExplainingFeed(feed, middleware.usim)
             feed = explaining
-            hooks = replace(hooks, explain=explaining.take, on_decision=lambda one: self._note(one, to_stderr))
+            hooks = replace(
+                hooks,
+                explain=explaining.take,
+                on_decision=lambda one: self._note(one, self.decisions, to_stderr),
+                on_departure=lambda one: self._note(one, self.departures, to_stderr),
+            )
         remedies: list[Remedy] = [purchase] if self.buy and purchase is not None else []
         if self.parental_pin is not None:
             remedies.append(ParentalPinEntry(middleware.usim, self._given_pin))
@@ -91,13 +101,18 @@ class Extras:
 
     def as_json(self) -> dict[str, object]:
         """Return what is to be added to a JSON result."""
-        return {"decisions": [decision.as_dict() for decision in self.decisions]} if self.explain else {}
+        if not self.explain:
+            return {}
+        return {
+            "decisions": [decision.as_dict() for decision in self.decisions],
+            "events": [departure.as_dict() for departure in self.departures],
+        }
 
-    def _note(self, decision: Decision, to_stderr: bool) -> None:
-        if len(self.decisions) < _MOST_DECISIONS:
-            self.decisions.append(decision)
+    def _note(self, what: N, noted: list[N], to_stderr: bool) -> None:
+        if len(noted) < _MOST_NOTED:
+            noted.append(what)
         if to_stderr:
-            click.echo(str(decision), err=True)
+            click.echo(str(what), err=True)
 
     def _given_pin(self) -> Secret | None:
         return self.parental_pin

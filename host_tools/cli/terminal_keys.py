@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.cli.exits import INPUT, CliError
-from host_tools.cli.headend import subscriber_of
 from host_tools.headend.errors import VerificationError
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
 
 if TYPE_CHECKING:
+    from card.spec.bcast_tables import BcastTables
     from host_tools.headend.handover import PlannedLtkm
     from host_tools.headend.network import Network, TestNetwork
     from host_tools.headend.schedule import Delivery
@@ -71,11 +72,11 @@ def keys_to_deliver(middleware: LtkmTaker, network: Network, b_tid: str) -> KeyD
     return KeyDelivery(middleware, map(due, network.deliveries), check)
 
 
-def open_network(scenario: str, profile: Path) -> TestNetwork:
+def open_network(scenario: str, profile: Path, tables: BcastTables) -> TestNetwork:
     """Return the test network of a scenario (file or shipped name) for the subscriber of a card profile.
 
-    Its GBA challenges are new each time, for cards that met earlier ones. Raises `HeadendError`, and `CliError` for a
-    wrong profile.
+    `tables` are those of the card, which need not be the profile's: a card file may have others. Its GBA challenges are
+    new each time, for cards that met earlier ones. Raises `HeadendError`, and `CliError` for a wrong profile.
     """
     from host_tools.cli.cards import load_profile, plain_errors
     from host_tools.headend.network import TestNetwork
@@ -86,8 +87,7 @@ def open_network(scenario: str, profile: Path) -> TestNetwork:
     plan = shipped_scenario(scenario) if is_name else load_scenario(path)
     with plain_errors():
         found = load_profile(profile)
-        session, tables = secrets.token_hex(8), found.bcast.build_tables()
-        return TestNetwork(plan, subscriber_of(found), session=session, tables=tables)
+        return TestNetwork(plan, subscriber_of(found), session=secrets.token_hex(8), tables=tables)
 
 
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:

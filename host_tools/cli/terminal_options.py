@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from host_tools.cli.exits import CliError
 from host_tools.cli.terminal_sac import sac_option
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
+from host_tools.cli.trace_options import TraceChoice, trace_options, traced
+from host_tools.media.srtp_format import MKI_SIZE, MOST_MKI, SrtpSuite
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from host_tools.terminal.middleware import TerminalMiddleware
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+_MEDIA_STEM = "media"
 _C = TypeVar("_C", bound=Callable[..., object])
 
 
@@ -32,7 +37,8 @@ def which_card_options(command: _C) -> _C:
         ),
         click.option(
             "--profile", type=FILE,
-            help="Card profile (a file, or the name of one that ships); with --link inprocess also a card file.",
+            help="Card profile (a file, or the name of one that ships), or a card file. With --link inprocess that is "
+            "the card; of one in a reader it tells what cannot be asked: tables of OMA BCAST, shared secrets.",
         ),
         click.option(
             "--link", type=click.Choice([PCSC, IN_PROCESS]), default=PCSC, show_default=True,
@@ -46,14 +52,8 @@ def which_card_options(command: _C) -> _C:
 
 def card_options(command: _C) -> _C:
     """Add the options that say which card to use, and how to talk and to print."""
-    command = which_card_options(command)
-    for option in (
-        sac_option,
-        click.option("-v", "--verbose", is_flag=True, help="Show each APDU, without PINs and keys."),
-        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
+    return as_json(trace_options(sac_option(which_card_options(command))))
 
 
 def key_options(command: _C) -> _C:
@@ -74,14 +74,66 @@ def key_options(command: _C) -> _C:
     return command
 
 
+def media_options(command: _C) -> _C:
+    """Add the options that say how the media are protected; they arrive as `suite` and `mki_length`."""
+    for option in (
+        click.option(
+            "--mki-length", type=click.IntRange(0, MOST_MKI), default=MKI_SIZE, show_default=True, metavar="BYTES",
+            help="Size of the MKI in the media packets, 0 for none. Other than 6, the TEK is found by trial.",
+        ),
+        click.option(
+            "--srtp-suite", type=click.Choice(SrtpSuite.__members__), default=SrtpSuite.AES_CM_128_HMAC_SHA1_80.name,
+            show_default=True, help="Cipher and authentication tag of the media packets.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def output_option(command: _C) -> _C:
+    """Add -o, which arrives as the path that the names of all media files begin with."""
+    return click.option(
+        "-o", "--output", metavar="PREFIX|DIR/", callback=parse_output,
+        help="Write the decrypted media to files that begin with PREFIX, or into the folder DIR.",
+    )(command)  # fmt: skip
+
+
+def parse_output(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Path | None:
+    """Read -o; a folder that is named with a slash is made. Raises `CliError` where nothing can be written."""
+    if value is None:
+        return None
+    path = Path(value)
+    is_folder = value.endswith(os.sep) or path.is_dir()
+    folder = path if is_folder else path.parent
+    try:
+        if is_folder:
+            folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise CliError(f"-o {value}: the folder cannot be made: {error.strerror}.") from None
+    if not folder.is_dir():
+        raise CliError(f"-o {value}: there is no folder {folder}.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CliError(f"-o {value}: you may not write into {folder}.")
+    return path / _MEDIA_STEM if is_folder else path
+
+
 def check_key_options(options: Mapping[str, Any]) -> None:
     """Refuse what does not go together. Raises `click.UsageError`."""
     if options["scenario"] is not None and options["profile"] is None and options["subscriber"] is None:
         raise click.UsageError("--scenario needs --profile: the head-end shares the subscriber's keys with the card")
+    if options["scenario"] is not None and options["subscriber"] is None and not _has_profile(options):
+        given = options["profile"]
+        raise click.UsageError(f"--profile {given} is a card file: --scenario needs --subscriber PROFILE, too")
     if options["scenario"] is not None and options["ltkms"] is not None:
         raise click.UsageError("give --scenario or --ltkms, not both")
     if options.get("buy") and options["scenario"] is None:
         raise click.UsageError("--buy needs --scenario: its head-end is the one that sells")
+
+
+def _has_profile(options: Mapping[str, Any]) -> bool:
+    from host_tools.cli.cards import is_profile
+
+    return is_profile(options["profile"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +144,36 @@ class CardChoice:
     reader: str | None
     profile: Path | None
     pin: Secret | None
-    verbose: bool
     sac: str | None
+    trace: TraceChoice
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> CardChoice:
         """Take the values of the options out of all that a command got."""
-        return cls(*(options[name] for name in ("link", "reader", "profile", "pin", "verbose", "sac")))
+        chosen = {name: options[name] for name in ("link", "reader", "profile", "pin", "sac")}
+        return cls(**chosen, trace=TraceChoice.of(options))
+
+    @property
+    def verbose(self) -> bool:
+        """Whether each APDU is shown."""
+        return self.trace.verbose
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Link, TerminalMiddleware]]:
-        """Open the card, inside a secure channel when asked to. Raises `CliError`, `LinkError`."""
+        """Open the card, inside a secure channel when asked to. Raises `CliError`, `LinkError`.
+
+        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
+        """
         from host_tools.cli.terminal_sac import protect
-        from host_tools.cli.terminal_session import open_link, print_exchange
+        from host_tools.cli.terminal_session import open_link
         from host_tools.terminal.middleware import TerminalMiddleware
 
-        with open_link(self.link, self.reader, self.profile) as link:
-            trace = print_exchange if self.verbose else None
-            protected = protect(link, self.sac, self.profile)
-            yield protected, TerminalMiddleware(protected, trace, tables_of(self.profile))
+        tables = tables_of(self.profile)  # before the card file is in use
+        with self.trace.opened() as sinks, open_link(self.link, self.reader, self.profile) as link:
+            used = traced(link, sinks)
+            if self.sac is not None:
+                used = traced(protect(used, self.sac, self.profile), sinks)
+            yield used, TerminalMiddleware(used, tables=tables)
 
     @contextmanager
     def connected(self) -> Iterator[TerminalMiddleware]:
@@ -123,11 +186,15 @@ class CardChoice:
 
 
 def tables_of(profile: Path | None) -> BcastTables:
-    """Return the BCAST tables of a card profile, the default set without one or for a card file. Raises `CliError`."""
+    """Return the BCAST tables of a card profile or a card file, without either the default set. Raises `CliError`."""
+    from card import bcast_tables
     from card.spec.bcast_p1 import P1
     from host_tools.cli.cards import is_profile, load_profile, plain_errors
 
-    if profile is None or not is_profile(profile):
+    if profile is None:
         return P1
-    with plain_errors():
-        return load_profile(profile).bcast.build_tables()
+    if is_profile(profile):
+        with plain_errors():
+            return load_profile(profile).bcast.build_tables()
+    with plain_errors(profile):
+        return bcast_tables(profile)

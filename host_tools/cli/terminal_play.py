@@ -9,11 +9,21 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.cli.exits import CARD, INPUT, CliError
+from host_tools.cli.exits import INPUT, CliError
 from host_tools.cli.terminal_extras import Extras
 from host_tools.cli.terminal_options import CardChoice
-from host_tools.cli.terminal_report import live_table, print_json, print_table, statistics_rows, stream_rows
+from host_tools.cli.terminal_report import (
+    capture_rows,
+    live_table,
+    print_json,
+    print_table,
+    progress_row,
+    statistics_rows,
+    stream_rows,
+)
 from host_tools.cli.terminal_session import explained
+from host_tools.cli.terminal_verdict import judge
+from host_tools.links.base import LinkError
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -48,25 +58,39 @@ class PlayJob:
         with explained(), opened_capture(self.capture) as capture:
             out = MediaOut(self.output)
             with self.card.connected() as middleware, closing(out):
-                quiet = as_json or self.card.verbose or self.extras.explain
-                statistics = self._play(middleware, capture, out, live=not quiet, to_stderr=not as_json)
+                statistics = self._play(middleware, capture, out, as_json)
                 self.afterwards(middleware)
             if not statistics.stkms_seen:
-                port = self.options.stkm_port
-                raise CliError(f"{self.capture}: no STKM on UDP port {port}; {capture.report}.", INPUT)
+                raise CliError(f"{self.capture}: {self._no_stkm(statistics)}; {capture.report}.", INPUT)
             self._print(statistics, out, capture, as_json)
-            _judge(self.capture, statistics, capture)
+            judge(self.capture, statistics, capture.report, self.options)
 
     def _play(
-        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, *, live: bool, to_stderr: bool
+        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, as_json: bool
     ) -> PlayStatistics:
+        """Play everything; when the reader vanishes on the way, print what was counted until then."""
         datagrams, start = _peek(capture)
         delivery, purchase = self._keys(middleware, start)
         on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
-        feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=to_stderr)
+        feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=not as_json)
         player = Player(feed, out, self.options)
-        with live_table(live, self.capture.name, lambda: statistics_rows(player.statistics)) as changed:
-            return player.play(self._tapped(datagrams), replace(hooks, on_progress=changed))
+
+        def rows() -> list[tuple[str, str]]:
+            return [progress_row(capture.share), *statistics_rows(player.statistics)]
+
+        live = not (as_json or self.card.verbose or self.extras.explain)
+        try:
+            with live_table(live, self.capture.name, rows) as changed:
+                return player.play(self._tapped(datagrams), replace(hooks, on_progress=changed))
+        except LinkError:
+            self._print(player.statistics, out, capture, as_json)
+            raise
+
+    def _no_stkm(self, statistics: PlayStatistics) -> str:
+        port, unreadable = self.options.stkm_port, statistics.stkms_unreadable
+        if not unreadable:
+            return f"no STKM on UDP port {port}"
+        return f"none of the {unreadable} datagrams on UDP port {port} is readable as STKM"
 
     def _tapped(self, datagrams: Iterator[Datagram]) -> Iterator[Datagram]:
         for datagram in datagrams:
@@ -79,14 +103,15 @@ class PlayJob:
 
         subscriber = self.subscriber or self.card.profile
         if self.scenario is not None and subscriber is not None:
-            return subscribe(middleware, open_network(self.scenario, subscriber))
+            return subscribe(middleware, open_network(self.scenario, subscriber, middleware.usim.tables))
         if self.ltkms is not None:
             return keys_from_file(middleware, self.ltkms, start), None
         return None, None
 
     def _print(self, statistics: PlayStatistics, out: MediaOut, capture: CaptureReader, as_json: bool) -> None:
         if not as_json:
-            print_table(self.capture.name, [*statistics_rows(statistics), *stream_rows(out.streams)])
+            rows = [*capture_rows(capture.report), *statistics_rows(statistics), *stream_rows(out.streams)]
+            print_table(self.capture.name, rows)
             return
         streams = [
             {
@@ -97,18 +122,8 @@ class PlayJob:
             }
             for stream in out.streams
         ]
-        report = capture.report
-        read = {"packets": report.packets, "udp": report.udp, "truncated_at": report.truncated_at}
+        read = capture.report.as_dict()
         print_json({**statistics.as_dict(), "capture": read, "streams": streams, **self.extras.as_json()})
-
-
-def _judge(path: Path, statistics: PlayStatistics, capture: CaptureReader) -> None:
-    """Raise `CliError` for a capture that was cut off, and for a card that gave nothing."""
-    if not statistics.teks:
-        reason = statistics.refusals.most_common(1)[0][0]
-        raise CliError(f"The card gave no traffic key: {reason}.", CARD)
-    if capture.report.truncated_at is not None:
-        raise CliError(f"{path}: {capture.report}.", INPUT)
 
 
 def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:

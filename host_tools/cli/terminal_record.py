@@ -66,7 +66,8 @@ def record(
             )  # fmt: skip
             _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
     index = writer.index()
-    click.echo(f"{output}: {index.packets} packets, {index.stkms} STKMs of {len(index.spans)} keys", err=as_json)
+    keys = "1 key" if len(index.spans) == 1 else f"{len(index.spans)} keys"
+    click.echo(f"{output}: {index.packets} packets, {index.stkms} STKMs of {keys}", err=as_json)
 
 
 def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: bool) -> None:

@@ -11,7 +11,14 @@ import click
 
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import FILE, CardChoice, card_options, check_key_options, key_options
+from host_tools.cli.terminal_options import (
+    FILE,
+    CardChoice,
+    card_options,
+    check_key_options,
+    key_options,
+    output_option,
+)
 
 if TYPE_CHECKING:
     from host_tools.terminal.media_out import MediaOut
@@ -49,7 +56,7 @@ def parse_pieces(_ctx: click.Context, _parameter: click.Parameter, values: tuple
     help="Play this piece (seconds), repeatable: 0-8, then 4-8 rewinds, 5006@8- zaps. Without it, everything.",
 )  # fmt: skip
 @click.option("--forget-teks", is_flag=True, help="Ask the card again after a rewind; that may cost.")
-@click.option("-o", "--output", type=FILE, help="Write the decrypted media to files that begin with this name.")
+@output_option
 @card_options
 @key_options
 @extra_options
@@ -83,7 +90,8 @@ def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dic
 
     subscriber = options["subscriber"] or options["profile"]
     if options["scenario"] is not None:
-        delivery, purchase = subscribe(middleware, open_network(options["scenario"], subscriber))
+        network = open_network(options["scenario"], subscriber, middleware.usim.tables)
+        delivery, purchase = subscribe(middleware, network)
     elif options["ltkms"] is not None:
         delivery, purchase = keys_from_file(middleware, options["ltkms"], content.index.begins), None
     else:
@@ -106,6 +114,7 @@ def _play(
         played.append(replaying.play(piece, hooks))
         if replaying.refused is not None:
             break
+    replaying.stop(hooks)
     return played, replaying
 
 

@@ -13,9 +13,11 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from host_tools.media.pcap import CaptureReport
     from host_tools.terminal.media_out import Stream
     from host_tools.terminal.statistics import PlayStatistics
 
+_BAR_WIDTH = 30
 _REDRAW = 0.1  # seconds between two drawings of a live table
 
 
@@ -36,6 +38,10 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
     if statistics.remedies:
         rows.append(("  bought or unlocked", str(statistics.remedies)))
     rows += [(f"  given: {why}", str(count)) for why, count in statistics.granted.most_common()]
+    if statistics.departures or statistics.departures_refused:
+        refused = statistics.departures_refused
+        told = f"{statistics.departures}, the card was told" + (f"; {refused} it would not hear of" if refused else "")
+        rows.append(("Services left", told))
     if statistics.stkms_unreadable:
         rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
     return [
@@ -47,6 +53,21 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
         ("  without key", str(statistics.packets_without_key)),
         ("Time per STKM", f"median {statistics.median_ms:.2f} ms, p99 {statistics.p99_ms:.2f} ms"),
     ]
+
+
+def capture_rows(report: CaptureReport) -> list[tuple[str, str]]:
+    """Return the rows that say what of a capture was readable, and what was not."""
+    rows = [("Packets read", f"{report.packets}, {report.udp} of them UDP")]
+    rows += [(f"  skipped: {reason}", str(count)) for reason, count in report.skipped_reasons.most_common()]
+    if not report.is_whole:
+        rows.append(("  not readable", f"from byte {report.truncated_at} on: {report.problem}"))
+    return rows
+
+
+def progress_row(share: float) -> tuple[str, str]:
+    """Return the row that shows how much of a capture was played; `share` is from 0 to 1."""
+    done = round(share * _BAR_WIDTH)
+    return "Played", f"{'#' * done}{'.' * (_BAR_WIDTH - done)} {share:.0%}"
 
 
 def stream_rows(streams: Sequence[Stream]) -> list[tuple[str, str]]:
@@ -62,16 +83,17 @@ def stream_rows(streams: Sequence[Stream]) -> list[tuple[str, str]]:
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
     """Print a table of two columns on standard output."""
-    from rich.console import Console
+    from host_tools.cli.rich_console import Console
 
     Console().print(_table(title, rows))
 
 
 def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table with headings on standard output."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from host_tools.cli.rich_console import Console
 
     table = Table(title=title, title_justify="left")
     for head in heads:
@@ -88,8 +110,9 @@ def live_table(wanted: bool, title: str, rows: Callable[[], Sequence[tuple[str, 
     Yields what is to be called whenever something may have changed. It draws a few times a second, in the caller's
     thread, because counters must not change while they are read.
     """
-    from rich.console import Console
     from rich.live import Live
+
+    from host_tools.cli.rich_console import Console
 
     console = Console(stderr=True)
     if not (wanted and console.is_terminal):

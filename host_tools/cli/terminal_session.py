@@ -14,7 +14,6 @@ from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, INPUT, CliError
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from host_tools.apdu.trace import Exchange
     from host_tools.links.base import Link
     from host_tools.terminal.identity import Identity
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -41,7 +40,7 @@ def explained() -> Iterator[None]:
     from host_tools.apdu.response import StatusError
     from host_tools.headend.errors import HeadendError, VerificationError
     from host_tools.links.base import LinkError
-    from host_tools.media.errors import MediaError
+    from host_tools.media.errors import MediaError, OutputError
     from host_tools.terminal.errors import TerminalError
 
     try:
@@ -52,6 +51,8 @@ def explained() -> Iterator[None]:
         raise CliError(str(error), CARD) from error
     except VerificationError as error:
         raise CliError(_sentence(error), DIFFERENT) from error
+    except OutputError as error:
+        raise CliError(_sentence(error), ENVIRONMENT) from error
     except (HeadendError, MediaError) as error:
         raise CliError(_sentence(error), INPUT) from error
 
@@ -81,11 +82,6 @@ def connect(middleware: TerminalMiddleware, pin: Secret | None) -> Identity:
             raise CliError(f"The card asks for its PIN: give --pin or set {PIN_VARIABLE}.", CARD) from None
     asked = click.prompt("PIN of the card", hide_input=True, err=True)
     return middleware.connect(parse_pin(click.get_current_context(), _NO_PARAMETER, asked))
-
-
-def print_exchange(event: Exchange) -> None:
-    """Print one trace line on standard error."""
-    click.echo(str(event), err=True)
 
 
 _NO_PARAMETER = click.Option(["--pin"])

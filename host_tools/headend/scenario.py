@@ -179,7 +179,7 @@ def parse_scenario(text: str, name: str) -> Scenario:
     if not problems:
         _check_plan(scenario, problems)
     if problems:
-        raise ScenarioError(f"{name} is not a scenario that can be played:\n{problems.text()}")
+        raise ScenarioError(f"{name} is not a scenario that can be played:\n{problems.text(name, text)}")
     return scenario
 
 

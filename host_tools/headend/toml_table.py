@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from card.codec.toml_lines import Path, line_of, lines_of
+
 _T = TypeVar("_T")
 _LONGEST_SHOWN = 40
 
@@ -18,20 +20,22 @@ class Problems:
     _MOST_LISTED = 20
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._found: list[tuple[str, str]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._found)
 
     def add(self, field: str, complaint: str) -> None:
         """Note one problem with a field (its dotted name)."""
-        self._lines.append(f"{field}: {complaint}")
+        self._found.append((field, complaint))
 
-    def text(self) -> str:
-        """Return the problems, one a line, at most 20."""
-        listed = self._lines[: self._MOST_LISTED]
-        more = len(self._lines) - len(listed)
-        return "\n".join(f"  {line}" for line in listed) + (f"\n  and {more} more" if more else "")
+    def text(self, name: str, source: str) -> str:
+        """Return the problems in the order of their lines, at most 20; `source` is the text of the file `name`."""
+        lines = lines_of(source)
+        placed = sorted((line_of(lines, _path(field)), f"{field}: {complaint}") for field, complaint in self._found)
+        listed = "\n".join(f"  {name}:{line}: {text}" for line, text in placed[: self._MOST_LISTED])
+        more = len(placed) - self._MOST_LISTED
+        return f"{listed}\n  and {more} more" if more > 0 else listed
 
 
 class TomlTable:
@@ -156,6 +160,15 @@ class TomlTable:
 
     def _full(self, key: str) -> str:
         return f"{self._name}.{key}" if self._name else key
+
+
+def _path(field: str) -> Path:
+    """Return the path of a field by its dotted name, in which elements of arrays are counted from 1."""
+    path: list[str | int] = []
+    for part in field.split("."):
+        key, _, index = part.partition("[")
+        path += [key, int(index[:-1]) - 1] if index[:-1].isdecimal() else [part]
+    return tuple(path)
 
 
 def _shown(value: object) -> str:

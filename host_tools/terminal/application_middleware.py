@@ -1,4 +1,4 @@
-"""What the middleware for a USIM and that for a CSIM have in common: one application, its identity, LTKMs, STKMs."""
+"""What the middleware for a USIM and that for a CSIM have in common: an application, its identity, keys and events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.bcast import LtkmReceipt, StkmOutcome, deliver_ltkm, feed_stkm
 from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.departure import Departure, Service, signal_departure
 from host_tools.terminal.errors import PinNeededError, TerminalError
 
 App = TypeVar("App", bound=CardApplication)
@@ -18,7 +19,7 @@ Who = TypeVar("Who")  # the subscriber
 
 
 class ApplicationMiddleware(Generic[App, Who]):
-    """Signs in to one application of a card, delivers LTKMs and feeds STKMs."""
+    """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events."""
 
     def __init__(self, client: ApduClient, application: App) -> None:
         self._client = client
@@ -61,6 +62,10 @@ class ApplicationMiddleware(Generic[App, Who]):
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Give an STKM to the card and return the TEK or the reason why there is none. Raises `LinkError`."""
         return feed_stkm(self._application, stkm)
+
+    def leave(self, service: Service) -> Departure:
+        """Tell the card that a service was left: a parental PIN given for it counts no longer. Raises `LinkError`."""
+        return signal_departure(self._application, service)
 
     def close(self) -> None:
         """Let the card go."""

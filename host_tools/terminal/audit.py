@@ -25,6 +25,7 @@ _QUANTITY_WORDS: Mapping[str, str] = {
     "user_purse": "user purse",
     "live_ppt": "live PPT purse",
     "playback_ppt": "play-back PPT purse",
+    "service_purse": "service purse",
     "playback_counter": "play-back counter",
     "tek_counter": "TEK counter",
     "kept_tek_counter": "kept TEK counter",
@@ -46,6 +47,7 @@ class Quantities:
     user_purse: int | None = None
     live_ppt: int | None = None
     playback_ppt: int | None = None
+    service_purse: int | None = None
     playback_counter: int | None = None
     tek_counter: int | None = None
     kept_tek_counter: int | None = None
@@ -229,7 +231,7 @@ def _policy(value: bytes, tables: BcastTables) -> Policy:
 
 
 def _quantities(found: Mapping[int, bytes], tags: Mapping[str, int]) -> Quantities:
-    names = [field.name for field in fields(Quantities) if tags[field.name] in found]
+    names = [field.name for field in fields(Quantities) if tags.get(field.name) in found]
     return Quantities(**{name: int.from_bytes(_take(found, tags[name], 4), "big") for name in names})
 
 

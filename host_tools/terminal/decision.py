@@ -14,14 +14,19 @@ from card.spec.bcast_tables import BcastTables, Direction
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
 from host_tools.terminal.bcast import Refusal, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.departure import Departure, Service
 
 
 @dataclass(frozen=True, slots=True)
 class StkmView:
-    """What a terminal reads in an STKM: key IDs, T (32 bits), management data (None: plain MBMS)."""
+    """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
+
+    There are none in a plain MBMS message, nor where the terminal's tables cannot read them.
+    """
 
     ids: MbmsKeyIds
     timestamp: int
+    is_bcast: bool = False
     management: StkmManagement | None = None
 
     @classmethod
@@ -34,15 +39,22 @@ class StkmView:
         ids = message.key_ids()
         if ids.mtk_id is None:
             raise DecodeError("the message names no traffic key: it is no STKM")
-        return cls(ids, message.one(Timestamp).value, _management(message, tables))
+        extension = _management_data(message)
+        management = _management(extension, tables) if extension is not None else None
+        return cls(ids, message.one(Timestamp).value, extension is not None, management)
 
 
-def _management(message: MikeyMessage, tables: BcastTables) -> StkmManagement | None:
+def _management_data(message: MikeyMessage) -> bytes | None:
     try:
         extension = bcast_extension(message)
-        if extension is None or extension[0] != Subtype.STKM_MANAGEMENT:
-            return None
-        return StkmManagement.decode(extension[1], tables)
+    except DecodeError:
+        return None
+    return extension[1] if extension is not None and extension[0] == Subtype.STKM_MANAGEMENT else None
+
+
+def _management(data: bytes, tables: BcastTables) -> StkmManagement | None:
+    try:
+        return StkmManagement.decode(data, tables)
     except DecodeError:
         return None
 
@@ -60,11 +72,30 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """What audits around an STKM show: whether it was live, how many policies the key has, what was debited."""
+class Candidate:
+    """A policy of the key for live or for play-back, with its name in the tables, as it was before the STKM."""
 
-    direction: Direction
-    policies: int
+    name: str
+    policy: Policy
+
+    def holds_at(self, timestamp: int) -> bool:
+        """Tell whether it is valid for an STKM of this timestamp."""
+        return self.policy.first_ts <= timestamp <= self.policy.last_ts
+
+    def __str__(self) -> str:
+        paid = "".join(f", {quantity_words(name)} {value}" for name, value in self.policy.quantities.items())
+        return f"{self.name} (T {self.policy.first_ts} to {self.policy.last_ts}{paid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What audits around an STKM show: live or play-back, the policies the key has for that, what was debited.
+
+    Without the key in the card there is no direction.
+    """
+
+    direction: Direction | None
+    candidates: tuple[Candidate, ...] = ()
     payments: tuple[Payment, ...] = ()
 
 
@@ -96,8 +127,20 @@ class Decision:
         name = "/".join(part.hex() for part in (ids.key_domain_id, ids.msk_id, ids.mtk_id or b""))
         verdict = "TEK" if self.granted else "refused"
         resent = " (again)" if self.resent else ""
-        direction = f" {self.explanation.direction}" if self.explanation else ""
-        return f"STKM {name} T={self.view.timestamp}{direction}: {verdict}{resent}, {self.why}"
+        direction = self.explanation.direction if self.explanation else None
+        where = f" {direction}" if direction else ""
+        return f"STKM {name} T={self.view.timestamp}{where}: {verdict}{resent}, {self.why}{self._said_of_policies()}"
+
+    def _said_of_policies(self) -> str:
+        """Name the policies that may have given the TEK, or show those that did not."""
+        candidates = self.explanation.candidates if self.explanation else ()
+        if not self.granted:
+            return "".join(f"; policy: {candidate}" for candidate in candidates)
+        names = [candidate.name for candidate in candidates if candidate.holds_at(self.view.timestamp)]
+        bound = self.view.management.terminal_binding_key_id if self.view.management else None
+        return (f"; by {' or '.join(names)}" if names else "") + (
+            f"; bound to terminals with key {bound:08x}" if bound is not None else ""
+        )
 
     def as_dict(self) -> dict[str, object]:
         """Return everything but the key, ready for JSON."""
@@ -112,7 +155,8 @@ class Decision:
             "resent": self.resent,
             "why": self.why,
             "protection_after_reception": protection,
-            "direction": shown.direction.value if shown else None,
+            "direction": shown.direction.value if shown and shown.direction else None,
+            "policies": [str(candidate) for candidate in shown.candidates] if shown else [],
             "payments": [
                 {"source": paid.source, "before": paid.before, "after": paid.after}
                 for paid in (shown.payments if shown else ())
@@ -125,24 +169,49 @@ def _why_granted(explanation: Explanation | None) -> str:
         return "granted"
     if explanation.payments:
         return "paid " + " and ".join(map(str, explanation.payments))
-    return "free of charge" if explanation.policies else "plain MBMS key"
+    return "free of charge" if explanation.candidates else "plain MBMS key"
 
 
 class StkmFeed(Protocol):
-    """Something that takes an STKM and gives the card's verdict."""
+    """Something that takes an STKM and gives the card's verdict, and hears which service is left."""
 
     def feed(self, stkm: bytes, /) -> StkmOutcome:
         """Give an STKM to the card."""
 
+    def leave(self, service: Service, /) -> Departure | None:
+        """Say that a service was left; None when the card is not told."""
+
 
 @dataclass(slots=True)
-class ExplainingFeed:
+class FeedLayer:
+    """A feed around another one, which hears of the services left."""
+
+    feed_below: StkmFeed
+
+    def leave(self, service: Service) -> Departure | None:
+        """Pass it on."""
+        return self.feed_below.leave(service)
+
+
+@dataclass(slots=True)
+class UnsignalledFeed(FeedLayer):
+    """Tells the card of no service that is left, as a terminal without event signalling does."""
+
+    def feed(self, stkm: bytes) -> StkmOutcome:
+        """Return the card's verdict. Raises as the feed below."""
+        return self.feed_below.feed(stkm)
+
+    def leave(self, _service: Service) -> None:
+        """Keep it from the card."""
+
+
+@dataclass(slots=True)
+class ExplainingFeed(FeedLayer):
     """Audits the card before and after each STKM, to tell live from play-back and what was debited.
 
     It costs some ten commands for each STKM: for people who look, not for playing.
     """
 
-    feed_below: StkmFeed
     usim: CardApplication
     _last: Explanation | None = field(default=None, init=False)
 
@@ -162,10 +231,9 @@ class ExplainingFeed:
         before = self._balances(view.ids)
         outcome = self.feed_below.feed(stkm)
         after = self._balances(view.ids)
-        # A key that is not in EF_MSK is kept for play-back only.
-        live = counter is not None and view.timestamp > counter
-        direction = Direction.LIVE if live else Direction.PLAYBACK
-        self._last = Explanation(direction, before.policies, tuple(_payments(before, after)))
+        direction = _direction(view.timestamp, counter, before.policies)
+        candidates = tuple(_candidates(before.policies, direction, self.usim.tables))
+        self._last = Explanation(direction, candidates, tuple(_payments(before, after)))
         return outcome
 
     def _balances(self, ids: MbmsKeyIds) -> _Balances:
@@ -179,7 +247,7 @@ class ExplainingFeed:
 class _Balances:
     """All quantities that an STKM of one key may change, by policy (None: of the group) and name."""
 
-    policies: int
+    policies: tuple[Policy, ...]
     values: Mapping[tuple[object, str], int]
 
     @classmethod
@@ -187,11 +255,25 @@ class _Balances:
         values: dict[tuple[object, str], int] = {}
         for group in groups:
             values |= {(None, name): value for name, value in group.quantities.items()}
-        own = [policy for policy in policies if policy.msk_id == msk_id]
+        own = tuple(policy for policy in policies if policy.msk_id == msk_id)
         for policy in own:
             counters = (item for item in policy.quantities.items() if item[0] in ("playback_counter", "tek_counter"))
             values |= {(policy.name, name): value for name, value in counters}
-        return cls(len(own), values)
+        return cls(own, values)
+
+
+def _direction(timestamp: int, counter: int | None, policies: tuple[Policy, ...]) -> Direction | None:
+    """Say what an STKM is for; a key that is not in EF_MSK is kept for play-back only."""
+    if counter is None:
+        return Direction.PLAYBACK if policies else None
+    return Direction.LIVE if timestamp > counter else Direction.PLAYBACK
+
+
+def _candidates(policies: Iterable[Policy], direction: Direction | None, tables: BcastTables) -> Iterator[Candidate]:
+    for policy in policies:
+        row = tables.find_spe(policy.spe)
+        if row is not None and row.direction is direction:
+            yield Candidate(row.name, policy)
 
 
 def _payments(before: _Balances, after: _Balances) -> Iterator[Payment]:

@@ -17,9 +17,11 @@ from host_tools.media.errors import RtpError, SrtpError, UnknownTrafficKey
 from host_tools.media.pcap import Datagram
 from host_tools.media.rtp import RtpPacket, looks_like_rtp
 from host_tools.media.srtp import SrtpReceiver
+from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat
 from host_tools.media.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import Refusal, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation, StkmFeed, StkmView
+from host_tools.terminal.departure import Departure, Service, TunedServices
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.statistics import PlayStatistics
 from host_tools.terminal.stkm_filter import Sighting, StkmFilter
@@ -35,7 +37,7 @@ class PlayOptions:
 
     Without `media_ports`, whatever looks like RTP is media. `feed_all` gives identical repeats to the card,
     too, which a real terminal does not do. `teks_wanted_once` keeps every further STKM of a TEK that is there from the
-    card, as a terminal does with a recording: it saves what a rewind would cost.
+    card, as a terminal does with a recording: it saves what a rewind would cost. `srtp` is the layout of the media.
     """
 
     stkm_port: int = STKM_PORT
@@ -43,6 +45,7 @@ class PlayOptions:
     feed_all: bool = False
     held_packets: int = _HELD_PACKETS
     teks_wanted_once: bool = False
+    srtp: SrtpFormat = HEADEND_FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Hooks:
     """What others want to know: each TEK with its IDs, each datagram's time before it is played, progress.
 
     `on_decision` hears of every STKM that went to the card, `explain` adds to it. `on_refusal` may cure a refusal; it
-    returns True when the STKM is to be fed again, which happens once.
+    returns True when the STKM is to be fed again, which happens once. `on_departure` hears of every service that was
+    left and signalled to the card.
     """
 
     on_tek: Callable[[MbmsKeyIds, Tek], None] = lambda _ids, _tek: None
@@ -59,10 +63,23 @@ class Hooks:
     on_decision: Callable[[Decision], None] = lambda _decision: None
     explain: Callable[[], Explanation | None] = lambda: None
     on_refusal: Callable[[StkmView, Refusal], bool] = lambda _view, _refusal: False
+    on_departure: Callable[[Departure], None] = lambda _departure: None
+
+
+def leave(services: Iterable[Service], feed: StkmFeed, hooks: Hooks) -> list[Departure]:
+    """Signal to the card that services are left; return what came of it. Raises `LinkError`."""
+    departures = [departure for service in services if (departure := feed.leave(service)) is not None]
+    for departure in departures:
+        hooks.on_departure(departure)
+    return departures
 
 
 class Player:
-    """Takes datagrams in order of capture and plays them. Use once."""
+    """Takes datagrams in order of capture and plays them. Use once.
+
+    The card is told when a service of OMA BCAST is left: when it fell silent while another one goes on, and when
+    playing ends. Players that share `tuned` go on with each other's services; then only its owner knows the end.
+    """
 
     def __init__(
         self,
@@ -70,6 +87,8 @@ class Player:
         out: MediaOut,
         options: PlayOptions | None = None,
         timer: Callable[[], float] = time.perf_counter,
+        *,
+        tuned: TunedServices | None = None,
     ) -> None:
         self.statistics = PlayStatistics()
         self._middleware = middleware
@@ -78,25 +97,51 @@ class Player:
         self._hooks = Hooks()
         self._timer = timer
         self._filter = StkmFilter()
-        self._receiver = SrtpReceiver()
+        self._receiver = SrtpReceiver(self._options.srtp)
         self._held: deque[tuple[bytes, Datagram]] = deque()
+        self._tuned = tuned or TunedServices()
+        self._owns_the_end = tuned is None
 
     def play(self, datagrams: Iterable[Datagram], hooks: Hooks | None = None) -> PlayStatistics:
-        """Play everything and return the counters. Raises `LinkError`, `TerminalError`, `MediaError`."""
+        """Play everything and return the counters. Raises `LinkError`, `TerminalError`, `MediaError`.
+
+        After an error `statistics` tells what was played before it.
+        """
         self._hooks = hooks or Hooks()
-        for datagram in datagrams:
-            self._hooks.on_time(datagram.timestamp)
-            if datagram.destination.port == self._options.stkm_port:
-                self._take_stkm(datagram.payload)
-            elif self._is_media(datagram):
-                self._take_media(datagram)
-            self._hooks.on_progress()
-        self.statistics.packets_without_key += len(self._held)
-        self._held.clear()
+        try:
+            for datagram in datagrams:
+                self._hooks.on_time(datagram.timestamp)
+                self._take(datagram)
+                self._hooks.on_progress()
+        except KeyboardInterrupt:
+            self._leave_all()
+            raise
+        finally:
+            for mki, _datagram in self._held:
+                self.statistics.count_without_key(mki)
+            self._held.clear()
+        self._leave_all()
         self._hooks.on_progress()
         return self.statistics
 
-    def _take_stkm(self, stkm: bytes) -> None:
+    def _take(self, datagram: Datagram) -> None:
+        self._tuned.hear(datagram.destination.host, datagram.timestamp)
+        if datagram.destination.port == self._options.stkm_port:
+            self._leave(self._tuned.leave_silent(datagram.timestamp))
+            self._take_stkm(datagram)
+        elif self._is_media(datagram):
+            self._take_media(datagram)
+
+    def _leave_all(self) -> None:
+        if self._owns_the_end:
+            self._leave(self._tuned.leave_all())
+
+    def _leave(self, services: Iterable[Service]) -> None:
+        for departure in leave(services, self._middleware, self._hooks):
+            self.statistics.count_departure(departure)
+
+    def _take_stkm(self, datagram: Datagram) -> None:
+        stkm = datagram.payload
         try:
             view = StkmView.decode(stkm)
         except DecodeError:
@@ -104,7 +149,7 @@ class Player:
             return
         self.statistics.stkms_seen += 1
         sighting = self._filter.sight(view.ids, stkm)
-        self.statistics.stkms_resent += sighting is not Sighting.NEW
+        self.statistics.stkms_resent += self._filter.is_repeat(view.ids)
         if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
             return
@@ -112,9 +157,16 @@ class Player:
             case Tek() as tek:
                 self._filter.remember(view.ids, stkm)
                 self.statistics.teks += sighting is Sighting.NEW
+                self._tune(datagram, view)
                 self._use(view.ids, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
+
+    def _tune(self, datagram: Datagram, view: StkmView) -> None:
+        """Note that a service is played; a plain MBMS one means nothing to the command that signals events."""
+        if view.is_bcast:
+            service = Service(view.ids.key_domain_id, view.ids.key_group)
+            self._tuned.tune(datagram.destination.host, service, datagram.timestamp)
 
     def _is_spared(self, sighting: Sighting) -> bool:
         """Tell whether the card need not see an STKM."""
@@ -146,11 +198,16 @@ class Player:
         mki = mki_of(ids.msk_id, ids.mtk_id or b"")
         key = TrafficKey(tek.key) if tek.salt is None else TrafficKey(tek.key, tek.salt)
         self._receiver.add_key(mki, key)
-        waiting = [datagram for held_for, datagram in self._held if held_for == mki]
-        if waiting:
-            self._held = deque(held for held in self._held if held[0] != mki)
-        for datagram in waiting:
+        for datagram in self._waiting_for(mki):
             self._decrypt(datagram)
+
+    def _waiting_for(self, mki: bytes) -> list[Datagram]:
+        """Take out the packets that may open now: all of them where packets do not name their key."""
+        any_key = not self._options.srtp.names_key
+        waiting = [datagram for held_for, datagram in self._held if any_key or held_for == mki]
+        if waiting:
+            self._held = deque(held for held in self._held if not any_key and held[0] != mki)
+        return waiting
 
     def _is_media(self, datagram: Datagram) -> bool:
         if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
@@ -176,5 +233,4 @@ class Player:
         """Keep a packet until its key comes; the oldest gives way when the window is full."""
         self._held.append((mki, datagram))
         if len(self._held) > self._options.held_packets:
-            self._held.popleft()
-            self.statistics.packets_without_key += 1
+            self.statistics.count_without_key(self._held.popleft()[0])

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from card.errors import DecodeError
 from host_tools.media.pcap import Datagram
 from host_tools.terminal.bcast import StkmOutcome, Tek
-from host_tools.terminal.decision import Decision, StkmFeed, StkmView
+from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmView
+from host_tools.terminal.departure import TunedServices
 from host_tools.terminal.media_out import MediaOut
-from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.player import Hooks, Player, PlayOptions, leave
 from host_tools.terminal.recording import RecordedContent
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -29,10 +30,9 @@ class Segment:
 
 
 @dataclass(slots=True)
-class TekBuffer:
+class TekBuffer(FeedLayer):
     """Keeps what the card gave, by key IDs, and asks it only for what is not there; `answered` counts what was."""
 
-    feed_below: StkmFeed
     answered: int = 0
     _held: dict[bytes, Tek] = field(default_factory=dict, repr=False)
 
@@ -51,6 +51,7 @@ class TekBuffer:
         return outcome
 
 
+
 class Replay:
     """Plays segments of one recording, one after the other. Stops at the first STKM that stays refused."""
 
@@ -59,12 +60,20 @@ class Replay:
         self._feed = feed
         self._buffer = TekBuffer(feed) if keep_teks else None
         self._out = out
+        self._tuned = TunedServices()
+        self._port: int | None = None
         self.refused: Decision | None = None
 
     def play(self, segment: Segment, hooks: Hooks | None = None) -> PlayStatistics:
-        """Play one segment and return its counters. Raises `LinkError`, `TerminalError`, `MediaError`."""
+        """Play one segment and return its counters. Raises `LinkError`, `TerminalError`, `MediaError`.
+
+        Another port than that of the segment before is a zap: the services played until then are left.
+        """
         self.refused = None
         hooks = hooks or Hooks()
+        if segment.port != self._port:
+            self.stop(hooks)
+        self._port = segment.port
         buffer = self._buffer or TekBuffer(self._feed)
         before = answered = buffer.answered
 
@@ -76,10 +85,14 @@ class Replay:
                 hooks.on_decision(decision)
 
         # SRTP takes each packet once, so every segment has a receiver of its own.
-        player = Player(buffer, self._out, PlayOptions(teks_wanted_once=True))
+        player = Player(buffer, self._out, PlayOptions(teks_wanted_once=True), tuned=self._tuned)
         statistics = player.play(self._until_refused(segment), replace(hooks, on_decision=watch))
         statistics.stkms_fed -= buffer.answered - before
         return statistics
+
+    def stop(self, hooks: Hooks | None = None) -> None:
+        """End the play-back: the card is told which services are left. Raises `LinkError`."""
+        leave(self._tuned.leave_all(), self._feed, hooks or Hooks())
 
     def _until_refused(self, segment: Segment) -> Iterator[Datagram]:
         for datagram in self._content.datagrams(segment.start, segment.end, segment.port):

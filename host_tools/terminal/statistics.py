@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from host_tools.terminal.decision import Decision
+    from host_tools.terminal.departure import Departure
 
 _TIMES_KEPT = 65_536  # the newest; memory stays bounded however long the capture is
+_MKIS_COUNTED = 64
 
 
 @dataclass(slots=True)
@@ -20,8 +22,9 @@ class PlayStatistics:
     STKMs: `stkms_seen` in all; `stkms_resent` of them repeat a traffic key, `stkms_filtered` of those were
     identical and kept from the card; `stkms_fed` went to the card; `refusals` counts reasons;
     `stkms_unreadable` are datagrams on the STKM port that are no STKM. `remedies` counts refusals that were answered
-    with a purchase or a PIN. `granted` counts the TEKs given by why, where decisions are explained. `packets_*` count
-    media packets.
+    with a purchase or a PIN. `granted` counts the TEKs given by why, where decisions are explained. `departures` are
+    services left of which the card was told, `departures_refused` those it would not hear of. `packets_*` count media
+    packets, `missing_keys` those without key by the MKI they carry, for the first 64 MKIs.
     """
 
     stkms_seen: int = 0
@@ -32,11 +35,14 @@ class PlayStatistics:
     refusals: Counter[str] = field(default_factory=Counter)
     granted: Counter[str] = field(default_factory=Counter)
     remedies: int = 0
+    departures: int = 0
+    departures_refused: int = 0
     teks: int = 0
     packets_seen: int = 0
     packets_decrypted: int = 0
     packets_failed: int = 0
     packets_without_key: int = 0
+    missing_keys: Counter[bytes] = field(default_factory=Counter)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES_KEPT), repr=False)
 
     @property
@@ -47,11 +53,22 @@ class PlayStatistics:
     def count_decision(self, decision: Decision) -> None:
         """Count why a TEK was given, if that is known."""
         explanation = decision.explanation
-        if decision.granted and explanation is not None:
+        if decision.granted and explanation is not None and explanation.direction is not None:
             from host_tools.terminal.audit import quantity_words
 
             sources = " and ".join(quantity_words(paid.source) for paid in explanation.payments)
             self.granted[f"{explanation.direction.value}, {f'from {sources}' if sources else 'free'}"] += 1
+
+    def count_without_key(self, mki: bytes) -> None:
+        """Count a packet whose key never came; `mki` is the name it carries, no byte without one."""
+        self.packets_without_key += 1
+        if mki in self.missing_keys or len(self.missing_keys) < _MKIS_COUNTED:
+            self.missing_keys[mki] += 1
+
+    def count_departure(self, departure: Departure) -> None:
+        """Count a service that was left."""
+        self.departures += departure.told
+        self.departures_refused += not departure.told
 
     def add_time(self, seconds: float) -> None:
         """Take the time one STKM took to its TEK or refusal."""
@@ -84,11 +101,13 @@ class PlayStatistics:
                 "median_ms": round(self.median_ms, 3),
                 "p99_ms": round(self.p99_ms, 3),
             },
+            "departures": {"told": self.departures, "refused": self.departures_refused},
             "teks": self.teks,
             "packets": {
                 "seen": self.packets_seen,
                 "decrypted": self.packets_decrypted,
                 "failed": self.packets_failed,
                 "without_key": self.packets_without_key,
+                "missing_mkis": {mki.hex(): count for mki, count in self.missing_keys.most_common()},
             },
         }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from enum import Enum
+from typing import TypeVar
 
 from card.codec.mikey import MbmsKeyIds
 
 _REMEMBERED = 1024  # traffic keys; far more than services times crypto periods in flight
+_V = TypeVar("_V")
 
 
 class Sighting(Enum):
@@ -24,6 +26,13 @@ class StkmFilter:
 
     def __init__(self) -> None:
         self._given: OrderedDict[bytes, bytes] = OrderedDict()
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+
+    def is_repeat(self, ids: MbmsKeyIds) -> bool:
+        """Say whether an STKM for this traffic key came before, given or refused, and note that one has come now."""
+        repeated = _name(ids) in self._seen
+        _note(self._seen, _name(ids), None)
+        return repeated
 
     def sight(self, ids: MbmsKeyIds, stkm: bytes) -> Sighting:
         """Say whether this STKM brings a new traffic key."""
@@ -34,10 +43,15 @@ class StkmFilter:
 
     def remember(self, ids: MbmsKeyIds, stkm: bytes) -> None:
         """Note that this STKM gave its traffic key."""
-        self._given[_name(ids)] = _digest(stkm)
-        self._given.move_to_end(_name(ids))
-        if len(self._given) > _REMEMBERED:
-            self._given.popitem(last=False)
+        _note(self._given, _name(ids), _digest(stkm))
+
+
+def _note(kept: OrderedDict[bytes, _V], name: bytes, value: _V) -> None:
+    """Put `value` at the new end of `kept`; the oldest gives way when there are too many."""
+    kept[name] = value
+    kept.move_to_end(name)
+    if len(kept) > _REMEMBERED:
+        kept.popitem(last=False)
 
 
 def _name(ids: MbmsKeyIds) -> bytes:

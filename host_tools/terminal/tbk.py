@@ -25,7 +25,7 @@ from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
-from host_tools.terminal.decision import StkmFeed, StkmView
+from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
 
 TBK_SIZE = 16
@@ -129,14 +129,13 @@ def unbind(tek: Secret, tbk: Secret) -> Secret:
 
 
 @dataclass(slots=True)
-class BindingFeed:
+class BindingFeed(FeedLayer):
     """Opens bound TEKs on their way from the card; each binding key is fetched once, and asked for three times at most.
 
     Without `keys`, as in a terminal that has no certificate, a bound TEK becomes a refusal. `on_problem` hears why the
     issuer gave none.
     """
 
-    feed_below: StkmFeed
     keys: BindingKeys | None
     tables: BcastTables = P1
     on_problem: Callable[[PermissionsError], None] = lambda _error: None

@@ -88,3 +88,15 @@ def test_recorded_signalled_and_played_back(stage: Open, tmp_path: Path) -> None
     assert replay.refused is not None
     assert on.heard.total() == 2 * 600
     assert [known.content_id for known in on.auditor.recordings()] == [b"film"]
+
+
+def test_leaving_a_service_forgets_the_parental_pin(stage: Open) -> None:
+    on = stage("parental")
+    middle = on.network.scenario.start.timestamp() + 9
+    before, after = ([d for d in on.capture if (d.timestamp < middle) is early] for early in (True, False))
+    assert on.play(before, ParentalPinEntry(on.middleware.usim, lambda: Secret(b"2580"))).departures == 1
+    assert on.decisions[-1].granted
+    on.decisions.clear()
+    on.play(after)
+    reasons = [decision.outcome.reason for decision in on.decisions if isinstance(decision.outcome, Refusal)]
+    assert reasons == len(on.decisions) * [RefusalReason.PARENTAL_PIN_NEEDED] != []

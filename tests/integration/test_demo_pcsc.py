@@ -19,10 +19,10 @@ from card import CardProfile, memory_card
 from card.profile.schema import Transport
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
-from host_tools.cli.headend import subscriber_of
 from host_tools.cli.terminal_keys import keys_from_network
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import NoReader, ReaderGone, TransmissionProtocol
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -73,7 +73,7 @@ class TestDemo:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_interrupted_it_leaves_nothing_behind(self, shared_folder: Path, number: signal.Signals) -> None:
         process = subprocess.Popen(
-            DEMO, env={**os.environ, "TMPDIR": str(shared_folder), "PYTHONUNBUFFERED": "1"},
+            [*DEMO, "--no-keep"], env={**os.environ, "TMPDIR": str(shared_folder), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:

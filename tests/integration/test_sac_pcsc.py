@@ -19,11 +19,11 @@ from card.profile.schema import Transport
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
-from host_tools.cli.headend import subscriber_of
 from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.headend.truth import TekName
 from host_tools.links.pcsc import PcscLink
 from host_tools.media.pcap import open_capture

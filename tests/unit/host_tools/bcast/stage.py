@@ -9,12 +9,12 @@ from dataclasses import replace
 from importlib.resources import files
 
 from card import CardProfile, memory_card
-from host_tools.cli.headend import subscriber_of
 from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
 from host_tools.headend.service_keys import key_domain_id
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader, Datagram

@@ -161,7 +161,7 @@ class TestRecordAndReplay:
         capture, film = capture_of("counted_playback", tmp_path), tmp_path / "film.bcrec"
         status, out, _ = run("terminal", "record", capture, "-o", film, *card, "--scenario", "counted_playback")
         assert status == ExitCode.OK
-        assert "600 packets, 12 STKMs of 1 keys" in out
+        assert "600 packets, 12 STKMs of 1 key\n" in out
         _, out, _ = run("terminal", "audit", *without_subscriber(card), "--json")
         (known,) = json.loads(out)["recordings"]
         assert bytes.fromhex(known["content_id"]) == b"film"

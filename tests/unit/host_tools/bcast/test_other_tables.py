@@ -10,9 +10,9 @@ from card import memory_card
 from card.profile.bcast import BcastProfile, TableSet
 from card.spec.bcast_x2 import X2
 from host_tools.apdu.response import StatusError
-from host_tools.cli.headend import subscriber_of
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor
 from host_tools.terminal.bcast import Refusal, RefusalReason
@@ -58,3 +58,22 @@ def test_the_default_set_cannot_read_such_a_card() -> None:
     stage.middleware.usim.tables = PROFILE.bcast.build_tables()
     with pytest.raises(StatusError):
         Auditor(stage.middleware.usim).key_groups()
+
+
+def test_the_service_purse_is_shown_where_it_is_on() -> None:
+    on = replace(PROFILE, bcast=BcastProfile(service_purse=True))
+    scenario = variant("pay_per_time", **{"spe = 0x0 ": "spe = 0xC ", "spe = 0x0\n": "spe = 0xC\n"})
+    tables = on.bcast.build_tables()
+    link = InProcessLink(memory_card(on, strict=True))
+    stage = Stage(
+        scenario,
+        middleware=TerminalMiddleware(link, tables=tables),
+        network=TestNetwork(scenario, subscriber_of(on), tables=tables),
+    )
+    stage.play(explain=True)
+    stage.require("news", [1, 2, 3, 4])
+    paid = [str(d.explanation.payments[0]) for d in stage.decisions if d.explanation and d.explanation.payments]
+    assert paid == [f"5 from the service purse, {left} left" for left in (15, 10, 5, 0)]
+    (group,) = stage.auditor.key_groups()
+    (policy,) = stage.policies("news")
+    assert (group.quantities.service_purse, policy.quantities.service_purse, policy.quantities.cost) == (0, 0, 5)

@@ -9,10 +9,10 @@ import pytest
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
-from host_tools.cli.headend import subscriber_of
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.service_keys import ServiceKey, traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader
 from host_tools.terminal.bcast import StkmOutcome, Tek

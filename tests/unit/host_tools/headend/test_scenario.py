@@ -89,6 +89,16 @@ def test_a_wrong_field_is_named_with_what_is_allowed(old: str, new: str, complai
     assert re.search(complaint, str(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("copies = 2", "copies = 11"), ("port = 5006", "port = 0"), ('kind = "switch"', 'kind = "flip"')]
+)
+def test_a_wrong_field_is_found_by_its_line(old: str, new: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(SMALL.replace(old, new, 1), "my.toml")
+    line = SMALL[: SMALL.index(old)].count("\n") + 1
+    assert f"\n  my.toml:{line}: " in str(caught.value)
+
+
 def test_services_need_names_and_places_of_their_own() -> None:
     doubled = SMALL.partition("[[event]]")[0].replace('"two"', '"one"').replace("239.1.1.2", "239.1.1.1")
     with pytest.raises(ScenarioError) as caught:

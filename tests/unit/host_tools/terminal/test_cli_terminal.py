@@ -87,9 +87,9 @@ class TestPlay:
     def test_a_trace_shows_no_pin_and_no_key(self, run: Run, capture: Path) -> None:
         status, _, err = run("terminal", "play", capture, *WITH_KEYS, "-v")
         assert status == ExitCode.OK
-        assert "VERIFY_PIN" in err
+        assert "VERIFY PIN 1" in err
         assert "31323334FFFFFFFF" not in err  # the digits alone are in the IMPI too
-        assert "[8 bytes hidden]" in err
+        assert "00 20 00 01 08 ·· ··" in err
         truth = record(shipped_scenario("demo")).truth
         assert not [name for name, key in truth.teks.items() if key.tek.reveal().hex() in err.lower()]
 
@@ -194,8 +194,10 @@ class TestErrors:
             return whole(link, apdu)
 
         monkeypatch.setattr(InProcessLink, "transmit", vanishing)
-        outcome = run("terminal", "play", capture, *WITH_KEYS)
-        self.check(outcome, ExitCode.ENVIRONMENT, "vanished")
+        status, out, err = run("terminal", "play", capture, *WITH_KEYS)
+        assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)
+        assert "vanished" in err
+        assert "STKMs seen" in out
 
     @pytest.mark.parametrize(
         "arguments",
@@ -238,16 +240,44 @@ class TestDemo:
         assert {"broadcast-5004.wav", "broadcast-5006.wav", "broadcast.pcap", "demo.card"} <= set(names)
 
     def test_json(self, run: Run) -> None:
-        status, out, _ = run("demo", "--link", "inprocess", "--json")
+        status, out, _ = run("demo", "--link", "inprocess", "--no-keep", "--json")
+        result = json.loads(out)
         assert status == ExitCode.OK
-        assert json.loads(out)["differences"] == []
+        assert (result["differences"], result["files"]) == ([], [])
+        assert (result["sek_roll_overs"], result["service_switches"]) == (1, 1)
+
+    def test_the_audio_is_kept_and_it_says_where(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for _ in range(2):
+            status, out, _ = run("demo", "--link", "inprocess", "--json")
+            assert status == ExitCode.OK
+            assert json.loads(out)["files"] == ["bcast-demo/broadcast-5004.wav", "bcast-demo/broadcast-5006.wav"]
+        assert [path.name for path in tmp_path.iterdir()] == ["bcast-demo"]
+        with wave.open("bcast-demo/broadcast-5004.wav") as audio:
+            assert audio.getnframes() == 14 * 8000
+        assert "bcast-demo/broadcast-5004.wav" in run("demo", "--link", "inprocess")[1]
+
+    def test_where_no_audio_can_be_written_it_says_so_at_once(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "bcast-demo").write_text("mine")
+        status, out, err = run("demo", "--link", "inprocess")
+        assert (status, out) == (ExitCode.ENVIRONMENT, "")
+        assert "--no-keep" in err
+
+    def test_its_ltkms_come_in_blocks(self, run: Run) -> None:
+        _, _, err = run("demo", "--link", "inprocess", "--no-keep", "-v")
+        assert err.count("63F1") >= 3
 
     def test_a_difference_is_exit_code_1(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         from host_tools.headend.network import TestNetwork
 
         truth = record(shipped_scenario("demo")).truth
         monkeypatch.setattr(TestNetwork, "truth", type(truth)(truth.teks, {}, truth.ports, 1, 1))
-        status, out, err = run("demo", "--link", "inprocess")
+        status, out, err = run("demo", "--link", "inprocess", "--no-keep")
         assert status == ExitCode.DIFFERENT
         assert "differs from the head-end's own" in err
         assert "STKMs seen: 48 instead of 1" in " ".join(out.split())
@@ -268,5 +298,5 @@ class TestDemo:
 
     def test_no_temporary_folder_stays(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        run("demo", "--link", "inprocess", "--json")
+        run("demo", "--link", "inprocess", "--no-keep", "--json")
         assert list(tmp_path.iterdir()) == []

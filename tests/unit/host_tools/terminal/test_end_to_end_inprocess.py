@@ -14,13 +14,13 @@ from card.crypto.secret import Secret
 from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
-from host_tools.cli.headend import subscriber_of
 from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.recorder import Recording
 from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
@@ -44,7 +44,9 @@ class Quiet:
     def step(self, text: str) -> None:
         self.steps.append(text)
 
-    def playing(self, _statistics: PlayStatistics) -> AbstractContextManager[Callable[[], None]]:
+    def playing(
+        self, _statistics: PlayStatistics, _share: Callable[[], float]
+    ) -> AbstractContextManager[Callable[[], None]]:
         return nullcontext(lambda: None)
 
 

@@ -11,12 +11,15 @@ import pytest
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
 from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.links.base import ReaderGone
 from host_tools.media.errors import MediaError
 from host_tools.media.pcap import Datagram, Endpoint
 from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpSender
+from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.departure import Departure, Service
 from host_tools.terminal.media_out import MAX_STREAMS, MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
@@ -45,8 +48,11 @@ def stkm(number: int, counter: int) -> Datagram:
 class Media:
     """One SRTP source whose packets carry their number as payload."""
 
-    def __init__(self, port: int = MEDIA_PORT, payload_type: int = 0) -> None:
-        self._sender = SrtpSender()
+    def __init__(
+        self, port: int = MEDIA_PORT, payload_type: int = 0, packet_format: SrtpFormat = HEADEND_FORMAT
+    ) -> None:
+        self._sender = SrtpSender(packet_format)
+        self._mki_size = packet_format.mki_size
         self._sequence = 0
         self._port = port
         self._payload_type = payload_type
@@ -55,7 +61,7 @@ class Media:
         self._sequence += 1
         payload = bytes([self._sequence]) * 160
         plain = RtpPacket(self._payload_type, self._sequence, 160 * self._sequence, self._port, payload).encode()
-        mki = mki_of(MSK_ID, number.to_bytes(2, "big"))
+        mki = mki_of(MSK_ID, number.to_bytes(2, "big"))[: self._mki_size]
         protected = self._sender.protect(plain, mki, TrafficKey(tek(number), SALT))
         return Datagram(0.0, HERE, Endpoint("239.1.1.2", self._port), protected)
 
@@ -73,6 +79,9 @@ class FakeCard:
             return UNKNOWN
         numbers = [number for number in range(10) if ids(number).encode() in message]
         return Tek(tek(numbers[0]), SALT)
+
+    def leave(self, service: Service) -> Departure:
+        raise AssertionError(f"a plain MBMS service has no event: {service}")
 
 
 @pytest.fixture
@@ -111,7 +120,12 @@ class TestStkms:
 
         result = player.play(datagrams())
         assert result.refusals == {"no key (6A88)": 1}
-        assert (result.stkms_refused, result.teks, result.stkms_resent) == (1, 1, 0)
+        assert (result.stkms_refused, result.teks, result.stkms_resent) == (1, 1, 1)
+
+    def test_copies_are_counted_even_when_all_are_refused(self, card: FakeCard) -> None:
+        card.refuse = True
+        result = play(card, stkm(1, 1), stkm(1, 1), stkm(1, 2), stkm(2, 3))
+        assert (result.stkms_seen, result.stkms_resent, result.stkms_filtered, result.stkms_refused) == (4, 2, 0, 4)
 
     @pytest.mark.parametrize("raw", [b"", b"\x01", b"\x01\x00\x15" + bytes(40), bytes(2000)])
     def test_what_is_no_stkm_never_reaches_the_card(self, card: FakeCard, raw: bytes) -> None:
@@ -148,6 +162,19 @@ class TestMedia:
         assert result.packets_decrypted == 5
         assert late.streams[0].digest == early.streams[0].digest
 
+    @pytest.mark.parametrize("suite", SrtpSuite)
+    @pytest.mark.parametrize("mki_size", [0, 4])
+    def test_packets_that_name_no_key_wait_for_the_one_that_fits(
+        self, card: FakeCard, suite: SrtpSuite, mki_size: int
+    ) -> None:
+        other = SrtpFormat(suite, mki_size)
+        media, out = Media(packet_format=other), MediaOut()
+        early, second = [media.packet(1) for _ in range(3)], [media.packet(2) for _ in range(3)]
+        player = Player(card, out, PlayOptions(srtp=other))
+        result = player.play([*early, stkm(1, 1), *second[:1], stkm(2, 2), *second[1:], media.packet(3)])
+        assert (result.packets_decrypted, result.packets_failed, result.packets_without_key) == (6, 0, 1)
+        assert [stream.packets for stream in out.streams] == [6]
+
     def test_the_window_is_bounded(self, card: FakeCard) -> None:
         media = Media()
         packets = [media.packet(1) for _ in range(10)]
@@ -158,6 +185,25 @@ class TestMedia:
         media = Media()
         result = play(card, stkm(1, 1), media.packet(2), media.packet(2))
         assert (result.packets_decrypted, result.packets_without_key) == (0, 2)
+        assert result.missing_keys == {mki_of(MSK_ID, b"\0\2"): 2}
+
+    def test_only_so_many_missing_keys_are_told_apart(self) -> None:
+        statistics = PlayStatistics()
+        for number in range(1000):
+            statistics.count_without_key(number.to_bytes(6, "big"))
+        assert (statistics.packets_without_key, len(statistics.missing_keys)) == (1000, 64)
+
+    def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
+        player = Player(card, MediaOut())
+
+        def datagrams() -> Iterator[Datagram]:
+            yield stkm(1, 1)
+            yield Media().packet(2)
+            raise ReaderGone("it vanished")
+
+        with pytest.raises(ReaderGone):
+            player.play(datagrams())
+        assert (player.statistics.teks, player.statistics.packets_without_key) == (1, 1)
 
     def test_a_damaged_packet_fails_alone(self, card: FakeCard) -> None:
         media = Media()
@@ -212,7 +258,7 @@ class TestStatistics:
         media = Media()
         summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
         assert json.loads(json.dumps(summary))["packets"] == {
-            "seen": 1, "decrypted": 1, "failed": 0, "without_key": 0,
+            "seen": 1, "decrypted": 1, "failed": 0, "without_key": 0, "missing_mkis": {},
         }  # fmt: skip
 
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:

@@ -1,0 +1,230 @@
+"""`bcast-uicc terminal play` on captures that were made elsewhere, are damaged, or hold nothing for this card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from card import CardProfile, create_card
+from card.profile.schema import demo_path
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
+from host_tools.headend.recorder import Recording, record
+from host_tools.headend.scenario import shipped_scenario
+from host_tools.links.base import ReaderGone
+from host_tools.links.inprocess import InProcessLink
+from host_tools.media.pcap import CaptureWriter, Datagram, open_capture
+from host_tools.media.srtp import SrtpReceiver, SrtpSender
+from host_tools.media.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.media.traffic_key import TrafficKey, mki_of
+
+Run = Callable[..., tuple[int, str, str]]
+STKM_PORT = 2269
+CARD = ("--link", "inprocess", "--profile", str(demo_path()), "--pin", "1234")
+WITH_KEYS = (*CARD, "--scenario", "demo")
+TAG_SIZE = 10
+
+
+@cache
+def demo() -> Recording:
+    return record(shipped_scenario("demo"))
+
+
+@pytest.fixture(scope="module")
+def broadcast(tmp_path_factory: pytest.TempPathFactory) -> list[Datagram]:
+    path = tmp_path_factory.mktemp("broadcast") / "demo.pcap"
+    path.write_bytes(demo().pcap)
+    with open_capture(path) as capture:
+        return list(capture)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.delenv("BCAST_UICC_PIN", raising=False)
+
+    def invoked(*arguments: object) -> tuple[int, str, str]:
+        status = invoke([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return status, out, err
+
+    return invoked
+
+
+def changed(broadcast: list[Datagram], path: Path, change: Callable[[bytes], bytes], *, stkms: bool = False) -> Path:
+    """Write the broadcast with the payloads of its media (or of its STKMs) changed."""
+    with path.open("wb") as file:
+        writer = CaptureWriter(file)
+        for datagram in broadcast:
+            wanted = (datagram.destination.port == STKM_PORT) is stkms
+            writer.write(replace(datagram, payload=change(datagram.payload)) if wanted else datagram)
+    return path
+
+
+class Translator:
+    """Turns media as our head-end makes them into another format, with the head-end's own keys."""
+
+    def __init__(self, wanted: SrtpFormat) -> None:
+        self._keys: dict[bytes, TrafficKey] = {}
+        self._receiver = SrtpReceiver()
+        for name, key in demo().truth.teks.items():
+            mki = mki_of(name.msk_id, name.mtk_id)
+            self._keys[mki] = TrafficKey(key.tek, key.salt)
+            self._receiver.add_key(mki, self._keys[mki])
+        self._wanted = wanted
+        self._senders: dict[bytes, SrtpSender] = {}
+
+    def __call__(self, payload: bytes) -> bytes:
+        plain, name = self._receiver.unprotect(payload), payload[-TAG_SIZE - MKI_SIZE : -TAG_SIZE]
+        sender = self._senders.setdefault(plain[8:12], SrtpSender(self._wanted))
+        mki = bytes(self._wanted.mki_size - MKI_SIZE) + name if self._wanted.mki_size >= MKI_SIZE else b""
+        return sender.protect(plain, mki[: self._wanted.mki_size], self._keys[name])
+
+
+@pytest.mark.parametrize("suite", SrtpSuite)
+@pytest.mark.parametrize("mki_size", [0, 6, 8])
+def test_media_in_another_format(
+    run: Run, broadcast: list[Datagram], tmp_path: Path, suite: SrtpSuite, mki_size: int
+) -> None:
+    path = changed(broadcast, tmp_path / "other.pcap", Translator(SrtpFormat(suite, mki_size)))
+    how = ("--srtp-suite", suite.name, "--mki-length", mki_size)
+    status, out, err = run("terminal", "play", path, *WITH_KEYS, *how, "--json", "-o", tmp_path / "heard")
+    assert (status, err) == (ExitCode.OK, "")
+    packets = json.loads(out)["packets"]
+    assert (packets["seen"], packets["decrypted"], packets["failed"]) == (1200, 1200, 0)
+    assert (tmp_path / "heard-5004.wav").stat().st_size == 44 + 2 * 14 * 8000
+
+
+class TestNothingOpens:
+    def test_without_mki_and_without_the_option(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "bare.pcap", Translator(SrtpFormat(mki_size=0)))
+        status, out, err = run("terminal", "play", path, *WITH_KEYS)
+        assert status == ExitCode.DIFFERENT
+        assert "none of 1200 media packets opens: they name MKI" in err
+        assert "--mki-length 0" in err
+        assert "without key" in out
+
+    def test_keys_that_the_card_does_not_have_are_named(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path
+    ) -> None:
+        name = bytes.fromhex("DEAD00010001")
+        path = changed(
+            broadcast, tmp_path / "x.pcap", lambda raw: raw[: -TAG_SIZE - MKI_SIZE] + name + raw[-TAG_SIZE:]
+        )
+        status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
+        assert status == ExitCode.DIFFERENT
+        assert "they name MKI DEAD00010001, for which" in err
+        assert json.loads(out)["packets"]["missing_mkis"] == {"dead00010001": 1200}
+
+    def test_damaged_tags(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]))
+        status, _, err = run("terminal", "play", path, *WITH_KEYS)
+        assert status == ExitCode.DIFFERENT
+        assert "The card gave 7 traffic keys, but none of 1200 media packets opens: they are not authentic" in err
+
+    def test_no_key_fits(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]))
+        status, _, err = run("terminal", "play", path, *WITH_KEYS, "--mki-length", 0)
+        assert status == ExitCode.DIFFERENT
+        assert "no key fits" in err
+
+    def test_a_port_without_media(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", bytes)
+        status, out, err = run("terminal", "play", path, *WITH_KEYS, "--media", 5999, "--json")
+        assert status == ExitCode.DIFFERENT
+        assert "no media packet on UDP port 5999" in err
+        assert json.loads(out)["teks"] == 7
+
+    def test_a_capture_of_stkms_alone_is_fine(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        stkms = [datagram for datagram in broadcast if datagram.destination.port == STKM_PORT]
+        path = changed(stkms, tmp_path / "x.pcap", bytes)
+        assert run("terminal", "play", path, *WITH_KEYS)[0] == ExitCode.OK
+
+
+class TestNotReadable:
+    def test_frames_that_are_skipped(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", bytes)
+        junk = bytes(8) + 2 * (20).to_bytes(4, "little") + b"\x45" + bytes(19)
+        path.write_bytes(path.read_bytes() + 3 * junk)
+        status, out, _ = run("terminal", "play", path, *WITH_KEYS)
+        assert status == ExitCode.OK
+        assert "skipped:" in out
+        status, out, _ = run("terminal", "play", path, *WITH_KEYS, "--json")
+        capture = json.loads(out)["capture"]
+        assert capture["packets"] - capture["udp"] == sum(capture["skipped_reasons"].values()) == 3
+
+    def test_no_stkm_is_readable(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", lambda raw: raw[:7], stkms=True)
+        status, out, err = run("terminal", "play", path, *WITH_KEYS)
+        assert (status, out) == (ExitCode.INPUT, "")
+        assert "none of the 48 datagrams on UDP port 2269 is readable as STKM" in err
+
+    def test_a_capture_that_breaks_off_and_a_card_without_keys(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path
+    ) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", bytes)
+        path.write_bytes(path.read_bytes()[:-7])
+        status, out, err = run("terminal", "play", path, *CARD, "--json")
+        assert status == ExitCode.CARD
+        assert "no traffic key" in err
+        assert "unreadable from byte" in err
+        result = json.loads(out)
+        assert result["capture"]["problem"] == "cut off inside a packet"
+        assert (result["stkms"]["seen"], result["stkms"]["refused"], result["stkms"]["resent"]) == (48, 48, 41)
+
+
+def test_a_reader_that_vanishes_leaves_what_was_counted(
+    run: Run, broadcast: list[Datagram], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = changed(broadcast, tmp_path / "x.pcap", bytes)
+    whole = InProcessLink.transmit
+    calls = iter(range(1000))
+
+    def vanishing(link: InProcessLink, apdu: bytes) -> bytes:
+        if next(calls) > 60:
+            raise ReaderGone("The card in reader “X” vanished while it was in use.")
+        return whole(link, apdu)
+
+    monkeypatch.setattr(InProcessLink, "transmit", vanishing)
+    status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
+    result = json.loads(out)
+    assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)
+    assert 0 < result["stkms"]["seen"] < 48
+    assert 0 < result["packets"]["decrypted"] < 1200
+
+
+class TestOutput:
+    def test_a_folder_that_is_not_there(self, run: Run, tmp_path: Path) -> None:
+        status, out, err = run("terminal", "play", tmp_path / "x.pcap", *WITH_KEYS, "-o", tmp_path / "none" / "x")
+        assert (status, out) == (ExitCode.ENVIRONMENT, "")
+        assert "there is no folder" in err
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_into_a_folder(self, run: Run, broadcast: list[Datagram], tmp_path: Path, there: bool) -> None:
+        path, folder = changed(broadcast, tmp_path / "x.pcap", bytes), tmp_path / "broadcast"
+        if there:
+            folder.mkdir()
+        status, _, err = run("terminal", "play", path, *WITH_KEYS, "-o", f"{folder}/")
+        assert (status, err) == (ExitCode.OK, "")
+        assert sorted(file.name for file in folder.iterdir()) == ["media-5004.wav", "media-5006.wav"]
+
+    def test_a_file_in_the_place_of_a_folder(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("mine")
+        status, _, err = run("terminal", "play", tmp_path / "x.pcap", *WITH_KEYS, "-o", f"{tmp_path / 'file'}/")
+        assert status == ExitCode.ENVIRONMENT
+        assert "cannot be made" in err
+
+
+def test_a_card_file_names_no_subscriber(run: Run, tmp_path: Path) -> None:
+    card_file = tmp_path / "mine.card"
+    create_card(CardProfile.demo(), card_file).close()
+    status, _, err = run(
+        "terminal", "play", tmp_path / "x.pcap", "--link", "inprocess", "--profile", card_file, "--scenario", "demo"
+    )
+    assert status == ExitCode.USAGE
+    assert "is a card file: --scenario needs --subscriber" in err

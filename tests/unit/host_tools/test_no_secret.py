@@ -1,0 +1,240 @@
+"""Keys and PINs are planted in a card and a network, and everything the product prints or writes is searched for them.
+
+A session with every kind of key is recorded once; then the commands run on the same card profile with all the output
+they can give. What holds keys on purpose stays out: the profile, card files, a broadcast's truth.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from card import CardProfile, memory_card
+from card.crypto.secret import Secret
+from card.profile.schema import demo_path
+from host_tools.apdu.response import StatusError
+from host_tools.cli.main import invoke
+from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.recorder import record
+from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.service_keys import service_keys
+from host_tools.headend.subscriber import subscriber_of
+from host_tools.links.inprocess import InProcessLink
+from host_tools.media.pcap import open_capture
+from host_tools.terminal.errors import PinWrongError
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.player import Hooks, Player
+from host_tools.terminal.purchase import ParentalPinEntry
+from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.sinks import file_sink
+from host_tools.trace.text import TextSink
+
+SCENARIOS = ("parental", "counted_playback")
+PINS = {"PIN 1": "90817263", "PIN 2": "80716253", "PUK 1": "70615243", "PUK 2": "60514233", "ADM": "50413223",
+        "wrong PIN": "40312213", "parental PIN": "2580", "malformed PIN": "9081726354"}  # fmt: skip
+K, OP = "a1b2c3d4e5f60718293a4b5c6d7e8f90", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+_DEMO = {"1234": "PIN 1", "5678": "PIN 2", "12345678": "PUK 1", "87654321": "PUK 2", "11223344": "ADM"}
+KEEPS_KEYS = {".toml", ".card", ".snapshot"}
+
+
+@dataclass
+class Wanted:
+    """What was planted, and everything that was said, by who said it."""
+
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    said: dict[str, bytes] = field(default_factory=dict)
+
+    def plant(self, name: str, secret: Secret) -> None:
+        self.secrets[name] = secret.reveal()
+
+    def hear(self, who: str, text: str | bytes) -> None:
+        self.said[who] = self.said.get(who, b"") + (text.encode() if isinstance(text, str) else text)
+
+    def hear_files(self, folder: Path) -> None:
+        for path in folder.rglob("*"):
+            if path.is_file() and path.suffix not in KEEPS_KEYS:
+                self.hear(path.name, path.read_bytes())
+
+    def found(self) -> set[tuple[str, str]]:
+        """Return who said which secret, in whatever form."""
+        return {(who, name) for who, text in self.said.items() for name in self._found_in(text)}
+
+    def _found_in(self, said: bytes) -> Iterator[str]:
+        digits = re.sub(rb"[^0-9a-f]", b"", said.lower())
+        for name, secret in self.secrets.items():
+            forms = [secret, base64.b64encode(secret), repr(secret)[2:-1].encode()]
+            if secret.hex().encode() in digits or any(form in said for form in forms):
+                yield name
+
+
+def padded(pin: str) -> Secret:
+    return Secret(pin.encode().ljust(8, b"\xff"))
+
+
+@pytest.fixture(scope="module")
+def wanted() -> Wanted:
+    return Wanted()
+
+
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
+    """Write a profile whose keys and PINs are known here and nowhere else."""
+    text = demo_path().read_text("utf-8")
+    for old, name in _DEMO.items():
+        assert f'"{old}"' in text
+        text = text.replace(f'"{old}"', f'"{PINS[name]}"')
+    text, keys = re.subn(r'(?m)^(k|op) = "[0-9a-f ]+"', lambda m: f'{m[1]} = "{K if m[1] == "k" else OP}"', text)
+    assert keys == 2
+    path = tmp_path_factory.mktemp("profile") / "planted.toml"
+    path.write_text(text)
+    usim = CardProfile.load(path).usim
+    wanted.plant("K", usim.k)
+    wanted.plant("OPc", usim.derive_opc())
+    for name, pin in PINS.items():
+        # Four digits turn up in any text: the PIN of a scenario is looked for as the card gets it.
+        wanted.plant(name, padded(pin) if len(pin) < 8 else Secret(pin.encode()))
+    for scenario in SCENARIOS:
+        plan = shipped_scenario(scenario)
+        for key in service_keys(plan):
+            wanted.plant(f"SEK of {scenario}", key.key)
+        for number, tek in enumerate(record(plan).truth.teks.values()):
+            wanted.plant(f"TEK {number} of {scenario}", tek.tek)
+    return path
+
+
+@pytest.fixture(scope="module")
+def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
+    """Record one session with every kind of key, into each kind of trace; return the folder."""
+    folder = tmp_path_factory.mktemp("session")
+    lines: list[object] = []
+    sinks = [file_sink(folder / "trace.jsonl"), file_sink(folder / "trace.pcapng"), TextSink(lines.append)]
+    card_profile = CardProfile.load(profile)
+    network = TestNetwork(shipped_scenario("parental"), subscriber_of(card_profile))
+    card = memory_card(card_profile)
+    middleware = TerminalMiddleware(RecordingLink(InProcessLink(card), Recorder("planted", sinks)), lines.append)
+    with closing(middleware):
+        with pytest.raises(PinWrongError) as wrong:
+            middleware.connect(Secret(PINS["wrong PIN"].encode()))
+        middleware.connect(Secret(PINS["PIN 1"].encode()))
+        b_tid = middleware.bootstrap(network.bsf).b_tid
+        srk = middleware.establish(network.bsm.naf_id)
+        delivery = keys_to_deliver(middleware, network, b_tid)
+        (folder / "broadcast.pcap").write_bytes(network.recording().pcap)
+        hooks = Hooks(
+            on_time=delivery.deliver_until, on_decision=lambda one: lines.append(f"{one} {one!r}"),
+            on_tek=lambda ids, tek: lines.append(f"{ids!r} {tek!r}"),
+            on_refusal=ParentalPinEntry(middleware.usim, lambda: Secret(PINS["parental PIN"].encode())),
+        )  # fmt: skip
+        with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
+            assert Player(middleware, out).play(capture, hooks).teks == 6
+        with pytest.raises(StatusError) as refused:
+            middleware.deliver(network.ltkm(network.deliveries[0], b_tid)[:-1])
+        lines += [repr(wrong.value), str(wrong.value), repr(refused.value), repr(middleware.identity)]
+        lines += [repr(vars(shown)) for shown in (network, card, card._context)]
+    for sink in sinks:
+        sink.close()
+    wanted.plant("SRK", srk)
+    wanted.plant("SMK", network.bsm.smk(b_tid))
+    wanted.hear("the session", "\n".join(map(str, lines)))
+    return folder
+
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(
+    profile: Path, wanted: Wanted, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> Run:  # fmt: skip
+    """Run a command line; what it says and logs is heard under its first words."""
+    monkeypatch.setenv("BCAST_UICC_PIN", PINS["PIN 1"])
+    caplog.set_level(logging.DEBUG)
+
+    def invoked(*arguments: object) -> int:
+        words = [str(argument) for argument in arguments]
+        status = invoke(words)
+        wanted.hear(" ".join(words[:2]), "".join(capfd.readouterr()) + caplog.text)
+        return status
+
+    return invoked
+
+
+def test_the_traces_of_a_session(run: Run, session: Path, wanted: Wanted, tmp_path: Path) -> None:
+    for kind in ("jsonl", "pcapng"):
+        trace = session / f"trace.{kind}"
+        assert run("trace", "show", trace) == 0
+        assert run("trace", "show", "--brief", trace) == 0
+        assert run("trace", "filter", trace, "ins=AUTHENTICATE", "-o", tmp_path / f"auth.{kind}") == 0
+        assert run("script", "record", "--from", trace, tmp_path / f"{kind}.script") in (0, 2, 5)
+    run("trace", "diff", session / "trace.jsonl", session / "trace.pcapng")
+    wanted.hear_files(session)
+    wanted.hear_files(tmp_path)
+    assert wanted.found() == set()
+
+
+def test_the_commands_of_the_terminal(run: Run, profile: Path, wanted: Wanted, tmp_path: Path) -> None:
+    card = ("--link", "inprocess", "--profile", tmp_path / "planted.card")
+    assert run("card", "new", profile, "-o", tmp_path / "planted.card") == 0
+    for name in SCENARIOS:
+        capture, film = tmp_path / f"{name}.pcap", tmp_path / f"{name}.bcrec"
+        keys = ("--subscriber", profile, "--scenario", name, "--parental-pin", PINS["parental PIN"], "--explain", "-v")
+        ltkms = tmp_path / f"{name}.json"
+        assert run("headend", "check", name) == 0
+        assert run("headend", "record", name, "-o", capture, "--profile", profile, "--ltkms", ltkms) == 0
+        assert run("terminal", "record", capture, "-o", film, *card, *keys) == 0
+        assert run("terminal", "replay", film, *card, *keys, "--json", "-o", tmp_path / "heard") in (0, 4)
+        assert run("terminal", "play", capture, *card, *keys, "--json") in (0, 4)
+    for as_json in ((), ("--json",)):
+        assert run("terminal", "audit", *card, "-v", *as_json) == 0
+        assert run("terminal", "info", *card, "-v", *as_json) == 0
+        assert run("card", "show", tmp_path / "planted.card", *as_json) == 0
+    run("card", "diff", profile, tmp_path / "planted.card")
+    run("card", "diff", "usim", tmp_path / "planted.card", "--json")
+    wanted.hear_files(tmp_path)
+    assert wanted.found() == set()
+    assert b"EF_" in wanted.said["card show"], "the commands said nothing"
+
+
+def test_scripts_and_their_reports(run: Run, profile: Path, wanted: Wanted, tmp_path: Path) -> None:
+    reports = ("--junit", tmp_path / "results.xml", "--json", tmp_path / "results.jsonl")
+    traces = ("--trace", tmp_path / "suites.jsonl", "--trace", tmp_path / "suites.pcapng", "-v")
+    suites = ("authenticate", "gba", "mbms", "bcast", "pin")
+    assert run("script", "run", *suites, "--link", "inprocess", "--profile", profile, *reports, *traces) in (0, 1, 4)
+    sides = ("--a", f"inprocess:{profile}", "--b", "inprocess:usim", "--pin-b", "1234")
+    pages = ("--html", tmp_path / "report.html", "--json", tmp_path / "report.json", "--show-allowed")
+    assert run("compare", "run", *suites, *sides, *pages) in (0, 1)
+    assert {"results.xml", "results.jsonl", "suites.jsonl", "suites.pcapng", "report.html", "report.json"} <= {
+        path.name for path in tmp_path.iterdir() if path.stat().st_size > 1000
+    }
+    wanted.hear_files(tmp_path)
+    assert wanted.found() == set()
+
+
+def test_errors_do_not_quote_what_was_given(run: Run, profile: Path, wanted: Wanted, tmp_path: Path) -> None:
+    card = ("--link", "inprocess", "--profile", profile)
+    assert run("terminal", "info", *card, "--pin", PINS["wrong PIN"]) == 4
+    assert run("terminal", "info", *card, "--pin", PINS["malformed PIN"]) == 2
+    assert run("terminal", "play", tmp_path / "none.pcap", *card, "--parental-pin", PINS["malformed PIN"]) == 2
+    for name, wrong in (("short K", (K, K[:-2])), ("PIN of nine digits", (PINS["PIN 1"], PINS["PIN 1"] + "9"))):
+        broken = tmp_path / f"{name}.toml"
+        broken.write_text(profile.read_text().replace(*wrong))
+        assert run("card", "new", broken, "-o", tmp_path / "none.card") == 5
+    wanted.plant("most of K", Secret(bytes.fromhex(K)[:-1]))
+    assert wanted.found() == set()
+
+
+def test_the_search_finds_what_is_there(wanted: Wanted, profile: Path) -> None:
+    key, pairs = bytes.fromhex(K), " ".join(re.findall("..", K))
+    for number, form in enumerate((key, K.upper().encode(), pairs.encode(), base64.b64encode(key))):
+        one = Wanted({"K": wanted.secrets["K"]}, {f"form {number}": b"before " + form + b" after"})
+        assert one.found() == {(f"form {number}", "K")}
