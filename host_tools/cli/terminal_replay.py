@@ -69,6 +69,7 @@ def replay(
     the card refuses, unless --buy gets what it lacks.
     """
     from host_tools.cli.terminal_session import explained
+    from host_tools.cli.terminal_verdict import judge_replay
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.recording import open_recording
 
@@ -82,6 +83,7 @@ def replay(
     _print(recording, list(zip(pieces, played, strict=False)), out, extras, as_json)
     if replaying.refused is not None:
         raise CliError(f"The card refused: {replaying.refused.why}.", CARD)
+    judge_replay(played)
 
 
 def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dict[str, Any]) -> PurchaseFlow | None:

@@ -1,7 +1,8 @@
-"""What `bcast-uicc terminal play` makes of its counters: nothing to complain of, or one sentence and an exit code."""
+"""What `terminal play` and `replay` make of their counters: nothing to complain of, or a sentence and an exit code."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from host_tools.media.pcap import CaptureReport
     from host_tools.terminal.player import PlayOptions
     from host_tools.terminal.statistics import PlayStatistics
+
+_NOT_AUTHENTIC = "they are not authentic under the keys they name"
+_BINDING = "--binding opens keys that are bound to a terminal"
 
 
 def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions) -> None:
@@ -24,6 +28,16 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
         raise CliError(f"{broken} {unopened}".strip(), INPUT)
     if unopened:
         raise CliError(unopened, DIFFERENT)
+
+
+def judge_replay(pieces: Sequence[PlayStatistics]) -> None:
+    """Raise `CliError` for pieces of a recording that have media packets of which not one opened."""
+    seen = sum(piece.packets_seen for piece in pieces)
+    if not seen or any(piece.packets_decrypted for piece in pieces):
+        return
+    failed = any(piece.packets_failed for piece in pieces)
+    why = f"{_NOT_AUTHENTIC} ({_BINDING})" if failed else "no key came for them"
+    raise CliError(f"None of {_count(seen, 'media packet')} opens: {why}.", DIFFERENT)
 
 
 def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
@@ -41,7 +55,7 @@ def _why(statistics: PlayStatistics, options: PlayOptions) -> str:
     if not options.srtp.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
     if statistics.packets_failed:
-        return "they are not authentic under the keys they name (does --srtp-suite say how they are made?)"
+        return f"{_NOT_AUTHENTIC} ({_BINDING}; does --srtp-suite say how they are made?)"
     (mki, _count_of_it), *others = statistics.missing_keys.most_common()
     more = f" or {len(others)} others" if others else ""
     return f"they name MKI {mki.hex().upper()}{more}, for which no key came (--mki-length 0 where there is no MKI)"

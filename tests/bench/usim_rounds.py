@@ -10,10 +10,10 @@ from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
 from card.spec.catalogue import all_files
 from card.spec.files import EfRow
-from host_tools.cli.headend import subscriber_of
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import TransmissionProtocol
 from host_tools.terminal.middleware import TerminalMiddleware
 

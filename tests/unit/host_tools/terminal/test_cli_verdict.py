@@ -1,0 +1,47 @@
+"""What playing and replaying say when the card gives keys that open nothing: TEKs bound to a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from card.profile.schema import demo_path
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
+
+WITH_KEYS = (
+    "--link", "inprocess", "--profile", str(demo_path()), "--pin", "1234", "--scenario", "terminal_binding"
+)  # fmt: skip
+
+
+@pytest.fixture
+def broadcast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = tmp_path / "bound.pcap"
+    assert invoke(["headend", "record", "terminal_binding", "-o", str(path)]) == ExitCode.OK
+    capsys.readouterr()
+    return path
+
+
+def test_playing_with_bound_keys(broadcast: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["terminal", "play", str(broadcast), *WITH_KEYS]) == ExitCode.DIFFERENT
+    said = capsys.readouterr().err
+    assert "none of 600 media packets opens" in said
+    assert "--binding" in said
+
+
+def test_replaying_with_bound_keys(broadcast: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = broadcast.with_name("recording.pcap")
+    assert invoke(["terminal", "record", str(broadcast), "-o", str(recording), "--no-card"]) == ExitCode.OK
+    capsys.readouterr()
+    assert invoke(["terminal", "replay", str(recording), *WITH_KEYS]) == ExitCode.DIFFERENT
+    shown = capsys.readouterr()
+    assert "None of 600 media packets opens" in shown.err
+    assert "--binding" in shown.err
+    assert "600" in shown.out  # the counters are printed all the same
+
+
+def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
+    recording = broadcast.with_name("recording.pcap")
+    assert invoke(["terminal", "record", str(broadcast), "-o", str(recording), "--no-card"]) == ExitCode.OK
+    assert invoke(["terminal", "replay", str(recording), *WITH_KEYS, "--piece", "500-501"]) == ExitCode.OK
