@@ -148,14 +148,14 @@ def _update_msk(security: Security, message: bytes) -> tuple[int, bytes]:
 def _generate_mtk(security: Security, message: bytes) -> tuple[int, bytes]:
     """Answer an STKM: in the OMA BCAST form when it or its key is governed by those rules, else in the MBMS form."""
     application = security.application
-    bcast = security.bcast if application.services.offers(OMA_BCAST) else None
+    bcast, offered = security.bcast, application.services.offers(OMA_BCAST)
     terminal = TerminalSide(_gate(security), protected=security.ctx.protection is not None)
     try:
-        result = process_stkm(message, application.mbms, application.key_root, bcast, terminal)
+        result = process_stkm(message, application.mbms, application.key_root, bcast, terminal, offered=offered)
     except ReplayedMessage:
         raise Refused(MBMS_STATUS["mtk_replay"].value) from None
     if result.reason is not None:
-        return blocks.STRUCTURED, answer_stkm(result, result.reason, security.bcast)
+        return blocks.STRUCTURED, answer_stkm(result, result.reason, bcast)
     assert result.tek is not None
     return blocks.UNSTRUCTURED, _SUCCESS + result.tek.key + result.tek.salt
 

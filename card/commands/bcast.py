@@ -28,7 +28,6 @@ from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW
-from card.state.session import IncomingObject
 
 _NO_OBJECTS = encode_tlv(blocks.STRUCTURED, b"")
 
@@ -61,7 +60,7 @@ def oma_bcast(ctx: Context, apdu: CommandApdu) -> Reply:
 
 def _as_first_block(ctx: Context, apdu: CommandApdu) -> CommandApdu:
     """Take P1 00 without a first block for one, as one terminal signals; no data stand for an empty object."""
-    if apdu.p1 == blocks.Step.NEXT_COMMAND and not isinstance(ctx.channel.unfinished, IncomingObject):
+    if apdu.p1 == blocks.Step.NEXT_COMMAND and not blocks.is_under_way(ctx, apdu):
         apdu = replace(apdu, p1=int(blocks.Step.FIRST_COMMAND))
     return apdu if apdu.data else replace(apdu, data=_NO_OBJECTS)
 

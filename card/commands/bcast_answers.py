@@ -76,6 +76,8 @@ def describe_group(description: GroupDescription, tables: BcastTables) -> bytes:
         "playback_ppt": _quantity(purses.playback_ppt),
         "kept_tek_counter": _quantity(purses.kept_teks),
     }
+    if tables.service_purse:
+        fields["service_purse"] = _quantity(purses.service)
     return _description("key_group_description", fields, tables)
 
 
@@ -109,7 +111,7 @@ def _payment(description: PolicyDescription, source: Source) -> dict[str, bytes]
         case Source.PLAYBACK_PPT:
             return cost | {"playback_ppt": _quantity(purses.playback_ppt)}
         case Source.SERVICE:
-            return cost
+            return cost | {"service_purse": _quantity(purses.service)}
         case Source.NOTHING:
             return {}
 
@@ -135,8 +137,10 @@ def describe_recording(recording: Recording, policies: Iterable[PolicyDescriptio
 
 
 def _description(name: str, fields: Mapping[str, bytes], tables: BcastTables) -> bytes:
+    """Return a description of the fields that have a tag; tables of an older card file have none for some."""
     tags = tables.audit_tags
-    return encode_tlv(tags[name], b"".join(encode_tlv(tags[field], value) for field, value in fields.items()))
+    inner = b"".join(encode_tlv(tags[field], value) for field, value in fields.items() if field in tags)
+    return encode_tlv(tags[name], inner)
 
 
 def _quantity(value: int) -> bytes:

@@ -64,6 +64,14 @@ def completed_object(ctx: Context, apdu: CommandApdu) -> bytes | None:
     return received if received is not None and _missing(received) == 0 else None
 
 
+def is_under_way(ctx: Context, apdu: CommandApdu) -> bool:
+    """Tell whether an object of this command (instruction and P2) is arriving in blocks."""
+    match ctx.channel.unfinished:
+        case IncomingObject(apdu.ins, apdu.p2):
+            return True
+    return False
+
+
 def _so_far(ctx: Context, apdu: CommandApdu) -> bytes | None:
     """Return the object as far as it has come with this block, or None when the block continues nothing."""
     if apdu.p1 == Step.FIRST_COMMAND:

@@ -255,10 +255,12 @@ def _withdraw(facts: LtkmFacts) -> bool:
 
 
 def _overwrite(facts: LtkmFacts) -> bool:
+    """Overwrite a record; without a counter in the LTKM the old one stays, as a purse does without tokens."""
     old = facts.same()
     assert old is not None
-    counter = (facts.management.counter or 0) + (old.counter if facts.keeps_old else 0)
-    return _store(facts, counter, old)
+    given = facts.management.counter
+    kept = old.counter if facts.keeps_old or given is None else 0
+    return _store(facts, kept + (given or 0), old)
 
 
 def _add(facts: LtkmFacts) -> bool:
@@ -278,6 +280,8 @@ def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
     same_key = known is not None and known.key == msk.key
     if old is not None:
         record = _continued(record, old, same_key=same_key)
+    if facts.bcast.keeps_credit(record):
+        facts.bcast.purses.reserve(facts.group)
     if not same_key:
         others = [replace(other, paid=False, playing=False) for other in others]
     facts.bcast.policies.replace(facts.name, (*others, record))

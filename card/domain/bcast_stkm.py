@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
 from card.domain.bcast import Bcast
 from card.domain.bcast_rules import STKM_RULES, Grant, StkmCondition, StkmState
+from card.domain.errors import ServiceNotAvailable
 from card.domain.key_root import KeyRoot
 from card.domain.mbms import MbmsKeys, MskRecord
 from card.domain.parental import Held, PinGate, PinState
@@ -22,7 +23,6 @@ from card.spec.bcast_tables import Debit, Direction, Reason, Source
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
 _NEVER, _EACH_TEK, _EACH_PLAYBACK = Debit.NEVER, Debit.EACH_TEK, Debit.EACH_PLAYBACK
 _PLAYBACKS, _TEKS = Source.PLAYBACK_COUNTER, Source.TEK_COUNTER
-_CONTENT_PROTECTION = range(2)  # protection_after_reception: the content stays protected once received
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,24 @@ class TerminalSide:
     protected: bool = False
 
 
-def process_stkm(raw: bytes, keys: MbmsKeys, root: KeyRoot, bcast: Bcast | None, terminal: TerminalSide) -> StkmResult:
-    """Process an STKM; `bcast` is None where the card offers no OMA BCAST service: plain MBMS rules, then.
+def process_stkm(
+    raw: bytes, keys: MbmsKeys, root: KeyRoot, bcast: Bcast, terminal: TerminalSide, *, offered: bool
+) -> StkmResult:
+    """Process an STKM; `offered` tells whether the card offers the OMA BCAST service: plain MBMS rules, if not.
 
     Raises `DecodeError`, `KeyNotFound`, `KeyNotFresh`, `MacMismatch`, and for plain MBMS keys `ReplayedMessage` and
-    `OutsideKeyValidity`.
+    `OutsideKeyValidity`; `ServiceNotAvailable` for a key with policies on a card that must not ignore them.
     """
     stkm = Stkm.decode(raw)
     msk = find_key(stkm, keys, root)
     protection = verify(stkm, msk, keys)
-    policies = bcast.policies.find(msk.name) if bcast else None
-    management = _management(stkm, bcast) if bcast else None
+    policies = bcast.policies.find(msk.name)
+    if policies is not None and not offered:
+        raise ServiceNotAvailable
+    management = _management(stkm, bcast) if offered else None
     if policies is None:
         check_mbms_rules(stkm, msk, keys.heard(msk))
-    if bcast is None or (policies is None and management is None):
+    if policies is None and management is None:
         tek = open_tek(stkm, protection)
         keys.set_counter(msk, stkm.timestamp.value, stkm.mtk_id)
         return StkmResult(None, tek)
@@ -89,8 +93,8 @@ class StkmFacts:
     """One verified STKM beside the key, its records, the purses and the parental PIN."""
 
     __slots__ = (
-        "_balances", "_bcast", "_gate", "_group", "_heard", "_msk", "_mtk", "_payer", "_pin", "_places", "_plain",
-        "_price", "_protected", "_records", "_ts", "_unbound", "direction", "held",
+        "_balances", "_bcast", "_gate", "_group", "_heard", "_management", "_msk", "_mtk", "_payer", "_pin", "_places",
+        "_plain", "_price", "_protected", "_records", "_ts", "direction", "held",
     )  # fmt: skip
 
     def __init__(
@@ -116,17 +120,14 @@ class StkmFacts:
         self._balances: dict[Source, int] = {}
 
     def _judge(self, management: StkmManagement | None) -> None:
-        """Look at the access criteria and at the protection the content needs once it is received."""
+        """Look at the access criteria."""
+        self._management = management
         self.held: Held | None = None
-        self._pin, self._unbound = PinState.OPEN, False
-        if management is None:
-            return
-        if management.access_criteria:
+        self._pin = PinState.OPEN
+        if management is not None and management.access_criteria:
             self.held = self._bcast.parental.judge(ratings_of(management.access_criteria, self._bcast.tables))
         if self.held:
             self._pin = self._gate.state(self._group)
-        bound = management.terminal_binding_key_id is not None
-        self._unbound = not bound and management.protection_after_reception in _CONTENT_PROTECTION
 
     def holds(self, condition: StkmCondition) -> bool:
         """Tell whether a condition is true."""
@@ -140,16 +141,28 @@ class StkmFacts:
 
     def needs_channel(self) -> bool:
         """The tables demand a secure channel for this content, and there is none."""
-        return self._unbound and self._bcast.tables.secure_channel and not self._protected
+        tables, said = self._bcast.tables, self._management
+        if not tables.secure_channel or self._protected or said is None or said.terminal_binding_key_id is not None:
+            return False
+        return tables.stays_protected(said.protection_after_reception, self.direction)
 
     def is_resent(self) -> bool:
-        """The TEK given out last is sent again, under a higher timestamp (resending check)."""
+        """The TEK given out last is sent again (resending check): live under a higher timestamp."""
         if self.direction is Direction.LIVE:
             return self._mtk == self._heard.last_mtk
         return self._resent_place() is not None
 
     def _resent_place(self) -> int | None:
-        return next((n for n in self._places if self._continues(n) and self._record(n).last_mtk == self._mtk), None)
+        """Find the play-back record that gave out this TEK last.
+
+        The very STKM counts too: it was paid, and its answer was perhaps lost with the power.
+        """
+        records = self._records.records
+        for n in self._places:
+            record = records[n]
+            if record.playing and record.last_mtk == self._mtk and self._ts >= record.last_ts:
+                return n
+        return None
 
     def is_payable(self) -> bool:
         """Find the first record that needs no payment or has the credit, and note what it pays.
@@ -189,16 +202,6 @@ class StkmFacts:
 
     def _first_source(self) -> Source:
         return self._records.rows[self._places[0]].source
-
-    # --- records
-
-    def _record(self, index: int) -> SpeRecord:
-        return self._records.records[index]
-
-    def _continues(self, index: int) -> bool:
-        """The STKM goes on with the record's play-back; a timestamp not above the last one starts another."""
-        record = self._record(index)
-        return record.playing and self._ts > record.last_ts
 
     # --- effects
 

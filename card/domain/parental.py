@@ -104,7 +104,8 @@ class Parental:
 
     def _set_pin(self, value: Secret) -> None:
         try:
-            record = replace(self._pins.find(self.pin_name), value=value)
+            # A PIN the user had disabled counts again: the operator who sets one wants the levels to hold.
+            record = replace(self._pins.find(self.pin_name), value=value, enabled=True, replaced_by=0)
         except PinNotFound:
             record = PinRecord(self.pin_reference, value, _NEW_PIN_TRIES, _NEW_PIN_TRIES)
         self._pins.add(self._application, record)

@@ -5,15 +5,13 @@ provisional: one user purse per Key Domain, pay-per-time purses per Key Domain a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from card.domain.errors import NoRoomForMsk
 from card.spec.bcast_tables import Source
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
-
-T = TypeVar("T")
 
 MOST = (1 << 32) - 1
 _DOMAIN_SIZE = 3
@@ -36,6 +34,7 @@ class GroupPurses:
     kept_teks: int = 0
 
 
+_NO_PURSES = GroupPurses()
 _FIELD = {Source.LIVE_PPT: "live_ppt", Source.PLAYBACK_PPT: "playback_ppt", Source.SERVICE: "service"}
 
 
@@ -45,12 +44,16 @@ def saturated(value: int) -> int:
 
 
 class Purses:
-    """All purses of one application. A group is 5 bytes, its domain the first 3."""
+    """All purses of one application. A group is 5 bytes, its domain the first 3. An empty purse takes no room.
 
-    def __init__(self, nv: NonVolatile, application: str, most: int) -> None:
+    `expected` names the groups that will have a purse whatever comes: one for what is left of a TEK counter.
+    """
+
+    def __init__(self, nv: NonVolatile, application: str, most: int, expected: Callable[[], set[bytes]]) -> None:
         self._domains = RecordTable(nv, f"purse-user/{application}/", DomainPurse)
         self._groups = RecordTable(nv, f"purse/{application}/", GroupPurses)
         self._most = most
+        self._expected = expected
 
     def of_domain(self, group: bytes) -> DomainPurse:
         """Return the purse of a group's domain."""
@@ -61,8 +64,8 @@ class Purses:
         return self._groups.get(group.hex()) or GroupPurses()
 
     def known_groups(self) -> list[bytes]:
-        """Return the groups that have purses."""
-        return [bytes.fromhex(name) for name, _ in self._groups.items()]
+        """Return the groups that have purses with something in them."""
+        return [bytes.fromhex(name) for name, purses in self._groups.items() if purses != _NO_PURSES]
 
     def balance(self, group: bytes, source: Source) -> int:
         """Return what a purse holds. `source` is one of the four purses."""
@@ -73,9 +76,12 @@ class Purses:
     def set_balance(self, group: bytes, source: Source, value: int) -> None:
         """Write a purse. Raises `NoRoomForMsk` when it would be one purse too many."""
         if source is Source.USER:
-            self._put(self._domains, group[:_DOMAIN_SIZE].hex(), DomainPurse(value))
+            self._put_domain(group[:_DOMAIN_SIZE].hex(), DomainPurse(value))
         else:
-            self._put(self._groups, group.hex(), replace(self.of_group(group), **{_FIELD[source]: value}))
+            purses = replace(self.of_group(group), **{_FIELD[source]: value})
+            if value:
+                self.reserve(group)
+            self._put_group(group, purses)
 
     def fill(self, group: bytes, source: Source, tokens: int, *, keep: bool) -> bool:
         """Add tokens to a purse, or set it to them unless `keep`. Return True when it is full and the rest was lost."""
@@ -83,19 +89,36 @@ class Purses:
         self.set_balance(group, source, saturated(wanted))
         return wanted > MOST
 
+    def reserve(self, group: bytes) -> None:
+        """See to it that a group can have purses. Raises `NoRoomForMsk`."""
+        if self._groups.get(group.hex()) is not None:
+            return
+        taken = {*self.known_groups(), *self._expected()}
+        if group not in taken and len(taken) >= self._most:
+            raise NoRoomForMsk
+
     def keep_teks(self, group: bytes, left: int) -> None:
-        """Keep what is left of the TEK counter of a record that goes."""
+        """Keep what is left of the TEK counter of a record that goes; room was reserved when it came."""
         purses = self.of_group(group)
-        self._put(self._groups, group.hex(), replace(purses, kept_teks=saturated(purses.kept_teks + left)))
+        self._put_group(group, replace(purses, kept_teks=saturated(purses.kept_teks + left)))
 
     def take_kept_teks(self, group: bytes) -> int:
         """Return the kept TEK counter and empty it."""
         purses = self.of_group(group)
         if purses.kept_teks:
-            self._put(self._groups, group.hex(), replace(purses, kept_teks=0))
+            self._put_group(group, replace(purses, kept_teks=0))
         return purses.kept_teks
 
-    def _put(self, table: RecordTable[T], name: str, purse: T) -> None:
-        if table.get(name) is None and sum(1 for _ in table.items()) >= self._most:
+    def _put_domain(self, name: str, purse: DomainPurse) -> None:
+        if not purse.user:
+            self._domains.delete(name)
+            return
+        if self._domains.get(name) is None and sum(other.user > 0 for _, other in self._domains.items()) >= self._most:
             raise NoRoomForMsk
-        table.put(name, purse)
+        self._domains.put(name, purse)
+
+    def _put_group(self, group: bytes, purses: GroupPurses) -> None:
+        if purses == _NO_PURSES:
+            self._groups.delete(group.hex())
+        else:
+            self._groups.put(group.hex(), purses)

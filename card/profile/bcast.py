@@ -75,6 +75,7 @@ class TablesProfile:
     modes: Annotated[Mapping[str, int] | None, MapOf(tuple(P1.modes), _BYTE)] = None
     properties: Annotated[Mapping[str, int] | None, MapOf(tuple(P1.properties), _BYTE)] = None
     capacity: Annotated[Mapping[str, int] | None, MapOf(tuple(P1.capacity), integer(1, _MOST_RECORDS))] = None
+    protection: Annotated[Mapping[str, int] | None, MapOf(tuple(P1.protection), _BYTE)] = None
     pin_reference: Annotated[int | None, integer(0x82, 0x88)] = None
     identity_with_validity: Annotated[bool | None, FLAG] = None
     higher_is_stricter: Annotated[bool | None, FLAG] = None

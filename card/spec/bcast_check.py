@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import COST, RESERVED, BcastTables, Debit, FieldKind, Layout
+from card.spec.bcast_tables import (
+    COST,
+    LOWEST_STATUS_WORD,
+    RESERVED,
+    BcastTables,
+    Debit,
+    FieldKind,
+    Layout,
+    Reason,
+)
 
 T = TypeVar("T", bound=Hashable)
 
@@ -24,6 +33,8 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     for name, layout in (("ltkm", P1.ltkm), ("stkm", P1.stkm), ("parental", P1.parental))
 }
 _KINDS = {row.name: row.kind for layout in (P1.ltkm, P1.stkm, P1.parental) for row in layout}
+_ACCEPTED = (Reason.DONE, Reason.PURSE_OVERFLOW)
+_ERROR_WORDS = (range(0x6400, 0x7000), range(0x9300, 0x9F00))
 _MOST_BITS = 32
 _MOST_SPE_BITS = 8
 
@@ -36,6 +47,8 @@ def problems(tables: BcastTables) -> Iterator[Problem]:
     for name in ("response_tags", "audit_tags"):
         yield from ((name, text) for text in _tag_problems(getattr(tables, name)))
     yield from (("modes", text) for text in _mode_problems(tables.modes))
+    yield from (("answers", text) for text in _answer_problems(tables.answers))
+    yield from (("protection", text) for text in _protection_problems(tables))
     if sum(tables.properties.values()) > 0xFF or any(bits.bit_count() != 1 for bits in tables.properties.values()):
         yield "properties", "allowed: one bit of one byte each"
     for bit in _repeated(tables.properties.values()):
@@ -103,9 +116,37 @@ def _tag_problems(tags: Mapping[str, int]) -> Iterator[str]:
     for tag in _repeated(tag for tag in tags.values() if tag):
         yield f"found {tag:02X} twice; allowed: every tag once"
     for name, tag in tags.items():
-        # One byte, or two of which the first announces the second.
-        if not (tag <= 0xFF and tag & 0x1F != 0x1F) and not (tag > 0xFF and tag >> 8 & 0x1F == 0x1F):
+        # One byte, or two of which the first announces the second and the second no third.
+        one = tag <= 0xFF and tag & 0x1F != 0x1F
+        two = tag > 0xFF and tag >> 8 & 0x1F == 0x1F and not tag & 0x80
+        if not one and not two:
             yield f"{name} = {tag:X} is no tag of one or two bytes"
+
+
+def _answer_problems(answers: Mapping[Reason, int]) -> Iterator[str]:
+    """What is accepted has a status byte, as a status word undoes the command; no refusal may look accepted."""
+    for reason, answer in answers.items():
+        if reason in _ACCEPTED:
+            if answer >= LOWEST_STATUS_WORD:
+                yield f"found {answer:04X} for {reason.value}; allowed: a status byte, 00 to FF"
+        elif answer == answers[Reason.DONE]:
+            yield f"found {answer:02X} for {reason.value}, which is the answer for done; allowed: another"
+        elif answer >= LOWEST_STATUS_WORD and not _refuses(answer):
+            yield f"found {answer:04X} for {reason.value}; allowed: an error, 64XX to 6FXX (not 6CXX), 93XX to 9EXX"
+
+
+def _refuses(sw: int) -> bool:
+    """Tell whether a status word is an error that asks for nothing: no success, no warning, no wrong length (6CXX)."""
+    return any(sw in errors for errors in _ERROR_WORDS) and sw >> 8 != 0x6C
+
+
+def _protection_problems(tables: BcastTables) -> Iterator[str]:
+    for value in _repeated(tables.protection.values()):
+        yield f"found {value} twice; allowed: every value once"
+    width = next((row.bits for row in tables.stkm if row.name == "protection_after_reception"), _MOST_BITS)
+    for name, value in tables.protection.items():
+        if not 0 <= value < 1 << width:
+            yield f"{name} = {value} does not fit the {width} bits of the STKM layout"
 
 
 def _mode_problems(modes: Mapping[str, int]) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """Table set "P1", the default: provisional throughout.
 
 The opening byte of the LTKM layout, the STKM layout and SPE 0 to 5 follow weak recall. Response tags 80, 86 to 88 and
-8A to 8C, the template tags, the mode tag 90 and recording signalling (mode 02) were observed in terminals. The rest is
-our choice. docs/spec/bcast.md says which is which.
+8A to 8C, the template tags, the mode tag 90, recording signalling (mode 02) and the values of
+protection_after_reception (but for the difference of 0 and 1) were observed in terminals. The rest is our choice.
+docs/spec/bcast.md says which is which.
 """
 
 from __future__ import annotations
 
 from card.spec.bcast_tables import (
     COST,
+    NOT_PROTECTED,
+    PROTECTED_IN_PLAYBACK,
     BcastTables,
     Debit,
     Direction,
@@ -145,6 +148,7 @@ P1 = BcastTables(
         "mode": 0x90,
         "interval": 0x91,
         "available": 0x92,
+        "service_purse": 0x93,
     },
     modes={
         "spe_audit": 0x01,
@@ -156,6 +160,12 @@ P1 = BcastTables(
     },
     properties={"recorded": 0x01, "terminal_binding": 0x02, "consumption_reporting": 0x04, "access_criteria": 0x08},
     capacity={"records_per_key": 32, "records": 512, "history_keys": 64, "purses": 64, "contents": 64},
+    protection={
+        "content_protection_restricted": 0,
+        "content_protection": 1,
+        PROTECTED_IN_PLAYBACK: 2,
+        NOT_PROTECTED: 3,
+    },
     pin_reference=0x82,
     identity_with_validity=False,
     higher_is_stricter=True,

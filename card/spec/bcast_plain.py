@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import (
     BcastTables,
     Debit,
@@ -20,6 +21,10 @@ from card.spec.bcast_tables import (
 )
 from card.spec.refs import Confidence
 
+_NAMES = [field.name for field in fields(BcastTables)]
+_YOUNGER: Mapping[str, Any] = {"protection": P1.protection}
+"""Tables that card files of the first releases lack, and what they stand for there."""
+
 
 def encode_tables(tables: BcastTables) -> bytes:
     """Return the tables as JSON text."""
@@ -30,10 +35,13 @@ def encode_tables(tables: BcastTables) -> bytes:
 
 
 def decode_tables(raw: bytes) -> BcastTables:
-    """Return the tables that `encode_tables` wrote. Raises `ValueError` for anything else."""
+    """Return the tables that `encode_tables` wrote; a table younger than the text has its default.
+
+    Raises `ValueError` for anything else.
+    """
     try:
-        plain = json.loads(raw)
-        values = {field.name: plain[field.name] for field in fields(BcastTables)}
+        plain = {**_YOUNGER, **json.loads(raw)}
+        values = {name: plain[name] for name in _NAMES}
         return BcastTables(**{name: _READERS.get(name, _same)(value) for name, value in values.items()})
     except (TypeError, KeyError, AttributeError):
         raise ValueError("not a set of BCAST tables") from None

@@ -116,6 +116,9 @@ class Reason(StrEnum):
     NO_PURSE = "no_purse"
 
 
+NOT_PROTECTED, PROTECTED_IN_PLAYBACK = "service_protection", "content_protection_in_playback"
+"""Names of two values of protection_after_reception. With any other the content stays protected once received."""
+
 LOWEST_STATUS_WORD = 0x100
 """An answer below this is a status byte inside the BCAST template; from here on it is a status word."""
 
@@ -125,7 +128,8 @@ class BcastTables:
     """One complete set.
 
     `answers` gives the status byte or status word of every `Reason`. `descriptors`, `response_tags`, `audit_tags`,
-    `modes`, `properties` (bit masks) and `capacity` are read by name; a response tag of 0 leaves its object out.
+    `modes`, `properties` (bit masks), `capacity` and `protection` (values of protection_after_reception) are read by
+    name; a response tag of 0 leaves its object out.
     `identity_with_validity`: records of one key and SPE that differ in their validity stand side by side.
     `higher_is_stricter`: a rating above the level granted is held back (else: below it).
     """
@@ -142,6 +146,7 @@ class BcastTables:
     modes: Mapping[str, int]
     properties: Mapping[str, int]
     capacity: Mapping[str, int]
+    protection: Mapping[str, int]
     pin_reference: int
     identity_with_validity: bool
     higher_is_stricter: bool
@@ -154,6 +159,12 @@ class BcastTables:
             if row.value == value and (self.service_purse or row.source is not Source.SERVICE):
                 return row
         return None
+
+    def stays_protected(self, protection: int, direction: Direction) -> bool:
+        """Tell whether protection_after_reception means content protection for an STKM of this direction."""
+        if protection == self.protection[PROTECTED_IN_PLAYBACK]:
+            return direction is Direction.PLAYBACK
+        return protection != self.protection[NOT_PROTECTED]
 
     @property
     def ref(self) -> Ref:

@@ -93,4 +93,5 @@ X2: BcastTables = replace(
     identity_with_validity=True,
     higher_is_stricter=False,
     service_purse=True,
+    protection={name: 3 - value for name, value in P1.protection.items()},
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MOST = 2**32 - 1
+TEK_COUNTED = ("live_teks", "playback_teks")
 
 # name: direction, what is due, paid from. Named by what they do, so that any numbering fits.
 POLICIES: dict[str, tuple[str, str, str]] = {
@@ -39,6 +40,7 @@ class Rules:
     validity_in_identity: bool = False
     above_is_held: bool = True
     groups: int = 3
+    purses: int = 64
     records_per_key: int = 32
     history: int = 64
     recordings: int = 64
@@ -98,6 +100,7 @@ class LtkmData:
     counter: int | None = None
     add: bool = False
     keep: bool = False
+    smk: int = 1  # number of the bootstrapping its SMK comes from
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,11 @@ class Key:
         return self.key_id[:2]
 
 
+def keeps(r: Record) -> bool:
+    """What is left of the record's counter is kept for the group when it goes."""
+    return r.keep and r.policy in TEK_COUNTED
+
+
 @dataclass
 class Recorded:
     content: tuple[bytes, bytes]
@@ -167,18 +175,22 @@ class Full(Exception):
 
 
 class Model:
-    """What a card should remember and answer."""
+    """What a card should remember and answer. Bootstrappings of the subscriber are numbered from 1."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self.bootstrapped = 1
+        self.naf_key: int | None = 1  # the bootstrapping from which the server's key was derived last
+        self.muk: int | None = None  # the one whose key the last accepted LTKM came under
+        self.ltkm_ts: dict[int, int] = {}  # the last of each, also when its key is gone: it can be derived again
         self.keys: list[Key] = []
         self.past: list[Key] = []  # keys that are gone and were heard live, the latest last
         self.money: dict[tuple[str, tuple[bytes, ...]], int] = {}
-        self.ltkm_ts = 0
         self.levels: dict[int, int] = {}
         self.recordings: list[Recorded] = []
         self.pin: str | None = None
         self.pin_tries = 0
+        self.pin_on = True
         self.pin_given = False
         self.entered: tuple[bytes, bytes] | None = None
         self.age = 0
@@ -192,11 +204,42 @@ class Model:
     def balance(self, name: str, group: tuple[bytes, bytes]) -> int:
         return self.money.get(self.purse(name, group), 0)
 
+    def room_for_purse(self, name: str, group: tuple[bytes, bytes]) -> None:
+        """An empty purse takes no room; a group that keeps credit has room before there is any to keep."""
+        if name == "user":
+            taken = {owner for (kind, owner), value in self.money.items() if kind == "user" and value}
+            wanted: tuple[bytes, ...] = group[:1]
+        else:
+            taken = {owner for (kind, owner), value in self.money.items() if kind != "user" and value}
+            taken |= {key.group for key in self.keys if any(keeps(r) for r in key.records)}
+            wanted = group
+        if wanted not in taken and len(taken) >= self.rules.purses:
+            raise Full("no place")
+
+    # --- the key of the server
+
+    def bootstrap(self) -> None:
+        self.bootstrapped += 1
+
+    def derive(self) -> None:
+        self.naf_key = self.bootstrapped
+
+    def delete_muk(self, number: int) -> Answer:
+        """With the MUK goes the key it is; derived again it is the same one, and its counter stands where it stood."""
+        if number != self.muk:
+            return Answer("unknown key")
+        self.muk = None
+        if self.naf_key == number:
+            self.naf_key = None
+        return Answer("done", plain=True)
+
     # --- LTKM
 
     def ltkm(self, m: LtkmData) -> Answer:
         plain = m.policy is None
-        if m.ts <= self.ltkm_ts:
+        if m.smk not in (self.muk, self.naf_key):
+            return Answer("unknown key")
+        if m.ts <= self.ltkm_ts.get(m.smk, 0):
             return Answer("replayed", plain)
         saved = self.copy()
         try:
@@ -205,8 +248,12 @@ class Model:
             self.__dict__.update(saved)
             return Answer(str(full))
         if answer.outcome in ("done", "capped"):
-            self.ltkm_ts = m.ts
+            self.accept(m.smk, m.ts)
         return answer
+
+    def accept(self, smk: int, ts: int) -> None:
+        self.muk = smk
+        self.ltkm_ts[smk] = ts
 
     def _ltkm(self, m: LtkmData) -> Answer:
         if not m.policy:
@@ -255,7 +302,7 @@ class Model:
         key.records = [r for r in key.records if not any(r is g for g in gone)]
 
     def _keep_credit(self, group: tuple[bytes, bytes], gone: list[Record]) -> None:
-        left = sum(r.count for r in gone if r.keep and r.policy in ("live_teks", "playback_teks"))
+        left = sum(r.count for r in gone if keeps(r))
         if left:
             self.money["kept", group] = min(MOST, self.money.get(("kept", group), 0) + left)
 
@@ -264,6 +311,8 @@ class Model:
             return False
         purse = self.purse(source, m.key_id[:2])
         total = m.tokens + (self.money.get(purse, 0) if m.add or m.keep else 0)
+        if total:
+            self.room_for_purse(source, m.key_id[:2])
         self.money[purse] = min(MOST, total)
         return total > MOST
 
@@ -279,9 +328,9 @@ class Model:
         if old is None and len(records) >= self.rules.records_per_key:
             raise Full("full")
         count = m.counter or 0
-        if old is not None and (m.add or m.keep):
+        if old is not None and (m.add or m.keep or m.counter is None):
             count += old.count
-        if old is None and m.keep and policy in ("live_teks", "playback_teks"):
+        if old is None and m.keep and policy in TEK_COUNTED:
             count += self.money.get(("kept", m.key_id[:2]), 0)
             if ("kept", m.key_id[:2]) in self.money:
                 self.money["kept", m.key_id[:2]] = 0
@@ -290,6 +339,8 @@ class Model:
         capped = source == "count" and count > MOST
         count = min(MOST, count) if source == "count" else 0
         new = Record(policy, m.lower, m.upper, m.cost, count, m.keep, self.age)
+        if keeps(new):
+            self.room_for_purse("kept", key.group)
         if old is not None:
             new.recorded = old.recorded
             if same_key:
@@ -336,22 +387,28 @@ class Model:
         key.shown = True
         while len(others) > 1:
             oldest = others.pop(0)
-            if any(POLICIES[r.policy][0] == "playback" or r.recorded for r in oldest.records):
+            if any(POLICIES[r.policy][0] == "playback" for r in oldest.records) or self.needed(oldest):
                 self._make_room()
                 oldest.shown = False
             else:
                 self.forget(oldest)
 
     def _make_room(self) -> None:
-        """The oldest key that is not shown gives way, unless a recording needs it."""
+        """The oldest key that is not shown gives way, unless it is needed."""
         kept = sorted((k for k in self.keys if not k.shown), key=lambda k: k.age)
         if len(kept) < self.rules.history:
             return
         for key in kept:
-            if not any(r.recorded for r in key.records):
+            if not self.needed(key):
                 self.forget(key)
                 return
         raise Full("no place")
+
+    def needed(self, key: Key) -> bool:
+        """A recording needs the key, or what was bought with it is not used up and is not kept elsewhere."""
+        return any(
+            r.recorded or (r.count and not keeps(r)) or (r.paid and key.counter < r.upper) for r in key.records
+        )
 
     def _remember(self, key: Key) -> None:
         """A key that goes keeps its counter, however it goes: it may come back."""
@@ -384,6 +441,8 @@ class Model:
         key = self.find(m.key_id)
         if key is None:
             return Answer("unknown key")
+        if self.muk is not None and self.naf_key not in (None, self.muk):
+            return Answer("not fresh")
         if key.key != m.key:
             return Answer("wrong mac")
         if not key.records:
@@ -414,6 +473,8 @@ class Model:
             held = m.rating[1] > level if self.rules.above_is_held else m.rating[1] < level
             if held and self.pin is None:
                 return Answer("rating fixed", level=level)
+            if held and not self.pin_on:
+                held = False
             if held and self.pin_tries == 0:
                 return Answer("pin blocked", level=level)
             if held and self.entered != key.group and not self.pin_given:
@@ -436,7 +497,8 @@ class Model:
         if live and key.mtk == m.mtk:
             return ""
         for r in valid:
-            if not live and r.last is not None and m.ts > r.last[0] and m.mtk == r.last[1]:
+            # The very same STKM too: what was paid can be asked for again.
+            if not live and r.last is not None and m.ts >= r.last[0] and m.mtk == r.last[1]:
                 r.last = m.ts, m.mtk
                 return ""
         for r in valid:
@@ -520,22 +582,40 @@ class Model:
 
     # --- parental control
 
-    def parental(self, ts: int, pin: str | None, level: tuple[int, int] | None, *, unblock: bool = False) -> Answer:
-        if ts <= self.ltkm_ts:
+    def parental(
+        self, ts: int, pin: str | None, level: tuple[int, int] | None, *, unblock: bool = False, smk: int = 1
+    ) -> Answer:
+        if smk not in (self.muk, self.naf_key):
+            return Answer("unknown key")
+        if ts <= self.ltkm_ts.get(smk, 0):
             return Answer("replayed")
-        self.ltkm_ts = ts
+        self.accept(smk, ts)
         if level is not None:
             self.levels[level[0]] = level[1]
         if pin is not None:
             if self.pin is None:
                 self.pin_tries = 3
-            self.pin = pin
+            self.pin, self.pin_on = pin, True
         if unblock and self.pin is not None:
             self.pin_tries = 3
         self.leave(None)
         return Answer("done")
 
     def verify_pin(self, pin: str) -> str:
+        if self.pin is not None and not self.pin_on:
+            return "6984"
+        sw = self._try_pin(pin)
+        self.pin_given = self.pin_given or sw == "9000"
+        return sw
+
+    def disable_pin(self, pin: str) -> str:
+        if self.pin is not None and not self.pin_on:
+            return "6984"
+        sw = self._try_pin(pin)
+        self.pin_on = sw != "9000"
+        return sw
+
+    def _try_pin(self, pin: str) -> str:
         if self.pin is None:
             return "6A88"
         if self.pin_tries == 0:
@@ -543,7 +623,7 @@ class Model:
         if pin != self.pin:
             self.pin_tries -= 1
             return f"63C{self.pin_tries}"
-        self.pin_tries, self.pin_given = 3, True
+        self.pin_tries = 3
         return "9000"
 
     def leave(self, group: tuple[bytes, bytes] | None) -> None:

@@ -32,7 +32,8 @@ _P1_STATUS = {
 _AUDIT = {
     "key domain": 0x81, "key group": 0x82, "key number": 0x83, "validity": 0x84, "properties": 0x85, "spe": 0x86,
     "cost": 0x87, "user": 0x88, "live": 0x89, "playback": 0x8A, "play-backs": 0x8B, "teks": 0x8C, "kept": 0x8D,
-    "terminal": 0x8E, "content": 0x8F, "mode": 0x90, "interval": 0x91, "available": 0x92, "status": 0x80,
+    "terminal": 0x8E, "content": 0x8F, "mode": 0x90, "interval": 0x91, "available": 0x92, "service": 0x93,
+    "status": 0x80,
 }  # fmt: skip
 P1 = Wire(
     "P1",

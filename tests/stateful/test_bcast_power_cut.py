@@ -14,12 +14,15 @@ from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
 from tests.oracle.bcast_model import POLICIES, LtkmData, StkmData
 from tests.oracle.bcast_wire import P1, X2, Wire
-from tests.support.bcast import KEY_DOMAIN, OTHER_SEK, SEK, BcastCard, tek
+from tests.support.bcast import KEY_DOMAIN, OTHER_SEK, SEK, TEK_SALT, BcastCard, tek
+from tests.support.bcast_csim import csim_ready, in_csim
+from tests.support.network import BM_SC
 from tests.support.testcard import Answer, TestCard, tlv
 
 WRITES_OF_VERIFY = 2
 FILM, NEWS = (KEY_DOMAIN, b"\0\1", b"\0\1"), (KEY_DOMAIN, b"\0\2", b"\0\1")
 Command = tuple[int, int, bytes]  # INS, P2, data object
+Scenario = Callable[[BcastCard], Iterator[Command]]
 
 
 def update(message: bytes) -> Command:
@@ -68,18 +71,41 @@ def record(it: BcastCard) -> Iterator[Command]:
         yield 0x89, 0x85, tlv(0x73, tlv(0xAE, body))
 
 
+def bind(it: BcastCard) -> Iterator[Command]:
+    """Verification and reporting messages, TEKs bound to a terminal and with salt; the SMK deleted and renewed."""
+    for ts, policy in enumerate(("live_ppt_user", "playback_counted", "live_teks"), 1):
+        tokens = 9 if policy == "live_ppt_user" else None
+        m = LtkmData(FILM, SEK, 1, 50, ts, policy, cost=2, tokens=tokens, counter=3)
+        yield update(it.ltkm(m, verify=True, reporting=True, rating=(1, 9)).build())
+    for ts in (1, 2, 2, 1):
+        yield generate(it.stkm(StkmData(FILM, SEK, ts, ts, True), binding=0xCAFE, salt=TEK_SALT).build())
+    yield 0x89, 0x85, tlv(0x53, b"\x04" + tlv(0xA0, tlv(0x80, it.network.b_tid) + tlv(0x82, BM_SC)))
+
+
 def run(it: BcastCard, command: Command) -> Answer:
     ins, p2, data = command
     return it.exchange(data, ins, p2)
 
 
-SCENARIOS: list[Callable[[BcastCard], Iterator[Command]]] = [pay, push_out, record]
+SCENARIOS: list[Scenario] = [pay, push_out, record, bind]
 
 
 @pytest.mark.parametrize("wire", [P1, X2], ids=lambda wire: str(wire.name))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario.__name__))
-def test_power_cut_at_every_write(wire: Wire, scenario: Callable[[BcastCard], Iterator[Command]]) -> None:
-    it = BcastCard.new(wire)
+def test_power_cut_at_every_write(wire: Wire, scenario: Scenario) -> None:
+    points = cut_everywhere(BcastCard.new(wire), scenario, TestCard.ready)
+    print(f"{scenario.__name__} on {wire.name}: {points} cut points")
+    assert points >= 10, f"{points} cut points"
+
+
+def test_power_cut_in_a_csim() -> None:
+    points = cut_everywhere(in_csim(), pay, csim_ready)
+    print(f"pay in a CSIM: {points} cut points")
+    assert points >= 10, f"{points} cut points"
+
+
+def cut_everywhere(it: BcastCard, scenario: Scenario, ready: Callable[[TestCard], TestCard]) -> int:
+    """Run a scenario, and every command of it that writes twice more with a cut; return the number of cuts."""
     points = 0
     for number, command in enumerate(scenario(it)):
         before = it.card.persistent()
@@ -87,20 +113,22 @@ def test_power_cut_at_every_write(wire: Wire, scenario: Callable[[BcastCard], It
         after = it.card.persistent()
         if before != after:
             for lost in (True, False):
-                left = contents_after_cut(it, before, command, lost=lost)
+                left = contents_after_cut(it, before, command, ready, lost=lost)
                 assert left == (before if lost else after), f"command {number}, write {'lost' if lost else 'kept'}"
                 points += 1
         else:
-            assert run(it.again(), command) == whole, "what changes nothing can be asked again"
-    print(f"{scenario.__name__} on {wire.name}: {points} cut points")
-    assert points >= 10, f"{points} cut points"
+            again = ready(TestCard(MemoryStore(after)))
+            assert run(replace(it, card=again), command) == whole, "what changes nothing can be asked again"
+    return points
 
 
-def contents_after_cut(it: BcastCard, before: dict[str, bytes], command: Command, *, lost: bool) -> dict[str, bytes]:
+def contents_after_cut(
+    it: BcastCard, before: dict[str, bytes], command: Command, ready: Callable[[TestCard], TestCard], *, lost: bool
+) -> dict[str, bytes]:
     """Run a command whose only write loses power; return what the card remembers."""
     inner = MemoryStore(before)
     store = FaultyStore(inner, WRITES_OF_VERIFY + 1, before=lost)
-    cut = BcastCard(TestCard(store).ready(), it.network, it.wire)
+    cut = replace(it, card=ready(TestCard(store)))
     with pytest.raises(PowerCut):
         run(cut, command)
     return inner.load()
@@ -118,3 +146,19 @@ def test_after_a_cut_the_next_stkm_with_the_same_tek_is_free() -> None:
     assert it.purses()[FILM[:2]]["user"] == 0
     assert it.generate(it.stkm(StkmData(FILM, SEK, 1, 2)).build())[1][0x86] == tek(1)
     assert it.generate(it.stkm(StkmData(FILM, SEK, 2, 3)).build())[1][0x80] == b"\x02"
+
+
+@pytest.mark.parametrize("policy", ["playback_counted", "playback_teks", "playback_ppv_user", "playback_ppt_key"])
+def test_after_a_cut_the_same_stkm_of_a_recording_is_free(policy: str) -> None:
+    """Nobody repeats it: the terminal asks with the very STKM again."""
+    it = BcastCard.new(P1)
+    purse = POLICIES[policy][2] != "count"
+    m = LtkmData(FILM, SEK, 0, 99, 1, policy, cost=5, tokens=5 if purse else None, counter=1)
+    it.update(it.ltkm(m).build())
+    store, message = it.card.store, it.stkm(StkmData(FILM, SEK, 3, 40)).build()
+    it.card = TestCard(FaultyStore(store, WRITES_OF_VERIFY + 1, before=False)).ready()
+    with pytest.raises(PowerCut):
+        it.generate(message)
+    it.card = TestCard(store).ready()
+    assert it.generate(message)[1][0x86] == tek(3)
+    assert 0x86 not in it.generate(it.stkm(StkmData(FILM, SEK, 4, 39)).build())[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Self
 
 from card import CardProfile
 from card.personalisation.personalise import personalise
@@ -34,6 +35,7 @@ service_purse = %s
 history_keys = 3
 records_per_key = 5
 contents = 3
+purses = 3
 """
 
 
@@ -51,15 +53,18 @@ def profile(wire: Wire, extra: str = "", *, disabled: str = "") -> CardProfile:
 
 @dataclass
 class BcastCard:
-    """A powered card, its SMK known to the network, and how its tables write things."""
+    """A powered card, its SMK known to the network, and how its tables write things.
+
+    Without `fetching` a response object that is announced stays on the card: the status word is 62F3 then.
+    """
 
     card: TestCard
     network: Bootstrap
     wire: Wire
-    sent: list[bytes] = field(default_factory=list)
+    fetching: bool = True
 
     @classmethod
-    def new(cls, wire: Wire, extra: str = "", *, disabled: str = "") -> BcastCard:
+    def new(cls, wire: Wire, extra: str = "", *, disabled: str = "") -> Self:
         store = MemoryStore()
         personalise(profile(wire, extra, disabled=disabled), store)
         card = TestCard(store).ready()
@@ -131,7 +136,7 @@ class BcastCard:
             assert answer.sw == "63F1"
             part = data_object[start : start + block]
             answer = self.card.send(bytes((0, ins, 0x80 if start == 0 else 0, p2, len(part))), part)
-        if answer.sw != "62F3":
+        if answer.sw != "62F3" or not self.fetching:
             return answer
         response = self.card.send(bytes((0, ins, 0xA0, p2, 0)))
         received = response.data
@@ -174,7 +179,8 @@ class BcastCard:
             group = inner[self.wire.audit["key domain"]], inner[self.wire.audit["key group"]]
             found[group] = {
                 name: int.from_bytes(inner[self.wire.audit[name]], "big")
-                for name in ("user", "live", "playback", "kept")
+                for name in ("user", "live", "playback", "service", "kept")
+                if self.wire.audit[name] in inner
             }
         return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from card.codec.bcast import LtkmReport, ReportEntry
 from tests.oracle.bcast_model import LtkmData, StkmData
-from tests.oracle.bcast_wire import P1, X2
+from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import GROUP, KEY_DOMAIN, KEY_ID, SEK, TEK_SALT, BcastCard, tek
 from tests.support.testcard import pin_bytes, tlv
 
@@ -134,6 +134,23 @@ def test_content_protection_wants_a_channel_where_the_card_demands_one() -> None
     assert it.generate(it.stkm(rated, protection=0, binding=1).build())[1][0x86] == tek(7)
     free = StkmData(KEY_ID, SEK, 7, 11, True)
     assert it.generate(it.stkm(free, protection=3).build())[1][0x86] == tek(7)
+
+
+@pytest.mark.parametrize(("wire", "in_playback"), [(P1, 2), (X2, 1)], ids=["P1", "X2"])
+def test_protection_of_playback_only_wants_a_channel_in_playback(wire: Wire, in_playback: int) -> None:
+    it = BcastCard.new(wire, "secure_channel = true")
+    for ts, policy in enumerate(("live_free", "playback_free"), 1):
+        it.update(it.ltkm(LtkmData(KEY_ID, SEK, 10, 1000, ts, policy)).build())
+    m = StkmData(KEY_ID, SEK, 7, 10, True)
+    live = it.generate(it.stkm(m, protection=in_playback).build())[1]
+    assert live[it.wire.tags["tek"]] == tek(7)
+    before = it.card.persistent()
+    again = it.generate(it.stkm(m, protection=in_playback).build())[1]
+    assert again[it.wire.tags["status"]] == bytes((it.wire.status["done"] + 0x0B,))
+    assert it.wire.tags["tek"] not in again
+    assert it.card.persistent() == before
+    service_protection = 3 if wire is P1 else 0
+    assert it.generate(it.stkm(m, protection=service_protection).build())[1][it.wire.tags["tek"]] == tek(7)
 
 
 def test_the_second_table_set_answers_with_its_own_tags() -> None:

@@ -30,7 +30,8 @@ def record(it: BcastCard, first: int = 400, last: int = 600, content: bytes = CO
 
 
 def test_audit_of_key_groups(it: BcastCard) -> None:
-    assert it.purses() == {(KEY_DOMAIN, GROUP): {"user": 0, "live": 9, "playback": 0, "kept": 0}}
+    service = {"service": 0} if it.wire is X2 else {}
+    assert it.purses() == {(KEY_DOMAIN, GROUP): {"user": 0, "live": 9, "playback": 0, "kept": 0, **service}}
 
 
 def test_audit_of_policies(it: BcastCard) -> None:
@@ -142,6 +143,14 @@ def test_deleting_the_last_policy_deletes_the_key(it: BcastCard) -> None:
 def test_signalling_with_p1_00(it: BcastCard) -> None:
     data = tlv(0x73, b"")
     mode = it.wire.modes["event"]
+    assert it.card.send(f"001B00{mode:02X}{len(data):02X}", data).sw == "9000"
+
+
+def test_signalling_with_p1_00_behind_what_another_command_left(it: BcastCard) -> None:
+    data, mode = tlv(0x73, b""), it.wire.modes["event"]
+    assert it.card.send("0089808502", b"\x53\x10").sw == "63F1"
+    assert it.card.send(f"001B00{mode:02X}{len(data):02X}", data).sw == "9000"
+    assert it.card.send(f"001B80{it.wire.modes['audit']:02X}01", b"\x73").sw == "63F1"
     assert it.card.send(f"001B00{mode:02X}{len(data):02X}", data).sw == "9000"
 
 

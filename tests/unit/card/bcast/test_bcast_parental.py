@@ -104,6 +104,17 @@ def test_the_profile_may_bring_the_pin() -> None:
     assert watch(it, FILMS, 1) == DONE
 
 
+def test_a_disabled_pin_counts_again_when_the_operator_sets_one(it: BcastCard) -> None:
+    assert it.card.send("0026008208", pin_bytes("4711")).sw == "9000"
+    assert watch(it, NEWS, 1, 18) == DONE, "the user switched it off"
+    it.update(it.parental(4, None, (1, 2)).build())
+    assert watch(it, NEWS, 2, 18) == DONE, "a level alone leaves the PIN as it is"
+    it.update(it.parental(5, "0815", (1, 2)).build())
+    assert watch(it, NEWS, 3, 18) == NEEDED
+    assert enter_pin(it, "0815") == "9000"
+    assert watch(it, NEWS, 3, 18) == DONE
+
+
 def test_a_plain_mbms_key_is_held_back_too(it: BcastCard) -> None:
     plain = (KEY_DOMAIN, b"\0\3", b"\0\1")
     it.update(it.ltkm(LtkmData(plain, SEK, 0, 9999, 4)).build())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from card.profile.bcast import BcastProfile, TableSet
 from card.spec.bcast_check import problems
 from card.spec.bcast_p1 import P1 as P1_TABLES
 from card.spec.bcast_plain import decode_tables, encode_tables
-from card.spec.bcast_tables import BcastTables, Debit, FieldKind, FieldRow, Reason, Source
+from card.spec.bcast_tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source
 from card.spec.bcast_x2 import X2 as X2_TABLES
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
@@ -60,6 +61,19 @@ def test_a_card_made_before_there_were_tables_has_the_default_set() -> None:
     assert load_tables(NonVolatile(MemoryStore())) == P1_TABLES
 
 
+def test_tables_of_a_card_made_before_protection_was_a_table_have_the_default() -> None:
+    plain = json.loads(encode_tables(X2_TABLES))
+    del plain["protection"]
+    assert decode_tables(json.dumps(plain).encode()) == replace(X2_TABLES, protection=P1_TABLES.protection)
+
+
+def test_what_is_protected_after_reception() -> None:
+    asked = [(value, direction) for direction in Direction for value in range(4)]
+    protected = [(value, direction) for value, direction in asked if P1_TABLES.stays_protected(value, direction)]
+    live, playback = Direction.LIVE, Direction.PLAYBACK
+    assert protected == [(0, live), (1, live), (0, playback), (1, playback), (2, playback)]
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b'{"name":1}', b"\xff"])
 def test_unreadable_tables_are_a_store_error(raw: bytes) -> None:
     nv = NonVolatile(MemoryStore({"bcast/tables": raw}))
@@ -87,6 +101,17 @@ def _stkm(it: BcastCard, ts: int) -> bytes:
     ("extra", "message"),
     [
         ("[bcast.tables.answers]\nno_such_reason = 1", "bcast.tables.answers.no_such_reason: unknown key"),
+        ("[bcast.tables.answers]\ndone = 0x6985", "answers: found 6985 for done; allowed: a status byte"),
+        ("[bcast.tables.answers]\npurse_overflow = 0x6985", "answers: found 6985 for purse_overflow"),
+        ("[bcast.tables.answers]\nno_credit = 0", "answers: found 00 for no_credit, which is the answer for done"),
+        ("[bcast.tables.answers]\nno_credit = 0x9000", "answers: found 9000 for no_credit; allowed: an error"),
+        ("[bcast.tables.answers]\nno_credit = 0x0123", "answers: found 0123 for no_credit; allowed: an error"),
+        ("[bcast.tables.answers]\nno_credit = 0x62F3", "answers: found 62F3 for no_credit; allowed: an error"),
+        ("[bcast.tables.answers]\nno_credit = 0x6C10", "answers: found 6C10 for no_credit; allowed: an error"),
+        ("[bcast.tables.answers]\nno_credit = 0x9100", "answers: found 9100 for no_credit; allowed: an error"),
+        ("[bcast.tables.response_tags]\ntek = 0x9F81", "response_tags: tek = 9F81 is no tag"),
+        ("[bcast.tables.protection]\ncontent_protection = 3", "protection: found 3 twice"),
+        ("[bcast.tables.protection]\ncontent_protection = 4", "content_protection = 4 does not fit the 2 bits"),
         ("[bcast.tables.answers]\ndone = 65536", "bcast.tables.answers.done: found the number 65536"),
         ("[bcast.tables.response_tags]\ntek = 0x80", "bcast.tables.response_tags: found 80 twice"),
         ("[bcast.tables.response_tags]\ntek = 0", "bcast.tables.response_tags: found 0 for status or tek"),

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
-from tests.oracle import bcmcs
 from tests.oracle.bcast_model import LtkmData, StkmData
 from tests.oracle.bcast_wire import P1
-from tests.support.bcast import KEY_ID, RAND, SEK, BcastCard, tek
-from tests.support.csim import NAI, RK, SELECT_CSIM, csim_card, csim_profile
-from tests.support.network import Bootstrap
+from tests.support.bcast import KEY_ID, SEK, BcastCard, tek
+from tests.support.bcast_csim import in_csim
+from tests.support.csim import SELECT_CSIM, csim_profile
 from tests.support.testcard import TestCard
 
 COUNTED = LtkmData(KEY_ID, SEK, 0, 1000, 1, "live_teks", counter=2)
 TEK_TAG, STATUS_TAG = 0x86, 0x80
-
-
-@dataclass(frozen=True)
-class FromRk(Bootstrap):
-    """The network of a CSIM: the SMK is the TK of the RAND that every LTKM here carries."""
-
-    @property
-    def b_tid(self) -> bytes:
-        return NAI.encode()
-
-    def muk(self, naf_id: bytes = b"") -> bytes:
-        return bcmcs.tk(RK, RAND)
-
-
-def in_csim() -> BcastCard:
-    return BcastCard(csim_card(), FromRk(b"", b""), P1)
 
 
 def in_usim() -> BcastCard:

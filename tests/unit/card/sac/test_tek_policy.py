@@ -186,6 +186,32 @@ def test_binding_cannot_be_pretended(wire: Wire) -> None:
     assert made.generate(plain)[0] == "6989"
 
 
+@pytest.mark.parametrize(
+    ("policy", "protection", "answer"),
+    [
+        # The card's own policy looks at no message; the rule of OMA BCAST is about content that stays protected.
+        (TekPolicy.CLEAR, 0, "status"),
+        (TekPolicy.CLEAR, 1, "status"),
+        (TekPolicy.CLEAR, 2, "TEK"),
+        (TekPolicy.CLEAR, 3, "TEK"),
+        (TekPolicy.CHANNEL, 0, "6989"),
+        (TekPolicy.CHANNEL, 3, "6989"),
+    ],
+)
+def test_the_two_rules_side_by_side(policy: TekPolicy, protection: int, answer: str) -> None:
+    made = BcastCard.new(P1, "secure_channel = true" + SAC % policy.value)
+    made.update(made.ltkm(LtkmData(KEY_ID, SEK, 0, 100, 1, "live_free")).build())
+    before = made.card.persistent()
+    sw, objects = made.generate(made.stkm(MESSAGE, protection=protection).build())
+    if answer == "TEK":
+        assert (sw, objects[0x86]) == ("9000", tek(1))
+        return
+    assert made.card.persistent() == before
+    refused = ("9000", b"\x0b") if answer == "status" else ("6989", None)
+    assert (sw, objects.get(0x80)) == refused
+    assert 0x86 not in objects
+
+
 def _kemac(message: bytes) -> bytes:
     """Return the KEMAC payload at the end: its encrypted part differs not, its MAC does."""
     return message[-20:]
