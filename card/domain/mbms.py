@@ -1,13 +1,12 @@
 """The MBMS keys a card holds, and the files that show them: MUKs with EF_MUK, MSKs with EF_MSK.
 
-Keys live in records of their own and never in a file; the files hold identifiers and counters only and are rewritten
-in the same transaction (TS 31.102 clauses 4.2.80 and 4.2.81). What was heard under a key is kept apart
-(`freshness.py`): it changes with every message, and it outlives the key.
+Keys live in records of their own and never in a file; the files hold identifiers and counters only (TS 31.102 clauses
+4.2.80 and 4.2.81). EF_MUK is rewritten in the same transaction; EF_MSK, which changes with every MTK message, is
+composed when it is read. What was heard under a key is kept apart (`freshness.py`), as it outlives the key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -21,11 +20,9 @@ from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
 MSKS_PER_GROUP = 2  # TS 31.102 clause 4.2.80
+_EMPTY_GROUP = b"\xff\xff\xff\x00"
 NOT_SHOWN = 0
 """Slot of an MSK that has no place in EF_MSK: kept for play-back only."""
-_EMPTY_GROUP = b"\xff\xff\xff\x00"
-_DOMAIN_SIZE = 3
-_PAIR_SIZE = 8  # MSK ID and counter in an EF_MSK record
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,7 @@ class MbmsKeys:
         self._msks = RecordTable(nv, f"msk/{application}/", MskRecord)
         self._muk_file = muk_file
         self._msk_file = msk_file
+        msk_file.show(self._msk_entry)
         self._freshness = Freshness(nv, application)
         self._derived: dict[str, tuple[Secret, int, bytes, MikeyKeys]] = {}
         self.dependents: Dependents | None = None
@@ -189,7 +187,9 @@ class MbmsKeys:
         known = self.find_msk(key_domain, msk_id)
         if known is None and self.dependents is not None:
             self.dependents.make_room()
-        return self._put(self._renewed(key_domain, msk_id, key, validity, rand, id_i))
+        msk = self._renewed(key_domain, msk_id, key, validity, rand, id_i)
+        self._msks.put(msk.name, msk)
+        return msk
 
     def heard(self, msk: MskRecord) -> Heard:
         """Return what the last MTK message accepted under an MSK left behind."""
@@ -197,18 +197,13 @@ class MbmsKeys:
 
     def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
         """Record the counter and the MTK ID of an accepted MTK message."""
-        self._note(msk, Heard(counter, last_mtk))
+        self._freshness.note(msk.freshness, Heard(counter, last_mtk))
 
     def assume_counter(self, msk: MskRecord, counter: int) -> None:
         """Raise or clear a counter that no MTK message set."""
         heard = self.heard(msk)
         if counter != heard.counter:
-            self._note(msk, replace(heard, counter=counter, assumed=counter > 0))
-
-    def _note(self, msk: MskRecord, heard: Heard) -> None:
-        self._freshness.note(msk.freshness, heard)
-        if msk.slot:
-            self._show_counter(msk.slot, msk.msk_id, heard.counter)
+            self._freshness.note(msk.freshness, replace(heard, counter=counter, assumed=counter > 0))
 
     def _renewed(
         self, key_domain: bytes, msk_id: bytes, key: Secret, validity: tuple[int, int], rand: bytes, id_i: bytes
@@ -232,20 +227,8 @@ class MbmsKeys:
                 self.dependents.make_room()
                 self._msks.put(surplus.name, replace(surplus, slot=NOT_SHOWN))
             else:
-                self._forget(surplus)
-        return self._put(shown)
-
-    def _put(self, msk: MskRecord) -> MskRecord:
-        self._msks.put(msk.name, msk)
-        if msk.slot:
-            self._show_group(msk.slot, msk.group)
-        return msk
-
-    def delete_msk(self, msk: MskRecord) -> None:
-        """Forget one MSK."""
-        self._forget(msk)
-        if msk.slot:
-            self._show_group(msk.slot, msk.group)
+                self.delete_msk(surplus)
+        return shown
 
     def delete_group(self, group: bytes) -> None:
         """Forget every MSK of a key group. Raises `KeyNotFound` when there is none."""
@@ -255,7 +238,8 @@ class MbmsKeys:
         for msk in msks:
             self.delete_msk(msk)
 
-    def _forget(self, msk: MskRecord) -> None:
+    def delete_msk(self, msk: MskRecord) -> None:
+        """Forget one MSK."""
         self._msks.delete(msk.name)
         self._freshness.leave(msk.freshness)
         self._derived.pop(msk.name, None)
@@ -269,34 +253,19 @@ class MbmsKeys:
     def _next_serial(self) -> int:
         return 1 + max((msk.serial for _, msk in self._msks.items()), default=0)
 
-    def _show_group(self, slot: int, group: bytes) -> None:
-        counters = {msk.msk_id: self.heard(msk).counter for msk in self.msks_of(group) if msk.slot}
-        self._msk_file.write(slot, encode_msk_entry(group[:_DOMAIN_SIZE], counters))
-
-    def _show_counter(self, slot: int, msk_id: bytes, counter: int) -> None:
-        """Write one counter in place: this is on the way of every MTK message."""
-        entry = self._msk_file.read(slot)
-        for start in range(len(_EMPTY_GROUP), len(entry) - _PAIR_SIZE + 1, _PAIR_SIZE):
-            if entry[start : start + 4] == msk_id:
-                self._msk_file.write(slot, entry[: start + 4] + counter.to_bytes(4, "big") + entry[start + 8 :])
-                return
+    def _msk_entry(self, slot: int) -> bytes:
+        """Return a record of EF_MSK: a Key Domain ID and its MSK IDs with their counters (TS 31.102 clause 4.2.80)."""
+        group = [msk for msk in self.msks() if msk.slot == slot]
+        if not group:
+            return _EMPTY_GROUP
+        pairs = b"".join(msk.msk_id + self.heard(msk).counter.to_bytes(4, "big") for msk in group)
+        return group[0].key_domain + bytes((len(group),)) + pairs
 
 
 def encode_muk_entry(muk: MukRecord) -> bytes:
     """Return the content of an EF_MUK record (TS 31.102 clause 4.2.81)."""
     identity = encode_tlv(0x80, muk.id_r) + encode_tlv(0x82, muk.id_i)
     return encode_tlv(0xA0, identity) + encode_tlv(0x81, muk.counter.to_bytes(4, "big"))
-
-
-def encode_msk_entry(key_domain: bytes, counters: Mapping[bytes, int]) -> bytes:
-    """Return an EF_MSK record: a Key Domain ID and its MSK IDs with their counters (TS 31.102 clause 4.2.80).
-
-    An empty group leaves a cleared record.
-    """
-    if not counters:
-        return _EMPTY_GROUP
-    pairs = b"".join(msk_id + counter.to_bytes(4, "big") for msk_id, counter in counters.items())
-    return key_domain + bytes((len(counters),)) + pairs
 
 
 def msk_name(key_domain: bytes, msk_id: bytes) -> str:

@@ -1,6 +1,8 @@
-"""A linear fixed file that shows one domain record in each of its records."""
+"""A linear fixed file that shows one domain record in each of its records: written, or composed when it is read."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from card.domain.errors import IdentifierTooLong
 from card.filesystem.filesystem import FileSystem
@@ -19,9 +21,17 @@ class RecordFile:
         """Number of records."""
         return self._node.record_count if self._node else 0
 
-    def read(self, number: int) -> bytes:
-        """Return record `number` as it stands, padding included; nothing without the file."""
-        return self._files.contents.read_record(self._node, number) if self._node else b""
+    def show(self, entry: Callable[[int], bytes]) -> None:
+        """Compose every record from `entry(number)` when it is read, for a file that changes all the time.
+
+        What is written into the file does not show.
+        """
+        node = self._node
+        if node is not None:
+            size, numbers = node.record_length, range(1, node.record_count + 1)
+            self._files.contents.compose(
+                node, lambda: b"".join(entry(number)[:size].ljust(size, b"\xff") for number in numbers)
+            )
 
     def write(self, number: int, entry: bytes) -> None:
         """Write record `number`. Raises `IdentifierTooLong` when the entry does not fit."""

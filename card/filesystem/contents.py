@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from card.codec.data_objects import object_size
 from card.filesystem.errors import LengthMismatch, NoRoom, OutsideFile, RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
@@ -16,9 +18,17 @@ class FileContents:
 
     def __init__(self, nv: NonVolatile) -> None:
         self._nv = nv
+        self._composers: dict[str, Callable[[], bytes]] = {}
+
+    def compose(self, node: FileNode, composer: Callable[[], bytes]) -> None:
+        """Let `composer` make the content of a file, all `node.size` bytes, whenever it is read."""
+        self._composers[node.storage] = composer
 
     def whole(self, node: FileNode) -> bytes:
         """Return all `node.size` bytes of a file."""
+        composer = self._composers.get(node.storage)
+        if composer is not None:
+            return composer()
         stored = self._nv.get(f"ef/{node.storage}")
         return UNWRITTEN * node.size if stored is None else stored
 

@@ -21,7 +21,8 @@ from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
 
 # The card writes these itself, in step with keys that an edit does not change.
-_KEPT_BY_CARD = frozenset({"EF_MSK", "EF_MUK", "EF_GBANL"})
+_KEPT_BY_CARD = frozenset({"EF_MUK", "EF_GBANL"})
+_COMPOSED = "EF_MSK"
 _FILLS = (b"\xff", b"\x00")
 _BAD_VALUE = (CardError, ValueError, TypeError, LookupError, ArithmeticError)
 
@@ -101,6 +102,8 @@ def _edit(files: FileSystem, node: FileNode, edit: Edit) -> Edited:
         raise EditRefused(f"{node.path}: the size is impossible, the card file is damaged")
     if node.structure is Structure.BER_TLV:
         raise EditRefused(f"{node.path} holds data objects; write it with SET DATA")
+    if node.name == _COMPOSED:
+        raise EditRefused(f"{node.name} is composed from the keys when it is read; what is written does not show")
     if node.name in _KEPT_BY_CARD and not edit.force:
         raise EditRefused(f"{node.name} is kept by the card, in step with its keys; it is written only when forced")
     record = _record_number(node, edit.record)

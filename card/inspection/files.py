@@ -8,7 +8,7 @@ from card.codec.access_rule import AccessRule, Combination, Operation
 from card.codec.ef import EfCodec
 from card.crypto.secret import Secret
 from card.domain.pin import is_administrative
-from card.errors import CardError
+from card.errors import CardError, StoreError
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED, FileSystem
 from card.filesystem.node import FileNode
 from card.inspection.access_text import describe_rule
@@ -61,8 +61,15 @@ def _describe(files: FileSystem, node: FileNode) -> Description:
     if node.view:
         described["view"] = node.view
     elif not node.is_directory:
-        described.update(_describe_content(files, node, is_confidential(node, rule)))
+        described.update(_describe_readable(files, node, is_confidential(node, rule)))
     return described
+
+
+def _describe_readable(files: FileSystem, node: FileNode, confidential: bool) -> Description:
+    try:
+        return _describe_content(files, node, confidential)
+    except StoreError:
+        return {"problem": "the records it is composed of cannot be read"}
 
 
 def _describe_content(files: FileSystem, node: FileNode, confidential: bool) -> Description:

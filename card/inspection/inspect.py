@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TypeAlias
 
+from card.domain.application import load_applications
+from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.inspection.files import describe_files
 from card.inspection.opening import load_card, opened, sound_records
@@ -47,4 +50,7 @@ def describe_contents(contents: dict[str, bytes]) -> Description:
     with sound_records():
         # A store of its own: describing never writes.
         nv = NonVolatile(MemoryStore(contents))
-        return {**describe_tables(nv, list(contents)), "files": describe_files(FileSystem(nv))}
+        files = FileSystem(nv)
+        with suppress(StoreError):  # what is damaged is told beside its record
+            load_applications(nv, files)  # they compose some of the files
+        return {**describe_tables(nv, list(contents)), "files": describe_files(files)}

@@ -36,8 +36,18 @@ def test_an_entry_that_does_not_fit(files: FileSystem) -> None:
         RecordFile(files, NODE).write(1, b"12345")
 
 
+def test_composed_entries_follow_what_they_show(files: FileSystem) -> None:
+    entries = {1: b"ab", 2: b"12345"}
+    RecordFile(files, NODE).show(entries.__getitem__)
+    assert files.contents.records(NODE) == [b"ab\xff\xff", b"1234"]
+    entries[1] = b"cd"
+    files.contents.update_record(NODE, 1, b"none")
+    assert files.contents.read_record(NODE, 1) == b"cd\xff\xff"
+
+
 def test_without_the_file(files: FileSystem) -> None:
     file = RecordFile(files, None)
     assert file.count == 0
     with pytest.raises(IdentifierTooLong):
         file.write(1, b"")
+    file.show(bytes)

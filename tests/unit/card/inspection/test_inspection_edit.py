@@ -118,7 +118,8 @@ def test_what_show_prints_can_be_given_back(used: Path) -> None:
         ("ADF.USIM/6FB7", Edit(value="112", record=6), "records 1 to 5; name one"),
         ("EF_DIR", Edit(value="USIM", record=1), "written like"),
         ("EF_LOCI", Edit(value="x"), "no codec"),
-        ("EF_MSK", Edit(bytes(20), record=1), "kept by the card"),
+        ("EF_MUK", Edit(bytes(200), record=1), "kept by the card"),
+        ("EF_MSK", Edit(bytes(20), record=1, force=True), "composed from the keys"),
         ("MF/2F06", Edit(b"\x80\x01", record=1), "do not follow the format of EF_ARR"),
     ],
 )  # fmt: skip
@@ -133,7 +134,7 @@ def test_force_writes_what_nobody_can_read(fresh: Path) -> None:
     edited = edit_card(fresh, "EF_IMSI", Edit(bytes(9), force=True))
     assert edited.value is None
     assert contents(fresh)["ef/ADF.USIM/6F07"] == bytes(9)
-    edit_card(fresh, "EF_MSK", Edit(bytes(20), record=1, force=True))
+    edit_card(fresh, "EF_MUK", Edit(bytes(200), record=1, force=True))
 
 
 def test_an_empty_content_clears_a_record(fresh: Path) -> None:
