@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
+from card.codec.bcast import StkmManagement, Subtype, only_extension, ratings_of
+from card.codec.mikey import Stkm
 from card.domain.bcast import Bcast
 from card.domain.bcast_rules import STKM_RULES, Grant, StkmCondition, StkmState
 from card.domain.errors import ServiceNotAvailable
@@ -16,7 +17,7 @@ from card.domain.key_root import KeyRoot
 from card.domain.mbms import MbmsKeys, MskRecord
 from card.domain.parental import Held, PinGate, PinState
 from card.domain.spe import NO_POLICIES, KeyPolicies, SpeRecord
-from card.domain.stkm import Stkm, Tek, check_mbms_rules, find_key, open_tek, verify
+from card.domain.stkm import Tek, check_mbms_rules, find_key, open_tek, verify
 from card.errors import DecodeError
 from card.spec.bcast_tables import Debit, Direction, Reason, Source
 
@@ -66,7 +67,7 @@ def process_stkm(
         check_mbms_rules(stkm, msk, keys.heard(msk))
     if policies is None and management is None:
         tek = open_tek(stkm, protection)
-        keys.set_counter(msk, stkm.timestamp.value, stkm.mtk_id)
+        keys.set_counter(msk, stkm.counter, stkm.mtk_id)
         return StkmResult(None, tek)
     facts = StkmFacts(stkm, msk, policies, management, bcast, terminal)
     start = StkmState.VERIFIED if policies else StkmState.CHANNEL
@@ -80,7 +81,7 @@ def process_stkm(
 
 
 def _management(stkm: Stkm, bcast: Bcast) -> StkmManagement | None:
-    extension = bcast_extension(stkm.message)
+    extension = only_extension(stkm.extensions)
     if extension is None:
         return None
     subtype, data = extension
@@ -106,7 +107,7 @@ class StkmFacts:
         bcast: Bcast,
         terminal: TerminalSide,
     ) -> None:
-        self._ts, self._mtk = stkm.timestamp.value, stkm.mtk_id
+        self._ts, self._mtk = stkm.counter, stkm.mtk_id
         self._msk, self._group, self._heard = msk, msk.group, bcast.msks.heard(msk)
         self._plain, self._records = policies is None, policies or NO_POLICIES
         self._bcast, self._gate, self._protected = bcast, terminal.gate, terminal.protected

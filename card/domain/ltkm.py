@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from card.codec.mikey import (
     DataType,
-    EncryptionAlgorithm,
     Extension,
     Header,
     Identity,
@@ -21,7 +20,6 @@ from card.codec.mikey import (
     MikeyMessage,
     Rand,
     Timestamp,
-    TimestampType,
     Verification,
     decode_key_data,
 )
@@ -66,21 +64,9 @@ class Ltkm:
         if ids.mtk_id is not None:
             raise DecodeError("LTKM: an MTK ID belongs in an STKM")
         timestamp, kemac = message.one(Timestamp), message.one(Kemac)
-        require_counter(timestamp)
-        require_protection(kemac)
+        timestamp.require_counter()
+        kemac.require_protection()
         return cls(message, raw, ids, timestamp, message.one(Rand).value, *identities, kemac)
-
-
-def require_counter(timestamp: Timestamp) -> None:
-    """Raise `DecodeError` unless the T payload is a 32-bit COUNTER, the only kind MBMS uses."""
-    if timestamp.type is not TimestampType.COUNTER:
-        raise DecodeError("MIKEY T payload: a COUNTER is wanted")
-
-
-def require_protection(kemac: Kemac) -> None:
-    """Raise `DecodeError` unless a KEMAC is encrypted and authenticated: NULL algorithms would let anyone pay."""
-    if kemac.encryption is not EncryptionAlgorithm.AES_CM_128 or kemac.mac_algorithm is not MacAlgorithm.HMAC_SHA1_160:
-        raise DecodeError("MIKEY KEMAC: AES-CM-128 and HMAC-SHA-1-160 are wanted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +92,6 @@ class OpenedLtkm:
         if len(self.key_data.key) != MSK_SIZE:
             raise DecodeError(f"LTKM: a key of {MSK_SIZE} bytes is wanted")
         return self.key_data.key
-
-
-def update_msk(raw: bytes, keys: MbmsKeys, root: KeyRoot) -> bytes:
-    """Process an MSK message by the MBMS rules alone; return the verification message, or nothing with a clear V bit.
-
-    Raises `DecodeError`, `KeyNotFound` (no SMK), `MacMismatch`, `ReplayedMessage`, `NoRoomForMsk`, `NoRoomForMuk`.
-    """
-    opened = open_ltkm(Ltkm.decode(raw), root)
-    store_plain(opened, keys)
-    return verification(opened) if opened.ltkm.message.header.verification_requested else b""
 
 
 def open_ltkm(ltkm: Ltkm, root: KeyRoot) -> OpenedLtkm:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,7 @@ from card.codec.mikey import (
     Rand,
     SecurityPolicy,
     Spi,
+    Stkm,
     Timestamp,
     TimestampType,
     Verification,
@@ -205,6 +208,27 @@ def test_any_bytes_are_a_message_or_an_error(raw: bytes) -> None:
     except DecodeError:
         return
     assert message.encode() == raw
+
+
+@given(STKMS)
+def test_the_usual_form_of_an_stkm_is_read_in_one_go(stkm: oracle.Stkm) -> None:
+    assert Stkm._decode_usual(stkm.build()) == Stkm.decode(stkm.build()) == Stkm._decode_any(stkm.build())
+
+
+@st.composite
+def altered_stkms(draw: st.DrawFn) -> bytes:
+    """An STKM with an extension full of what could be taken for the payloads behind it, and single bytes changed."""
+    parts = [b"\x01\x02", b"\0\1", b"\0\x20", b"\x05\x05", b"\1" + bytes(20), bytes(4), b"\x15", bytes(2)]
+    raw = bytearray(replace(draw(STKMS), bcast=b"".join(draw(st.lists(st.sampled_from(parts), min_size=1)))).build())
+    for position, value in draw(st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 21)), max_size=3)):
+        raw[position] = value
+    return bytes(raw)
+
+
+@given(altered_stkms() | damaged() | messages().map(MikeyMessage.encode))
+def test_the_short_way_to_an_stkm_says_nothing_else_than_the_long_one(raw: bytes) -> None:
+    usual = Stkm._decode_usual(raw)
+    assert usual is None or usual == Stkm._decode_any(raw)
 
 
 @given(

@@ -12,6 +12,7 @@ from card.codec.bcast.management import (
     StkmManagement,
     Subtype,
     bcast_extension,
+    only_extension,
     ratings_of,
 )
 from card.codec.bcast.report import LtkmReport, ReportEntry
@@ -28,5 +29,6 @@ __all__ = [
     "bcast_extension",
     "decode_fields",
     "encode_fields",
+    "only_extension",
     "ratings_of",
 ]

@@ -5,6 +5,7 @@ The subtypes are RFC 5410; what is inside follows the layouts of a set of tables
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self
@@ -28,12 +29,16 @@ class Subtype(IntEnum):
 
 def bcast_extension(message: MikeyMessage) -> tuple[int, bytes] | None:
     """Return subtype and data of the OMA BCAST extension, or None. Raises `DecodeError` for two or an empty one."""
-    found = [item for item in message.all(Extension) if item.type == ExtensionType.OMA_BCAST]
+    return only_extension([item.data for item in message.all(Extension) if item.type == ExtensionType.OMA_BCAST])
+
+
+def only_extension(found: Sequence[bytes]) -> tuple[int, bytes] | None:
+    """Return subtype and data of the only OMA BCAST extension among those found, or None. Raises `DecodeError`."""
     if not found:
         return None
-    if len(found) > 1 or not found[0].data:
+    if len(found) > 1 or not found[0]:
         raise DecodeError("MIKEY message: one OMA BCAST extension with a subtype is wanted")
-    return found[0].data[0], found[0].data[1:]
+    return found[0][0], found[0][1:]
 
 
 @dataclass(frozen=True, slots=True)

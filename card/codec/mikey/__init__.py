@@ -33,6 +33,7 @@ from card.codec.mikey.payloads import (
     Timestamp,
     Verification,
 )
+from card.codec.mikey.stkm import Stkm
 
 __all__ = [
     "CryptoSession",
@@ -59,6 +60,7 @@ __all__ = [
     "Rand",
     "SecurityPolicy",
     "Spi",
+    "Stkm",
     "Timestamp",
     "TimestampType",
     "Validity",

@@ -5,16 +5,19 @@ These are the plain bytes: what `card.crypto.mikey_keys` encrypts and decrypts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 from card.codec.mikey.fields import known, prefixed, unsigned
-from card.codec.mikey.numbers import KeyType, PayloadType, ValidityType
+from card.codec.mikey.numbers import SALTED, KeyType, PayloadType, ValidityType
 from card.codec.reader import Reader
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
 
+# Names of their own: looking a member up in its enumeration takes longer than comparing it.
+_KEY_DATA, _LAST = PayloadType.KEY_DATA, PayloadType.LAST
 _MAX_LIMIT_SIZE = 8  # the widest limit RFC 3830 knows is an NTP timestamp
 
 
@@ -95,13 +98,13 @@ class KeyData:
         key_type = known(KeyType, types >> 4, "key type")
         validity_type = known(ValidityType, types & 0x0F, "validity type")
         key = Secret(reader.take(reader.u16("length of key"), "key"))
-        salt = Secret(reader.take(reader.u16("length of salt"), "salt")) if key_type.has_salt else None
-        return cls(key_type, key, salt, _decode_validity(reader, validity_type))
+        salt = Secret(reader.take(reader.u16("length of salt"), "salt")) if key_type in SALTED else None
+        return cls(key_type, key, salt, _VALIDITY_READERS[validity_type](reader))
 
     def encode(self) -> bytes:
         """Return the plain body behind the next-payload byte. Raises `EncodeError` if the salt is amiss."""
-        if self.type.has_salt != (self.salt is not None):
-            raise EncodeError(f"key type {self.type.name} {'needs' if self.type.has_salt else 'has no'} salt")
+        if (self.type in SALTED) != (self.salt is not None):
+            raise EncodeError(f"key type {self.type.name} {'needs' if self.type in SALTED else 'has no'} salt")
         types = self.type << 4 | _validity_type(self.validity)
         salt = b"" if self.salt is None else prefixed(self.salt.reveal(), 2, "salt")
         validity = b"" if self.validity is None else self.validity.encode()
@@ -112,11 +115,11 @@ def decode_key_data(plain: bytes) -> tuple[KeyData, ...]:
     """Return the sub-payloads that fill `plain`, at least one. Raises `DecodeError`."""
     reader = Reader(plain)
     found: list[KeyData] = []
-    next_payload: int = PayloadType.KEY_DATA
-    while next_payload != PayloadType.LAST:
+    next_payload: int = _KEY_DATA
+    while next_payload != _LAST:
         start = reader.position
         try:
-            if next_payload != PayloadType.KEY_DATA:
+            if next_payload != _KEY_DATA:
                 raise DecodeError(f"payload {next_payload} cannot stand here")
             next_payload = reader.u8("next payload")
             found.append(KeyData.decode(reader))
@@ -134,14 +137,13 @@ def encode_key_data(items: Sequence[KeyData]) -> bytes:
     return b"".join(bytes((after,)) + item.encode() for after, item in zip(following, items, strict=True))
 
 
-def _decode_validity(reader: Reader, kind: ValidityType) -> Validity:
-    match kind:
-        case ValidityType.NONE:
-            return None
-        case ValidityType.SPI:
-            return Spi.decode(reader)
-        case ValidityType.INTERVAL:
-            return KeyInterval.decode(reader)
+_VALIDITY_READERS: Mapping[ValidityType, Callable[[Reader], Validity]] = MappingProxyType(
+    {
+        ValidityType.NONE: lambda _: None,
+        ValidityType.SPI: Spi.decode,
+        ValidityType.INTERVAL: KeyInterval.decode,
+    }
+)
 
 
 def _validity_type(validity: Validity) -> ValidityType:

@@ -96,10 +96,9 @@ class KeyType(IntEnum):
     TEK = 2
     TEK_SALT = 3
 
-    @property
-    def has_salt(self) -> bool:
-        """Whether a salt follows the key."""
-        return self in (KeyType.TGK_SALT, KeyType.TEK_SALT)
+
+SALTED = frozenset({KeyType.TGK_SALT, KeyType.TEK_SALT})
+"""The key types in which a salt follows the key."""
 
 
 class ValidityType(IntEnum):

@@ -50,6 +50,11 @@ class Timestamp:
         """Return the value as it travels: 4 bytes for a counter, else 8. Raises `EncodeError`."""
         return unsigned(self.value, _TIMESTAMP_SIZE[self.type], "timestamp")
 
+    def require_counter(self) -> None:
+        """Raise `DecodeError` unless this is a 32-bit COUNTER, the only kind MBMS uses."""
+        if self.type is not TimestampType.COUNTER:
+            raise DecodeError("MIKEY T payload: a COUNTER is wanted")
+
 
 @dataclass(frozen=True, slots=True)
 class Rand:
@@ -163,6 +168,12 @@ class Kemac:
         """Return cipher, length, encrypted data, MAC algorithm and MAC."""
         encrypted = prefixed(self.encrypted, 2, "encrypted data")
         return bytes((self.encryption,)) + encrypted + _encode_mac(self.mac_algorithm, self.mac)
+
+    def require_protection(self) -> None:
+        """Raise `DecodeError` unless it is encrypted and authenticated: NULL algorithms would let anyone pay."""
+        algorithms = self.encryption, self.mac_algorithm
+        if algorithms != (EncryptionAlgorithm.AES_CM_128, MacAlgorithm.HMAC_SHA1_160):
+            raise DecodeError("MIKEY KEMAC: AES-CM-128 and HMAC-SHA-1-160 are wanted")
 
 
 @dataclass(frozen=True, slots=True)
