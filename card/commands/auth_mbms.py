@@ -182,15 +182,14 @@ CONTEXTS: Mapping[int, OddContext] = {
 
 def decode(apdu: CommandApdu) -> CommandApdu:
     """Check what depends on P1: blocks of a command carry data, a retrieval does not."""
-    is_command = apdu.p1 in (blocks.Step.FIRST_COMMAND, blocks.Step.NEXT_COMMAND)
-    if is_command != bool(apdu.data):
+    if (apdu.p1 in blocks.COMMAND_STEPS) != bool(apdu.data):
         raise Refused(SW.WRONG_LENGTH)
     return apdu
 
 
 def authenticate_odd(ctx: Context, apdu: CommandApdu) -> Reply:
     """Take in a block, or hand one out; run the context when its data object is whole."""
-    if apdu.p1 in (blocks.Step.FIRST_RESPONSE, blocks.Step.NEXT_RESPONSE):
+    if apdu.p1 in blocks.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     context = find_context(CONTEXTS, apdu.p2)
     security = current_security(ctx, context.services)
@@ -212,7 +211,7 @@ ROWS = (
         execute=authenticate_odd,
         ref=Ref("TS 31.102", "7.1"),
         data=Data.OPTIONAL,
-        parameters=lambda p1, _: blocks.is_step(p1),
+        parameters=lambda p1, _: p1 in blocks.STEPS,
         errors=_ERRORS,
         hidden=Hidden.RESPONSE,
         keeps=BLOCKS,

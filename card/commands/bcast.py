@@ -34,14 +34,14 @@ _NO_OBJECTS = encode_tlv(blocks.STRUCTURED, b"")
 
 def decode(apdu: CommandApdu) -> CommandApdu:
     """Check what depends on P1: a retrieval carries no data. An audit of everything may come without any, too."""
-    if apdu.p1 in (blocks.Step.FIRST_RESPONSE, blocks.Step.NEXT_RESPONSE) and apdu.data:
+    if apdu.p1 in blocks.RESPONSE_STEPS and apdu.data:
         raise Refused(SW.WRONG_LENGTH)
     return apdu
 
 
 def oma_bcast(ctx: Context, apdu: CommandApdu) -> Reply:
     """Take in a block, or hand one out; run the operation named by P2 when its data object is whole."""
-    if apdu.p1 in (blocks.Step.FIRST_RESPONSE, blocks.Step.NEXT_RESPONSE):
+    if apdu.p1 in blocks.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     security = current_security(ctx, (OMA_BCAST,))
     bcast = security.bcast
@@ -131,7 +131,7 @@ ROWS = (
         execute=oma_bcast,
         ref=Ref(SERVICE_AND_CONTENT_PROTECTION, "APDU annex", Confidence.UNSURE),
         data=Data.OPTIONAL,
-        parameters=lambda p1, _: blocks.is_step(p1),
+        parameters=lambda p1, _: p1 in blocks.STEPS,
         errors=_ERRORS,
         keeps=BLOCKS,
     ),

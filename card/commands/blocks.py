@@ -33,9 +33,11 @@ class Step(IntEnum):
     NEXT_RESPONSE = 0x20
 
 
-def is_step(p1: int) -> bool:
-    """Tell whether P1 is one of the four steps."""
-    return p1 in Step.__members__.values()
+STEPS = frozenset(Step)
+COMMAND_STEPS = frozenset({Step.FIRST_COMMAND, Step.NEXT_COMMAND})
+RESPONSE_STEPS = STEPS - COMMAND_STEPS
+# Names of their own: looking a member up in its enumeration takes longer than comparing it.
+_FIRST_COMMAND, _NEXT_COMMAND, _NEXT_RESPONSE = Step.FIRST_COMMAND, Step.NEXT_COMMAND, Step.NEXT_RESPONSE
 
 
 def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
@@ -74,10 +76,10 @@ def is_under_way(ctx: Context, apdu: CommandApdu) -> bool:
 
 def _so_far(ctx: Context, apdu: CommandApdu) -> bytes | None:
     """Return the object as far as it has come with this block, or None when the block continues nothing."""
-    if apdu.p1 == Step.FIRST_COMMAND:
+    if apdu.p1 == _FIRST_COMMAND:
         return apdu.data
     match ctx.channel.unfinished:
-        case IncomingObject(apdu.ins, apdu.p2, received) if apdu.p1 == Step.NEXT_COMMAND:
+        case IncomingObject(apdu.ins, apdu.p2, received) if apdu.p1 == _NEXT_COMMAND:
             return received + apdu.data
     return None
 
@@ -129,7 +131,7 @@ def retrieve(ctx: Context, apdu: CommandApdu) -> Reply:
     if apdu.le is None:
         # Without Le nothing could be handed out, and the object would be lost.
         raise Refused(SW.WRONG_LENGTH)
-    if waiting.started != (apdu.p1 == Step.NEXT_RESPONSE):
+    if waiting.started != (apdu.p1 == _NEXT_RESPONSE):
         raise Refused(MBMS_STATUS["block_out_of_order"].value)
     size = min(apdu.le, _BLOCK_SIZE)
     block, rest = waiting.data[:size], waiting.data[size:]

@@ -73,13 +73,13 @@ def _offered(ctx: Context) -> SecureChannels:
 
 
 def _manage_parameters(p1: int, p2: int) -> bool:
-    return p1 & _P1_PROCEDURE in Procedure.__members__.values() and blocks.is_step(p2 & _P2_STEP)
+    return p1 & _P1_PROCEDURE in Procedure.__members__.values() and p2 & _P2_STEP in blocks.STEPS
 
 
 def decode_manage(apdu: CommandApdu) -> CommandApdu:
     """Turn the command round for `blocks`, which looks for the step in P1 and the context in P2."""
     step, procedure = apdu.p2 & _P2_STEP, apdu.p1 & _P1_PROCEDURE
-    is_command = procedure != Procedure.ENDPOINTS and step in (blocks.Step.FIRST_COMMAND, blocks.Step.NEXT_COMMAND)
+    is_command = procedure != Procedure.ENDPOINTS and step in blocks.COMMAND_STEPS
     if is_command != bool(apdu.data):
         raise Refused(SW.WRONG_LENGTH)
     return replace(apdu, p1=step, p2=procedure)
@@ -90,7 +90,7 @@ def manage(ctx: Context, apdu: CommandApdu) -> Reply:
     channels, procedure = _offered(ctx), Procedure(apdu.p2)
     if procedure is Procedure.ENDPOINTS:
         return _endpoints(ctx, channels, apdu)
-    if apdu.p1 in (blocks.Step.FIRST_RESPONSE, blocks.Step.NEXT_RESPONSE):
+    if apdu.p1 in blocks.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     whole = blocks.receive(ctx, apdu)
     if whole is None:

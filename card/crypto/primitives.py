@@ -36,7 +36,7 @@ class AesBlock:
     def counter_mode(self, counter: bytes, data: bytes) -> bytes:
         """Encrypt or decrypt `data` in counter mode; `counter` is the first 16-byte counter block."""
         first, count = int.from_bytes(counter, "big"), -(-len(data) // BLOCK_SIZE)
-        blocks = b"".join((first + i & _LAST_COUNTER).to_bytes(BLOCK_SIZE, "big") for i in range(count))
+        blocks = b"".join([(first + i & _LAST_COUNTER).to_bytes(BLOCK_SIZE, "big") for i in range(count)])
         return xor_bytes(data, self._update(blocks)[: len(data)])
 
     def __repr__(self) -> str:

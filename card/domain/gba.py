@@ -81,7 +81,7 @@ class Gba:
         if bootstrap is None:
             raise NoBootstrap
         internal = derive_ks_int_naf(bootstrap.ks, bootstrap.rand, impi, naf_id)
-        keys = [key for _, key in self._naf_keys.items()]
+        keys = list(self._naf_keys.values())
         slot = self._slot_for(naf_id, keys)
         serial = 1 + max((key.serial for key in keys), default=0)
         record = NafKeyRecord(slot, naf_id, self.b_tid(), internal, serial)
@@ -102,7 +102,7 @@ class Gba:
 
     def naf_key(self, naf_id: bytes) -> NafKeyRecord | None:
         """Return the Ks_int_NAF last derived for a NAF, or None."""
-        return next((key for _, key in self._naf_keys.items() if key.naf_id == naf_id), None)
+        return next((key for key in self._naf_keys.values() if key.naf_id == naf_id), None)
 
     def forget_naf_key(self, naf_id: bytes, b_tid: bytes) -> None:
         """Drop the Ks_int_NAF of a NAF if it was derived under this B-TID."""

@@ -102,7 +102,7 @@ class MbmsKeys:
 
     def muk_of(self, id_i: bytes) -> MukRecord | None:
         """Return the MUK in use with a BM-SC: there is at most one (TS 31.102 clause 4.2.81)."""
-        return next((muk for _, muk in self._muks.items() if muk.id_i == id_i), None)
+        return next((muk for muk in self._muks.values() if muk.id_i == id_i), None)
 
     def use_muk(self, id_i: bytes, id_r: bytes, key: Secret, counter: int) -> None:
         """Record that a message under this MUK was accepted. Raises `NoRoomForMuk`, `IdentifierTooLong`."""
@@ -131,7 +131,7 @@ class MbmsKeys:
         return self._freshness.of(_muk_freshness(key)).counter
 
     def _free_muk_slot(self) -> int:
-        taken = {muk.slot for _, muk in self._muks.items()}
+        taken = {muk.slot for muk in self._muks.values()}
         return _first_free(taken, self._muk_file.count, NoRoomForMuk)
 
     # --- MSKs
@@ -146,7 +146,7 @@ class MbmsKeys:
 
     def msks(self) -> list[MskRecord]:
         """Return all MSKs, oldest first."""
-        return sorted((msk for _, msk in self._msks.items()), key=lambda msk: msk.serial)
+        return sorted((msk for msk in self._msks.values()), key=lambda msk: msk.serial)
 
     def msks_of(self, group: bytes) -> list[MskRecord]:
         """Return the MSKs of a key group (5 bytes: Key Domain ID, Key Group part), oldest first."""
@@ -247,11 +247,11 @@ class MbmsKeys:
             self.dependents.forget(msk)
 
     def _free_msk_slot(self) -> int:
-        taken = {msk.slot for _, msk in self._msks.items()}
+        taken = {msk.slot for msk in self._msks.values()}
         return _first_free(taken, self._msk_file.count, NoRoomForMsk)
 
     def _next_serial(self) -> int:
-        return 1 + max((msk.serial for _, msk in self._msks.items()), default=0)
+        return 1 + max((msk.serial for msk in self._msks.values()), default=0)
 
     def _msk_entry(self, slot: int) -> bytes:
         """Return a record of EF_MSK: a Key Domain ID and its MSK IDs with their counters (TS 31.102 clause 4.2.80)."""

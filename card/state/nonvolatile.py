@@ -5,6 +5,8 @@ Reads never touch the store, so a card answers from memory; a commit hands the s
 
 from __future__ import annotations
 
+from bisect import insort
+
 from card.ports import Store
 
 ATR_KEY = "card/atr"
@@ -20,9 +22,9 @@ class NonVolatile:
         self._store = store
         self._stored = store.load()
         self._changes: dict[str, bytes | None] = {}
-        self._tables: dict[str, set[str]] = {}
-        for key in self._stored:
-            self._tables.setdefault(_table_of(key), set()).add(key)
+        self._tables: dict[str, list[str]] = {}  # the stored keys of each table, in order
+        for key in sorted(self._stored):
+            self._tables.setdefault(_table_of(key), []).append(key)
 
     def get(self, key: str) -> bytes | None:
         """Return the value, as changed in this transaction, or None."""
@@ -42,10 +44,10 @@ class NonVolatile:
 
     def keys(self, table: str) -> list[str]:
         """Return, in order, the keys of a table: those made of `table` (which ends in a slash) and one name."""
-        names = self._tables.get(table, set())
+        stored = self._tables.get(table, [])
         if not self._changes:
-            return sorted(names)
-        names = set(names)
+            return list(stored)
+        names = set(stored)
         for key, value in self._changes.items():
             if _table_of(key) == table:
                 names.add(key) if value is not None else names.discard(key)
@@ -68,11 +70,11 @@ class NonVolatile:
         changes, self._changes = self._changes, {}
         for key, value in changes.items():
             if value is None:
-                self._stored.pop(key, None)
-                self._tables.get(_table_of(key), set()).discard(key)
+                if self._stored.pop(key, None) is not None:
+                    self._tables[_table_of(key)].remove(key)
             else:
                 if key not in self._stored:
-                    self._tables.setdefault(_table_of(key), set()).add(key)
+                    insort(self._tables.setdefault(_table_of(key), []), key)
                 self._stored[key] = value
 
     def commit_now(self, reason: str) -> None:

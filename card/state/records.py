@@ -48,7 +48,9 @@ class RecordTable(Generic[T]):
 
     def get(self, name: str) -> T | None:
         """Return the record, or None."""
-        key = self.prefix + name
+        return self._at(self.prefix + name)
+
+    def _at(self, key: str) -> T | None:
         raw = self._nv.get(key)
         if raw is None:
             return None
@@ -74,10 +76,16 @@ class RecordTable(Generic[T]):
     def items(self) -> Iterator[tuple[str, T]]:
         """Yield name and record, in order of the names."""
         for key in self._nv.keys(self.prefix):
-            name = key[len(self.prefix) :]
-            record = self.get(name)
+            record = self._at(key)
             if record is not None:
-                yield name, record
+                yield key[len(self.prefix) :], record
+
+    def values(self) -> Iterator[T]:
+        """Yield the records, in order of their names."""
+        for key in self._nv.keys(self.prefix):
+            record = self._at(key)
+            if record is not None:
+                yield record
 
     def _encode(self, record: T) -> bytes:
         plain = {name: getattr(record, name) for name in self._plain}
