@@ -63,7 +63,7 @@ class GroupChallenge:
 
 
 def _lv(*values: bytes) -> bytes:
-    return b"".join(bytes((len(value),)) + value for value in values)
+    return b"".join([bytes((len(value),)) + value for value in values])
 
 
 def _exact(reader: Reader, size: int, what: str) -> bytes:

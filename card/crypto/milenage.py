@@ -36,7 +36,7 @@ STANDARD_CONSTANTS = MilenageConstants()
 class Milenage:
     """MILENAGE for one subscriber (an `AkaAlgorithm`)."""
 
-    __slots__ = ("_aes", "_constants", "_opc")
+    __slots__ = ("_aes", "_constants", "_last_rand", "_last_temp", "_opc")
 
     def __init__(self, k: Secret, opc: Secret, constants: MilenageConstants = STANDARD_CONSTANTS) -> None:
         if len(k) != BLOCK_SIZE or len(opc) != BLOCK_SIZE:
@@ -44,6 +44,8 @@ class Milenage:
         self._aes = AesBlock(k.reveal())
         self._opc = int.from_bytes(opc.reveal(), "big")
         self._constants = constants
+        self._last_rand: bytes | None = None
+        self._last_temp = 0
 
     def f1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
         """Return MAC-A (8 bytes)."""
@@ -64,8 +66,11 @@ class Milenage:
         return out5[:6]
 
     def _temp(self, rand: bytes) -> int:
-        require_sizes(rand)
-        return self._encrypt(int.from_bytes(rand, "big") ^ self._opc)
+        """Return TEMP, which all functions share; an authentication asks for that of one RAND twice."""
+        if rand != self._last_rand:
+            require_sizes(rand)
+            self._last_rand, self._last_temp = rand, self._encrypt(int.from_bytes(rand, "big") ^ self._opc)
+        return self._last_temp
 
     def _out1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
         require_sizes(rand, sqn, amf)
@@ -75,9 +80,9 @@ class Milenage:
 
     def _outputs(self, temp: int, *indices: int) -> list[bytes]:
         """Return OUT(i + 1) for every index i, all encrypted in one call."""
-        masked, constants = temp ^ self._opc, self._constants
+        masked, r, c = temp ^ self._opc, self._constants.r, self._constants.c
         blocks = b"".join(
-            (_rotate(masked, constants.r[index]) ^ constants.c[index]).to_bytes(BLOCK_SIZE, "big") for index in indices
+            [(_rotate(masked, r[index]) ^ c[index]).to_bytes(BLOCK_SIZE, "big") for index in indices]
         )
         encrypted = self._aes.encrypt(blocks)
         return [

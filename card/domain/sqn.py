@@ -35,22 +35,23 @@ class SqnMemory:
     @property
     def highest(self) -> int:
         """SQN_MS: the highest SQN accepted, with its IND."""
-        return self._read(0)
+        return _read(self._stored(), 0)
 
     def is_fresh(self, sqn: int) -> bool:
         """Judge an SQN by annex C.2: newer than its slot, not too far ahead, not too old."""
-        bits = self._scheme.ind_bits
-        seq, highest = sqn >> bits, self.highest >> bits
-        if seq <= self._read(self._slot(sqn)) >> bits or seq - highest > self._scheme.delta:
+        scheme, stored = self._scheme, self._stored()
+        bits = scheme.ind_bits
+        seq, highest = sqn >> bits, _read(stored, 0) >> bits
+        if seq <= _read(stored, self._slot(sqn)) >> bits or seq - highest > scheme.delta:
             return False
-        return not self._scheme.age_limit or highest - seq < self._scheme.age_limit
+        return not scheme.age_limit or highest - seq < scheme.age_limit
 
     def accept(self, sqn: int) -> None:
         """Store an SQN that was used."""
-        values = bytearray(self._stored())
-        self._write(values, self._slot(sqn), sqn)
-        if sqn >> self._scheme.ind_bits > self.highest >> self._scheme.ind_bits:
-            self._write(values, 0, sqn)
+        values, bits = bytearray(self._stored()), self._scheme.ind_bits
+        _write(values, self._slot(sqn), sqn)
+        if sqn >> bits > _read(values, 0) >> bits:
+            _write(values, 0, sqn)
         self._nv.put(self._key, bytes(values))
 
     def begin_at(self, seq: int) -> None:
@@ -64,9 +65,10 @@ class SqnMemory:
     def _stored(self) -> bytes:
         return self._nv.get(self._key) or bytes(_SQN_SIZE * (1 + (1 << self._scheme.ind_bits)))
 
-    def _read(self, slot: int) -> int:
-        return int.from_bytes(self._stored()[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)], "big")
 
-    @staticmethod
-    def _write(values: bytearray, slot: int, sqn: int) -> None:
-        values[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)] = sqn.to_bytes(_SQN_SIZE, "big")
+def _read(values: bytes | bytearray, slot: int) -> int:
+    return int.from_bytes(values[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)], "big")
+
+
+def _write(values: bytearray, slot: int, sqn: int) -> None:
+    values[_SQN_SIZE * slot : _SQN_SIZE * (slot + 1)] = sqn.to_bytes(_SQN_SIZE, "big")
