@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -13,6 +13,7 @@ from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.script import ALLOWED_VARIABLE, plain_script_errors
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
+from host_tools.cli.trace_options import TraceChoice, recording_options, traced
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from host_tools.script.model import Script
     from host_tools.script.runner import RunOptions
     from host_tools.script.values import Value
+    from host_tools.trace.events import TraceSink
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PREFIX = f"{IN_PROCESS}:"
@@ -62,11 +64,12 @@ def compare() -> None:
 @click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
               help="ICCID of a card that destructive steps may change. Repeatable.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of random variables, the same for both.")
+@recording_options
 def run(
     names: tuple[str, ...], side_a: str, side_b: str, pin: Secret | None, pin_b: Secret | None,
     allow_files: tuple[Path, ...], no_default_allow: bool, html_file: Path | None, json_file: Path | None,
     show_allowed: bool, timeout: float | None, keep_going: bool, destructive: bool, allow_iccid: tuple[str, ...],
-    seed: int,
+    seed: int, trace_files: tuple[Path, ...], gsmtap: str | None,
 ) -> None:  # fmt: skip
     """Run scripts against two cards, first A, then B, and tell what differs.
 
@@ -81,16 +84,17 @@ def run(
                         keep_going=keep_going, seed=seed)  # fmt: skip
 
     with explained(), ExitStack() as stack:
+        sinks = stack.enter_context(TraceChoice(files=trace_files, gsmtap=gsmtap).opened())
         link_a = stack.enter_context(_open(side_a))
         link_b = stack.enter_context(_open(side_b))
-        runs = _play(link_a, scripts, options(pin)), _play(link_b, scripts, options(pin_b or pin))
+        runs = _play(link_a, scripts, options(pin), sinks), _play(link_b, scripts, options(pin_b or pin), sinks)
     _report(_compared(*runs, rules), html_file, json_file, show_allowed)
 
 
 @compare.command()
 @click.argument("names", metavar="[FILE|SUITE]...", nargs=-1)
 @which_card_options
-@click.option("--trace", "traces", type=_FILE, multiple=True,
+@click.option("--from-trace", "traces", type=_FILE, multiple=True,
               help="A trace of this card (JSON lines), to learn its OMA BCAST tables from. Repeatable.")
 @click.option("--subscriber", type=_FILE,
               help="A card profile with the keys of this card. They are used for trials and written nowhere.")
@@ -141,10 +145,12 @@ def _open(side: str) -> Iterator[Link]:
         opened.close()
 
 
-def _play(link: Link, scripts: list[Script], options: RunOptions) -> SideRun:
+def _play(link: Link, scripts: list[Script], options: RunOptions, sinks: Sequence[TraceSink]) -> SideRun:
     from host_tools.compare.play import play_scripts
+    from host_tools.trace.known_secrets import KnownSecrets
 
-    done = play_scripts(link, scripts, options)
+    known = KnownSecrets()
+    done = play_scripts(traced(link, sinks, known), scripts, options, known=known)
     click.echo(f"{link.name}: {len(done.steps)} steps", err=True)
     return done
 

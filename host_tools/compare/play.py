@@ -21,13 +21,17 @@ _ASKING = Script("compare", _PLACE, "to begin with", (ResetStep(StepHead("what t
 
 
 def play_scripts(
-    link: Link, scripts: Sequence[Script], options: RunOptions, progress: Progress | None = None
+    link: Link,
+    scripts: Sequence[Script],
+    options: RunOptions,
+    progress: Progress | None = None,
+    known: KnownSecrets | None = None,
 ) -> SideRun:
-    """Run the scripts on a link and return everything that was seen.
+    """Run the scripts on a link and return everything that was seen. Their secrets become `known`.
 
     Nothing that a reader or card does is an exception: the run says in `trouble` what went wrong. The link stays open.
     """
-    known = KnownSecrets()
+    known = known or KnownSecrets()
     observed = ObservedLink(link, known)
     runner = Runner(observed, options, known)
     for script in (_ASKING, *scripts):

@@ -159,7 +159,7 @@ class PcscContext:
 
 
 class PcscLink:
-    """A connected card in a PC/SC reader."""
+    """A connected card in a PC/SC reader, which a `with` statement lets go."""
 
     def __init__(self, context: PcscContext, scard: Any, reader: str, card: int, protocol: int) -> None:
         self._context = context
@@ -182,6 +182,12 @@ class PcscLink:
         except BaseException:
             context.release()
             raise
+
+    def __enter__(self) -> PcscLink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def name(self) -> str:

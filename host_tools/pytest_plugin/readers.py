@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from host_tools.links.base import Link, NoReader, TransmissionProtocol
+from host_tools.links.base import NoReader
 from host_tools.links.pcsc import PcscContext, PcscLink
 from host_tools.pytest_plugin.transcript import Transcript
 from host_tools.realism.recording import RecordingCard
@@ -40,51 +40,9 @@ class VirtualReader:
     environ: dict[str, str] = field(repr=False)
     transcript: Transcript = field(repr=False)
 
-    def open(self) -> ReaderLink:
+    def open(self) -> PcscLink:
         """Connect to the card over PC/SC: `with reader.open() as link`, or close it. Raises `LinkError`."""
-        return ReaderLink(PcscLink.open(self.name))
-
-
-class ReaderLink:
-    """A link (`host_tools.links.base.Link`) that a `with` statement closes."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def __enter__(self) -> ReaderLink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def name(self) -> str:
-        """Name of the reader."""
-        return self._link.name
-
-    @property
-    def atr(self) -> bytes:
-        """Answer to reset of the last connection or reset."""
-        return self._link.atr
-
-    @property
-    def protocol(self) -> TransmissionProtocol:
-        """T=0 or T=1."""
-        return self._link.protocol
-
-    def transmit(self, apdu: bytes) -> bytes:
-        """Send one command APDU and return data and status word. Raises `LinkError`."""
-        return self._link.transmit(apdu)
-
-    def reset(self) -> bytes:
-        """Reset the card and return its ATR. Raises `LinkError`."""
-        return self._link.reset()
-
-    def close(self) -> None:
-        """Let the card go. Closing twice is harmless."""
-        self._link.close()
+        return PcscLink.open(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 
 from host_tools.links.base import ReaderGone
-from vpicc_bridge.adapter import SW_INTERNAL_ERROR, VirtualCard
+from host_tools.realism.wrapped import WrappedCard
+from vpicc_bridge.adapter import SW_INTERNAL_ERROR
 from vpicc_bridge.connection import ABSENCE
 from vpicc_bridge.slots import Bridge
 
@@ -54,31 +55,11 @@ class ReturningBridge:
             self._bridge.stop()
 
 
-class PulledCard:
-    """Wraps a card that is pulled out while it answers (`vpicc_bridge.adapter.VirtualCard`).
+class PulledCard(WrappedCard):
+    """Wraps a card that is pulled out while it answers.
 
     The line is broken by then: what the card answers reaches nobody, and nothing has failed.
     """
-
-    def __init__(self, card: VirtualCard) -> None:
-        self._card = card
-
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Apply power; return the ATR."""
-        return self._card.power_on()
-
-    def power_off(self) -> None:
-        """Remove power."""
-        self._card.power_off()
-
-    def reset(self) -> bytes:
-        """Reset; return the ATR."""
-        return self._card.reset()
 
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command; 6F00 into the broken line when the card was pulled out."""

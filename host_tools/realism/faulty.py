@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from host_tools.links.base import ReaderGone
 from host_tools.realism.plan import Fault, FaultKind, Injector
+from host_tools.realism.wrapped import WrappedCard
 from vpicc_bridge.adapter import VirtualCard
 
 Pull = Callable[[float], None]
@@ -27,8 +28,8 @@ def tell_nobody(sentence: str) -> None:
     del sentence
 
 
-class FaultyCard:
-    """Wraps a card (`vpicc_bridge.adapter.VirtualCard`).
+class FaultyCard(WrappedCard):
+    """Wraps a card.
 
     An answer that never comes is a `ReaderGone` for a caller in the same process. In a reader, `pull` breaks the line,
     since a client whose command stays unanswered would wait for ever; `bridge.ReturningBridge` has such a `pull`.
@@ -36,25 +37,16 @@ class FaultyCard:
     """
 
     def __init__(self, card: VirtualCard, injector: Injector, pull: Pull = leave_in, tell: Tell = tell_nobody) -> None:
-        self._card = card
+        super().__init__(card)
         self._injector = injector
         self._pull = pull
         self._tell = tell
         self._lost = ""  # why the card does not answer until it is switched on again
 
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset."""
-        return self._card.atr
-
     def power_on(self) -> bytes:
         """Apply power; return the ATR. A card that was lost is there again."""
         self._lost = ""
         return self._card.power_on()
-
-    def power_off(self) -> None:
-        """Remove power."""
-        self._card.power_off()
 
     def reset(self) -> bytes:
         """Reset; return the ATR. A card that was lost is switched on."""

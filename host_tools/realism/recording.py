@@ -5,25 +5,21 @@ from __future__ import annotations
 import time
 
 from host_tools.links.base import LinkError
+from host_tools.realism.wrapped import WrappedCard
 from host_tools.trace.record import POWER_OFF, POWER_ON, RESET, Recorder
 from vpicc_bridge.adapter import VirtualCard
 
 
-class RecordingCard:
-    """Wraps a card (`vpicc_bridge.adapter.VirtualCard`) and tells a recorder what happens to it.
+class RecordingCard(WrappedCard):
+    """Wraps a card and tells a recorder what happens to it.
 
     Put around a `SlowCard` or a `FaultyCard`, it records what the reader gets to see of them.
     """
 
     def __init__(self, card: VirtualCard, recorder: Recorder) -> None:
-        self._card = card
+        super().__init__(card)
         self._recorder = recorder
         self._powered = False
-
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset."""
-        return self._card.atr
 
     def power_on(self) -> bytes:
         """Apply power; return the ATR."""

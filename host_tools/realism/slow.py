@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 
 from host_tools.realism.latency import LatencyProfile
+from host_tools.realism.wrapped import WrappedCard
 from vpicc_bridge.adapter import VirtualCard
 
 
-class SlowCard:
-    """Wraps a card (`vpicc_bridge.adapter.VirtualCard`). The same seed gives the same delays."""
+class SlowCard(WrappedCard):
+    """Wraps a card. The same seed gives the same delays."""
 
     def __init__(
         self,
@@ -22,28 +23,11 @@ class SlowCard:
         sleep: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._card = card
+        super().__init__(card)
         self._latency = latency
         self._random = random.Random(seed)
         self._sleep = sleep
         self._clock = clock
-
-    @property
-    def atr(self) -> bytes:
-        """The answer to reset."""
-        return self._card.atr
-
-    def power_on(self) -> bytes:
-        """Apply power; return the ATR."""
-        return self._card.power_on()
-
-    def power_off(self) -> None:
-        """Remove power."""
-        self._card.power_off()
-
-    def reset(self) -> bytes:
-        """Reset; return the ATR."""
-        return self._card.reset()
 
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command, not before its time. What the emulator itself took counts."""

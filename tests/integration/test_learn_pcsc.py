@@ -67,7 +67,7 @@ def test_a_few_overrides_from_a_recorded_broadcast(insert: Desk, tmp_path: Path,
     finally:
         link.close()
     trace.write_text("".join(encode_event(event) + "\n" for event in events))
-    arguments = ["--reader", reader, "--subscriber", "usim", "--trace", str(trace), "-o", str(learned)]
+    arguments = ["--reader", reader, "--subscriber", "usim", "--from-trace", str(trace), "-o", str(learned)]
     assert invoke(["compare", "learn", *arguments]) == ExitCode.OK
     made = CardProfile.load(learned)
     assert made.bcast.build_tables() == profile.bcast.build_tables()

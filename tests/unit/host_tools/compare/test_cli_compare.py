@@ -79,6 +79,14 @@ def test_the_suites_that_ship_find_two_cards_of_one_profile_alike(
     assert {tuple(pair["outcomes"]) for pair in pairs} <= {("passed", "passed"), ("skipped", "skipped")}
 
 
+def test_both_sides_can_be_traced(script: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    assert compare("--a", "inprocess:usim", "--b", "inprocess:usim-t1", script, "--trace", trace) == ExitCode.DIFFERENT
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    seen = [(event["link"], event["command"]) for event in events if event.get("command", "").startswith("0084")]
+    assert seen == [(f"{name} (in process)", "0084000008") for name in ("usim", "usim-t1")]
+
+
 def test_a_step_that_only_one_card_passes_is_told_so(script: Path, tmp_path: Path) -> None:
     script.write_text(SCRIPT + '[[step]]\nname = "PIN"\napdu = "00200001"\nsw = "63C3"\n')
     as_json = tmp_path / "r.json"

@@ -220,7 +220,8 @@ class TestCommandLine:
         monkeypatch.setenv("BCAST_UICC_PIN", "1234")
         profile, trace = lesson_files
         learned = tmp_path / "learned.toml"
-        arguments = ["--link", "inprocess", "--profile", str(profile), "--subscriber", "usim", "--trace", str(trace)]
+        options = {"--link": "inprocess", "--profile": profile, "--subscriber": "usim", "--from-trace": trace}
+        arguments = [str(part) for option in options.items() for part in option]
         assert invoke(["compare", "learn", *arguments, "-o", str(learned)]) == ExitCode.OK
         made = CardProfile.load(learned)
         assert made.bcast.build_tables() == CardProfile.load(profile).bcast.build_tables()
@@ -254,6 +255,6 @@ class TestCommandLine:
         trace = tmp_path / "seen.jsonl"
         if content is not None:
             trace.write_text(content)
-        arguments = ["--link", "inprocess", "--profile", "usim", "--trace", str(trace)]
+        arguments = ["--link", "inprocess", "--profile", "usim", "--from-trace", str(trace)]
         assert invoke(["compare", "learn", *arguments]) == ExitCode.INPUT
         assert "seen.jsonl" in capsys.readouterr().err
