@@ -131,9 +131,9 @@ def _refuse_contradictions(
 def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
     if kind == "vpicc":
         return _make_vicc_bridge(card, place, console)
-    from vpicc_bridge.connection import Connection
+    from vpicc_bridge.connection import ALERT, Connection
 
-    return Connection(lines(), card, console)
+    return Connection(lines(), card, console, alert=ALERT)
 
 
 def _lines(place: Place, *, listen: bool) -> Callable[[], Line]:

@@ -57,6 +57,40 @@ def test_poll_handles_exactly_one_message(port: FakePort, notebook: Notebook) ->
     assert notebook.kinds() == ["Connected", "Disconnected"]
 
 
+def test_an_alert_connection_serves_and_sleeps_like_any_other(port: FakePort, notebook: Notebook) -> None:
+    card = DiaryCard()
+    connection = Connection(Dialler(LOOPBACK, port.port), card, notebook, silence=QUICK, alert=QUICK)
+    assert connection.connect()
+    vpcd = port.accept()
+    for sent in (ON, SELECT, SELECT):
+        vpcd.send(sent)
+        assert connection.poll(5)
+    assert card.diary == ["on", SELECT.hex(), SELECT.hex()]
+    assert not connection.poll(0.01)
+    vpcd.close()
+    with pytest.raises(ConnectionLost):
+        connection.poll(5)
+    connection.disconnect()
+
+
+def test_only_a_command_makes_alert(port: FakePort, notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("vpicc_bridge.connection.look_out", lambda _line, _size, seconds: waits.append(seconds))
+    connection = Connection(Dialler(LOOPBACK, port.port), DiaryCard(), notebook, silence=QUICK, alert=0.5)
+    assert connection.connect()
+    vpcd = port.accept()
+    vpcd.send(ON)
+    assert connection.poll(5)
+    assert not connection.poll(0.01)
+    assert waits == []
+    vpcd.send(SELECT)
+    assert connection.poll(5)
+    assert not connection.poll(0.01)
+    assert set(waits) == {0.5}
+    connection.disconnect()
+    vpcd.close()
+
+
 def test_poll_without_a_line_says_so(port: FakePort, notebook: Notebook) -> None:
     with pytest.raises(ConnectionLost, match="not connected"):
         dialled(port, DiaryCard(), notebook).poll()
