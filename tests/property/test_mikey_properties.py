@@ -219,7 +219,8 @@ def test_the_usual_form_of_an_stkm_is_read_in_one_go(stkm: oracle.Stkm) -> None:
 def altered_stkms(draw: st.DrawFn) -> bytes:
     """An STKM with an extension full of what could be taken for the payloads behind it, and single bytes changed."""
     parts = [b"\x01\x02", b"\0\1", b"\0\x20", b"\x05\x05", b"\1" + bytes(20), bytes(4), b"\x15", bytes(2)]
-    raw = bytearray(replace(draw(STKMS), bcast=b"".join(draw(st.lists(st.sampled_from(parts), min_size=1)))).build())
+    filling = b"".join(draw(st.lists(st.sampled_from(parts), min_size=1))) * draw(st.sampled_from([1, 1, 1, 400]))
+    raw = bytearray(replace(draw(STKMS), bcast=filling[:60_000]).build())
     for position, value in draw(st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 21)), max_size=3)):
         raw[position] = value
     return bytes(raw)

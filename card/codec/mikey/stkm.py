@@ -30,23 +30,27 @@ def _bytes(*numbers: int) -> bytes:
     return re.escape(bytes(numbers))
 
 
-_USUAL_FORM = re.compile(
-    # HDR: the V bit asks nothing of an STKM; the Empty map names no crypto session.
+# HDR and the EXT with domain, MSK ID and MTK ID; `more` tells that the EXT of OMA BCAST follows. The V bit asks nothing
+# of an STKM, and the Empty map names no crypto session.
+_HEAD = re.compile(
     _bytes(VERSION, DataType.PRE_SHARED, PayloadType.EXT)
     + rb"[\x00\x80](.{4})"
     + _bytes(0, CsIdMapType.EMPTY)
-    # EXT with domain, MSK ID and MTK ID; `more` tells that the EXT of OMA BCAST follows.
     + rb"(?:" + _bytes(PayloadType.T) + rb"|(?P<more>" + _bytes(PayloadType.EXT) + rb"))"
     + _bytes(ExtensionType.MBMS_KEY_IDS, 0, 15)
     + _bytes(KeyIdType.KEY_DOMAIN, 3) + rb"(.{3})"
     + _bytes(KeyIdType.MSK, 4) + rb"(.{4})"
-    + _bytes(KeyIdType.MTK, 2) + rb"(.{2})"
-    + rb"(?(more)" + _bytes(PayloadType.T, ExtensionType.OMA_BCAST) + rb"(.{2})(.*?))"
-    + _bytes(PayloadType.KEMAC, TimestampType.COUNTER) + rb"(.{4})"
-    + _bytes(PayloadType.LAST, EncryptionAlgorithm.AES_CM_128) + rb"(.{2})(.*)"
-    + _bytes(MacAlgorithm.HMAC_SHA1_160) + rb"(.{20})",
+    + _bytes(KeyIdType.MTK, 2) + rb"(.{2})",
     re.DOTALL,
 )  # fmt: skip
+_EXTENSION = re.compile(_bytes(PayloadType.T, ExtensionType.OMA_BCAST) + rb"(.{2})", re.DOTALL)
+_COUNTER_AND_KEMAC = re.compile(
+    _bytes(PayloadType.KEMAC, TimestampType.COUNTER) + rb"(.{4})"
+    + _bytes(PayloadType.LAST, EncryptionAlgorithm.AES_CM_128) + rb"(.{2})",
+    re.DOTALL,
+)  # fmt: skip
+_MAC_ALGORITHM = MacAlgorithm.HMAC_SHA1_160
+_TAIL = 1 + _MAC_ALGORITHM.size  # MAC algorithm and MAC
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,17 @@ class Stkm:
 
     @classmethod
     def _decode_usual(cls, raw: bytes) -> Self | None:
-        found = _USUAL_FORM.fullmatch(raw)
-        if found is None:
+        head = _HEAD.match(raw)
+        if head is None:
             return None
-        csb_id, _, domain, msk_id, mtk_id, extension_size, extension, counter, size, encrypted, mac = found.groups()
-        if int.from_bytes(size, "big") != len(encrypted):
+        csb_id, more, domain, msk_id, mtk_id = head.groups()
+        end, extensions = (head.end(), ()) if more is None else _split_extension(raw, head.end())
+        middle = _COUNTER_AND_KEMAC.match(raw, end)
+        if middle is None:
             return None
-        if extension is not None and int.from_bytes(extension_size, "big") != len(extension):
+        counter, size = middle.groups()
+        start, end = middle.end(), middle.end() + int.from_bytes(size, "big")
+        if len(raw) != end + _TAIL or raw[end] != _MAC_ALGORITHM:
             return None
         return cls(
             int.from_bytes(csb_id, "big"),
@@ -88,10 +96,10 @@ class Stkm:
             msk_id,
             int.from_bytes(mtk_id, "big"),
             int.from_bytes(counter, "big"),
-            encrypted,
-            raw[: -len(mac)],
-            mac,
-            () if extension is None else (extension,),
+            raw[start:end],
+            raw[: end + 1],
+            raw[end + 1 :],
+            extensions,
         )
 
     @classmethod
@@ -116,3 +124,12 @@ class Stkm:
             kemac.mac,
             tuple(extension.data for extension in extensions if extension.type == ExtensionType.OMA_BCAST),
         )
+
+
+def _split_extension(raw: bytes, start: int) -> tuple[int, tuple[bytes, ...]]:
+    """Return where the EXT of OMA BCAST ends, and its data; the end of `raw` when there is none."""
+    found = _EXTENSION.match(raw, start)
+    if found is None:
+        return len(raw), ()
+    end = found.end() + int.from_bytes(found.group(1), "big")
+    return end, (raw[found.end() : end],)
