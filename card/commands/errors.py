@@ -8,6 +8,7 @@ from card.domain.pin import PinBlocked, PinDisabled, PinNotFound, PinWrong
 from card.errors import CardError, DecodeError, MacMismatch, StoreError
 from card.filesystem.errors import (
     AccessDenied,
+    ComposedFile,
     FileDeactivated,
     FileNotFound,
     LengthMismatch,
@@ -25,6 +26,7 @@ DEFAULTS: Mapping[type[CardError], int] = {
     MacMismatch: SW.INCORRECT_MAC,
     StoreError: SW.MEMORY_PROBLEM,
     AccessDenied: SW.SECURITY_NOT_SATISFIED,
+    ComposedFile: SW.CONDITIONS_NOT_SATISFIED,
     FileDeactivated: SW.CONDITIONS_NOT_SATISFIED,
     FileNotFound: SW.FILE_NOT_FOUND,
     LengthMismatch: SW.WRONG_LENGTH,

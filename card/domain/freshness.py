@@ -40,16 +40,19 @@ class Heard:
 NOTHING = Heard()
 
 
-def freshness_name(owner: str, key: Secret) -> str:
-    """Return the name under which the counters of a key are kept: who uses it, and a fingerprint of it."""
-    return f"{owner}-{sha256(key.reveal())[:_FINGERPRINT_SIZE].hex()}"
+def fingerprint(key: Secret) -> str:
+    """Return a name for a key that does not tell it: 16 hexadecimal digits."""
+    return sha256(key.reveal())[:_FINGERPRINT_SIZE].hex()
 
 
 class Freshness:
-    """The counters of one application's keys, those of keys that are gone included (the last ones of them)."""
+    """The counters of one kind of key, those of keys that are gone included (the last ones of them).
 
-    def __init__(self, nv: NonVolatile, application: str) -> None:
-        self._heard = RecordTable(nv, f"heard/{application}/", Heard)
+    Each kind has a table of its own: many MSKs that go must not push out what is known of a MUK.
+    """
+
+    def __init__(self, nv: NonVolatile, table: str) -> None:
+        self._heard = RecordTable(nv, table, Heard)
 
     def of(self, name: str) -> Heard:
         """Return what was heard under a key, `NOTHING` when it never was."""

@@ -14,7 +14,7 @@ from card.codec.tlv import encode_tlv
 from card.crypto.mikey_keys import MikeyKeys, derive_psk_keys
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound, NoRoomForMsk, NoRoomForMuk
-from card.domain.freshness import Freshness, Heard, freshness_name
+from card.domain.freshness import Freshness, Heard, fingerprint
 from card.domain.record_files import RecordFile
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -22,7 +22,7 @@ from card.state.records import RecordTable
 MSKS_PER_GROUP = 2  # TS 31.102 clause 4.2.80
 _EMPTY_GROUP = b"\xff\xff\xff\x00"
 NOT_SHOWN = 0
-"""Slot of an MSK that has no place in EF_MSK: kept for play-back only."""
+"""Slot of an MSK that has no place in EF_MSK: kept for play-back, or for what was paid for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class MskRecord:
     def __post_init__(self) -> None:
         # Every MTK message asks for them.
         object.__setattr__(self, "name", msk_name(self.key_domain, self.msk_id))
-        object.__setattr__(self, "freshness", freshness_name(self.name, self.key))
+        object.__setattr__(self, "freshness", f"{self.name}-{fingerprint(self.key)}")
 
     @property
     def group(self) -> bytes:
@@ -89,7 +89,8 @@ class MbmsKeys:
         self._muk_file = muk_file
         self._msk_file = msk_file
         msk_file.show(self._msk_entry)
-        self._freshness = Freshness(nv, application)
+        self._freshness = Freshness(nv, f"heard/{application}/")
+        self._deleted_muks = Freshness(nv, f"heard-muk/{application}/")
         self._derived: dict[str, tuple[Secret, int, bytes, MikeyKeys]] = {}
         self.dependents: Dependents | None = None
 
@@ -120,15 +121,14 @@ class MbmsKeys:
         muk = self.find_muk(id_i, id_r)
         if muk is None:
             raise KeyNotFound
-        name = _muk_freshness(muk.key)
-        self._freshness.note(name, Heard(muk.counter))
-        self._freshness.leave(name)
+        self._deleted_muks.note(fingerprint(muk.key), Heard(muk.counter))
+        self._deleted_muks.leave(fingerprint(muk.key))
         self._muks.delete(f"{muk.slot:02X}")
         self._muk_file.clear(muk.slot)
 
     def counter_of_deleted_muk(self, key: Secret) -> int:
         """Return the counter of the last message accepted under a MUK that was deleted, 0 when there was none."""
-        return self._freshness.of(_muk_freshness(key)).counter
+        return self._deleted_muks.of(fingerprint(key)).counter
 
     def _free_muk_slot(self) -> int:
         taken = {muk.slot for muk in self._muks.values()}
@@ -271,10 +271,6 @@ def encode_muk_entry(muk: MukRecord) -> bytes:
 def msk_name(key_domain: bytes, msk_id: bytes) -> str:
     """Return the name under which an MSK is stored."""
     return f"{key_domain.hex()}-{msk_id.hex()}"
-
-
-def _muk_freshness(key: Secret) -> str:
-    return freshness_name("muk", key)
 
 
 def _first_free(taken: set[int], count: int, full: type[NoRoomForMsk | NoRoomForMuk]) -> int:

@@ -24,7 +24,7 @@ class RecordFile:
     def show(self, entry: Callable[[int], bytes]) -> None:
         """Compose every record from `entry(number)` when it is read, for a file that changes all the time.
 
-        What is written into the file does not show.
+        Nobody can write it then.
         """
         node = self._node
         if node is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from card.codec.data_objects import object_size
-from card.filesystem.errors import LengthMismatch, NoRoom, OutsideFile, RecordNotFound, WrongStructure
+from card.filesystem.errors import ComposedFile, LengthMismatch, NoRoom, OutsideFile, RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
@@ -33,7 +33,12 @@ class FileContents:
         return UNWRITTEN * node.size if stored is None else stored
 
     def replace(self, node: FileNode, content: bytes) -> None:
-        """Write a whole file; short content is padded with FF. Raises `LengthMismatch` when it is too long."""
+        """Write a whole file; short content is padded with FF. Raises `LengthMismatch` when it is too long.
+
+        Everything that writes comes by here, and raises `ComposedFile` for a file that nobody can write.
+        """
+        if node.storage in self._composers:
+            raise ComposedFile
         if len(content) > node.size:
             raise LengthMismatch
         self._nv.put(f"ef/{node.storage}", content.ljust(node.size, UNWRITTEN))
@@ -80,7 +85,10 @@ class FileContents:
 
     def records(self, node: FileNode) -> list[bytes]:
         """Return all records in order."""
-        return [self.read_record(node, number) for number in range(1, node.record_count + 1)]
+        if not node.structure.has_records:
+            raise WrongStructure
+        content, size = self.whole(node), node.record_length
+        return [content[start : start + size] for start in range(0, node.record_count * size, size)]
 
     def object_tags(self, node: FileNode) -> list[bytes]:
         """Return the tags of the data objects in a BER-TLV file, in order of their value."""

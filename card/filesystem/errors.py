@@ -33,6 +33,10 @@ class LengthMismatch(FileSystemError):
     """The data do not have the length of the record, or reach beyond the end of the file."""
 
 
+class ComposedFile(FileSystemError):
+    """The card composes the content itself; nobody writes it."""
+
+
 class AccessDenied(FileSystemError):
     """The access rule of the file is not satisfied."""
 

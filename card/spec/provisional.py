@@ -62,7 +62,7 @@ CAPACITY: Mapping[str, Choice] = {
     "naf_keys": Choice(8, "number of Ks_int_NAF kept, records of EF_GBANL", Ref("TS 33.220", "G.2", _OURS)),
     "muk_records": Choice(8, "records of EF_MUK", Ref("TS 31.102", "4.2.81", _OURS)),
     "forgotten_keys": Choice(
-        64, "number of keys that are gone whose counters are remembered", Ref("TS 33.246", "6.4", _OURS)
+        64, "number of keys of a kind that are gone whose counters are remembered", Ref("TS 33.246", "6.4", _OURS)
     ),
     "msk_groups": Choice(16, "records of EF_MSK", Ref("TS 31.102", "4.2.80", _OURS)),
     "object_size": Choice(16384, "longest data object accepted in blocks, bytes", Ref("TS 102 221", "11.1.16", _OURS)),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from card.spec.provisional import CAPACITY, Choice
 from tests.support.network import (
     BM_SC,
     KEY_DOMAIN,
@@ -23,7 +24,7 @@ from tests.support.network import (
     stkm,
     write_b_tid,
 )
-from tests.support.profiles import PIN1, card_profile
+from tests.support.profiles import ADM1, PIN1, card_profile
 from tests.support.testcard import SELECT_USIM, Answer, TestCard, lv, tlv
 from tests.vectors.loader import load
 
@@ -254,6 +255,14 @@ def test_a_key_that_was_pushed_out_goes_on_when_it_comes_back() -> None:
     card.mbms_refused("9862", MTK_GENERATION, stkm(message, 5).build())
 
 
+def test_nobody_writes_the_file_that_shows_the_keys() -> None:
+    card, _, _ = card_with_msk()
+    card.verify(0x0A, ADM1)
+    card.ok("00A4000C026FD7")
+    assert card.send("00DC010414", bytes(20)).sw == "6985"
+    assert card.record(EF_MSK, 1) == msk_entry((MSK_1, 0))
+
+
 # --- withdrawal
 
 
@@ -433,6 +442,21 @@ def test_an_old_ltkm_stays_old_after_muk_deletion() -> None:
     card.mbms_refused("9862", MSK_UPDATE, message.build())
     deliver(card, session.ltkm(2))
     assert card.record(EF_MUK, 1) == muk_entry(BM_SC, session.b_tid, 2)
+
+
+def test_many_msks_that_go_do_not_make_an_old_ltkm_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered = cast("dict[str, Choice]", CAPACITY)
+    monkeypatch.setitem(remembered, "forgotten_keys", replace(CAPACITY["forgotten_keys"], value=2))
+    card, session, message = card_with_msk()
+    for counter, msk_id in enumerate((MSK_2, *OTHER_GROUPS[:2]), 2):
+        following = session.ltkm(counter, msk_id=msk_id)
+        deliver(card, following)
+        card.mbms(MTK_GENERATION, stkm(following).build())
+    card.mbms(MUK_DELETION, muk_id(BM_SC, session.b_tid))
+    for group in (MSK_1, *OTHER_GROUPS[:2]):
+        card.mbms(MSK_DELETION, KEY_DOMAIN + group[:2])
+    derive_naf_keys(card)
+    card.mbms_refused("9862", MSK_UPDATE, message.build())
 
 
 @pytest.mark.parametrize(

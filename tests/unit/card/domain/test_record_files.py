@@ -6,6 +6,7 @@ import pytest
 
 from card.domain.errors import IdentifierTooLong
 from card.domain.record_files import RecordFile
+from card.filesystem.errors import ComposedFile
 from card.filesystem.filesystem import FileSystem, store_nodes
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
@@ -41,7 +42,8 @@ def test_composed_entries_follow_what_they_show(files: FileSystem) -> None:
     RecordFile(files, NODE).show(entries.__getitem__)
     assert files.contents.records(NODE) == [b"ab\xff\xff", b"1234"]
     entries[1] = b"cd"
-    files.contents.update_record(NODE, 1, b"none")
+    with pytest.raises(ComposedFile):
+        files.contents.update_record(NODE, 1, b"none")
     assert files.contents.read_record(NODE, 1) == b"cd\xff\xff"
 
 
