@@ -15,7 +15,7 @@ _SECRET_COMMANDS: frozenset[int] = frozenset({
     INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN,
 })  # fmt: skip
 # The response to these is, or may hold, a key.
-_SECRET_RESPONSES: frozenset[int] = frozenset({INS.AUTHENTICATE, INS.AUTHENTICATE_ODD})
+_SECRET_RESPONSES: frozenset[int] = frozenset({INS.AUTHENTICATE, INS.AUTHENTICATE_ODD, INS.BCMCS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from tests.vectors.bcast_negative.states import State, Step
 from tests.vectors.bcast_negative.vector import NOTES, Vector
 
 PATH = Path(__file__).with_name("bcast_negative.json")
-GENERATOR_VERSION = "2"
+GENERATOR_VERSION = "3"
 HEADER = (
     "Commands to a UICC with the OMA BCAST Smartcard Profile. Those that are invalid must be refused with their",
     "status and change nothing. Values of the status byte, and status words without a public source, are provisional.",

@@ -113,9 +113,24 @@ def test_it_has_the_shape_of_wycheproof() -> None:
         assert group["type"].startswith("Bcast")
         comments = [test["comment"] for test in group["tests"]]
         assert len(set(comments)) == len(comments)
+    assert not twice(), "the same command in the same state"
     results = Counter(test["result"] for _, test in TESTS)
     assert set(results) == {"valid", "invalid", "acceptable"}
     assert results["invalid"] >= 1000
+
+
+def twice() -> list[int]:
+    """Return the numbers of the tests that send what an earlier one sends, to a card in the same state."""
+    seen: set[str] = set()
+    found = []
+    for number, test in TESTS:
+        state = {key: GROUPS[number][key] for key in ("application", "tableSet", "setup")}
+        sent = {key: test[key] for key in ("apdu", "ins", "p2", "msg") if key in test}
+        wanted = json.dumps([state, sent])
+        if wanted in seen:
+            found.append(test["tcId"])
+        seen.add(wanted)
+    return found
 
 
 @pytest.mark.parametrize("tables", [P1_TABLES, X2_TABLES], ids=lambda tables: tables.name)

@@ -1,7 +1,8 @@
 """Keys and PINs are planted in a card and a network, and everything the product prints or writes is searched for them.
 
-A session with every kind of key is recorded once; then the commands run on the same card profile with all the output
-they can give. What holds keys on purpose stays out: the profile, card files, a broadcast's truth.
+One session of the USIM and one of the CSIM, with every kind of key, are recorded once; then the commands run on the
+same card profile with all the output they can give. What holds keys on purpose stays out: the profile, card files, a
+broadcast's truth, a terminal's private key.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import base64
 import logging
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,15 +24,21 @@ from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
 from host_tools.apdu.response import StatusError
+from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_keys import keys_to_deliver
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.bcast_stkm import binding_key
+from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.recorder import record
+from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.service_keys import service_keys
 from host_tools.headend.subscriber import subscriber_of
+from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import open_capture
+from host_tools.terminal.csim import Csim
+from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -38,12 +48,16 @@ from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.sinks import file_sink
 from host_tools.trace.text import TextSink
 
-SCENARIOS = ("parental", "counted_playback")
+BOUND = "terminal_binding"
+SCENARIOS = ("parental", "counted_playback", BOUND)
+PATIENCE = 60.0  # seconds for a process to end
 PINS = {"PIN 1": "90817263", "PIN 2": "80716253", "PUK 1": "70615243", "PUK 2": "60514233", "ADM": "50413223",
         "wrong PIN": "40312213", "parental PIN": "2580", "malformed PIN": "9081726354"}  # fmt: skip
-K, OP = "a1b2c3d4e5f60718293a4b5c6d7e8f90", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+KEYS = {"k": "a1b2c3d4e5f60718293a4b5c6d7e8f90", "op": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "rk": "5f4e3d2c1b0a69788796a5b4c3d2e1f1"}  # fmt: skip
+K, RK, BAK = KEYS["k"], KEYS["rk"], "c0d1e2f30415263748596a7b8c9daebf"
 _DEMO = {"1234": "PIN 1", "5678": "PIN 2", "12345678": "PUK 1", "87654321": "PUK 2", "11223344": "ADM"}
-KEEPS_KEYS = {".toml", ".card", ".snapshot"}
+KEEPS_KEYS = {".toml", ".card", ".snapshot", ".key"}
 
 
 @dataclass
@@ -76,6 +90,13 @@ class Wanted:
                 yield name
 
 
+class Lines(list[object]):
+    """What is said in a session; the card's own trace goes there, too."""
+
+    def emit(self, event: object) -> None:
+        self.append(event)
+
+
 def padded(pin: str) -> Secret:
     return Secret(pin.encode().ljust(8, b"\xff"))
 
@@ -88,17 +109,19 @@ def wanted() -> Wanted:
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Write a profile whose keys and PINs are known here and nowhere else."""
-    text = demo_path().read_text("utf-8")
+    text = demo_path("csim").read_text("utf-8") + "\n[isim]\n"
     for old, name in _DEMO.items():
         assert f'"{old}"' in text
         text = text.replace(f'"{old}"', f'"{PINS[name]}"')
-    text, keys = re.subn(r'(?m)^(k|op) = "[0-9a-f ]+"', lambda m: f'{m[1]} = "{K if m[1] == "k" else OP}"', text)
-    assert keys == 2
+    text, keys = re.subn(r'(?m)^(k|op|rk) = "[0-9a-f ]+"', lambda m: f'{m[1]} = "{KEYS[m[1]]}"', text)
+    assert keys == len(KEYS)
     path = tmp_path_factory.mktemp("profile") / "planted.toml"
     path.write_text(text)
     usim = CardProfile.load(path).usim
     wanted.plant("K", usim.k)
     wanted.plant("OPc", usim.derive_opc())
+    wanted.plant("RK", Secret(bytes.fromhex(RK)))
+    wanted.plant("TBK", binding_key(shipped_scenario(BOUND), 7))
     for name, pin in PINS.items():
         # Four digits turn up in any text: the PIN of a scenario is looked for as the card gets it.
         wanted.plant(name, padded(pin) if len(pin) < 8 else Secret(pin.encode()))
@@ -111,41 +134,89 @@ def profile(tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     return path
 
 
+@contextmanager
+def recorded(folder: Path, profile: Path, wanted: Wanted, who: str) -> Iterator[tuple[Link, Lines]]:
+    """Yield a link to a card, traced in every way, and what is to hold all that is said; in the end it is heard."""
+    lines = Lines()
+    card = memory_card(CardProfile.load(profile), trace=lines)
+    with closing(file_sink(folder / "trace.jsonl")) as plain, closing(file_sink(folder / "trace.pcapng")) as packets:
+        sinks = plain, packets, TextSink(lines.append)
+        yield RecordingLink(InProcessLink(card), Recorder("planted", sinks)), lines
+    lines += [vars(card), vars(card._context)]
+    wanted.hear(who, "\n".join(f"{line} {line!r}" for line in lines))
+
+
+def play(
+    middleware: TerminalMiddleware | CsimMiddleware, network: Network, name: str, folder: Path, lines: Lines
+) -> None:
+    """Play a broadcast of six TEKs; the LTKMs for the subscriber of this name come on the way."""
+    delivery = keys_to_deliver(middleware, network, name)
+    (folder / "broadcast.pcap").write_bytes(network.recording().pcap)
+    application = middleware.usim if isinstance(middleware, TerminalMiddleware) else middleware.csim
+    hooks = Hooks(
+        on_time=delivery.deliver_until, on_decision=lines.append,
+        on_tek=lambda ids, tek: lines.append((ids, tek)),
+        on_refusal=ParentalPinEntry(application, lambda: Secret(PINS["parental PIN"].encode())),
+    )  # fmt: skip
+    with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
+        assert Player(middleware, out).play(capture, hooks).teks == 6
+    with pytest.raises(StatusError) as refused:
+        middleware.deliver(network.ltkm(network.deliveries[0], name)[:-1])
+    lines += [refused.value, middleware.identity, vars(network)]
+
+
 @pytest.fixture(scope="module")
 def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
-    """Record one session with every kind of key, into each kind of trace; return the folder."""
+    """Record one session of the USIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("session")
-    lines: list[object] = []
-    sinks = [file_sink(folder / "trace.jsonl"), file_sink(folder / "trace.pcapng"), TextSink(lines.append)]
-    card_profile = CardProfile.load(profile)
-    network = TestNetwork(shipped_scenario("parental"), subscriber_of(card_profile))
-    card = memory_card(card_profile)
-    middleware = TerminalMiddleware(RecordingLink(InProcessLink(card), Recorder("planted", sinks)), lines.append)
-    with closing(middleware):
+    network = TestNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)))
+    with (
+        recorded(folder, profile, wanted, "the session") as (link, lines),
+        closing(TerminalMiddleware(link, lines.append)) as middleware,
+    ):
         with pytest.raises(PinWrongError) as wrong:
             middleware.connect(Secret(PINS["wrong PIN"].encode()))
         middleware.connect(Secret(PINS["PIN 1"].encode()))
         b_tid = middleware.bootstrap(network.bsf).b_tid
-        srk = middleware.establish(network.bsm.naf_id)
-        delivery = keys_to_deliver(middleware, network, b_tid)
-        (folder / "broadcast.pcap").write_bytes(network.recording().pcap)
-        hooks = Hooks(
-            on_time=delivery.deliver_until, on_decision=lambda one: lines.append(f"{one} {one!r}"),
-            on_tek=lambda ids, tek: lines.append(f"{ids!r} {tek!r}"),
-            on_refusal=ParentalPinEntry(middleware.usim, lambda: Secret(PINS["parental PIN"].encode())),
-        )  # fmt: skip
-        with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
-            assert Player(middleware, out).play(capture, hooks).teks == 6
-        with pytest.raises(StatusError) as refused:
-            middleware.deliver(network.ltkm(network.deliveries[0], b_tid)[:-1])
-        lines += [repr(wrong.value), str(wrong.value), repr(refused.value), repr(middleware.identity)]
-        lines += [repr(vars(shown)) for shown in (network, card, card._context)]
-    for sink in sinks:
-        sink.close()
-    wanted.plant("SRK", srk)
-    wanted.plant("SMK", network.bsm.smk(b_tid))
-    wanted.hear("the session", "\n".join(map(str, lines)))
+        wanted.plant("SRK", middleware.establish(network.bsm.naf_id))
+        wanted.plant("SMK", network.bsm.smk(b_tid))
+        play(middleware, network, b_tid, folder, lines)
+        lines.append(wrong.value)
     return folder
+
+
+@pytest.fixture(scope="module")
+def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
+    """Record one session of the CSIM into each kind of trace; return the folder."""
+    folder = tmp_path_factory.mktemp("csim-session")
+    network = RkNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)))
+    with (
+        recorded(folder, profile, wanted, "the session of the CSIM") as (link, lines),
+        closing(CsimMiddleware(link, lines.append)) as middleware,
+    ):
+        nai = middleware.connect(Secret(PINS["PIN 1"].encode())).nai
+        network.home.admit(middleware.answer(network.home.demand(), "POST", "/", bytes), "POST")
+        wanted.plant("Auth-Key", network.home.srk(nai, network.bsm.naf_id))
+        for number, delivery in enumerate(network.deliveries):
+            wanted.plant(f"SMK {number} of the CSIM", network.bsm.smk(nai, delivery.key.rand))
+        play(middleware, network, nai, folder, lines)
+        lines += broadcast_keys(middleware.csim, network, wanted)
+    return folder
+
+
+def broadcast_keys(csim: Csim, network: RkNetwork, wanted: Wanted) -> list[object]:
+    """Take a BAK to the CSIM and its keys out of it; return what there is to show."""
+    flow, bak_id, sk_rand, bak = b"flow", b"\0\1", bytes(4), Secret(bytes.fromhex(BAK))
+    sent = network.home.deliver_bak(flow, bak_id, bytes(3) + b"\xff", bak)
+    csim.update_bak(flow, bak_id, sent.expires, sent.tk_rand, sent.encrypted)
+    keys = csim.retrieve_sk(flow, bak_id, sk_rand), csim.retrieve_srtp_sk(flow, bak_id, sk_rand, bytes(6))
+    wanted.plant("BAK", bak)
+    wanted.plant("TK", network.subscriber.root.derive_tk(sent.tk_rand))
+    for name, key in zip(("SK", "SK for SRTP"), keys, strict=True):
+        wanted.plant(name, key)
+    with pytest.raises(StatusError) as refused:
+        csim.update_bak(flow, bak_id, sent.expires, sent.tk_rand, sent.encrypted[:-1])
+    return [sent, keys, refused.value]
 
 
 Run = Callable[..., int]
@@ -169,15 +240,39 @@ def run(
     return invoked
 
 
-def test_the_traces_of_a_session(run: Run, session: Path, wanted: Wanted, tmp_path: Path) -> None:
+@contextmanager
+def permissions_issuer(folder: Path, wanted: Wanted) -> Iterator[tuple[object, ...]]:
+    """Run the service that gives out the TBK; yield the options of a terminal that may have it."""
+    command = [sys.executable, "-u", "-m", "host_tools.cli.main", "headend", "permissions", BOUND, "--folder"]
+    with subprocess.Popen(
+        [*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as issuer:
+        try:
+            assert issuer.stdout is not None
+            first = issuer.stdout.readline()
+            address = re.search(r"at (127\.0\.0\.1:\d+)", first)
+            assert address is not None, "no address said"
+            wanted.plant("the terminal's private key", Secret((folder / "terminal.key").read_bytes().splitlines()[2]))
+            yield "--binding", folder, "--permissions-issuer", address[1]
+            issuer.send_signal(signal.SIGINT)
+            wanted.hear("headend permissions", first + issuer.communicate(timeout=PATIENCE)[0])
+        finally:
+            issuer.kill()
+
+
+@pytest.mark.parametrize("recording", ["session", "csim_session"])
+def test_the_traces_of_a_session(
+    run: Run, recording: str, request: pytest.FixtureRequest, wanted: Wanted, tmp_path: Path
+) -> None:
+    folder: Path = request.getfixturevalue(recording)
     for kind in ("jsonl", "pcapng"):
-        trace = session / f"trace.{kind}"
+        trace = folder / f"trace.{kind}"
         assert run("trace", "show", trace) == 0
         assert run("trace", "show", "--brief", trace) == 0
         assert run("trace", "filter", trace, "ins=AUTHENTICATE", "-o", tmp_path / f"auth.{kind}") == 0
         assert run("script", "record", "--from", trace, tmp_path / f"{kind}.script") in (0, 2, 5)
-    run("trace", "diff", session / "trace.jsonl", session / "trace.pcapng")
-    wanted.hear_files(session)
+    run("trace", "diff", folder / "trace.jsonl", folder / "trace.pcapng")
+    wanted.hear_files(folder)
     wanted.hear_files(tmp_path)
     assert wanted.found() == set()
 
@@ -185,15 +280,9 @@ def test_the_traces_of_a_session(run: Run, session: Path, wanted: Wanted, tmp_pa
 def test_the_commands_of_the_terminal(run: Run, profile: Path, wanted: Wanted, tmp_path: Path) -> None:
     card = ("--link", "inprocess", "--profile", tmp_path / "planted.card")
     assert run("card", "new", profile, "-o", tmp_path / "planted.card") == 0
-    for name in SCENARIOS:
-        capture, film = tmp_path / f"{name}.pcap", tmp_path / f"{name}.bcrec"
-        keys = ("--subscriber", profile, "--scenario", name, "--parental-pin", PINS["parental PIN"], "--explain", "-v")
-        ltkms = tmp_path / f"{name}.json"
-        assert run("headend", "check", name) == 0
-        assert run("headend", "record", name, "-o", capture, "--profile", profile, "--ltkms", ltkms) == 0
-        assert run("terminal", "record", capture, "-o", film, *card, *keys) == 0
-        assert run("terminal", "replay", film, *card, *keys, "--json", "-o", tmp_path / "heard") in (0, 4)
-        assert run("terminal", "play", capture, *card, *keys, "--json") in (0, 4)
+    with permissions_issuer(tmp_path / "certificates", wanted) as binding:
+        for name in SCENARIOS:
+            play_with_commands(run, name, profile, tmp_path, (*card, *(binding if name == BOUND else ())))
     for as_json in ((), ("--json",)):
         assert run("terminal", "audit", *card, "-v", *as_json) == 0
         assert run("terminal", "info", *card, "-v", *as_json) == 0
@@ -205,10 +294,21 @@ def test_the_commands_of_the_terminal(run: Run, profile: Path, wanted: Wanted, t
     assert b"EF_" in wanted.said["card show"], "the commands said nothing"
 
 
+def play_with_commands(run: Run, name: str, profile: Path, folder: Path, card: tuple[object, ...]) -> None:
+    """Record, replay and play a scenario on the card that these options name."""
+    capture, film, ltkms = (folder / f"{name}.{kind}" for kind in ("pcap", "bcrec", "json"))
+    keys = ("--subscriber", profile, "--scenario", name, "--parental-pin", PINS["parental PIN"], "--explain", "-v")
+    assert run("headend", "check", name) == 0
+    assert run("headend", "record", name, "-o", capture, "--profile", profile, "--ltkms", ltkms) == 0
+    assert run("terminal", "record", capture, "-o", film, *card, *keys) == 0
+    assert run("terminal", "replay", film, *card, *keys, "--json", "-o", folder / "heard") in (0, 4)
+    assert run("terminal", "play", capture, *card, *keys, "--json") in (0, 4)
+
+
 def test_scripts_and_their_reports(run: Run, profile: Path, wanted: Wanted, tmp_path: Path) -> None:
     reports = ("--junit", tmp_path / "results.xml", "--json", tmp_path / "results.jsonl")
     traces = ("--trace", tmp_path / "suites.jsonl", "--trace", tmp_path / "suites.pcapng", "-v")
-    suites = ("authenticate", "gba", "mbms", "bcast", "pin")
+    suites = ("authenticate", "gba", "mbms", "bcast", "csim", "pin")
     assert run("script", "run", *suites, "--link", "inprocess", "--profile", profile, *reports, *traces) in (0, 1, 4)
     sides = ("--a", f"inprocess:{profile}", "--b", "inprocess:usim", "--pin-b", "1234")
     pages = ("--html", tmp_path / "report.html", "--json", tmp_path / "report.json", "--show-allowed")
@@ -225,11 +325,13 @@ def test_errors_do_not_quote_what_was_given(run: Run, profile: Path, wanted: Wan
     assert run("terminal", "info", *card, "--pin", PINS["wrong PIN"]) == 4
     assert run("terminal", "info", *card, "--pin", PINS["malformed PIN"]) == 2
     assert run("terminal", "play", tmp_path / "none.pcap", *card, "--parental-pin", PINS["malformed PIN"]) == 2
-    for name, wrong in (("short K", (K, K[:-2])), ("PIN of nine digits", (PINS["PIN 1"], PINS["PIN 1"] + "9"))):
+    wrongs = {"short K": (K, K[:-2]), "short RK": (RK, RK[:-2]), "long PIN": (PINS["PIN 1"], PINS["PIN 1"] + "9")}
+    for name, wrong in wrongs.items():
         broken = tmp_path / f"{name}.toml"
         broken.write_text(profile.read_text().replace(*wrong))
         assert run("card", "new", broken, "-o", tmp_path / "none.card") == 5
     wanted.plant("most of K", Secret(bytes.fromhex(K)[:-1]))
+    wanted.plant("most of RK", Secret(bytes.fromhex(RK)[:-1]))
     assert wanted.found() == set()
 
 

@@ -109,11 +109,12 @@ def whole_usim(site: Site) -> Iterator[Group]:
 
 
 def plain_form(site: Site) -> Iterator[Group]:
-    """The same messages without the OMA BCAST extension, for a plain MBMS key."""
+    """The same messages without the OMA BCAST extension, for a plain MBMS key, on a card in the same state."""
     state = replace(stocked(site), name="keys with every kind of right; messages in the plain MBMS form")
     good_ltkm, good_stkm = accepted_ltkm(site, PLAIN_LTKM), accepted_stkm(site, PLAIN_STKM)
-    yield group(LTKM, state, [good_ltkm], syntax("LTKM", site.ltkm(PLAIN_LTKM), good_ltkm))
-    yield group(STKM, state, [good_stkm], syntax("STKM", site.stkm(PLAIN_STKM), good_stkm))
+    ltkm, stkm = site.ltkm(NEXT_LTKM).build(), site.stkm(NEXT_STKM).build()
+    yield group(LTKM, state, [good_ltkm], syntax("LTKM", site.ltkm(PLAIN_LTKM), good_ltkm, ltkm))
+    yield group(STKM, state, [good_stkm], syntax("STKM", site.stkm(PLAIN_STKM), good_stkm, stkm))
 
 
 def other_site(site: Site) -> Iterator[Group]:

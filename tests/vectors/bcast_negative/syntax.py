@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, permutations
+from itertools import combinations, permutations, takewhile
+from operator import eq
 
 from tests.vectors.bcast_negative.messages import EXTENSION, IDENTITY, MAC_SIZE, Message, T
 from tests.vectors.bcast_negative.vector import MALFORMED, UNKNOWN, WRONG_MAC, Vector, mode
@@ -12,9 +13,12 @@ from tests.vectors.bcast_negative.vector import MALFORMED, UNKNOWN, WRONG_MAC, V
 _ALL_ORDERS = 3  # up to so many payloads before the KEMAC are put in every order; of more, every two change places
 
 
-def syntax(kind: str, good: Message, accepted: Vector) -> Iterator[Vector]:
-    """Everything of this module, for one message; `accepted` is the vector of the message as it should be."""
-    yield from cut(kind, good)
+def syntax(kind: str, good: Message, accepted: Vector, tried: bytes = b"") -> Iterator[Vector]:
+    """Everything of this module, for one message; `accepted` is the vector of the message as it should be.
+
+    `tried` is a message that was cut before in the same state.
+    """
+    yield from cut(kind, good, tried)
     yield from payloads(kind, good)
     yield from orders(kind, good, accepted)
     yield from algorithms(kind, good)
@@ -23,10 +27,14 @@ def syntax(kind: str, good: Message, accepted: Vector) -> Iterator[Vector]:
     yield from wrong_macs(kind, good)
 
 
-def cut(kind: str, good: Message) -> Iterator[Vector]:
-    """Truncated, and with bytes behind the end."""
+def cut(kind: str, good: Message, tried: bytes) -> Iterator[Vector]:
+    """Truncated, and with bytes behind the end.
+
+    Pieces that `tried` begins with, too, are left out, and so is the empty one, which is a matter of the mode.
+    """
     raw = good.build()
-    for size in sorted({*range(24), *range(24, len(raw), 5), len(raw) - 1}):
+    first = sum(takewhile(bool, map(eq, raw, tried))) + 1
+    for size in sorted({*range(first, 24), *range(24, len(raw), 5), len(raw) - 1}):
         yield Vector(f"{kind} cut to {size} bytes", ("Truncated",), mode(kind, raw[:size]), MALFORMED)
     for extra in (b"\0", b"\xff" * 20, raw):
         yield Vector(f"{kind} with {len(extra)} bytes behind it", ("Oversized",), mode(kind, raw + extra), MALFORMED)
