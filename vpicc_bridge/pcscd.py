@@ -38,6 +38,7 @@ SERVICE_USER: Final = "nobody"
 
 _START_TIMEOUT: Final = 10.0
 _STOP_TIMEOUT: Final = 5.0
+_PID_FILE: Final = str(RUN_DIRECTORY / "pcscd.pid")
 _POLL_INTERVAL: Final = 0.02
 _ATTEMPTS: Final = 5
 _PORTS: Final = range(36100, 60000, 2)
@@ -96,8 +97,11 @@ class PrivatePcscd:
     @property
     def obituary(self) -> str | None:
         """Why pcscd is no longer running, in one sentence; None while it runs, and before it is started."""
-        if self._process is None or self._process.poll() is None:
+        status = None if self._process is None else self._process.poll()
+        if status is None:
             return None
+        if status < 0:
+            return f"the private pcscd was ended by signal {-status}"
         return f"the private pcscd ended by itself: {self._last_words()}"
 
     def environ(self) -> dict[str, str]:
@@ -181,7 +185,7 @@ class PrivatePcscd:
         return self.socket_path.with_name("pcscd.log")
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if _is_telling(line)]
         return " / ".join(lines[-3:]) or "pcscd printed nothing"
 
 
@@ -209,6 +213,11 @@ class _Account:
     def own(self, path: Path) -> None:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
+
+
+def _is_telling(line: str) -> bool:
+    # Not being the system's instance, ours always complains that it may not write that one's pid file.
+    return bool(line.strip()) and _PID_FILE not in line
 
 
 def _installed() -> tuple[Path, Path]:

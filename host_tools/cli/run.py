@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,10 +15,10 @@ from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.run_card import Realism, realism_options
-from host_tools.cli.run_place import LOOPBACK, Place, hint, named_place, private_place, watch
+from host_tools.cli.run_place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
 from host_tools.cli.trace_options import TraceChoice, recording_options
 from vpicc_bridge.machine import VPCD_FIRST_PORT
-from vpicc_bridge.notices import Connected, Notice, Unreachable
+from vpicc_bridge.notices import Connected, Disconnected, Notice, Occupied, Unreachable
 from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ _APPLICATIONS = {"A0000000871002": "USIM", "A0000000871004": "ISIM", "A000000343
 class Console:
     """Prints notices, and with `verbose` one line per trace event. Called on the card's thread, it never raises.
 
-    `connected` is set when vpcd has been there.
+    `outlook` says what the notices told so far.
     """
 
     def __init__(self, verbose: bool, advice: Callable[[], str] = str) -> None:
         """Take what says what to do when vpcd is not there."""
-        self.connected = threading.Event()
+        self.outlook = Outlook()
         self._verbose = verbose
         self._advice = advice
         self._lock = threading.Lock()
@@ -50,10 +51,16 @@ class Console:
     def notice(self, notice: Notice, /) -> None:
         """Print what happened to the line, and once what to do when vpcd is not there."""
         self._print(f"{notice}.", err=True)
-        if isinstance(notice, Connected):
-            self.connected.set()
-        if isinstance(notice, Unreachable):
-            self._print(f"{self._advice()}.", err=True)
+        match notice:
+            case Connected():
+                self.outlook.connected = True
+            case Occupied():
+                self.outlook.occupied = True
+            case Disconnected():
+                self.outlook.connected = self.outlook.occupied = False
+            case Unreachable():
+                self._print(f"{self._advice()}.", err=True)
+                self.outlook.advised = True
 
     def _print(self, line: str, *, err: bool) -> None:
         try:
@@ -83,7 +90,7 @@ class Console:
 @click.option("--private-pcscd", is_flag=True, help="Start a pcscd of our own beside the system's.")
 @click.option(
     "--wait", metavar="SECONDS", type=click.FloatRange(min=0),
-    help="Give up when vpcd is not there by then; without it, wait for ever.",
+    help="Give up when the card is in no reader by then; without it, wait for ever.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="One line per APDU.")
 @recording_options
@@ -112,7 +119,8 @@ def run(
         place = named or private_place(stack, slot or 0)
         slots = stack.enter_context(Slots())
         make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
-        _serve(slots, card, place, realism.serve(card, sinks, place.name, make), console, wait)
+        served = card if wait is None else AskedCard(card, console.outlook)
+        _serve(slots, card, place, realism.serve(served, sinks, place.name, make), console, wait)
 
 
 def _refuse_contradictions(
@@ -149,12 +157,16 @@ def _lines(place: Place, *, listen: bool) -> Callable[[], Line]:
         try:
             listener = Listener(place.host, port)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise CliError(f"cannot listen on {place.host}:{port}: {reason}.", ENVIRONMENT) from error
+            raise CliError(f"cannot listen on {place.host}:{port}: {_reason(error)}.", ENVIRONMENT) from error
         port = listener.port
         return listener
 
     return listening
+
+
+def _reason(error: OSError) -> str:
+    # In its own text, Python adds to the system's words what it was doing, address and all.
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
 
 
 def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Bridge:
@@ -180,7 +192,7 @@ def _serve(slots: Slots, card: Card, place: Place, link: Bridge, console: Consol
     """Serve until Ctrl-C, which is the proper end from the moment its line is printed. Raises `CliError`."""
     try:
         _introduce(card, place, link)
-        watch(slots.insert(link).thread, console.connected, place, wait)
+        watch(slots.insert(link).thread, console.outlook, place, wait)
     except KeyboardInterrupt:
         click.echo("Card taken out.")
         return

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.realism.wrapped import WrappedCard
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 
 if TYPE_CHECKING:
+    from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.pcscd import PrivatePcscd
 
 LOOPBACK = "127.0.0.1"
@@ -65,31 +67,78 @@ def private_place(stack: ExitStack, slot: int) -> Place:
 
 
 def hint(place: Place) -> str:
-    """Return what to do when nobody answers at a place."""
+    """Return what to do when nobody answers at a place; the words end without a full stop."""
     if not place.is_here:
-        return "is pcscd running there, and its port open to us?"
+        return "see that pcscd runs there and that its port is open to us"
     from vpicc_bridge.doctor import first_fault
     from vpicc_bridge.machine import ThisMachine
 
     fault = first_fault(ThisMachine())
     if fault is None:
         return f"pcscd runs, but has no reader at port {place.port}; `bcast-uicc doctor` tells more"
-    command = fault.fix.partition("  #")[0]
+    command = fault.fix.partition("  #")[0].strip()
     return f"try `{command}`, or use --private-pcscd; `bcast-uicc doctor` tells more"
 
 
-def watch(thread: threading.Thread, connected: threading.Event, place: Place, wait: float | None) -> None:
+@dataclass(slots=True)
+class Outlook:
+    """What is known of the reader so far. The card's thread writes it, `watch` reads it."""
+
+    connected: bool = False
+    """The line stands."""
+    occupied: bool = False
+    """The line stands, but another card sits on the slot."""
+    asked: bool = False
+    """The reader asked this card something: it is in."""
+    advised: bool = False
+    """It was said what to do."""
+
+
+class AskedCard(WrappedCard):
+    """Wraps a card and notes when a reader asks it for the first time."""
+
+    def __init__(self, card: VirtualCard, outlook: Outlook) -> None:
+        super().__init__(card)
+        self._outlook = outlook
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset; a reader that finds a card asks for it first."""
+        self._outlook.asked = True
+        return self._card.atr
+
+    def power_on(self) -> bytes:
+        """Apply power; return the ATR."""
+        self._outlook.asked = True
+        return self._card.power_on()
+
+
+def watch(thread: threading.Thread, outlook: Outlook, place: Place, wait: float | None) -> None:
     """Return when a card's thread ends; `wait` is in seconds.
 
-    Raises `CliError` when the private pcscd ends, or when no reader comes in time.
+    Raises `CliError` when the private pcscd ends, or when the card is in no reader in time.
     """
     deadline = None if wait is None else time.monotonic() + wait
     while thread.is_alive():
         thread.join(_LOOK)
         if place.pcscd is not None and (obituary := place.pcscd.obituary):
             raise CliError(f"{obituary}.", ENVIRONMENT)
-        if deadline is not None and not connected.is_set() and time.monotonic() > deadline:
-            raise CliError(f"no vpcd at {place.host}:{place.port} within {wait:g} s: {hint(place)}.", ENVIRONMENT)
+        if deadline is not None and time.monotonic() > deadline and (reason := _why_out(outlook, place)):
+            raise CliError(f"{reason} within {wait:g} s{_once_advised(outlook, place)}.", ENVIRONMENT)
+
+
+def _why_out(outlook: Outlook, place: Place) -> str | None:
+    """Return why a card is in no reader; None when it is in one, or when a line that stands may yet become one."""
+    if outlook.asked or (outlook.connected and not outlook.occupied):
+        return None
+    where = f"{place.host}:{place.port}"
+    return f"slot taken: another card sits at {where} and did not leave" if outlook.occupied else f"no vpcd at {where}"
+
+
+def _once_advised(outlook: Outlook, place: Place) -> str:
+    if outlook.occupied:
+        return "; take another --slot or --port"
+    return "" if outlook.advised else f": {hint(place)}"
 
 
 def _require_host(host: str, port: int) -> None:

@@ -15,7 +15,7 @@ from host_tools.cli.exits import CliError
 from host_tools.cli.terminal_sac import sac_option
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
-from host_tools.media.srtp_format import MKI_SIZE, MOST_MKI, SrtpSuite
+from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -75,19 +75,30 @@ def key_options(command: _C) -> _C:
 
 
 def media_options(command: _C) -> _C:
-    """Add the options that say how the media are protected; they arrive as `suite` and `mki_length`."""
+    """Add the options that say how the media are protected; `srtp_format` reads them."""
     for option in (
         click.option(
-            "--mki-length", type=click.IntRange(0, MOST_MKI), default=MKI_SIZE, show_default=True, metavar="BYTES",
-            help="Size of the MKI in the media packets, 0 for none. Other than 6, the TEK is found by trial.",
+            "--mki-length", type=click.IntRange(0, MOST_MKI), metavar="BYTES",
+            help="Size of the MKI in the media packets, 0 for none. Other than 6, the TEK is found by trial. "
+            f" [default: what a recording says, else {HEADEND_FORMAT.mki_size}]",
         ),
         click.option(
-            "--srtp-suite", type=click.Choice(SrtpSuite.__members__), default=SrtpSuite.AES_CM_128_HMAC_SHA1_80.name,
-            show_default=True, help="Cipher and authentication tag of the media packets.",
+            "--srtp-suite", type=click.Choice(SrtpSuite.__members__),
+            help="Cipher and authentication tag of the media packets. "
+            f" [default: what a recording says, else {HEADEND_FORMAT.suite.name}]",
         ),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def srtp_format(options: Mapping[str, Any], otherwise: SrtpFormat = HEADEND_FORMAT) -> SrtpFormat:
+    """Return what `media_options` say; what they leave open is as in `otherwise`."""
+    suite, mki_size = options["srtp_suite"], options["mki_length"]
+    return SrtpFormat(
+        otherwise.suite if suite is None else SrtpSuite[suite],
+        otherwise.mki_size if mki_size is None else mki_size,
+    )
 
 
 def output_option(command: _C) -> _C:
@@ -99,17 +110,17 @@ def output_option(command: _C) -> _C:
 
 
 def parse_output(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Path | None:
-    """Read -o; a folder that is named with a slash is made. Raises `CliError` where nothing can be written."""
+    """Read -o. Raises `CliError` where nothing can be written.
+
+    A folder that is named with a slash need not be there: the first file makes it.
+    """
     if value is None:
         return None
     path = Path(value)
     is_folder = value.endswith(os.sep) or path.is_dir()
-    folder = path if is_folder else path.parent
-    try:
-        if is_folder:
-            folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise CliError(f"-o {value}: the folder cannot be made: {error.strerror}.") from None
+    if is_folder and path.exists() and not path.is_dir():
+        raise CliError(f"-o {value}: the folder cannot be made: there is a file of that name.")
+    folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         raise CliError(f"-o {value}: there is no folder {folder}.")
     if not os.access(folder, os.W_OK | os.X_OK):

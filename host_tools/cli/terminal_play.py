@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.cli.exits import INPUT, CliError
+from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal_extras import Extras
 from host_tools.cli.terminal_options import CardChoice
 from host_tools.cli.terminal_report import (
@@ -54,8 +55,11 @@ class PlayJob:
     afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
 
     def run(self, as_json: bool) -> None:
-        """Play the capture and print the result. Raises `CliError`, also when the capture gave nothing."""
-        with explained(), opened_capture(self.capture) as capture:
+        """Play the capture and print the result. Raises `CliError`, also when the capture gave nothing.
+
+        However it is told to end, files and card are left in order.
+        """
+        with interruptible(), explained(), opened_capture(self.capture) as capture:
             out = MediaOut(self.output)
             with self.card.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, as_json)
@@ -68,7 +72,7 @@ class PlayJob:
     def _play(
         self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, as_json: bool
     ) -> PlayStatistics:
-        """Play everything; when the reader vanishes on the way, print what was counted until then."""
+        """Play everything; when the reader vanishes or the user has enough, print what was counted until then."""
         datagrams, start = _peek(capture)
         delivery, purchase = self._keys(middleware, start)
         on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
@@ -82,7 +86,7 @@ class PlayJob:
         try:
             with live_table(live, self.capture.name, rows) as changed:
                 return player.play(self._tapped(datagrams), replace(hooks, on_progress=changed))
-        except LinkError:
+        except (LinkError, KeyboardInterrupt):
             self._print(player.statistics, out, capture, as_json)
             raise
 

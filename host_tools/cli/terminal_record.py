@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host_tools.cli.exits import CARD, CliError
+from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import FILE, CardChoice, card_options, check_key_options, key_options
+from host_tools.cli.terminal_options import (
+    FILE,
+    CardChoice,
+    card_options,
+    check_key_options,
+    key_options,
+    media_options,
+    srtp_format,
+)
 
 if TYPE_CHECKING:
     from host_tools.cli.terminal_play import PlayJob
@@ -32,6 +41,7 @@ _PORT = click.IntRange(1, 65_535)
 @click.option("--media", type=_PORT, multiple=True, help="UDP port of media, repeatable; without it, all RTP.")
 @click.option("--unwatched", is_flag=True, help="Only record: no STKM goes to the card, nothing is paid.")
 @click.option("--no-card", is_flag=True, help="Use no card at all, and tell none of the recording.")
+@media_options
 @card_options
 @key_options
 @extra_options
@@ -53,7 +63,8 @@ def record(
     name = output.stem if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
-    with explained(), record_to(output, name, stkm_port, frozenset(media)) as writer:
+    srtp = srtp_format(options)
+    with interruptible(), explained(), record_to(output, name, stkm_port, frozenset(media), srtp) as writer:
         if no_card or unwatched:
             _store(capture, writer)
             if not no_card:
@@ -61,7 +72,7 @@ def record(
                     _signal(middleware, writer, terminal_name)
         else:
             job = PlayJob(
-                capture, PlayOptions(stkm_port, frozenset(media)), None, CardChoice.of(options),
+                capture, PlayOptions(stkm_port, frozenset(media), srtp=srtp), None, CardChoice.of(options),
                 options["scenario"], options["ltkms"], Extras.of(options), options["subscriber"], writer.take,
             )  # fmt: skip
             _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host_tools.cli.exits import CARD, CliError
+from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal_extras import Extras, extra_options
 from host_tools.cli.terminal_options import (
     FILE,
@@ -17,12 +18,15 @@ from host_tools.cli.terminal_options import (
     card_options,
     check_key_options,
     key_options,
+    media_options,
     output_option,
+    srtp_format,
 )
 
 if TYPE_CHECKING:
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import PurchaseFlow
     from host_tools.terminal.recording import RecordedContent
     from host_tools.terminal.replay import Replay, Segment
@@ -56,6 +60,7 @@ def parse_pieces(_ctx: click.Context, _parameter: click.Parameter, values: tuple
     help="Play this piece (seconds), repeatable: 0-8, then 4-8 rewinds, 5006@8- zaps. Without it, everything.",
 )  # fmt: skip
 @click.option("--forget-teks", is_flag=True, help="Ask the card again after a rewind; that may cost.")
+@media_options
 @output_option
 @card_options
 @key_options
@@ -71,19 +76,27 @@ def replay(
     from host_tools.cli.terminal_session import explained
     from host_tools.cli.terminal_verdict import judge_replay
     from host_tools.terminal.media_out import MediaOut
+    from host_tools.terminal.player import Hooks
     from host_tools.terminal.recording import open_recording
+    from host_tools.terminal.replay import Replay
 
     check_key_options(options)
     extras = Extras.of(options)
     out = MediaOut(output)
     card = CardChoice.of(options)
-    with explained(), open_recording(recording) as content, closing(out), card.connected() as middleware:
-        purchase = _keys(middleware, content, options)
-        played, replaying = _play(middleware, purchase, content, out, pieces, extras, not forget_teks, as_json)
-    _print(recording, list(zip(pieces, played, strict=False)), out, extras, as_json)
+    with interruptible(), explained(), open_recording(recording) as content, closing(out):
+        srtp = srtp_format(options, content.index.srtp)
+        with card.connected() as middleware:
+            purchase = _keys(middleware, content, options)
+            feed, hooks = extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
+            replaying = Replay(content, feed, out, keep_teks=not forget_teks, srtp=srtp)
+            try:
+                _play(replaying, pieces, hooks)
+            finally:
+                _print(recording, list(zip(pieces, replaying.played, strict=False)), out, extras, as_json)
     if replaying.refused is not None:
         raise CliError(f"The card refused: {replaying.refused.why}.", CARD)
-    judge_replay(played)
+    judge_replay(replaying.played, srtp)
 
 
 def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dict[str, Any]) -> PurchaseFlow | None:
@@ -102,22 +115,17 @@ def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dic
     return purchase
 
 
-def _play(
-    middleware: TerminalMiddleware, purchase: PurchaseFlow | None, content: RecordedContent, out: MediaOut,
-    pieces: tuple[Segment, ...], extras: Extras, keep_teks: bool, as_json: bool,
-) -> tuple[list[PlayStatistics], Replay]:  # fmt: skip
-    from host_tools.terminal.player import Hooks
-    from host_tools.terminal.replay import Replay
-
-    feed, hooks = extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
-    replaying = Replay(content, feed, out, keep_teks=keep_teks)
-    played: list[PlayStatistics] = []
-    for piece in pieces:
-        played.append(replaying.play(piece, hooks))
-        if replaying.refused is not None:
-            break
+def _play(replaying: Replay, pieces: tuple[Segment, ...], hooks: Hooks) -> None:
+    """Play the pieces until the card refuses; whoever has enough before leaves the services, too."""
+    try:
+        for piece in pieces:
+            replaying.play(piece, hooks)
+            if replaying.refused is not None:
+                break
+    except KeyboardInterrupt:
+        replaying.stop(hooks)
+        raise
     replaying.stop(hooks)
-    return played, replaying
 
 
 def _print(

@@ -38,17 +38,18 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
     if statistics.remedies:
         rows.append(("  bought or unlocked", str(statistics.remedies)))
     rows += [(f"  given: {why}", str(count)) for why, count in statistics.granted.most_common()]
+    if statistics.stkms_unreadable:
+        rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
     if statistics.departures or statistics.departures_refused:
         refused = statistics.departures_refused
         told = f"{statistics.departures}, the card was told" + (f"; {refused} it would not hear of" if refused else "")
         rows.append(("Services left", told))
-    if statistics.stkms_unreadable:
-        rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
     return [
         *rows,
         ("TEKs obtained", str(statistics.teks)),
         ("Media packets seen", str(statistics.packets_seen)),
         ("  decrypted", str(statistics.packets_decrypted)),
+        ("  repeated", str(statistics.packets_repeated)),
         ("  failed", str(statistics.packets_failed)),
         ("  without key", str(statistics.packets_without_key)),
         ("Time per STKM", f"median {statistics.median_ms:.2f} ms, p99 {statistics.p99_ms:.2f} ms"),

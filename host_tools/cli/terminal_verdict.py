@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
+from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
     from host_tools.media.pcap import CaptureReport
+    from host_tools.media.srtp_format import SrtpFormat
     from host_tools.terminal.player import PlayOptions
-    from host_tools.terminal.statistics import PlayStatistics
 
 _NOT_AUTHENTIC = "they are not authentic under the keys they name"
 _BINDING = "--binding opens keys that are bound to a terminal"
+_SUITE = "does --srtp-suite say how they are made?"
 
 
 def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions) -> None:
-    """Raise `CliError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened."""
+    """Raise `CliError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
+
+    Where most of the media stay shut, a sentence says so.
+    """
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
         reason = statistics.refusals.most_common(1)[0][0]
@@ -28,37 +36,71 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
         raise CliError(f"{broken} {unopened}".strip(), INPUT)
     if unopened:
         raise CliError(unopened, DIFFERENT)
+    _warn(statistics, options.srtp)
 
 
-def judge_replay(pieces: Sequence[PlayStatistics]) -> None:
-    """Raise `CliError` for pieces of a recording that have media packets of which not one opened."""
-    seen = sum(piece.packets_seen for piece in pieces)
-    if not seen or any(piece.packets_decrypted for piece in pieces):
-        return
-    failed = any(piece.packets_failed for piece in pieces)
-    why = f"{_NOT_AUTHENTIC} ({_BINDING})" if failed else "no key came for them"
-    raise CliError(f"None of {_count(seen, 'media packet')} opens: {why}.", DIFFERENT)
+def judge_replay(pieces: Sequence[PlayStatistics], srtp: SrtpFormat) -> None:
+    """Raise `CliError` for pieces of a recording that have media packets of which not one opened.
+
+    Where most of the media stay shut, a sentence says so.
+    """
+    media = _all_media(pieces)
+    if media.packets_seen and not media.packets_decrypted:
+        seen = _count(media.packets_seen, "media packet")
+        raise CliError(f"None of {seen} opens: {_why(media, srtp)}.", DIFFERENT)
+    _warn(media, srtp)
+
+
+def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
+    return PlayStatistics(
+        packets_seen=sum(piece.packets_seen for piece in pieces),
+        packets_decrypted=sum(piece.packets_decrypted for piece in pieces),
+        packets_repeated=sum(piece.packets_repeated for piece in pieces),
+        packets_failed=sum(piece.packets_failed for piece in pieces),
+        packets_without_key=sum(piece.packets_without_key for piece in pieces),
+        missing_keys=sum((piece.missing_keys for piece in pieces), Counter()),
+    )
+
+
+def _warn(statistics: PlayStatistics, srtp: SrtpFormat) -> None:
+    """Say on standard error why most of the media stay shut, if they do."""
+    shut, seen = statistics.packets_shut, statistics.packets_seen
+    if shut > statistics.packets_decrypted:
+        click.echo(f"{shut} of {_count(seen, 'media packet')} stay shut: {_why(statistics, srtp)}.", err=True)
 
 
 def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
     """Say why no media packet opened; nothing when one did, or when none was asked for and none was there."""
     if statistics.packets_decrypted:
         return ""
-    keys = f"The card gave {_count(statistics.teks, 'traffic key')}"
-    if not statistics.packets_seen:
+    keys, seen = f"The card gave {_count(statistics.teks, 'traffic key')}", statistics.packets_seen
+    if not seen:
         ports = ", ".join(map(str, sorted(options.media_ports)))
         return f"{keys}, but there is no media packet on UDP port {ports}." if ports else ""
-    return f"{keys}, but none of {_count(statistics.packets_seen, 'media packet')} opens: {_why(statistics, options)}."
+    return f"{keys}, but none of {_count(seen, 'media packet')} opens: {_why(statistics, options.srtp)}."
 
 
-def _why(statistics: PlayStatistics, options: PlayOptions) -> str:
-    if not options.srtp.names_key:
+def _why(statistics: PlayStatistics, srtp: SrtpFormat) -> str:
+    """Say why media packets stay shut: the reason of most of them."""
+    if not srtp.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
-    if statistics.packets_failed:
-        return f"{_NOT_AUTHENTIC} ({_BINDING}; does --srtp-suite say how they are made?)"
-    (mki, _count_of_it), *others = statistics.missing_keys.most_common()
-    more = f" or {len(others)} others" if others else ""
-    return f"they name MKI {mki.hex().upper()}{more}, for which no key came (--mki-length 0 where there is no MKI)"
+    if statistics.packets_failed >= statistics.packets_without_key:
+        return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})"
+    (mki, _most), *others = statistics.missing_keys.most_common()
+    hint = f"--mki-length 0 where there is no MKI; {_SUITE}"
+    return f"they name MKI {mki.hex().upper()}{_or_others(len(others))}, for which no key came ({hint})"
+
+
+def _or_others(count: int) -> str:
+    match count:
+        case 0:
+            return ""
+        case 1:
+            return " or another"
+        case _ if count >= MKIS_COUNTED - 1:  # there may be more than are counted
+            return " or many others"
+        case _:
+            return f" or {count} others"
 
 
 def _count(number: int, what: str) -> str:

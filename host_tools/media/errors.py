@@ -21,6 +21,10 @@ class SrtpError(MediaError):
     """A packet could not be protected or unprotected."""
 
 
+class ReplayedPacket(SrtpError):
+    """A packet is authentic, but was unprotected before, or is too old to tell (RFC 3711 clause 3.3.2)."""
+
+
 class UnknownTrafficKey(SrtpError):
     """A traffic key has not been added (yet). `mki` is what the packet carries as its name: no byte without one."""
 

@@ -10,25 +10,26 @@ therefore walked to the right packet index with empty packets that never leave t
 
 No packet carries the ROC. A receiver that tunes in late finds it by the authentication tag
 (`host_tools.media.roc`). The limit that remains: beyond 1024 wraps of the sequence number (two weeks of
-audio) nothing authenticates. By its tag, too, the key of a packet is found that does not name one.
+audio) nothing authenticates. By its tag, too, the key of a packet is found that does not name one, or names it in
+another way than we know.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import TypeVar
 
 from pylibsrtp import Error as LibsrtpError
 from pylibsrtp import Policy, Session
 
-from host_tools.media.errors import SrtpError, UnknownTrafficKey
+from host_tools.media.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.media.roc import Authenticator
 from host_tools.media.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import TrafficKey, mki_of
 
-__all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of", "read_mki"]
+__all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of"]
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 
@@ -46,14 +47,11 @@ _KEYS_KEPT = 64
 _KEYS_TRIED = 32  # of the keys kept, for a packet that names none
 _KEYS_SEARCHED = 8  # of those, at any roll-over counter
 _SEARCHES = 64
+_STRANGER_TRIALS = 8  # packets in a row after which an MKI that names no key is taken at its word
 _SOURCES_KEPT = 64
+_REPLAY = "replay"  # how libsrtp's two reasons for a packet from its replay window or before it begin
 
 _V = TypeVar("_V")
-
-
-def read_mki(packet: bytes) -> bytes:
-    """Return the MKI (6 bytes) of a packet as our head-end makes them. Raises `SrtpError` when it is too short."""
-    return HEADEND_FORMAT.split(packet)[0]
 
 
 class SrtpSender:
@@ -82,7 +80,7 @@ class SrtpReceiver:
     """Unprotects packets of any number of sources with traffic keys that come in as time goes by.
 
     Keeps the 64 newest keys and the 64 newest sources, so that a hostile capture cannot fill the memory. A packet
-    whose MKI does not name a key is tried with the last key of its source and then with the newest 32.
+    whose MKI does not name the right key is tried with the last key of its source and then with the newest 32.
     """
 
     def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
@@ -90,7 +88,8 @@ class SrtpReceiver:
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()
         self._sources: OrderedDict[bytes, _Source] = OrderedDict()
         self._searches_left = _SEARCHES
-        self._searched_in_vain: set[bytes] = set()
+        self._searched: dict[bytes, bool] = {}  # by source, since the newest key came: whether it was found
+        self._strangers: OrderedDict[bytes, int] = OrderedDict()  # trials in vain, by MKI, since the newest key came
 
     def add_key(self, mki: bytes, key: TrafficKey) -> None:
         """Take the key named `mki` (6 bytes); the same again changes nothing. Raises `SrtpError`."""
@@ -100,50 +99,78 @@ class SrtpReceiver:
         if known is None or known.key != key:
             _keep_newest(self._keys, mki, _KeySessions(key, self._format.suite), _KEYS_KEPT)
             self._searches_left = _SEARCHES
-            self._searched_in_vain.clear()
+            self._searched.clear()
+            self._strangers.clear()
 
     def has_key(self, mki: bytes) -> bool:
         """Tell whether the key named `mki` is here."""
         return mki in self._keys
 
-    def unprotect(self, packet: bytes) -> bytes:
+    def unprotect(self, packet: bytes, newest: bytes | None = None) -> bytes:
         """Return the RTP packet inside an SRTP packet of at most 1500 bytes.
 
-        Raises `UnknownTrafficKey` when the key it names is not here, or when it names none and no key fits;
-        `SrtpError` when it does not authenticate or was seen before. A packet that fails leaves no trace.
+        `newest` spares a packet that was tried before the keys that did not fit it: it is the MKI of the one key that
+        came since. Raises `UnknownTrafficKey` when the packet names no key that is here and none fits,
+        `ReplayedPacket` when it was seen before, `SrtpError` when it does not authenticate. A packet that fails
+        leaves no trace.
         """
         mki, bare = self._format.split(packet)
         ssrc = _ssrc(bare)
         source = self._sources.get(ssrc) or _Source()
         index = source.index.of(_sequence(bare))
-        if self._format.names_key:
-            keys = self._named(mki)
+        keys = self._keys.get(mki) if self._format.names_key else None
+        if keys is not None:
+            plain = self._open_named(keys, source, bare, index)
         else:
-            keys, index = self._fitting(mki, bare, source, index)
-        plain = self._open(keys, source, bare, index)
+            keys, index = self._fitting(mki, source, bare, index, newest)
+            plain = self._open(keys, source, bare, index)
         _keep_newest(self._sources, ssrc, source, _SOURCES_KEPT)
         return plain
 
-    def _named(self, mki: bytes) -> _KeySessions:
-        keys = self._keys.get(mki)
-        if keys is None:
-            raise UnknownTrafficKey(mki)
-        return keys
+    def _open_named(self, named: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
+        """Return what is in a packet whose MKI names a key; in another layout the name may be that of a wrong key."""
+        try:
+            return self._open(named, source, bare, index)
+        except ReplayedPacket:
+            raise
+        except SrtpError:
+            other = _tagged(self._likely(source), bare, index)
+            if other is None or other is named:
+                raise
+            return self._open(other, source, bare, index)
 
-    def _fitting(self, mki: bytes, bare: bytes, source: _Source, index: int) -> tuple[_KeySessions, int]:
-        """Return the key under which a packet authenticates, and the packet's index. Raises `UnknownTrafficKey`."""
+    def _likely(self, source: _Source) -> list[_KeySessions]:
         newest = list(reversed(self._keys.values()))[:_KEYS_TRIED]
-        likely = newest if source.keys is None else [source.keys, *newest]
-        for keys in likely:
-            if keys.authenticator.fits(bare, index // _SEQUENCES):
-                return keys, index
+        return newest if source.keys is None else [source.keys, *newest]
+
+    def _fitting(
+        self, mki: bytes, source: _Source, bare: bytes, index: int, newest: bytes | None
+    ) -> tuple[_KeySessions, int]:
+        """Return the key under which a packet authenticates, and the packet's index. Raises `UnknownTrafficKey`."""
+        # Where the roll-over counter of a source has just been found, older keys may fit its packets, too.
+        only = None if newest is None or self._searched.get(_ssrc(bare)) else self._keys.get(newest)
+        if only is None and self._strangers.get(mki, 0) >= _STRANGER_TRIALS:
+            raise UnknownTrafficKey(mki)
+        keys = _tagged(self._likely(source) if only is None else [only], bare, index)
+        if keys is not None:
+            self._strangers.pop(mki, None)
+            return keys, index
+        if self._format.names_key:
+            if only is None:
+                _keep_newest(self._strangers, mki, self._strangers.get(mki, 0) + 1, _KEYS_KEPT)
+            raise UnknownTrafficKey(mki)
+        return self._search_all(mki, source, bare)
+
+    def _search_all(self, mki: bytes, source: _Source, bare: bytes) -> tuple[_KeySessions, int]:
+        """Search with the newest keys, in vain once for each source until another key comes."""
         ssrc = _ssrc(bare)
-        if self._searches_left and ssrc not in self._searched_in_vain:
-            for keys in likely[:_KEYS_SEARCHED]:
+        if self._searches_left and self._searched.get(ssrc) is not False:
+            for keys in self._likely(source)[:_KEYS_SEARCHED]:
                 found = self._search(bare, keys)
                 if found is not None:
+                    self._searched[ssrc] = True
                     return keys, found
-            self._searched_in_vain.add(ssrc)
+            self._searched[ssrc] = False
         raise UnknownTrafficKey(mki)
 
     def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
@@ -152,7 +179,10 @@ class SrtpReceiver:
         session = keys.session(ssrc, index)
         try:
             plain = _run(session.unprotect, bare)
-        except SrtpError:
+        except SrtpError as error:
+            # libsrtp looks at the index before the tag, so a damaged copy is told from a good one here.
+            if str(error).startswith(_REPLAY) and keys.authenticator.fits(bare, index // _SEQUENCES):
+                raise ReplayedPacket(str(error)) from None
             found = self._search(bare, keys)
             if found is None or found == index:
                 raise
@@ -215,6 +245,11 @@ class _KeySessions:
     def session(self, ssrc: bytes, index: int) -> Session:
         """Return the session for this source, a new one when it was not heard under this key before."""
         return self.by_source.get(ssrc) or _receiver_at(self.key, self.suite, ssrc, index)
+
+
+def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySessions | None:
+    """Return the first key whose authentication tag a packet of this index carries."""
+    return next((keys for keys in likely if keys.authenticator.fits(bare, index // _SEQUENCES)), None)
 
 
 def _sender_at(key: TrafficKey, suite: SrtpSuite, ssrc: bytes, index: int) -> Session:

@@ -20,6 +20,7 @@ from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
+from host_tools.pin import pad_pin
 from host_tools.terminal.answers import (
     BCAST_OBJECT,
     MBMS_OBJECT,
@@ -151,8 +152,7 @@ class CardApplication:
 
         Raises `PinWrongError` with the tries left, `PinBlockedError`.
         """
-        padded = pin.reveal().ljust(8, b"\xff")
-        sw = self._client.transmit(CommandApdu(0, INS.VERIFY_PIN, 0, reference, padded)).sw
+        sw = self._client.transmit(CommandApdu(0, INS.VERIFY_PIN, 0, reference, pad_pin(pin))).sw
         match sw:
             case SW.OK | SW.DATA_INVALIDATED:
                 return

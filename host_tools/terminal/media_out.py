@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from host_tools.media.errors import MediaError
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.pcap import Datagram, Endpoint
 from host_tools.media.rtp import RtpPacket
 from host_tools.media.sink import Sink, open_sink
@@ -39,7 +39,10 @@ class Stream:
 
 
 class MediaOut:
-    """Sorts decrypted packets into streams; with `stem`, each goes to a file `stem-PORT`."""
+    """Sorts decrypted packets into streams; with `stem`, each goes to a file `stem-PORT`.
+
+    The first file makes its folder.
+    """
 
     def __init__(self, stem: Path | None = None) -> None:
         self._stem = stem
@@ -72,13 +75,20 @@ class MediaOut:
     def _open(self, packet: RtpPacket, carrier: Datagram) -> Stream:
         if len(self._streams) >= MAX_STREAMS:
             raise MediaError(f"the capture holds more than {MAX_STREAMS} media streams")
-        sink = None if self._stem is None else open_sink(self._path(packet, carrier), packet.payload_type)
+        sink = None if self._stem is None else _new_file(self._path(self._stem, packet, carrier), packet)
         return Stream(carrier.destination, packet.ssrc, sink)
 
-    def _path(self, packet: RtpPacket, carrier: Datagram) -> Path:
+    def _path(self, stem: Path, packet: RtpPacket, carrier: Datagram) -> Path:
         """Return the file's stem: the port tells streams apart, and where it does not, the source does."""
-        assert self._stem is not None
         port = carrier.destination.port
         taken = any(destination.port == port for destination, _ssrc in self._streams)
         suffix = f"-{port}-{packet.ssrc:08x}" if taken else f"-{port}"
-        return self._stem.with_name(self._stem.name + suffix)
+        return stem.with_name(stem.name + suffix)
+
+
+def _new_file(stem: Path, packet: RtpPacket) -> Sink:
+    try:
+        stem.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{stem.parent}: cannot be made: {error.strerror}") from None
+    return open_sink(stem, packet.payload_type)

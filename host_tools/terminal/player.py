@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
-from host_tools.media.errors import RtpError, SrtpError, UnknownTrafficKey
+from host_tools.media.errors import ReplayedPacket, RtpError, SrtpError, UnknownTrafficKey
 from host_tools.media.pcap import Datagram
 from host_tools.media.rtp import RtpPacket, looks_like_rtp
 from host_tools.media.srtp import SrtpReceiver
@@ -198,16 +198,9 @@ class Player:
         mki = mki_of(ids.msk_id, ids.mtk_id or b"")
         key = TrafficKey(tek.key) if tek.salt is None else TrafficKey(tek.key, tek.salt)
         self._receiver.add_key(mki, key)
-        for datagram in self._waiting_for(mki):
-            self._decrypt(datagram)
-
-    def _waiting_for(self, mki: bytes) -> list[Datagram]:
-        """Take out the packets that may open now: all of them where packets do not name their key."""
-        any_key = not self._options.srtp.names_key
-        waiting = [datagram for held_for, datagram in self._held if any_key or held_for == mki]
-        if waiting:
-            self._held = deque(held for held in self._held if not any_key and held[0] != mki)
-        return waiting
+        waiting, self._held = self._held, deque()
+        for _mki, datagram in waiting:
+            self._decrypt(datagram, mki)
 
     def _is_media(self, datagram: Datagram) -> bool:
         if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
@@ -218,11 +211,14 @@ class Player:
         self.statistics.packets_seen += 1
         self._decrypt(datagram)
 
-    def _decrypt(self, datagram: Datagram) -> None:
+    def _decrypt(self, datagram: Datagram, newest: bytes | None = None) -> None:
+        """Play a packet, or hold it; one that was held is tried with the `newest` key."""
         try:
-            packet = RtpPacket.decode(self._receiver.unprotect(datagram.payload))
+            packet = RtpPacket.decode(self._receiver.unprotect(datagram.payload, newest))
         except UnknownTrafficKey as unknown:
             self._hold(unknown.mki, datagram)
+        except ReplayedPacket:
+            self.statistics.packets_repeated += 1
         except (SrtpError, RtpError):
             self.statistics.packets_failed += 1
         else:

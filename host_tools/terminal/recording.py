@@ -4,7 +4,7 @@ The file is a ZIP archive of three members, none compressed, so that anything ca
 
 - `media.pcap`: the SRTP packets,
 - `stkm.pcap`: the STKM track, every different STKM once,
-- `index.json`: content ID, times, and which SEKs with which STKM timestamps the content needs.
+- `index.json`: content ID, times, layout of the media, and which SEKs with which STKM timestamps the content needs.
 
 It holds no key. The STKM track that OMA puts beside the adapted PDCF has no public description, so the form is ours.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,15 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from card.errors import DecodeError
-from host_tools.media.errors import MediaError, SrtpError
+from host_tools.drafts import draft_path
+from host_tools.media.errors import MediaError
 from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram
 from host_tools.media.rtp import looks_like_rtp
-from host_tools.media.srtp import read_mki
+from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.decision import StkmView
+from host_tools.terminal.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 
 FORMAT = "bcast-uicc recording 1"
 MEDIA, STKMS, INDEX = "media.pcap", "stkm.pcap", "index.json"
@@ -42,7 +45,10 @@ class RecordingError(MediaError):
 
 @dataclass(frozen=True, slots=True)
 class RecordingIndex:
-    """What a recording holds: content ID, first and last time (seconds since 1970), counts, the keys it needs."""
+    """What a recording holds: content ID, first and last time (seconds since 1970), counts, the keys it needs.
+
+    `srtp` is how the media are protected, as far as whoever recorded them said.
+    """
 
     content_id: str
     begins: float
@@ -50,6 +56,7 @@ class RecordingIndex:
     stkms: int
     packets: int
     spans: tuple[RecordedSpan, ...]
+    srtp: SrtpFormat = HEADEND_FORMAT
 
     def to_json(self) -> str:
         """Return the text of `index.json`."""
@@ -63,7 +70,8 @@ class RecordingIndex:
             for span in self.spans
         ]
         found = {name: getattr(self, name) for name in ("content_id", "begins", "ends", "stkms", "packets")}
-        return json.dumps({"format": FORMAT, **found, "spans": spans}, indent=2)
+        srtp = {"suite": self.srtp.suite.name, "mki_length": self.srtp.mki_size}
+        return json.dumps({"format": FORMAT, **found, "srtp": srtp, "spans": spans}, indent=2)
 
     @classmethod
     def parse(cls, text: str) -> RecordingIndex:
@@ -73,7 +81,8 @@ class RecordingIndex:
             raise ValueError(f'its format is not "{FORMAT}"')
         try:
             numbers = float(data["begins"]), float(data["ends"]), int(data["stkms"]), int(data["packets"])
-            return cls(_content_id(data["content_id"]), *numbers, tuple(map(_span, data["spans"])))
+            spans = tuple(map(_span, data["spans"]))
+            return cls(_content_id(data["content_id"]), *numbers, spans, _srtp(data.get("srtp")))
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"its index lacks a field or has it in another form: {error}") from None
 
@@ -82,6 +91,16 @@ def _content_id(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value.encode()) <= _LONGEST_CONTENT_ID:
         raise ValueError(f"a content ID has 1 to {_LONGEST_CONTENT_ID} bytes")
     return value
+
+
+def _srtp(item: dict[str, object] | None) -> SrtpFormat:
+    """Read the layout of the media; recordings that do not tell it are of our head-end's."""
+    if item is None:
+        return HEADEND_FORMAT
+    suite, mki_size = str(item["suite"]), int(cast("int", item["mki_length"]))
+    if suite not in SrtpSuite.__members__ or not 0 <= mki_size <= MOST_MKI:
+        raise ValueError("its media have a layout that does not exist")
+    return SrtpFormat(SrtpSuite[suite], mki_size)
 
 
 def _span(item: dict[str, object]) -> RecordedSpan:
@@ -96,7 +115,12 @@ class RecordingWriter:
     """Takes datagrams as they come and sorts out what belongs into a recording."""
 
     def __init__(
-        self, media: IO[bytes], content_id: str, stkm_port: int, media_ports: frozenset[int] = frozenset()
+        self,
+        media: IO[bytes],
+        content_id: str,
+        stkm_port: int,
+        media_ports: frozenset[int] = frozenset(),
+        srtp: SrtpFormat = HEADEND_FORMAT,
     ) -> None:
         """Write media to `media` at once; the STKM track stays in memory. Without `media_ports`, all RTP is media."""
         self._media = CaptureWriter(cast("BinaryIO", media))
@@ -109,6 +133,7 @@ class RecordingWriter:
         self._content_id = _content_id(content_id)
         self._stkm_port = stkm_port
         self._media_ports = media_ports
+        self._srtp = srtp
 
     def take(self, datagram: Datagram) -> None:
         """Record a datagram, or leave it. Raises `RecordingError` when there are too many STKMs."""
@@ -129,7 +154,7 @@ class RecordingWriter:
         """Return the index of what was recorded so far."""
         times = self._times or (0.0, 0.0)
         spans = tuple(self._spans.values())
-        return RecordingIndex(self._content_id, *times, len(self._seen), self._packets, spans)
+        return RecordingIndex(self._content_id, *times, len(self._seen), self._packets, spans, self._srtp)
 
     def _take_stkm(self, datagram: Datagram) -> None:
         try:
@@ -153,14 +178,18 @@ class RecordingWriter:
 
 @contextmanager
 def record_to(
-    path: Path, content_id: str, stkm_port: int, media_ports: frozenset[int] = frozenset()
+    path: Path,
+    content_id: str,
+    stkm_port: int,
+    media_ports: frozenset[int] = frozenset(),
+    srtp: SrtpFormat = HEADEND_FORMAT,
 ) -> Iterator[RecordingWriter]:
     """Write a recording that appears under its name only when the block ends well. Raises `RecordingError`."""
-    part = path.with_name(path.name + ".part")
+    part = draft_path(path)
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             with archive.open(MEDIA, "w", force_zip64=True) as media:
-                writer = RecordingWriter(media, content_id, stkm_port, media_ports)
+                writer = RecordingWriter(media, content_id, stkm_port, media_ports, srtp)
                 yield writer
             # A member without a time of its own, so that the same content gives the same file.
             archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
@@ -173,7 +202,11 @@ def record_to(
 
 
 class RecordedContent:
-    """A recording that is read. Media are streamed; of the STKM track the first STKM of each TEK is kept."""
+    """A recording that is read. Media are streamed; of the STKM track the first STKM of each TEK is kept.
+
+    Media that name their TEK get its STKM. Others get each STKM when its time has come, and where a piece begins later
+    than that, of each service the newest only: what the card need not see, nobody has to pay.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         """Take an open archive. Raises `RecordingError`."""
@@ -188,12 +221,15 @@ class RecordedContent:
         """Seconds from the first to the last media packet."""
         return max(self.index.ends - self.index.begins, 0.0)
 
-    def datagrams(self, start: float = 0.0, end: float | None = None, port: int | None = None) -> Iterator[Datagram]:
+    def datagrams(
+        self, start: float = 0.0, end: float | None = None, port: int | None = None, srtp: SrtpFormat | None = None
+    ) -> Iterator[Datagram]:
         """Yield media from `start` to before `end` (seconds into the recording), each STKM before it is needed.
 
-        `port` picks one media port. Raises `RecordingError` where the file is damaged.
+        `port` picks one media port, `srtp` is the layout of the media where it is not that of the index. Raises
+        `RecordingError` where the file is damaged.
         """
-        begins, given = self.index.begins, set[bytes]()
+        begins, track = self.index.begins, self._track(srtp or self.index.srtp, start)
         with self._readable(), self._archive.open(self._member(MEDIA)) as file:
             for datagram in CaptureReader(cast("BinaryIO", file), self._name):
                 at = datagram.timestamp - begins
@@ -201,14 +237,17 @@ class RecordedContent:
                     break
                 if at < start or (port is not None and datagram.destination.port != port):
                     continue
-                mki = _mki(datagram)
-                if mki in self._stkms and mki not in given:
-                    given.add(mki)
-                    yield replace(self._stkms[mki], timestamp=datagram.timestamp)
+                for stkm in track.needed(datagram):
+                    yield replace(stkm, timestamp=datagram.timestamp)
                 yield datagram
 
-    def _read_track(self) -> dict[bytes, Datagram]:
-        found: dict[bytes, Datagram] = {}
+    def _track(self, srtp: SrtpFormat, start: float) -> StkmTrack:
+        if srtp.names_key:
+            return NamedTrack(self._stkms, srtp)
+        return TimedTrack(self._stkms.values(), self.index.begins + start if start else -math.inf)
+
+    def _read_track(self) -> dict[bytes, TrackStkm]:
+        found: dict[bytes, TrackStkm] = {}
         with self._archive.open(self._member(STKMS)) as file:
             for number, datagram in enumerate(CaptureReader(cast("BinaryIO", file), self._name)):
                 if number >= MOST_STKMS:
@@ -217,7 +256,8 @@ class RecordedContent:
                     ids = StkmView.decode(datagram.payload).ids
                 except DecodeError:
                     continue
-                found.setdefault(mki_of(ids.msk_id, ids.mtk_id or b""), datagram)
+                service = ids.key_domain_id + ids.key_group
+                found.setdefault(mki_of(ids.msk_id, ids.mtk_id or b""), TrackStkm(service, datagram))
         return found
 
     def _read(self, member: str, most: int) -> bytes:
@@ -255,10 +295,3 @@ def open_recording(path: Path) -> Iterator[RecordedContent]:
         raise RecordingError(f"{path.name} is no recording: {error}") from None
     with archive:
         yield RecordedContent(archive, path.name)
-
-
-def _mki(datagram: Datagram) -> bytes:
-    try:
-        return read_mki(datagram.payload)
-    except SrtpError:
-        return b""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from card.errors import DecodeError
 from host_tools.media.pcap import Datagram
+from host_tools.media.srtp_format import SrtpFormat
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmView
 from host_tools.terminal.departure import TunedServices
@@ -51,17 +52,30 @@ class TekBuffer(FeedLayer):
         return outcome
 
 
-
 class Replay:
-    """Plays segments of one recording, one after the other. Stops at the first STKM that stays refused."""
+    """Plays segments of one recording, one after the other. Stops at the first STKM that stays refused.
 
-    def __init__(self, content: RecordedContent, feed: StkmFeed, out: MediaOut, *, keep_teks: bool = True) -> None:
+    `played` has the counters of each segment, also of one that broke off.
+    """
+
+    def __init__(
+        self,
+        content: RecordedContent,
+        feed: StkmFeed,
+        out: MediaOut,
+        *,
+        keep_teks: bool = True,
+        srtp: SrtpFormat | None = None,
+    ) -> None:
+        """Take the recording, where its STKMs go, where its media go; `srtp` where the recording is wrong about it."""
         self._content = content
         self._feed = feed
         self._buffer = TekBuffer(feed) if keep_teks else None
         self._out = out
+        self._srtp = srtp or content.index.srtp
         self._tuned = TunedServices()
         self._port: int | None = None
+        self.played: list[PlayStatistics] = []
         self.refused: Decision | None = None
 
     def play(self, segment: Segment, hooks: Hooks | None = None) -> PlayStatistics:
@@ -85,17 +99,20 @@ class Replay:
                 hooks.on_decision(decision)
 
         # SRTP takes each packet once, so every segment has a receiver of its own.
-        player = Player(buffer, self._out, PlayOptions(teks_wanted_once=True), tuned=self._tuned)
-        statistics = player.play(self._until_refused(segment), replace(hooks, on_decision=watch))
-        statistics.stkms_fed -= buffer.answered - before
-        return statistics
+        options = PlayOptions(teks_wanted_once=True, srtp=self._srtp)
+        player = Player(buffer, self._out, options, tuned=self._tuned)
+        self.played.append(player.statistics)
+        try:
+            return player.play(self._until_refused(segment), replace(hooks, on_decision=watch))
+        finally:
+            player.statistics.stkms_fed -= buffer.answered - before
 
     def stop(self, hooks: Hooks | None = None) -> None:
         """End the play-back: the card is told which services are left. Raises `LinkError`."""
         leave(self._tuned.leave_all(), self._feed, hooks or Hooks())
 
     def _until_refused(self, segment: Segment) -> Iterator[Datagram]:
-        for datagram in self._content.datagrams(segment.start, segment.end, segment.port):
+        for datagram in self._content.datagrams(segment.start, segment.end, segment.port, self._srtp):
             if self.refused is not None:
                 return
             yield datagram

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from host_tools.terminal.departure import Departure
 
 _TIMES_KEPT = 65_536  # the newest; memory stays bounded however long the capture is
-_MKIS_COUNTED = 64
+MKIS_COUNTED = 64
 
 
 @dataclass(slots=True)
@@ -24,7 +24,8 @@ class PlayStatistics:
     `stkms_unreadable` are datagrams on the STKM port that are no STKM. `remedies` counts refusals that were answered
     with a purchase or a PIN. `granted` counts the TEKs given by why, where decisions are explained. `departures` are
     services left of which the card was told, `departures_refused` those it would not hear of. `packets_*` count media
-    packets, `missing_keys` those without key by the MKI they carry, for the first 64 MKIs.
+    packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed` not authentic. `missing_keys`
+    counts those without key by the MKI they carry, for the first 64 MKIs.
     """
 
     stkms_seen: int = 0
@@ -40,6 +41,7 @@ class PlayStatistics:
     teks: int = 0
     packets_seen: int = 0
     packets_decrypted: int = 0
+    packets_repeated: int = 0
     packets_failed: int = 0
     packets_without_key: int = 0
     missing_keys: Counter[bytes] = field(default_factory=Counter)
@@ -62,7 +64,7 @@ class PlayStatistics:
     def count_without_key(self, mki: bytes) -> None:
         """Count a packet whose key never came; `mki` is the name it carries, no byte without one."""
         self.packets_without_key += 1
-        if mki in self.missing_keys or len(self.missing_keys) < _MKIS_COUNTED:
+        if mki in self.missing_keys or len(self.missing_keys) < MKIS_COUNTED:
             self.missing_keys[mki] += 1
 
     def count_departure(self, departure: Departure) -> None:
@@ -73,6 +75,11 @@ class PlayStatistics:
     def add_time(self, seconds: float) -> None:
         """Take the time one STKM took to its TEK or refusal."""
         self._seconds.append(seconds)
+
+    @property
+    def packets_shut(self) -> int:
+        """Number of media packets that did not open: not authentic, or without key."""
+        return self.packets_failed + self.packets_without_key
 
     @property
     def median_ms(self) -> float:
@@ -106,6 +113,7 @@ class PlayStatistics:
             "packets": {
                 "seen": self.packets_seen,
                 "decrypted": self.packets_decrypted,
+                "repeated": self.packets_repeated,
                 "failed": self.packets_failed,
                 "without_key": self.packets_without_key,
                 "missing_mkis": {mki.hex(): count for mki, count in self.missing_keys.most_common()},

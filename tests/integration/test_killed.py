@@ -122,5 +122,5 @@ def test_run_ends_when_its_own_pcscd_does(tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.ENVIRONMENT
-    assert "Error: the private pcscd ended by itself" in err
+    assert err.splitlines()[-1] == "Error: the private pcscd was ended by signal 9."
     assert not folder.exists()

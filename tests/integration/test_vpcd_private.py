@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.unit.vpicc_bridge.fakes import wait_until
 from vpicc_bridge import pcscd
 from vpicc_bridge.machine import RUN_DIRECTORY, listening_ports
 from vpicc_bridge.pcscd import PcscdError, PrivatePcscd
@@ -45,6 +48,16 @@ def test_two_instances_live_side_by_side_and_leave_nothing() -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not ports & listening_ports().keys()
     assert run_directory_contents() == before
+
+
+def test_its_obituary_leaves_out_what_it_always_says() -> None:
+    with PrivatePcscd(slots=1) as instance:
+        assert instance.obituary is None
+        assert instance.pid is not None
+        os.kill(instance.pid, signal.SIGTERM)
+        wait_until(lambda: instance.obituary is not None)
+        assert "the private pcscd ended by itself: " in str(instance.obituary)
+        assert "pcscd.pid" not in str(instance.obituary)
 
 
 def test_sixteen_slots_have_sixteen_names() -> None:

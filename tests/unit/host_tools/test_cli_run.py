@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from host_tools.cli.exits import CliError
 from host_tools.cli.run import Console, run
-from host_tools.cli.run_place import Place, hint
-from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, FakePort, FakeVpcd, wait_until
-from vpicc_bridge.notices import Connected, Unreachable
+from host_tools.cli.run_place import AskedCard, Outlook, Place, hint, watch
+from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, DiaryCard, FakePort, FakeVpcd, wait_until
+from vpicc_bridge.notices import Connected, Disconnected, Occupied, Unreachable
 
 SELECT_MF = bytes.fromhex("00a40004023f00")
 PROFILE = "usim"
@@ -156,8 +161,7 @@ def test_a_taken_port_in_listen_mode_is_exit_3(port: FakePort, tmp_path: Path) -
     with running(PROFILE, "--fresh", "--listen", "--port", str(port.port), folder=tmp_path) as process:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert errors.count("\n") == 1
-    assert "cannot listen" in errors
+    assert errors == f"Error: cannot listen on {LOOPBACK}:{port.port}: {os.strerror(errno.EADDRINUSE)}.\n"
 
 
 def test_listen_mode_serves_who_calls(tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ def test_a_console_hints_only_when_vpcd_is_not_there(capsys: pytest.CaptureFixtu
     console = Console(verbose=False, advice=lambda: "call the doctor")
     console.emit("an event")
     console.notice(Connected("here:1"))
-    assert console.connected.is_set()
+    assert console.outlook.connected
     assert "doctor" not in capsys.readouterr().err
     console.notice(Unreachable("here:1", "Connection refused"))
     shown = capsys.readouterr()
@@ -226,7 +230,60 @@ def test_it_gives_up_after_the_time_it_may_wait(tmp_path: Path) -> None:
     with running(PROFILE, "--fresh", "--port", str(free), "--wait", "0.2", folder=tmp_path) as process:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert f"Error: no vpcd at {LOOPBACK}:{free} within 0.2 s" in errors
+    assert errors.endswith(f"Error: no vpcd at {LOOPBACK}:{free} within 0.2 s.\n")
+    assert errors.count("bcast-uicc doctor") == 1
+
+
+def test_it_gives_up_on_a_slot_that_another_card_keeps(port: FakePort, tmp_path: Path) -> None:
+    with running(PROFILE, "--fresh", "--port", str(port.port), "--wait", "0.2", folder=tmp_path) as process:
+        port.accept()  # and asks nothing
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"Error: slot taken: another card sits at {LOOPBACK}:{port.port}" in errors
+
+
+@pytest.mark.parametrize(
+    ("outlook", "reason"),
+    [
+        (Outlook(), "no vpcd at 127.0.0.1:9 within 0 s: .*doctor"),
+        (Outlook(advised=True), r"no vpcd at 127.0.0.1:9 within 0 s\.$"),
+        (Outlook(connected=True, occupied=True), "slot taken"),
+        (Outlook(connected=True), None),
+        (Outlook(connected=True, occupied=True, asked=True), None),
+    ],
+)
+def test_who_waits_gives_up_only_on_a_card_that_is_in_no_reader(outlook: Outlook, reason: str | None) -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    giving_up = pytest.raises(CliError, match=reason) if reason else nullcontext()
+    ending = threading.Timer(1.2, ended.set)  # after two looks
+    ending.start()
+    try:
+        with giving_up:
+            watch(thread, outlook, Place(LOOPBACK, 9, None), 0.0)
+    finally:
+        ended.set()
+        ending.cancel()
+        thread.join()
+
+
+@pytest.mark.parametrize("ask", [lambda card: card.atr, lambda card: card.power_on()])
+def test_a_reader_that_asks_is_noted(ask: Callable[[AskedCard], bytes]) -> None:
+    outlook = Outlook()
+    card = AskedCard(DiaryCard(), outlook)
+    assert not outlook.asked
+    assert ask(card) == DiaryCard().atr
+    assert outlook.asked
+
+
+def test_a_line_that_is_lost_is_out_again() -> None:
+    console = Console(verbose=False)
+    console.notice(Connected("here:1"))
+    console.notice(Occupied("here:1"))
+    assert (console.outlook.connected, console.outlook.occupied) == (True, True)
+    console.notice(Disconnected("here:1", "vpcd closed the connection"))
+    assert (console.outlook.connected, console.outlook.occupied) == (False, False)
 
 
 def test_a_card_that_was_connected_stays_however_short_the_wait(port: FakePort, tmp_path: Path) -> None:
@@ -251,8 +308,16 @@ def test_a_host_that_does_not_exist(tmp_path: Path, host: str) -> None:
 
 
 def test_the_advice_for_another_machine_is_not_about_this_one() -> None:
-    assert "pcscd running there" in hint(Place("192.0.2.1", 35963, None))
+    advice = hint(Place("192.0.2.1", 35963, None))
+    assert "pcscd runs there" in advice
+    assert advice[-1].isalpha()  # whoever prints it adds the full stop
     assert "doctor" in hint(Place(LOOPBACK, 35963, None))
+
+
+def test_the_advice_names_the_fix_and_not_its_comment(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = SimpleNamespace(fix="sudo systemctl start pcscd.socket   # once")
+    monkeypatch.setattr("vpicc_bridge.doctor.first_fault", lambda _machine: fault)
+    assert hint(Place(LOOPBACK, 35963, None)).startswith("try `sudo systemctl start pcscd.socket`, or use")
 
 
 def test_a_card_file_is_opened_before_a_pcscd_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader, Datagram
 from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import read_mki
+from host_tools.media.srtp_format import HEADEND_FORMAT
 from host_tools.media.tone import mulaw_frames
 from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import Auditor, Policy
@@ -121,7 +121,7 @@ class Stage:
 
     def packets_of(self, teks: Iterable[bytes]) -> Counter[bytes]:
         """Return how many media packets were sent under each of these TEKs (by MKI)."""
-        sent = Counter(read_mki(d.payload) for d in self.capture if d.destination.port != STKM_PORT)
+        sent = Counter(HEADEND_FORMAT.split(d.payload)[0] for d in self.capture if d.destination.port != STKM_PORT)
         return Counter({mki: sent[mki] for mki in teks})
 
     def require(self, service: str, mtk_ids: Iterable[int]) -> None:
@@ -167,5 +167,5 @@ class CheckedOut(MediaOut):
         port = carrier.destination.port
         number = (packet.sequence - self._first[port]) % (1 << 16)
         assert packet.payload == self._frames[port][number]
-        self._stage.heard[read_mki(carrier.payload)] += 1
+        self._stage.heard[HEADEND_FORMAT.split(carrier.payload)[0]] += 1
         super().write(packet, carrier)

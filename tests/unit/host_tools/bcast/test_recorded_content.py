@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from card.spec.bcast_tables import Direction, Reason
 from host_tools.media.errors import MediaError
+from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.bcast import RefusalReason
 from host_tools.terminal.decision import ExplainingFeed
@@ -30,6 +31,7 @@ from host_tools.terminal.replay import Replay, Segment
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
 
 TERMINAL = bytes(17)
+SUITE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.name
 ALL = range(1, 7)
 
 
@@ -80,6 +82,30 @@ class TestFile:
         with open_recording(recorded(stage, file)) as content:
             piece = list(content.datagrams(4.5, 6.5))
         assert [number for number, d in enumerate(piece) if d.destination.port == STKM_PORT] == [0, 76]
+
+    def test_it_says_how_the_media_are_protected(self, file: Path) -> None:
+        wanted = SrtpFormat(SrtpSuite.AES_CM_128_HMAC_SHA1_32, 4)
+        with record_to(file, "film", STKM_PORT, srtp=wanted):
+            pass
+        with open_recording(file) as content:
+            assert content.index.srtp == wanted
+
+    def test_an_older_recording_is_of_our_head_end(self, file: Path) -> None:
+        with record_to(file, "film", STKM_PORT) as writer:
+            text = json.loads(writer.index().to_json())
+        del text["srtp"]
+        assert RecordingIndex.parse(json.dumps(text)).srtp == HEADEND_FORMAT
+
+    @pytest.mark.parametrize(
+        "srtp",
+        [{}, [], "x", {"suite": "NULL", "mki_length": 6}, {"suite": SUITE, "mki_length": 129},
+         {"suite": SUITE, "mki_length": "many"}],
+    )  # fmt: skip
+    def test_a_layout_that_does_not_exist_is_refused(self, file: Path, srtp: object) -> None:
+        with record_to(file, "film", STKM_PORT) as writer:
+            text = json.loads(writer.index().to_json())
+        with pytest.raises(ValueError, match=r"layout|lacks a field|invalid literal"):
+            RecordingIndex.parse(json.dumps({**text, "srtp": srtp}))
 
     def test_an_interrupted_recording_leaves_no_file(self, file: Path) -> None:
         with pytest.raises(KeyboardInterrupt), record_to(file, "film", STKM_PORT):

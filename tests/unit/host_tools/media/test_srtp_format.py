@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.media.errors import SrtpError, UnknownTrafficKey
+from host_tools.media.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.media.srtp import SrtpReceiver, SrtpSender
 from host_tools.media.srtp_format import SrtpFormat, SrtpSuite
 from tests.unit.host_tools.media.test_srtp import key_and_name, rtp
@@ -112,3 +112,26 @@ def test_an_mki_of_another_size_is_refused() -> None:
 def test_any_bytes_are_refused(packet_format: SrtpFormat, data: bytes) -> None:
     with pytest.raises(SrtpError):
         receiver(packet_format, 1).unprotect(data)
+
+
+def test_a_packet_that_waited_is_tried_with_older_keys_once_its_counter_is_found() -> None:
+    late, hears, (name, _) = Sender(), receiver(BARE, 1), key_and_name(2)
+    for index in range(0, 70_000, 30_000):
+        late.send(index, 9)
+    foreign, first, second = late.send(70_000, 9), late.send(70_001, 1), late.send(70_002, 1)
+    for packet in (foreign, first, second):  # the search with the first of them is in vain, and the only one
+        with pytest.raises(UnknownTrafficKey):
+            hears.unprotect(packet)
+    hears.add_key(*key_and_name(2))
+    assert hears.unprotect(first, name) == rtp(70_001)
+    assert hears.unprotect(second, name) == rtp(70_002)
+
+
+def test_a_damaged_copy_is_no_replay() -> None:
+    packet, hears = Sender().send(1, 1), receiver(BARE, 1)
+    hears.unprotect(packet)
+    with pytest.raises(ReplayedPacket):
+        hears.unprotect(packet)
+    with pytest.raises(SrtpError) as caught:
+        hears.unprotect(packet[:-1] + bytes([packet[-1] ^ 1]))
+    assert not isinstance(caught.value, ReplayedPacket)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from card import CardProfile, create_card
+from card.crypto.secret import Secret
 from card.profile.schema import demo_path
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
@@ -86,6 +87,30 @@ class Translator:
         return sender.protect(plain, mki[: self._wanted.mki_size], self._keys[name])
 
 
+class Foreign:
+    """Protects media under a key that no card has, with the MKI that is given."""
+
+    def __init__(self, name: bytes) -> None:
+        self._name = name
+        self._key = TrafficKey(Secret(b"\xfe" * 16))
+        self._translated = Translator(SrtpFormat(mki_size=0))
+        self._senders: dict[bytes, SrtpSender] = {}
+
+    def __call__(self, payload: bytes) -> bytes:
+        plain = self._translated(payload)[:-TAG_SIZE]
+        return self._senders.setdefault(plain[8:12], SrtpSender()).protect(plain, self._name, self._key)
+
+
+def mixed(broadcast: list[Datagram], foreign: int) -> list[Datagram]:
+    """Return the broadcast with its last so many media packets under a key that no card has."""
+    media = [number for number, datagram in enumerate(broadcast) if datagram.destination.port != STKM_PORT]
+    last, protect = set(media[-foreign:]), Foreign(bytes.fromhex("DEAD00010001"))
+    return [
+        replace(datagram, payload=protect(datagram.payload)) if number in last else datagram
+        for number, datagram in enumerate(broadcast)
+    ]
+
+
 @pytest.mark.parametrize("suite", SrtpSuite)
 @pytest.mark.parametrize("mki_size", [0, 6, 8])
 def test_media_in_another_format(
@@ -100,7 +125,70 @@ def test_media_in_another_format(
     assert (tmp_path / "heard-5004.wav").stat().st_size == 44 + 2 * 14 * 8000
 
 
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda name: name[4:] + name[:4],  # some of these are the names of other keys
+        lambda name: bytes(4) + name[4:],
+        lambda _name: bytes.fromhex("DEAD00010001"),
+    ],
+)
+def test_an_mki_of_six_bytes_in_another_layout(
+    run: Run, broadcast: list[Datagram], tmp_path: Path, layout: Callable[[bytes], bytes]
+) -> None:
+    def renamed(raw: bytes) -> bytes:
+        name = raw[-TAG_SIZE - MKI_SIZE : -TAG_SIZE]
+        return raw[: -TAG_SIZE - MKI_SIZE] + layout(name) + raw[-TAG_SIZE:]
+
+    path = changed(broadcast, tmp_path / "x.pcap", renamed)
+    status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
+    assert (status, err, json.loads(out)["packets"]["decrypted"]) == (ExitCode.OK, "", 1200)
+
+
+@pytest.mark.parametrize("mki_size", [0, 6])
+def test_every_datagram_twice(run: Run, broadcast: list[Datagram], tmp_path: Path, mki_size: int) -> None:
+    path = changed(broadcast, tmp_path / "x.pcap", Translator(SrtpFormat(mki_size=mki_size)))
+    with open_capture(path) as capture:
+        twice = [datagram for datagram in capture for _ in range(2)]
+    changed(twice, path, bytes)
+    status, out, err = run("terminal", "play", path, *WITH_KEYS, "--mki-length", mki_size, "--json")
+    packets = json.loads(out)["packets"]
+    assert (status, err) == (ExitCode.OK, "")
+    assert [packets[name] for name in ("seen", "decrypted", "repeated", "failed")] == [2400, 1200, 1200, 0]
+
+
+class TestMostStaysShut:
+    def test_the_key_that_most_of_them_name_is_told(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path
+    ) -> None:
+        path = changed(mixed(broadcast, 700), tmp_path / "x.pcap", bytes)
+        status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
+        assert (status, err.count("\n")) == (ExitCode.OK, 1)
+        assert "700 of 1200 media packets stay shut: they name MKI DEAD00010001, for which no key came" in err
+        assert json.loads(out)["packets"]["without_key"] == 700
+
+    def test_as_long_as_most_opens_nothing_is_said(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path
+    ) -> None:
+        path = changed(mixed(broadcast, 500), tmp_path / "x.pcap", bytes)
+        assert run("terminal", "play", path, *WITH_KEYS)[::2] == (ExitCode.OK, "")
+
+    def test_in_a_recording_too(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path, film = changed(mixed(broadcast, 700), tmp_path / "x.pcap", bytes), tmp_path / "x.bcrec"
+        assert run("terminal", "record", path, "-o", film, "--no-card")[0] == ExitCode.OK
+        status, _, err = run("terminal", "replay", film, *WITH_KEYS)
+        assert status == ExitCode.OK
+        assert "700 of 1200 media packets stay shut: they name MKI DEAD00010001" in err
+
+
 class TestNothingOpens:
+    def test_the_wrong_suite(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", bytes)
+        status, _, err = run("terminal", "play", path, *WITH_KEYS, "--srtp-suite", "AES_CM_128_HMAC_SHA1_32")
+        assert status == ExitCode.DIFFERENT
+        assert " or many others, for which no key came" in err
+        assert "--srtp-suite" in err
+
     def test_without_mki_and_without_the_option(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
         path = changed(broadcast, tmp_path / "bare.pcap", Translator(SrtpFormat(mki_size=0)))
         status, out, err = run("terminal", "play", path, *WITH_KEYS)
@@ -113,9 +201,7 @@ class TestNothingOpens:
         self, run: Run, broadcast: list[Datagram], tmp_path: Path
     ) -> None:
         name = bytes.fromhex("DEAD00010001")
-        path = changed(
-            broadcast, tmp_path / "x.pcap", lambda raw: raw[: -TAG_SIZE - MKI_SIZE] + name + raw[-TAG_SIZE:]
-        )
+        path = changed(broadcast, tmp_path / "x.pcap", Foreign(name))
         status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
         assert status == ExitCode.DIFFERENT
         assert "they name MKI DEAD00010001, for which" in err
@@ -178,24 +264,72 @@ class TestNotReadable:
         assert (result["stkms"]["seen"], result["stkms"]["refused"], result["stkms"]["resent"]) == (48, 48, 41)
 
 
+def vanish(reader: str) -> None:
+    raise ReaderGone(f"The card in reader “{reader}” vanished while it was in use.")
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, count: int, interrupt: Callable[[], None]) -> None:
+    """Let a card answer so many commands, and `interrupt` be called at each one after them."""
+    whole, calls = InProcessLink.transmit, iter(range(1000))
+
+    def transmit(link: InProcessLink, apdu: bytes) -> bytes:
+        if next(calls) > count:
+            interrupt()
+        return whole(link, apdu)
+
+    monkeypatch.setattr(InProcessLink, "transmit", transmit)
+
+
 def test_a_reader_that_vanishes_leaves_what_was_counted(
     run: Run, broadcast: list[Datagram], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = changed(broadcast, tmp_path / "x.pcap", bytes)
-    whole = InProcessLink.transmit
-    calls = iter(range(1000))
-
-    def vanishing(link: InProcessLink, apdu: bytes) -> bytes:
-        if next(calls) > 60:
-            raise ReaderGone("The card in reader “X” vanished while it was in use.")
-        return whole(link, apdu)
-
-    monkeypatch.setattr(InProcessLink, "transmit", vanishing)
+    interrupt_after(monkeypatch, 60, lambda: vanish("X"))
     status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
     result = json.loads(out)
     assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)
     assert 0 < result["stkms"]["seen"] < 48
     assert 0 < result["packets"]["decrypted"] < 1200
+
+
+class TestRecordings:
+    """Of media that were protected elsewhere."""
+
+    @pytest.mark.parametrize("mki_size", [0, 8])
+    @pytest.mark.parametrize("told_when", ["record", "replay"])
+    def test_media_in_another_format(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path, mki_size: int, told_when: str
+    ) -> None:
+        suite = SrtpSuite.AES_CM_128_HMAC_SHA1_32
+        path = changed(broadcast, tmp_path / "x.pcap", Translator(SrtpFormat(suite, mki_size)))
+        how, film = ("--srtp-suite", suite.name, "--mki-length", mki_size), tmp_path / "x.bcrec"
+        told = {"record": how if told_when == "record" else (), "replay": how if told_when == "replay" else ()}
+        assert run("terminal", "record", path, "-o", film, "--no-card", *told["record"])[0] == ExitCode.OK
+        status, out, err = run("terminal", "replay", film, *WITH_KEYS, "--json", *told["replay"])
+        (piece,) = json.loads(out)["pieces"]
+        assert (status, err) == (ExitCode.OK, "")
+        assert (piece["packets"]["seen"], piece["packets"]["decrypted"]) == (1200, 1200)
+
+    def test_a_piece_of_media_that_name_no_key(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+        path = changed(broadcast, tmp_path / "x.pcap", Translator(SrtpFormat(mki_size=0)))
+        film = tmp_path / "x.bcrec"
+        assert run("terminal", "record", path, "-o", film, *WITH_KEYS, "--mki-length", 0)[0] == ExitCode.OK
+        status, out, _ = run("terminal", "replay", film, *WITH_KEYS, "--json", "--piece", "9-12")
+        (piece,) = json.loads(out)["pieces"]
+        assert status == ExitCode.OK
+        assert piece["packets"]["decrypted"] >= piece["packets"]["seen"] * 0.8 > 0
+        assert piece["stkms"]["fed"] < 7
+
+    def test_a_reader_that_vanishes_leaves_what_was_counted(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path, film = changed(broadcast, tmp_path / "x.pcap", bytes), tmp_path / "x.bcrec"
+        assert run("terminal", "record", path, "-o", film, "--no-card")[0] == ExitCode.OK
+        interrupt_after(monkeypatch, 34, lambda: vanish("X"))
+        status, out, err = run("terminal", "replay", film, *WITH_KEYS, "--piece", "0-4", "--piece", "4-", "--json")
+        pieces = json.loads(out)["pieces"]
+        assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)
+        assert 0 < sum(piece["packets"]["decrypted"] for piece in pieces) < 1200
 
 
 class TestOutput:
@@ -218,6 +352,17 @@ class TestOutput:
         status, _, err = run("terminal", "play", tmp_path / "x.pcap", *WITH_KEYS, "-o", f"{tmp_path / 'file'}/")
         assert status == ExitCode.ENVIRONMENT
         assert "cannot be made" in err
+
+    @pytest.mark.parametrize("mistake", ["capture", "PIN"])
+    def test_a_folder_is_made_with_its_first_file(
+        self, run: Run, broadcast: list[Datagram], tmp_path: Path, mistake: str
+    ) -> None:
+        path = tmp_path / "x.pcap"
+        if mistake == "PIN":
+            changed(broadcast, path, bytes)
+        status, _, _ = run("terminal", "play", path, *CARD[:-1], "9999", "-o", f"{tmp_path / 'new'}/")
+        assert status == (ExitCode.CARD if mistake == "PIN" else ExitCode.INPUT)
+        assert not (tmp_path / "new").exists()
 
 
 def test_a_card_file_names_no_subscriber(run: Run, tmp_path: Path) -> None:

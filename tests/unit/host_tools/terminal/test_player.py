@@ -14,9 +14,10 @@ from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
 from host_tools.media.errors import MediaError
 from host_tools.media.pcap import Datagram, Endpoint
+from host_tools.media.roc import Authenticator
 from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpSender
-from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
+from host_tools.media.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.departure import Departure, Service
@@ -212,6 +213,44 @@ class TestMedia:
         result = play(card, stkm(1, 1), damaged, other)
         assert (result.packets_decrypted, result.packets_failed) == (1, 1)
 
+    def test_a_copy_of_a_packet_is_repeated_and_a_damaged_copy_failed(self, card: FakeCard) -> None:
+        good = Media().packet(1)
+        damaged = Datagram(0.0, HERE, good.destination, good.payload[:-1] + bytes([good.payload[-1] ^ 1]))
+        result = play(card, good, good, stkm(1, 1), good, damaged)
+        assert (result.packets_decrypted, result.packets_repeated, result.packets_failed) == (1, 2, 1)
+
+    @pytest.mark.parametrize("mki_size", [0, MKI_SIZE])
+    def test_packets_that_wait_are_tried_with_new_keys_only(
+        self, card: FakeCard, mki_size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried: list[int] = []
+        whole = Authenticator.fits
+
+        def fits(authenticator: Authenticator, packet: bytes, roc: int) -> bool:
+            tried.append(roc)
+            return whole(authenticator, packet, roc)
+
+        wanted = SrtpFormat(mki_size=mki_size)
+        foreign = Media(packet_format=wanted)
+        packets = [foreign.packet(9) for _ in range(50)]
+        monkeypatch.setattr(Authenticator, "fits", fits)
+        monkeypatch.setattr(Authenticator, "find_roc", lambda _authenticator, _packet: None)
+        keys = [stkm(number, number) for number in range(1, 9)]
+        result = play(card, *packets, *keys, options=PlayOptions(srtp=wanted))
+        assert result.packets_without_key == 50
+        assert len(tried) == 50 * 8
+
+    def test_a_service_without_key_is_soon_taken_at_its_word(
+        self, card: FakeCard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried: list[int] = []
+        monkeypatch.setattr(Authenticator, "fits", lambda _self, _packet, roc: tried.append(roc))
+        foreign = Media()
+        keys = [stkm(number, number) for number in range(1, 5)]
+        result = play(card, *keys, *[foreign.packet(9) for _ in range(200)])
+        assert result.packets_without_key == 200
+        assert len(tried) == 8 * len(keys)
+
     def test_only_the_ports_asked_for(self, card: FakeCard) -> None:
         media, foreign = Media(), Media(6000)
         datagrams = [stkm(1, 1), media.packet(1), foreign.packet(1)]
@@ -258,7 +297,7 @@ class TestStatistics:
         media = Media()
         summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
         assert json.loads(json.dumps(summary))["packets"] == {
-            "seen": 1, "decrypted": 1, "failed": 0, "without_key": 0, "missing_mkis": {},
+            "seen": 1, "decrypted": 1, "repeated": 0, "failed": 0, "without_key": 0, "missing_mkis": {},
         }  # fmt: skip
 
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:

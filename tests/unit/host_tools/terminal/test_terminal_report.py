@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from host_tools.cli.terminal_report import capture_rows, progress_row
+from host_tools.cli.terminal_report import capture_rows, progress_row, statistics_rows
 from host_tools.media.pcap import CaptureReport
+from host_tools.terminal.statistics import PlayStatistics
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,10 @@ def test_what_was_readable_and_what_was_not() -> None:
 
 def test_a_whole_capture_needs_one_row() -> None:
     assert capture_rows(CaptureReport(packets=2, udp=2)) == [("Packets read", "2, 2 of them UDP")]
+
+
+def test_each_count_stands_below_what_it_is_a_part_of() -> None:
+    statistics = PlayStatistics(stkms_unreadable=2, departures=1, packets_repeated=3)
+    names = [name for name, _ in statistics_rows(statistics)]
+    assert names.index("  not readable as STKM") < names.index("Services left") < names.index("TEKs obtained")
+    assert names.index("Media packets seen") < names.index("  repeated") < names.index("Time per STKM")
