@@ -130,8 +130,13 @@ class CardProfile:
 
     @classmethod
     def demo(cls, name: str = "usim") -> Self:
-        """Return a profile that ships with the package (test keys only): "usim" or "usim-t1"."""
+        """Return a profile that ships with the package (test keys only), by one of the names in `shipped`."""
         return cls.load(demo_path(name))
+
+    @staticmethod
+    def shipped() -> tuple[str, ...]:
+        """Return the names of the profiles that ship with the package."""
+        return tuple(sorted(path.stem for path in demo_path().parent.glob("*.toml")))
 
     def check(self) -> Iterator[Fault]:
         """Yield what does not fit together: two entries for one file."""

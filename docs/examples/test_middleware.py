@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from card.crypto.secret import Secret
+from card.spec.status import SW
 from host_tools.headend.network import TestNetwork
 from host_tools.pytest_plugin.readers import VirtualReader
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -15,8 +16,8 @@ PIN = Secret(b"1234")
 
 
 def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: TestNetwork) -> None:
-    with virtual_reader.open() as link:
-        middleware = TerminalMiddleware(link)
+    with virtual_reader.open() as card:
+        middleware = TerminalMiddleware(card.link)
         middleware.connect(PIN)
         agreed = middleware.bootstrap(headend.bsf)
         assert middleware.establish(headend.bsm.naf_id) == headend.bsm.srk(agreed.b_tid)
@@ -24,6 +25,13 @@ def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headen
         receipt = middleware.deliver(ltkm)
         assert receipt.verification is not None
         headend.bsm.verify(ltkm, receipt.verification)
+
+
+def test_the_card_in_the_reader_can_be_asked(virtual_reader: VirtualReader) -> None:
+    with virtual_reader.open() as card:
+        answer = card.send("00 A4 00 04 02 3F00 00")
+        assert answer.sw == SW.OK
+        assert answer.tlv("62/83") == bytes.fromhex("3F00")
 
 
 def test_another_process_sees_the_reader(virtual_reader: VirtualReader) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from card import format_value
+from host_tools.printable import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,11 +24,6 @@ _PIPE_WIDTH = 10_000
 _HEX_DIGITS = "0123456789ABCDEF"
 _BARE_TABLES = {"sequence numbers"}
 _IDENTITIES = {"naf_id", "b_tid", "id_i", "id_r"}
-
-
-def printable(text: str) -> str:
-    """Return text with what could drive a terminal shown as escapes: a card's contents come from anywhere."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def print_card(title: str, description: Record) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 PROFILE_SUFFIX = ".toml"
 CARD_SUFFIX = ".card"
-_SHIPPED_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 def open_card_argument(
@@ -39,6 +37,8 @@ def open_card_argument(
     if not is_profile(given):
         if fresh:
             raise click.UsageError(f"a throw-away card is made from a profile, and {given} is a card file")
+        if not given.exists():
+            raise CliError(f"{given}: no such card file, nor a profile that ships: {_shipped()}", ENVIRONMENT)
         with plain_errors(given):
             return open_card(given, trace=trace)
     if fresh:
@@ -51,7 +51,7 @@ def is_profile(path: Path) -> bool:
     """Tell whether `path` is a profile rather than a card file: by its name, or because it is one that ships."""
     if path.suffix.lower() == PROFILE_SUFFIX:
         return True
-    return _SHIPPED_NAME.fullmatch(str(path)) is not None and not path.exists() and _ships(str(path))
+    return not path.exists() and _ships(str(path))
 
 
 def load_profile(path: Path) -> CardProfile:
@@ -94,10 +94,11 @@ def _kept_card(profile: Path, trace: TraceSink | None) -> Card:
 
 def _ships(name: str) -> bool:
     from card import CardProfile
-    from card.errors import ProfileError
 
-    try:
-        CardProfile.demo(name)
-    except ProfileError:
-        return False
-    return True
+    return name in CardProfile.shipped()
+
+
+def _shipped() -> str:
+    from card import CardProfile
+
+    return ", ".join(CardProfile.shipped())

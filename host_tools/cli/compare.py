@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
-from host_tools.cli.script import ALLOWED_VARIABLE, plain_script_errors
+from host_tools.cli.new_file import force_option, new_file, refuse_clash
+from host_tools.cli.script import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
 from host_tools.cli.trace_options import TraceChoice, recording_options, traced
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from host_tools.links.base import Link
     from host_tools.script.model import Script
     from host_tools.script.runner import RunOptions
-    from host_tools.script.values import Value
     from host_tools.trace.events import TraceSink
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -73,11 +73,13 @@ def run(
 ) -> None:  # fmt: skip
     """Run scripts against two cards, first A, then B, and tell what differs.
 
-    Exit status 0 when only allowed differences were seen, 1 when there were others, 3 when a reader was lost; the
-    reports are written in each case.
+    Exit status 0 when only allowed differences were seen, 1 when there were others, 3 when a reader was lost, 130 when
+    Ctrl-C ended it; the reports are written in each case.
     """
     with plain_script_errors():
-        scripts, rules = _load(names), _rules(allow_files, not no_default_allow)
+        scripts, rules = load_scripts(names), _rules(allow_files, not no_default_allow)
+    cards = [Path(side.removeprefix(_PREFIX)) for side in (side_a, side_b) if side.startswith(_PREFIX)]
+    refuse_clash([html_file, json_file, *trace_files], [*script_files(scripts), *allow_files, *cards])
 
     def options(secret: Secret | None) -> RunOptions:
         return _options(secret, destructive=destructive, allow_iccid=allow_iccid, timeout=timeout,
@@ -87,8 +89,9 @@ def run(
         sinks = stack.enter_context(TraceChoice(files=trace_files, gsmtap=gsmtap).opened())
         link_a = stack.enter_context(_open(side_a))
         link_b = stack.enter_context(_open(side_b))
-        runs = _play(link_a, scripts, options(pin), sinks), _play(link_b, scripts, options(pin_b or pin), sinks)
-    _report(_compared(*runs, rules), html_file, json_file, show_allowed)
+        a = _play(link_a, scripts, options(pin), sinks)
+        b = _play(link_b, scripts, options(pin_b or pin), sinks, after=a)
+    _report(_compared(a, b, rules), html_file, json_file, show_allowed)
 
 
 @compare.command()
@@ -103,9 +106,11 @@ def run(
               help="ICCID of a card that destructive steps may change. Repeatable.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
               help="Where the profile goes.  [default: standard output]")
+@force_option
 def learn(
     names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None,
     traces: tuple[Path, ...], subscriber: Path | None, destructive: bool, allow_iccid: tuple[str, ...], output: Path,
+    force: bool,
 ) -> None:  # fmt: skip
     """Propose a profile with which the emulator answers as this card does.
 
@@ -117,13 +122,13 @@ def learn(
     from host_tools.compare.explore import explore
 
     with plain_script_errors():
-        scripts = _load(names)
+        scripts = load_scripts(names)
+    refuse_clash([output], [*script_files(scripts), *traces, subscriber, profile])
     lesson = Lesson.read(scripts, _options(pin, destructive=destructive, allow_iccid=allow_iccid), traces, subscriber)
-    with explained(), open_link(link, reader, profile) as opened:
+    with new_file(output, force=force) as draft, explained(), open_link(link, reader, profile) as opened:
         found = explore(opened, pin)
-        text = lesson.propose(found, opened)
-    with click.open_file(str(output), "w", encoding="utf-8") as file:
-        file.write(text)
+        draft.file.write(lesson.propose(found, opened))
+        draft.keep = True
     read = sum(item.content is not None for item in found.files.values())
     click.echo(f"{found.name}: {len(found.files)} files found, {read} read", err=True)
 
@@ -145,12 +150,17 @@ def _open(side: str) -> Iterator[Link]:
         opened.close()
 
 
-def _play(link: Link, scripts: list[Script], options: RunOptions, sinks: Sequence[TraceSink]) -> SideRun:
-    from host_tools.compare.play import play_scripts
+def _play(
+    link: Link, scripts: list[Script], options: RunOptions, sinks: Sequence[TraceSink], after: SideRun | None = None
+) -> SideRun:
+    from host_tools.compare.model import INTERRUPTED
+    from host_tools.compare.play import not_played, play_until_interrupted
     from host_tools.trace.known_secrets import KnownSecrets
 
+    if after is not None and after.trouble == INTERRUPTED:
+        return not_played(link)
     known = KnownSecrets()
-    done = play_scripts(traced(link, sinks, known), scripts, options, known=known)
+    done = play_until_interrupted(traced(link, sinks, known), scripts, options, known)
     click.echo(f"{link.name}: {len(done.steps)} steps", err=True)
     return done
 
@@ -165,12 +175,15 @@ def _report(comparison: Comparison, html_file: Path | None, json_file: Path | No
     from host_tools.cli.rich_console import Console
     from host_tools.compare.as_json import write_json
     from host_tools.compare.html import write_html
+    from host_tools.compare.model import INTERRUPTED
     from host_tools.compare.table import print_comparison
 
     for path, write in ((html_file, write_html), (json_file, write_json)):
         if path is not None:
             _write(path, comparison, write)
     print_comparison(comparison, Console(), show_allowed=show_allowed)
+    if INTERRUPTED in (comparison.a.trouble, comparison.b.trouble):
+        raise click.Abort
     lost = [f"{side.name}: {side.trouble}" for side in (comparison.a, comparison.b) if side.trouble]
     if lost:
         raise CliError(" ".join(lost), ENVIRONMENT)
@@ -182,12 +195,6 @@ def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, Text
     with path.open("w", encoding="utf-8") as file:
         write(comparison, file)
     click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
-
-
-def _load(names: tuple[str, ...]) -> list[Script]:
-    from host_tools.script.load import find_scripts, load_script
-
-    return [load_script(path) for path in find_scripts(list(names))]
 
 
 def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
@@ -207,14 +214,9 @@ def _options(
     keep_going: bool = False, seed: int = 1,
 ) -> RunOptions:  # fmt: skip
     from host_tools.script.runner import RunOptions
+    from host_tools.script.values import pin_values
 
     return RunOptions(
-        pin=pin, variables=_pin_variable(pin), destructive=destructive, allowed_iccids=frozenset(allow_iccid),
+        pin=pin, variables=pin_values(pin), destructive=destructive, allowed_iccids=frozenset(allow_iccid),
         timeout=timeout, stop_on_lost=not keep_going, seed=seed,
     )  # fmt: skip
-
-
-def _pin_variable(pin: Secret | None) -> dict[str, Value]:
-    from host_tools.script.values import PIN_SIZE, Value
-
-    return {} if pin is None else {"pin": Value(pin.reveal().ljust(PIN_SIZE, b"\xff"), secret=True)}

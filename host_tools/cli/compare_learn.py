@@ -19,9 +19,9 @@ from host_tools.compare.play import play_scripts
 from host_tools.compare.tables_words import describe_learned
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
+from host_tools.pin import pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
-from host_tools.script.values import PIN_SIZE
 from host_tools.trace.jsonl import TraceFileError, read_json_lines
 
 
@@ -72,7 +72,7 @@ class Lesson:
         if self.keys is not None:
             profile = _with_keys(profile, self.keys)
         if self.options.pin is not None:
-            pin1 = replace(profile.pins.pin1, value=Secret(self.options.pin.reveal().ljust(PIN_SIZE, b"\xff")))
+            pin1 = replace(profile.pins.pin1, value=Secret(pad_pin(self.options.pin)))
             profile = replace(profile, pins=replace(profile.pins, pin1=pin1))
         return InProcessLink(memory_card(profile)), profile.pins.pin1.value
 

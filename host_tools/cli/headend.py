@@ -12,6 +12,7 @@ import click
 
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.terminal_options import tables_of
+from host_tools.drafts import draft_path
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
@@ -143,7 +144,7 @@ def _write_truth(truth: Truth, path: Path) -> None:
 @contextmanager
 def _whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name only when it is complete."""
-    part = path.with_name(path.name + ".part")
+    part = draft_path(path)
     try:
         with part.open("wb") as file:
             yield file

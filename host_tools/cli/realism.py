@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from host_tools.cli.exits import INPUT, CliError
+from host_tools.cli.new_file import force_option, new_file, refuse_clash
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -23,7 +24,8 @@ def realism() -> None:
 @click.argument("trace", type=_FILE)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
               help="Where the latency profile goes.  [default: standard output]")
-def learn(trace: Path, output: Path) -> None:
+@force_option
+def learn(trace: Path, output: Path, force: bool) -> None:
     """Learn how long a card takes for each command, from a TRACE in JSON lines.
 
     Every command that opens a card makes one with --trace.
@@ -31,10 +33,12 @@ def learn(trace: Path, output: Path) -> None:
     from host_tools.realism.latency import LatencyError, learn_latency
     from host_tools.trace.jsonl import TraceFileError, read_json_lines
 
+    refuse_clash([output], [trace])
     try:
         profile = learn_latency(read_json_lines(trace))
     except (LatencyError, TraceFileError) as error:
         raise CliError(str(error), INPUT) from error
-    with click.open_file(str(output), "w", encoding="utf-8") as file:
-        file.write(profile.to_toml())
+    with new_file(output, force=force) as draft:
+        draft.file.write(profile.to_toml())
+        draft.keep = True
     click.echo(f"{trace}: times of {len(profile.commands)} commands", err=True)

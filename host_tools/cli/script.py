@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
-from host_tools.cli.new_file import force_option, new_file
+from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.trace_options import TraceChoice, open_traced_link, recording_options, trace_options
 
@@ -75,8 +76,9 @@ def run(
         seed=seed,
     )
     with plain_script_errors():
-        loaded = _load(names)
+        loaded = load_scripts(names)
     check_settings(loaded, settings)
+    refuse_clash([junit, json_file, *trace["trace_files"]], [*script_files(loaded), profile])
     _print_remarks(loaded)
     job = RunJob(loaded, options, junit, json_file, quiet)
     known = KnownSecrets()
@@ -107,7 +109,7 @@ def lint(names: tuple[str, ...], strict: bool) -> None:
 
     remarks = 0
     with plain_script_errors():
-        loaded = _load(names)
+        loaded = load_scripts(names)
     for item in loaded:
         for problem in lint_script(item):
             click.echo(str(problem))
@@ -131,25 +133,29 @@ def record(
 ) -> None:  # fmt: skip
     """Turn a session into a script.
 
-    Commands are read from standard input, one per line (CLA INS P1 P2 [data] [/le]), sent, and written to OUTPUT with
-    the answers as expectations. With --from the session is one that was traced before.
+    Commands are read from standard input, one per line (CLA INS P1 P2 [data] [/le]), sent, and written to OUTPUT (- for
+    standard output) with the answers as expectations. With --from the session is one that was traced before. A PIN is
+    not sent with fewer than two tries left; then the exit status is 4.
     """
-    from host_tools.cli.script_record import Session
+    from host_tools.cli.script_record import record_session
     from host_tools.cli.trace_files import replay
     from host_tools.script.writer import ScriptWriter
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
+    to_stdout = str(output) == "-"
+    refuse_clash([output, *trace["trace_files"]], [trace_file, profile])
     with new_file(output, force=force) as draft:
-        writer = ScriptWriter(draft.file, title or output.stem, expect_data=not no_data)
+        title = title or ("recorded session" if to_stdout else output.stem)
+        writer = ScriptWriter(draft.file, title, expect_data=not no_data)
         try:
             if trace_file is not None:
                 replay(trace_file, writer)
             else:
                 with (
                     closing(writer), TraceChoice.of(trace).opened() as sinks,
-                    open_traced_link(link, reader, profile, (writer, *sinks)) as opened,
+                    open_traced_link(link, reader, profile, sinks) as opened,
                 ):  # fmt: skip
-                    Session(opened).run(sys.stdin)
+                    record_session(opened, writer, sys.stdin, partial(click.echo, err=to_stdout))
         finally:
             draft.keep = writer.steps > 0
     if not draft.keep:
@@ -164,12 +170,16 @@ def record(
               help="Give a variable a value, also one that is captured or comes from the card, such as usim_aid.")
 @force_option
 def export(name: str, form: str, output: Path, settings: tuple[str, ...], force: bool) -> None:
-    """Write a script for another program: loops unrolled, steps that need an answer or a secret left out."""
+    """Write a script for another program: loops unrolled, and computed what follows from constants.
+
+    Steps that need an answer of the card or a secret are left out, with a comment that says what is missing; --set
+    gives it. Conditions are not looked at. The comment `# destructive` stands before a step that changes the card.
+    """
     from host_tools.script.scriptor import script_as_scriptor
 
     _ = form
     with plain_script_errors():
-        (loaded,) = _load((name,))
+        (loaded,) = load_scripts((name,))
     _write_lines(output, script_as_scriptor(loaded, _settings(settings, None)), force=force)
 
 
@@ -215,16 +225,26 @@ def _write_lines(output: Path, lines: Iterable[str], *, force: bool) -> None:
         draft.keep = True
 
 
-def _load(names: tuple[str, ...]) -> list[Script]:
+def load_scripts(names: tuple[str, ...]) -> list[Script]:
+    """Return the scripts that names stand for. Raises `ScriptError`."""
     from host_tools.script.load import find_scripts, load_script
 
     return [load_script(path) for path in find_scripts(list(names))]
 
 
-def _settings(settings: tuple[str, ...], pin: Secret | None) -> dict[str, Value]:
-    from host_tools.script.values import PIN_SIZE, Value
+def script_files(scripts: Iterable[Script]) -> Iterator[Path]:
+    """Yield the files that scripts were read from, what they include among them."""
+    from host_tools.script.walk import walk_steps
 
-    values = {} if pin is None else {"pin": Value(pin.reveal().ljust(PIN_SIZE, b"\xff"), secret=True)}
+    for item in scripts:
+        yield Path(item.place.file)
+        yield from map(Path, {step.head.place.file for step in walk_steps(item.steps)})
+
+
+def _settings(settings: tuple[str, ...], pin: Secret | None) -> dict[str, Value]:
+    from host_tools.script.values import Value, pin_values
+
+    values = pin_values(pin)
     for setting in settings:
         name, _, text = setting.partition("=")
         try:

@@ -14,6 +14,7 @@ import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.links.base import Link
+from host_tools.printable import printable
 from host_tools.script.model import BUILT_IN, Script
 from host_tools.script.reports import JsonReport, JunitReport, Report, SkippedSteps, explain
 from host_tools.script.results import Status, StepResult, Summary
@@ -116,7 +117,7 @@ class _Progress:
             click.echo("\n".join((f"{result.status.value.upper()} {first}", *others)), err=self._err)
         if self._live and time.monotonic() - self._shown_at > _REFRESH:
             self._shown_at = time.monotonic()
-            click.echo(f"\r\x1b[K{script}: {counts}  {result.label[:50]}", err=True, nl=False)
+            click.echo(f"\r\x1b[K{script}: {counts}  {printable(result.label)[:50]}", err=True, nl=False)
 
     def end(self, script: Script, counts: Summary) -> None:
         """Print what was skipped and why, and the outcome of one script."""
@@ -124,7 +125,7 @@ class _Progress:
         skipped, self._skipped = self._skipped, SkippedSteps()
         for line in skipped.lines() if not self._quiet else ():
             click.echo(line, err=self._err)
-        click.echo(f"{script.name}: {counts}  ({counts.seconds:.2f} s) {script.title}", err=self._err)
+        click.echo(f"{script.name}: {counts}  ({counts.seconds:.2f} s) {printable(script.title)}", err=self._err)
 
     def _clear(self) -> None:
         if self._live:

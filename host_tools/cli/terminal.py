@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,12 +17,10 @@ from host_tools.cli.terminal_options import (
     key_options,
     media_options,
     output_option,
+    srtp_format,
 )
 from host_tools.cli.terminal_record import record
 from host_tools.cli.terminal_replay import replay
-
-if TYPE_CHECKING:
-    pass
 
 _PORT = click.IntRange(1, 65_535)
 
@@ -43,8 +41,8 @@ def terminal() -> None:
 @media_options
 @output_option
 def play(
-    capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, mki_length: int,
-    srtp_suite: str, output: Path | None, as_json: bool, **options: Any,
+    capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, output: Path | None, as_json: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Decrypt a captured broadcast with the card.
 
@@ -52,12 +50,10 @@ def play(
     service's keys already, or get them first with --scenario or --ltkms.
     """
     from host_tools.cli.terminal_play import PlayJob
-    from host_tools.media.srtp_format import SrtpFormat, SrtpSuite
     from host_tools.terminal.player import PlayOptions
 
     check_key_options(options)
-    srtp = SrtpFormat(SrtpSuite[srtp_suite], mki_length)
-    play_options = PlayOptions(stkm_port, frozenset(media), feed_all, srtp=srtp)
+    play_options = PlayOptions(stkm_port, frozenset(media), feed_all, srtp=srtp_format(options))
     job = PlayJob(
         capture, play_options, output, CardChoice.of(options), options["scenario"], options["ltkms"],
         Extras.of(options), options["subscriber"],

@@ -47,6 +47,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
 
     Without terms and with --output, a trace is turned into the other kind of file.
     """
+    from host_tools.cli.new_file import refuse_clash
     from host_tools.cli.trace_files import replay
     from host_tools.trace.filter import FilterError, parse_filter
     from host_tools.trace.text import TextSink
@@ -58,6 +59,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     if output is None:
         replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)))
         return
+    refuse_clash([output], [file])
     with TraceChoice(files=(output,)).opened() as (sink,):
         replay(file, _Sieve(wanted, sink))
 

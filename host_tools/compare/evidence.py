@@ -18,9 +18,9 @@ from host_tools.compare.model import Observed, SideRun, Step
 from host_tools.compare.observe import ObservedLink
 from host_tools.compare.play import play_scripts
 from host_tools.links.base import Link, LinkError
+from host_tools.pin import PIN_SIZE, pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
-from host_tools.script.values import PIN_SIZE
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.record import POWER_OFF
 
@@ -104,7 +104,7 @@ def _with_pin(seen: Observed, pin: Secret) -> bytes:
     command = seen.shown.command
     hidden = bool(seen.shown.hidden_command) and len(command) == _HEADER + PIN_SIZE
     if hidden and command[1] == INS.VERIFY_PIN and command[3] == _PIN1 and seen.sw == SW.OK:
-        return command[:_HEADER] + pin.reveal().ljust(PIN_SIZE, b"\xff")
+        return command[:_HEADER] + pad_pin(pin)
     return command
 
 

@@ -18,6 +18,7 @@ from card.spec.status import SW
 from host_tools.apdu.processors import FIRST_RESPONSE_BLOCK
 from host_tools.compare.model import Observed, Pair
 from host_tools.compare.words import title
+from host_tools.printable import printable
 
 SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "higher_is_stricter")
 INSTRUCTIONS = (bytes((INS.OMA_BCAST,)), bytes((INS.AUTHENTICATE_ODD,)))
@@ -82,7 +83,7 @@ def guess_tables(pairs: Sequence[Pair], tables: BcastTables) -> list[Alternative
         a, b = _answer(pairs, index, "a"), _answer(pairs, index, "b")
         if a is None or b is None:
             continue
-        seen = _printable(f"{pair.step}: {title(pair)}")
+        seen = _in_short(f"{pair.step}: {title(pair)}")
         for group in (*_modes(a, b, tables, known_modes), *_results(a, b, tables), *_contents(a, b, tables)):
             if group:
                 found.setdefault(tuple(replace(guess, seen=seen) for guess in group))
@@ -252,6 +253,6 @@ def _copied(rows: Sequence[SpeRow], old: int, new: int) -> tuple[SpeRow, ...]:
     return (*rows, replace(like, value=new))
 
 
-def _printable(text: str) -> str:
-    shown = "".join(char if char.isprintable() else " " for char in text)
+def _in_short(text: str) -> str:
+    shown = printable(text)
     return shown if len(shown) <= _LONGEST_REASON else shown[: _LONGEST_REASON - 1] + "…"

@@ -29,6 +29,7 @@ from host_tools.compare.words import (
     title,
     verdict,
 )
+from host_tools.printable import printable
 
 
 def write_html(comparison: Comparison, file: TextIO) -> None:
@@ -39,8 +40,7 @@ def write_html(comparison: Comparison, file: TextIO) -> None:
 
 def text(value: str) -> str:
     """Return text that is safe in an element or a quoted attribute; characters nobody can see are spelled out."""
-    shown = "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in value)
-    return escape(shown, quote=True)
+    return escape(printable(value, keep="\n"), quote=True)
 
 
 def _page(comparison: Comparison) -> Iterator[str]:

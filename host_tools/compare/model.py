@@ -8,6 +8,9 @@ from enum import Enum
 
 from host_tools.trace.events import TracedExchange
 
+INTERRUPTED = "interrupted"
+"""The trouble of a run that Ctrl-C cut short."""
+
 
 class Kind(Enum):
     """In what way two cards differ."""

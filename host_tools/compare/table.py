@@ -10,6 +10,7 @@ from rich.table import Table
 
 from host_tools.compare.model import CommandTiming, Comparison, Difference, Spread
 from host_tools.compare.words import step_words, title, verdict
+from host_tools.printable import printable
 
 _MOST_ROWS = 200
 
@@ -23,11 +24,6 @@ def print_comparison(comparison: Comparison, console: Console, *, show_allowed: 
         console.print(f"and {len(rows) - _MOST_ROWS} more; --html and --json have them all")
     console.print(_timing(comparison))
     console.print(printable(verdict(comparison)), style="green" if comparison.is_allowed else "red", markup=False)
-
-
-def printable(text: str) -> str:
-    """Return text in which nothing that came from a card or reader can steer the terminal."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[str, str, Difference]]:
@@ -45,10 +41,9 @@ def _differences(rows: list[tuple[str, str, Difference]], comparison: Comparison
     table = Table("", "step and command", "kind", "where", "A", "B", "allowed because", title="Differences")
     table.caption = escape(printable(f"A: {comparison.a.name}   B: {comparison.b.name}"))
     for number, what, found in rows:
-        lines = "\n".join(printable(line) for line in what.split("\n"))
-        cells = (found.kind.value, found.where, found.a, found.b, found.allowed)
+        cells = (printable(cell) for cell in (found.kind.value, found.where, found.a, found.b, found.allowed))
         style = "dim" if found.allowed else ""
-        table.add_row(number, escape(lines), *(escape(printable(cell)) for cell in cells), style=style)
+        table.add_row(number, *map(escape, (printable(what, keep="\n"), *cells)), style=style)
     return table
 
 

@@ -10,6 +10,7 @@ from card.spec.status import SW
 from host_tools.compare.guesses import INSTRUCTIONS, is_constructed, read_objects, result_of
 from host_tools.compare.learn_tables import LearnedTables
 from host_tools.compare.model import Pair
+from host_tools.printable import printable
 
 _MOST_SHOWN = 20
 _LONGEST_STEP = 100
@@ -39,8 +40,7 @@ def describe_learned(learned: LearnedTables) -> Iterator[str]:
 
 def _still_different(pair: Pair) -> str:
     kinds = sorted({found.kind.value for found in pair.differences if not found.allowed})
-    step = "".join(char if char.isprintable() else " " for char in pair.step)[:_LONGEST_STEP]
-    return f"# stays different ({', '.join(kinds)}): {step}"
+    return f"# stays different ({', '.join(kinds)}): {printable(pair.step)[:_LONGEST_STEP]}"
 
 
 def _unseen(learned: LearnedTables) -> Iterator[str]:

@@ -27,7 +27,7 @@ MEANINGS: Mapping[Kind, str] = {
 def verdict(comparison: Comparison) -> str:
     """Return the result as one sentence."""
     counted = Counter(bool(found.allowed) for found in comparison.differences)
-    troubles = [f"{side.name}: {side.trouble}" for side in (comparison.a, comparison.b) if side.trouble]
+    troubles = [f"{side.name}: {side.trouble.rstrip('.')}." for side in (comparison.a, comparison.b) if side.trouble]
     if troubles:
         return "Not compared to the end. " + " ".join(troubles)
     if counted[False]:

@@ -210,6 +210,8 @@ class PcscLink:
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU and return data and status word. Raises `ReaderGone`, `LinkError`."""
+        if self._card is None:
+            raise LinkError(f"The connection to reader “{self._reader}” is closed.")
         result, answer = self._transmit(self._card, self._wire_protocol, list(apdu))
         if result != _SUCCESS:
             raise self._transmit_error(_code(result))

@@ -79,12 +79,15 @@ def uicc(request: pytest.FixtureRequest, uicc_profile: CardProfile) -> Iterator[
     """A new card in this process, switched on."""
     from card import memory_card
     from host_tools.links.inprocess import InProcessLink
+    from host_tools.pytest_plugin.transcript import Transcript
     from host_tools.pytest_plugin.uicc import Uicc
+    from host_tools.trace.record import Recorder, RecordingLink
 
-    made = Uicc(InProcessLink(memory_card(uicc_profile), uicc_profile.name))
-    request.node.stash.setdefault(_TRANSCRIPTS, []).append(made.transcript)
-    yield made
-    made.close()
+    transcript = Transcript()
+    request.node.stash.setdefault(_TRANSCRIPTS, []).append(transcript)
+    link = InProcessLink(memory_card(uicc_profile), uicc_profile.name)
+    with Uicc(RecordingLink(link, Recorder(link.name, [transcript]))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

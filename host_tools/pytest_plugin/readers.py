@@ -14,6 +14,7 @@ from types import TracebackType
 from host_tools.links.base import NoReader
 from host_tools.links.pcsc import PcscContext, PcscLink
 from host_tools.pytest_plugin.transcript import Transcript
+from host_tools.pytest_plugin.uicc import Uicc
 from host_tools.realism.recording import RecordingCard
 from host_tools.trace.record import Recorder
 from vpicc_bridge.adapter import VirtualCard
@@ -40,9 +41,9 @@ class VirtualReader:
     environ: dict[str, str] = field(repr=False)
     transcript: Transcript = field(repr=False)
 
-    def open(self) -> PcscLink:
-        """Connect to the card over PC/SC: `with reader.open() as link`, or close it. Raises `LinkError`."""
-        return PcscLink.open(self.name)
+    def open(self) -> Uicc:
+        """Connect to the card over PC/SC: `with reader.open() as card`, or close it. Raises `LinkError`."""
+        return Uicc(PcscLink.open(self.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,24 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
 from host_tools.links.base import Link
 from host_tools.pytest_plugin.answers import Answer, CardData, StatusWord
-from host_tools.pytest_plugin.transcript import Transcript
 from host_tools.trace.files import FileTracker
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.redact import Redactor
 
 
 class Uicc:
-    """A card behind a link. `link` is what middleware takes; everything that crosses it is in the transcript."""
+    """A card behind a link, which a `with` statement lets go. `link` is what middleware takes."""
 
     def __init__(self, link: Link) -> None:
-        self.transcript = Transcript()
-        self.link: Link = RecordingLink(link, Recorder(link.name, [self.transcript]))
-        self._client = ApduClient(self.link)
+        self.link = link
+        self._client = ApduClient(link)
         self._files = FileTracker()
         self._redactor = Redactor()
+
+    def __enter__(self) -> Uicc:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def atr(self) -> bytes:

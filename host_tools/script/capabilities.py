@@ -14,8 +14,8 @@ from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
+from host_tools.pin import pad_pin
 from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
-from host_tools.script.values import PIN_SIZE
 from host_tools.terminal.card_application import EF_ICCID, MF
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
@@ -69,7 +69,7 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
 
 
 def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:
-    command = CommandApdu(0, INS.VERIFY_PIN, 0, PIN1, pin.reveal().ljust(PIN_SIZE, b"\xff"))
+    command = CommandApdu(0, INS.VERIFY_PIN, 0, PIN1, pad_pin(pin))
     sw = refused.refusal(command)
     if sw is None and may_try_pin(client, PIN1):
         sw = client.transmit(command).sw

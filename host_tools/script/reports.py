@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, Protocol, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
+from host_tools.printable import printable
 from host_tools.script.results import Status, StepResult, Summary
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
@@ -201,11 +202,11 @@ class SkippedSteps:
         for reason, first in self._first.items():
             more = self._count[reason] - 1
             others = f" and {more} more" if more else ""
-            yield f"SKIPPED {first.place}: {first.label}{others}: {reason}"
+            yield printable(f"SKIPPED {first.place}: {first.label}{others}: {reason}")
 
 
 def explain(result: StepResult) -> list[str]:
-    """Return lines for a person: where the step stands, what was expected, what came, decoded."""
+    """Return lines for a person, fit for a terminal: where the step stands, what was expected, what came, decoded."""
     clause = f", {result.clause}" if result.clause else ""
     lines = [f"{result.place}: {result.label}{clause}"]
     if result.reason:
@@ -218,7 +219,7 @@ def explain(result: StepResult) -> list[str]:
         if event.response:
             lines.append(f"  < {show_with_gaps(event.response, event.hidden_response)}")
         lines += [f"    {'  ' * line.depth}{line.text}" for line in decode_exchange(event)]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _clean(text: str) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from card.codec.apdu import CommandApdu
 from card.crypto.secret import Secret
-from card.errors import CardError
 from host_tools.apdu.client import ApduClient
-from host_tools.apdu.response import Response
 from host_tools.links.base import Link, LinkError
 from host_tools.script.capabilities import Capabilities, probe_card
 from host_tools.script.errors import ExpressionError
@@ -20,15 +16,14 @@ from host_tools.script.matchers import judge, take
 from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
 from host_tools.script.pattern import Mismatch
 from host_tools.script.results import Aspect, Difference, Status, StepResult
-from host_tools.script.safety import gives_pin
+from host_tools.script.sending import Sender, Sent, decoded
 from host_tools.script.template import Template
 from host_tools.script.timed import TimedLink
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
 from host_tools.script.walk import needs_card, written_name
 from host_tools.trace.commands import describe_command
-from host_tools.trace.events import TracedExchange, TraceEvent
+from host_tools.trace.events import TracedExchange
 from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.record import Recorder
 
 Rounds = tuple[str, ...]
 
@@ -87,7 +82,7 @@ class _Session:
         self.guard = Guard(options.destructive, options.allowed_iccids)
         self._capabilities: Capabilities | None = None
         if options.pin is not None:
-            known.learn(options.pin.reveal())
+            known.learn(options.pin.reveal(), keep=True)
 
     def probe(self) -> Capabilities:
         """Ask the card once; afterwards it is reset. Raises `LinkError`."""
@@ -95,19 +90,6 @@ class _Session:
             self.link.timeout = self.options.timeout
             self._capabilities = probe_card(self.client, self.options.pin, self.guard.refused)
         return self._capabilities
-
-
-class _LastEvent:
-    """A sink that keeps the one event a result shows."""
-
-    def __init__(self) -> None:
-        self.event: TracedExchange | None = None
-
-    def emit(self, event: TraceEvent) -> None:
-        self.event = event if isinstance(event, TracedExchange) else None
-
-    def close(self) -> None:
-        pass
 
 
 class _ScriptRun:
@@ -121,8 +103,7 @@ class _ScriptRun:
         self._options = session.options
         self._guard = session.guard
         self._scope = Scope(session.options.seed, session.known)
-        self._shown = _LastEvent()
-        self._recorder = Recorder(session.link.name, [self._shown], known=session.known)
+        self._sender = Sender(session.link, session.client, session.guard, session.known)
         self._capabilities = Capabilities()
         self._number = 0
 
@@ -156,7 +137,7 @@ class _ScriptRun:
             given = self._options.variables.get(name)
             value = given if given is not None else self._first_value(source)
             if value is not None:
-                self._scope.set(name, value)
+                self._scope.set(name, value, given=True)
             elif isinstance(source, FromEnvironment):
                 self._scope.miss(name, f"set the environment variable {source.variable}")
 
@@ -240,8 +221,7 @@ class _ScriptRun:
         return expression.expand(self._scope) if isinstance(expression, Template) else expression.evaluate(self._scope)
 
     def _reset(self, step: ResetStep, rounds: Rounds) -> StepResult:
-        atr = self._link.reset()
-        self._recorder.card_event("reset", atr)
+        atr = self._sender.reset()
         mismatch = step.atr.match(atr, self._scope) if step.atr else None
         if mismatch is None:
             return self._result(step, rounds, Status.PASSED)
@@ -250,7 +230,7 @@ class _ScriptRun:
     def _apdu(self, step: ApduStep, rounds: Rounds) -> StepResult:
         self._link.timeout = step.timeout or self._script.timeout or self._options.timeout
         value = step.command.expand(self._scope)
-        command = _decoded(value.data)
+        command = decoded(value.data)
         if command is not None:
             refusal = self._guard.refusal(command, step.expect.sw)
             if refusal:
@@ -258,48 +238,23 @@ class _ScriptRun:
             objection = self._guard.objection(self._client, command, step.expect.sw, self._capabilities.iccid)
             if objection:
                 return self._result(step, rounds, Status.SKIPPED, reason=objection)
-        return self._exchange(step, rounds, value.data, command)
+        return self._judged(step, rounds, self._sender.send(step, value.data, command))
 
-    def _exchange(self, step: ApduStep, rounds: Rounds, raw: bytes, command: CommandApdu | None) -> StepResult:
-        """Send the command of a step and judge the answer."""
-        started = time.perf_counter()
-        try:
-            response = self._send(step, raw, command)
-        except LinkError as error:
-            seconds = time.perf_counter() - started
-            self._recorder.exchange(raw, b"", seconds, str(error))
+    def _judged(self, step: ApduStep, rounds: Rounds, sent: Sent) -> StepResult:
+        """Judge what came of a command, and keep what a step captures."""
+        shown, seconds = sent.shown, sent.seconds
+        if sent.response is None:
             return self._result(
-                step, rounds, Status.ERROR, reason=str(error), exchange=self._shown.event, seconds=seconds, lost=True
+                step, rounds, Status.ERROR, reason=sent.error, exchange=shown, seconds=seconds, lost=True
             )
-        seconds = time.perf_counter() - started
-        whole = response.data + response.sw.to_bytes(2, "big")
-        self._recorder.exchange(raw, whole, seconds)
-        shown = self._shown.event
         secret = shown is None or bool(shown.hidden_response)
-        differences = judge(response, step.expect, self._scope, secret=secret)
+        differences = judge(sent.response, step.expect, self._scope, secret=secret)
         for capture in step.captures if not differences else ():
-            self._scope.set(capture.variable, take(capture, response, secret=secret))
+            self._scope.set(capture.variable, take(capture, sent.response, secret=secret), given=True)
         status = Status.FAILED if differences else Status.PASSED
         return self._result(
-            step, rounds, status, differences=differences, exchange=shown, response=whole, seconds=seconds
+            step, rounds, status, differences=differences, exchange=shown, response=sent.raw, seconds=seconds
         )
-
-    def _send(self, step: ApduStep, raw: bytes, command: CommandApdu | None) -> Response:
-        """Send a command, again and again where the step says so."""
-        # A PIN is given once, whatever the loop says: only then have its tries been asked for.
-        repeats = step.until is not None and not (command and gives_pin(command))
-        rounds = step.until.at_most if step.until and repeats else 1
-        response = Response(b"", 0)
-        for _ in range(rounds):
-            if step.raw or command is None:
-                response = Response.decode(self._link.transmit(raw))
-            else:
-                response = self._client.transmit(command)
-            if command is not None:
-                self._guard.refused.note(command, response.sw)
-            if step.until is None or step.until.sw.fits(response.sw):
-                break
-        return response
 
     def _result(
         self,
@@ -321,14 +276,6 @@ class _ScriptRun:
             self._script.name, self._number, name, head.place, head.clause, status, differences, reason, exchange,
             response, seconds, ", ".join(rounds), lost,
         )  # fmt: skip
-
-
-def _decoded(raw: bytes) -> CommandApdu | None:
-    """Return the command; None for bytes that are none, which are sent as they are."""
-    try:
-        return CommandApdu.decode(raw)
-    except CardError:
-        return None
 
 
 def _atr_difference(mismatch: Mismatch, atr: bytes) -> Difference:

@@ -6,10 +6,20 @@ import re
 from collections.abc import Iterator, Mapping
 
 from host_tools.script.errors import ExpressionError
-from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
+from host_tools.script.functions import Call
+from host_tools.script.model import (
+    ApduStep,
+    ComputeStep,
+    GroupStep,
+    Loop,
+    ResetStep,
+    Script,
+    Step,
+    VariableSource,
+)
 from host_tools.script.template import Template
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
-from host_tools.script.walk import walk_steps, written_name
+from host_tools.script.walk import may_change_card, written_name
 from host_tools.trace.files import APPLICATIONS
 
 _MOST_LINES = 100_000
@@ -19,8 +29,9 @@ def script_as_scriptor(script: Script, variables: Mapping[str, Value]) -> Iterat
     """Yield the lines of a `.scriptor` file: loops unrolled, expectations as comments.
 
     `variables` replace those of the script, and those that come from the card. An AID that they do not give is cut to
-    RID and application code, by which a card can be asked too (TS 102 221 clause 11.1.1.2). What else only a card or
-    the environment can tell cannot be written down: such steps are left out, with a comment.
+    RID and application code, by which a card can be asked too (TS 102 221 clause 11.1.1.2). What else only a card can
+    tell, and secrets, are not written down: such steps are left out, with a comment. Conditions are not looked at.
+    Before a step that changes the card stands `# destructive`.
     """
     exporter = _Exporter(script, variables)
     yield _comment(script.title)
@@ -40,24 +51,13 @@ class _Exporter:
         self._given = variables
         self._scope.update(variables)
         for name, source in script.variables.items():
-            self._set_first(name, source)
-        for step in walk_steps(script.steps):
-            for capture in step.captures if isinstance(step, ApduStep) else ():
-                self._miss(capture.variable, "it is captured from an answer")
+            self._assign(name, source)
 
-    def _set_first(self, name: str, source: object) -> None:
-        match source:
-            case Template():
-                self._assign(name, source)
-            case FromEnvironment(variable=variable):
-                self._miss(name, f"it comes from the environment variable {variable}")
-            case RandomBytes(size=size) if name not in self._given:
-                self._scope.set(name, self._scope.random_bytes(size))
-
-    def steps(self, steps: tuple[Step, ...]) -> Iterator[str]:
+    def steps(self, steps: tuple[Step, ...], destructive: bool = False) -> Iterator[str]:
+        """Yield the lines of steps; `destructive` says that a group around them is marked so."""
         for step in steps:
             for _ in self._rounds(step.head.loop):
-                yield from self._step(step)
+                yield from self._step(step, destructive or step.head.destructive)
 
     def _rounds(self, loop: Loop | None) -> Iterator[None]:
         for item in loop.values if loop else (0,):
@@ -67,43 +67,64 @@ class _Exporter:
                 self._assign(loop.variable, item)
             yield
 
-    def _step(self, step: Step) -> Iterator[str]:
+    def _step(self, step: Step, destructive: bool) -> Iterator[str]:
         match step:
             case GroupStep(steps=inner):
-                yield from self.steps(inner)
+                yield from self.steps(inner, destructive)
             case ResetStep():
                 yield "reset"
             case ComputeStep(assignments=assignments):
-                self._compute(assignments)
+                for name, expression in assignments:
+                    self._assign(name, expression)
             case ApduStep():
-                yield from self._apdu(step)
+                yield from self._apdu(step, destructive or may_change_card(step))
+                for capture in step.captures:
+                    self._miss(capture.variable, "it is captured from an answer")
 
-    def _compute(self, assignments: tuple[tuple[str, object], ...]) -> None:
-        for name, expression in assignments:
-            if isinstance(expression, Template):
-                self._assign(name, expression)
-            else:
-                self._miss(name, "it is computed when the script runs")
-
-    def _assign(self, name: str, template: Template) -> None:
+    def _assign(self, name: str, source: Call | VariableSource) -> None:
+        """Give a variable its value, where it is known beforehand and no secret."""
         if name in self._given:
             return
         try:
-            self._scope.set(name, template.expand(self._scope))
+            value = self._value(source)
         except ExpressionError as error:
             self._miss(name, str(error))
+            return
+        if value.secret:
+            self._miss(name, "it is a secret")
+        else:
+            self._scope.set(name, value)
+
+    def _value(self, source: Call | VariableSource) -> Value:
+        match source:
+            case Call():
+                return source.evaluate(self._scope)
+            case Template():
+                return source.expand(self._scope)
+            case RandomBytes(size=size):
+                return self._scope.random_bytes(size)
+            case FromEnvironment(variable=variable, secret=secret):
+                value = None if secret else source.resolve()
+                if value is None:
+                    raise ExpressionError(f"it comes from the environment variable {variable}")
+                return value
 
     def _miss(self, name: str, why: str) -> None:
         if name not in self._given:
             self._scope.miss(name, why)
 
-    def _apdu(self, step: ApduStep) -> Iterator[str]:
+    def _apdu(self, step: ApduStep, destructive: bool) -> Iterator[str]:
         name = step.head.name or written_name(step)
         try:
             value = step.command.expand(self._scope)
         except ExpressionError as error:
             yield _comment(f"left out: {name}: {error}")
             return
+        if value.secret:
+            yield _comment(f"left out: {name}: it holds a secret")
+            return
+        if destructive:
+            yield "# destructive"
         yield _comment(f"{name} = {step.expect.sw.text}")
         yield value.data.hex(" ").upper()
 

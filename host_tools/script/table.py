@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from card.codec.toml_lines import Path, line_of
 from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from host_tools.script.model import BUILT_IN
+from host_tools.script.template import NAME
 
 T = TypeVar("T")
 
@@ -126,6 +129,14 @@ def parse_text(problems: Problems, path: Path, value: object, parser: Callable[[
     except ExpressionError as error:
         problems.add(path, f"{key}: {error}")
         return None
+
+
+def check_name(problems: Problems, path: Path, name: str) -> None:
+    """Note a problem where a script may not give a variable this name."""
+    if not re.fullmatch(NAME, name):
+        problems.add(path, f"{name[:40]!r} is no name for a variable", "small letters, digits and _")
+    elif name in BUILT_IN:
+        problems.add(path, f"{name} is set from the card", "choose another name")
 
 
 def _kind(value: object) -> str:

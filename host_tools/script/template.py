@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from card.codec.apdu import MAX_SHORT_LC
 from card.codec.tlv import encode_length
+from card.crypto.secret import Secret
+from host_tools.pin import pad_pin
 from host_tools.script.errors import ExpressionError
-from host_tools.script.values import PIN_SIZE, Scope, Value
+from host_tools.script.values import Scope, Value
 
 NAME = r"[a-z][a-z0-9_]{0,31}"
 LONGEST_TEXT = 300_000
@@ -172,5 +174,5 @@ def _length(data: bytes) -> bytes:
 _FILTERS: Mapping[str, Callable[[bytes], bytes]] = {
     "lv": lambda data: _length(data) + data,
     "len": _length,
-    "pin": lambda data: data.ljust(PIN_SIZE, b"\xff"),
+    "pin": lambda data: pad_pin(Secret(data)),
 }

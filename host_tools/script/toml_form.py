@@ -8,35 +8,29 @@ from collections.abc import Callable
 
 from card.codec.toml_lines import Path, lines_of
 from host_tools.script.conditions import Condition
-from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from host_tools.script.errors import Place, Problem, ScriptError
 from host_tools.script.functions import Call
 from host_tools.script.model import (
-    ABSENT,
-    BUILT_IN,
-    PRESENT,
     ApduStep,
-    Capture,
     ComputeStep,
-    Expectation,
     GroupStep,
     Loop,
     ResetStep,
     Script,
     Step,
     StepHead,
-    Until,
     VariableSource,
 )
-from host_tools.script.pattern import OK, Pattern, SwPattern
-from host_tools.script.table import Problems, Table, parse_text
+from host_tools.script.pattern import Pattern
+from host_tools.script.table import Problems, Table, check_name, parse_text
 from host_tools.script.template import NAME, Template
+from host_tools.script.toml_answer import read_captures, read_expectation, read_until
 from host_tools.script.values import Form, FromEnvironment, RandomBytes
 
 Include = Callable[[str, Place], Script]
 """Loads the script that an `include` names. Raises `ScriptError`."""
 
 MOST_ROUNDS = 1_000_000
-_LONGEST_ANSWER = 65_536  # bytes of data
 _LONGEST_SCRIPT = 20_000_000
 _DEEPEST = 8
 _SCRIPT_KEYS = ("title", "requires", "reset", "timeout", "on_failure", "transport")
@@ -46,9 +40,6 @@ _APDU_KEYS = ("apdu", "sw", "data", "not_data", "length", "tlv", "capture", "sec
 _OTHER_KEYS = ("reset", "atr", "compute", "include", "step")
 _KINDS = ("apdu", "reset", "compute", "include", "step")
 _PLACED = frozenset({"apdu", "data", "not_data", "tlv", "atr", "compute", "for"})
-_LENGTH = re.compile(r"(\d{1,5})(?:\.\.(\d{1,5}))?")
-_CAPTURE = re.compile(r"(?P<source>data|sw|tlv:(?P<path>[0-9A-F/\[\]]+))(?:\[(?P<start>\d*):(?P<end>\d*)\])?")
-_TLV_PATH = re.compile(r"[0-9A-F]{2,4}(\[[1-9]\d?\])?(/[0-9A-F]{2,4}(\[[1-9]\d?\])?)*")
 
 
 def parse_script(text: str, name: str, file: str, include: Include) -> Script:
@@ -98,7 +89,7 @@ class _Reader:
         return script
 
     def _variable(self, path: Path, name: str, value: object) -> VariableSource | None:
-        self._check_name(path, name)
+        check_name(self._problems, path, name)
         if isinstance(value, str):
             return parse_text(self._problems, path, value, Template.parse)
         table = Table(value, path, self._problems, ("env", "form", "secret", "default", "text", "random"))
@@ -115,12 +106,6 @@ class _Reader:
             form = Form.HEX
         default = table.text("default") if "default" in table else None
         return FromEnvironment(table.text("env"), Form(form), table.flag("secret", True), default)
-
-    def _check_name(self, path: Path, name: str) -> None:
-        if not re.fullmatch(NAME, name):
-            self._problems.add(path, f"{name[:40]!r} is no name for a variable", "small letters, digits and _")
-        elif name in BUILT_IN:
-            self._problems.add(path, f"{name} is set from the card", "choose another name")
 
     def _steps(self, table: Table, depth: int) -> tuple[Step, ...]:
         listed = table.data.get("step", [])
@@ -193,7 +178,7 @@ class _Reader:
         path = (*table.path, "for")
         inner = Table(table.data["for"], path, self._problems, ("variable", "in", "from", "to", "size"))
         variable = inner.text("variable")
-        self._check_name((*path, "variable"), variable)
+        check_name(self._problems, (*path, "variable"), variable)
         if "in" in inner:
             values = [parse_text(self._problems, at, text, Template.parse) for at, text in inner.texts("in")]
             return Loop(variable, tuple(value for value in values if value is not None))
@@ -206,9 +191,9 @@ class _Reader:
 
     def _apdu(self, table: Table, head: StepHead) -> ApduStep | None:
         command = table.parse("apdu", Template.parse)
-        until = self._until(table)
-        expect = self._expectation(table, until)
-        captures = self._captures(table)
+        until = read_until(table, MOST_ROUNDS)
+        expect = read_expectation(table, until)
+        captures = read_captures(table)
         if command is None:
             return None
         return ApduStep(
@@ -221,63 +206,10 @@ class _Reader:
             until=until,
         )
 
-    def _until(self, table: Table) -> Until | None:
-        pattern = table.parse("until", SwPattern.parse)
-        if "until" in table and "at_most" not in table:
-            self._problems.add((*table.path, "until"), "this loop may never end", "say at_most = N")
-        if "at_most" in table and "until" not in table:
-            self._problems.add((*table.path, "at_most"), "at_most belongs to until")
-        at_most = table.whole("at_most", 1, MOST_ROUNDS, 1)
-        return None if pattern is None else Until(pattern, at_most)
-
-    def _expectation(self, table: Table, until: Until | None) -> Expectation:
-        words = [found for path, text in table.texts("sw")
-                 if (found := parse_text(self._problems, path, text, SwPattern.parse)) is not None]  # fmt: skip
-        sw = SwPattern(" | ".join(word.text for word in words), tuple(a for word in words for a in word.alternatives))
-        tlv: dict[str, Pattern | str] = {}
-        for path, key, value in table.pairs("tlv"):
-            if not _TLV_PATH.fullmatch(key):
-                self._problems.add(path, f"{key[:40]!r} is no path of tags", "such as \"62/82\" or \"62/C6/83[2]\"")
-            elif value in (PRESENT, ABSENT):
-                tlv[key] = str(value)
-            elif (pattern := parse_text(self._problems, path, value, Pattern.parse)) is not None:
-                tlv[key] = pattern
-        default = until.sw if until else OK
-        return Expectation(
-            sw=sw if words else default,
-            data=table.parse("data", Pattern.parse),
-            not_data=table.parse("not_data", Pattern.parse),
-            length=table.parse("length", _parse_length) if isinstance(table.data.get("length"), str)
-            else self._exact_length(table),
-            tlv=tlv,
-        )  # fmt: skip
-
-    def _exact_length(self, table: Table) -> range | None:
-        if "length" not in table:
-            return None
-        size = table.whole("length", 0, _LONGEST_ANSWER)
-        return range(size, size + 1)
-
-    def _captures(self, table: Table) -> tuple[Capture, ...]:
-        secrets = {name for _, name in table.texts("secret")}
-        captures = []
-        for path, name, value in table.pairs("capture"):
-            self._check_name(path, name)
-            match = _CAPTURE.fullmatch(value) if isinstance(value, str) else None
-            if match is None:
-                self._problems.add(path, "a capture is data, sw or tlv:PATH", "with a part, if any, as in data[0:4]")
-                continue
-            source, limits = match["source"].partition(":")[0], (match["start"], match["end"])
-            start, end = (int(limit) if limit else None for limit in limits)
-            captures.append(Capture(name, source, match["path"] or "", start, end, name in secrets))
-        for name in secrets - {capture.variable for capture in captures}:
-            self._problems.add((*table.path, "secret"), f"{name[:40]!r} is not captured here")
-        return tuple(captures)
-
     def _assignments(self, table: Table) -> tuple[tuple[str, Call | Template], ...]:
         read: list[tuple[str, Call | Template]] = []
         for path, name, value in table.pairs("compute"):
-            self._check_name(path, name)
+            check_name(self._problems, path, name)
             parser: Callable[[str], Call | Template] = (
                 Call.parse if isinstance(value, str) and re.match(rf"\s*{NAME}\s*\(", value) else Template.parse
             )
@@ -314,20 +246,9 @@ class _Reader:
         return word == "stop"
 
 
-def _parse_length(text: str) -> range:
-    match = _LENGTH.fullmatch(text.strip())
-    if match is None:
-        raise ExpressionError(f"{text[:20]!r} is no length: a number, or two as in 5..54")
-    first, last = int(match[1]), int(match[2] or match[1])
-    if not first <= last <= _LONGEST_ANSWER:
-        raise ExpressionError(f"{text.strip()} is no length: from the smaller to the larger, up to {_LONGEST_ANSWER}")
-    return range(first, last + 1)
-
-
 def _not_toml(error: str, file: str) -> Problem:
     """Return the problem that `tomllib` found; the place says the line, so the text need not."""
     match = re.search(r" \(at line (\d+), (column \d+)\)", error)
     if match is None:
         return Problem(Place(file, 1), f"not TOML: {error}")
     return Problem(Place(file, int(match[1])), f"not TOML, at {match[2]}: {error[: match.start()]}")
-

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from card.crypto.secret import Secret
+from host_tools.pin import PIN_SIZE, pad_pin
 from host_tools.script.errors import ExpressionError
 from host_tools.trace.known_secrets import KnownSecrets
 
 LONGEST_VALUE = 65_536
-PIN_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,12 @@ def read_form(text: str, form: Form) -> bytes:
         case Form.PIN:
             if not (text.isascii() and text.isdigit() and 4 <= len(text) <= PIN_SIZE):
                 raise ExpressionError("a PIN has 4 to 8 digits")
-            return text.encode().ljust(PIN_SIZE, b"\xff")
+            return pad_pin(Secret(text.encode()))
+
+
+def pin_values(pin: Secret | None) -> dict[str, Value]:
+    """Return the variables that a PIN (4 to 8 bytes of ASCII) gives every script: `pin`, padded; none without one."""
+    return {} if pin is None else {"pin": Value(pad_pin(pin), secret=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,12 @@ class Scope:
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
-    def set(self, name: str, value: Value) -> None:
-        """Give a variable a value."""
+    def set(self, name: str, value: Value, *, given: bool = False) -> None:
+        """Give a variable a value. One that is `given`, not made of others, is known as a secret to the end."""
         if len(value.data) > LONGEST_VALUE:
             raise ExpressionError(f"{name} would have {len(value.data)} bytes; {LONGEST_VALUE} are the most")
         if value.secret:
-            self._known.learn(value.data)
+            self._known.learn(value.data, keep=given)
         self._values[name] = value
         self._missing.pop(name, None)
 

@@ -8,6 +8,7 @@ from typing import IO
 
 from card.spec.ins import INS
 from card.spec.status import SW
+from host_tools.printable import printable
 from host_tools.script.model import ApduStep, ResetStep, Script
 from host_tools.script.repeatable import RANDOM_ANSWERS, PinVariable, condition, obstacle, pin_variable
 from host_tools.script.safety import WRITING
@@ -89,7 +90,7 @@ class ScriptWriter:
             self._file.write(f'\n[variables.{variable.name}]\nenv = "{variable.environment}"\nform = "pin"\n')
 
     def _comment(self, text: str) -> None:
-        self._file.write(f"\n# {''.join(char if char.isprintable() else '?' for char in text)}\n")
+        self._file.write(f"\n# {printable(text)}\n")
 
     def _write(self, pairs: list[tuple[str, str]], remark: str = "") -> None:
         self._steps += 1

@@ -14,6 +14,7 @@ from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.links.base import Link
+from host_tools.printable import printable
 from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
 from host_tools.script.writer import ScriptWriter
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
@@ -166,8 +167,7 @@ class Session:
         found = self._card.applications()
         self._aids = tuple(entry.aid for entry in found)
         for entry in found:
-            label = "".join(char if char.isprintable() else "?" for char in entry.label)
-            self._write(f"{entry.aid.hex().upper()}  {label}")
+            self._write(f"{entry.aid.hex().upper()}  {printable(entry.label)}")
         self._write("EF_DIR is the selected file now.")
 
     def _pin(self, which: str) -> None:

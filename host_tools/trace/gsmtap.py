@@ -142,6 +142,7 @@ class PcapngSink:
     def _write(self, kind: int, body: bytes) -> None:
         size = 12 + len(body)
         self._file.write(struct.pack("<II", kind, size) + body + struct.pack("<I", size))
+        self._file.flush()  # whoever watches the file sees the block, and a process that is killed loses none
 
 
 def read_gsmtap(path: Path, sink: TraceSink) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from host_tools.printable import printable
 from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
 
 _LONGEST_LINE = 1 << 20
@@ -69,13 +70,16 @@ def _event_at(line: str, path: Path, number: int) -> TraceEvent:
 
 
 def decode_event(line: str) -> TraceEvent:
-    """Read one line. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+    """Read one line; in its texts, what is not printable becomes an escape: a trace may come from anybody.
+
+    Raises `ValueError`, `KeyError` or `TypeError` for anything else.
+    """
     shown = json.loads(line)
-    number, at, link = int(shown["number"]), float(shown["at"]), str(shown["link"])
+    number, at, link = int(shown["number"]), float(shown["at"]), _text(shown["link"])
     if not 0 <= at < _END_OF_TIME:
         raise ValueError("a time that does not exist")
     if shown["type"] == "card":
-        return CardEvent(number, at, link, str(shown["what"]), bytes.fromhex(shown["atr"]))
+        return CardEvent(number, at, link, _text(shown["what"]), bytes.fromhex(shown["atr"]))
     if shown["type"] != "exchange":
         raise ValueError("unknown type of event")
     command, response = bytes.fromhex(shown["command"]), bytes.fromhex(shown["response"])
@@ -86,12 +90,16 @@ def decode_event(line: str) -> TraceEvent:
         command=command,
         response=response,
         seconds=float(shown["seconds"] or 0),
-        error=str(shown["error"]),
-        file=str(shown["file"]),
+        error=_text(shown["error"]),
+        file=_text(shown["file"]),
         hidden_command=_spans(shown["hidden_command"], len(command)),
         hidden_response=_spans(shown["hidden_response"], len(response)),
-        fault=str(shown.get("fault", "")),  # older traces have none
+        fault=_text(shown.get("fault", "")),  # older traces have none
     )
+
+
+def _text(value: object) -> str:
+    return printable(str(value))
 
 
 def _spans(pairs: object, size: int) -> tuple[Span, ...]:

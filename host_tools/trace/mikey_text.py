@@ -20,6 +20,7 @@ from card.codec.mikey import (
 )
 from card.codec.tlv import decode_tlv
 from card.errors import DecodeError
+from host_tools.printable import printable
 
 _MBMS_OBJECTS = (0x53, 0x73)
 _MESSAGE_MODES = (0x01, 0x02)
@@ -56,7 +57,7 @@ def _describe(payload: Payload) -> str:
         case Rand(value=value):
             return value.hex().upper()
         case Identity(type=kind, value=value):
-            return f"{kind.name} {_printable(value)}"
+            return f"{kind.name} {printable(value.decode('ascii', 'backslashreplace'))}"
         case Extension():
             return _describe_extension(payload)
         case Kemac(encryption=cipher, encrypted=encrypted, mac_algorithm=mac):
@@ -83,8 +84,3 @@ def describe_key_ids(ids: MbmsKeyIds) -> str:
     """Return the IDs of a key as people write them."""
     mtk = "" if ids.mtk_id is None else f", MTK {ids.mtk_id.hex().upper()}"
     return f"key domain {ids.key_domain_id.hex().upper()}, MSK {ids.msk_id.hex().upper()}{mtk}"
-
-
-def _printable(value: bytes) -> str:
-    text = value.decode("ascii", "backslashreplace")
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -83,7 +83,7 @@ class Redactor:
     def _with_known(self, found: Secrets, command: bytes, start: int, end: int, response: bytes) -> Secrets:
         """Return what was found by rule and what is known by value, in the data of both."""
         sent = tuple((start + at, start + to) for at, to in self._known.spans(command[start:end]))
-        came = tuple(self._known.spans(response[:-2]))
+        came = self._known.spans(response[:-2])
         if not sent and not came:
             return found
         return Secrets(merge((*found.command, *sent)), merge((*found.response, *came)))

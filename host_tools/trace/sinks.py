@@ -13,10 +13,13 @@ PCAPNG = ".pcapng"
 
 
 def file_sink(path: Path) -> TraceSink:
-    """Return a sink that writes pcapng when the name ends so, else JSON lines. Raises `OSError`."""
+    """Return a sink that writes pcapng when the name ends so, else JSON lines. Raises `OSError`.
+
+    Every event is in the file at once: it can be watched, and a process that is killed loses nothing of it.
+    """
     if path.suffix.lower() == PCAPNG:
         return PcapngSink(path.open("wb"))
-    return JsonLinesSink(path.open("w", encoding="utf-8"))
+    return JsonLinesSink(path.open("w", encoding="utf-8", buffering=1))
 
 
 def gsmtap_sink(address: str) -> TraceSink:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from card.spec.status import describe
+from host_tools.printable import printable
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
 from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
@@ -15,7 +16,10 @@ _LONGEST = 64  # bytes of a command or response on one line
 
 
 class TextSink:
-    """Prints each event. `write` takes a line; with `decoded` the lines below an exchange say what is inside."""
+    """Prints each event. `write` takes a line; with `decoded` the lines below an exchange say what is inside.
+
+    Texts in a card, and the names of readers, may hold anything: what is not printable becomes an escape.
+    """
 
     def __init__(self, write: Callable[[str], None], *, decoded: bool = True) -> None:
         self._write = write
@@ -25,7 +29,7 @@ class TextSink:
     def emit(self, event: TraceEvent) -> None:
         """Print one event."""
         for line in event_lines(event, self._ladder, decoded=self._decoded):
-            self._write(line)
+            self._write(printable(line))
 
     def close(self) -> None:
         """Nothing is left to write."""

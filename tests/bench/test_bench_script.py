@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from hashlib import sha256
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from host_tools.script.runner import Runner
 from host_tools.trace.events import TraceSink
 from host_tools.trace.gsmtap import GsmtapSink, PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink
+from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 from tests.bench.harness import Round, card_process, measure_ratio
@@ -49,11 +52,24 @@ def over(link: Link, _tmp_path: Path, _stack: ExitStack) -> Round:
     return one_round
 
 
-def traced(make_sink: Callable[[Path], TraceSink]) -> Kind:
+def at_changing_offsets(link: Link) -> Round:
+    """Read at another offset each time: secrets are not looked for twice in the same data."""
+    offsets = cycle(range(0x8000))
+
+    def one_round() -> None:
+        command = READ_BINARY[:2] + next(offsets).to_bytes(2, "big") + READ_BINARY[4:]
+        assert link.transmit(command) == command + b"\x90\x00"
+
+    return one_round
+
+
+def traced(make_sink: Callable[[Path], TraceSink], secrets: int = 0) -> Kind:
     def make(link: Link, tmp_path: Path, stack: ExitStack) -> Round:
-        recorder = Recorder("bench", [make_sink(tmp_path)])
+        known = KnownSecrets(sha256(bytes((number,))).digest()[:16] for number in range(secrets))
+        recorder = Recorder("bench", [make_sink(tmp_path)], known=known)
         stack.callback(recorder.close)
-        return over(RecordingLink(link, recorder), tmp_path, stack)
+        recorded = RecordingLink(link, recorder)
+        return at_changing_offsets(recorded) if secrets else over(recorded, tmp_path, stack)
 
     return make
 
@@ -78,6 +94,7 @@ KINDS: dict[str, Kind] = {
     "script runner": scripted,
     "watched for a comparison": watched,
     "trace as JSON lines": traced(lambda folder: JsonLinesSink((folder / "t.jsonl").open("w"))),
+    "trace as JSON lines, 16 secrets": traced(lambda folder: JsonLinesSink((folder / "t.jsonl").open("w")), 16),
     "trace as pcapng": traced(lambda folder: PcapngSink((folder / "t.pcapng").open("wb"))),
     "trace over GSMTAP": traced(lambda _: GsmtapSink()),
     "trace as decoded text": traced(lambda _: TextSink(lambda _line: None)),

@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 from card import CardProfile, open_card
 from host_tools.cli import main
 from host_tools.cli.card import card
-from host_tools.cli.card_view import printable
 from host_tools.cli.exits import ExitCode
 
 
@@ -154,10 +153,6 @@ def test_what_a_card_holds_cannot_drive_the_terminal(usim: Path) -> None:
     shown = invoke("show", str(usim)).stdout
     assert "\\x1b[31mred\\x07" in shown
     assert "\x1b" not in shown
-
-
-def test_printable_escapes_and_keeps() -> None:
-    assert printable("Grüße\n\x1b]0;x\u202e") == "Grüße\\n\\x1b]0;x\\u202e"
 
 
 # --- edit

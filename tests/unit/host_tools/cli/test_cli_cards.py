@@ -96,7 +96,7 @@ def test_a_throw_away_card_needs_a_profile() -> None:
     ("name", "status", "said"),
     [
         ("none.card", ExitCode.ENVIRONMENT, "no such card file"),
-        ("usim-t9", ExitCode.ENVIRONMENT, "no such card file"),
+        ("usim-t9", ExitCode.ENVIRONMENT, "no such card file, nor a profile that ships: csim, usim, usim-t1"),
         ("../usim", ExitCode.ENVIRONMENT, "no such card file"),
         ("none.toml", ExitCode.INPUT, "cannot be read"),
         ("letter.txt", ExitCode.INPUT, "not a usable card file"),

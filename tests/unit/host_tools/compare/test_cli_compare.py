@@ -14,13 +14,15 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.compare.explore import FoundCard, explore
 from host_tools.compare.learn import LearnError, propose_profile
-from host_tools.compare.play import play_scripts
+from host_tools.compare.model import INTERRUPTED
+from host_tools.compare.play import play_scripts, play_until_interrupted
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
 from host_tools.realism.faulty import FaultyCard
 from host_tools.realism.plan import Fault, FaultKind, Injector
 from host_tools.script.load import load_script
 from host_tools.script.runner import RunOptions
+from host_tools.trace.known_secrets import KnownSecrets
 
 SCRIPT = """
 [script]
@@ -92,6 +94,57 @@ def test_a_step_that_only_one_card_passes_is_told_so(script: Path, tmp_path: Pat
     as_json = tmp_path / "r.json"
     compare("--a", "inprocess:usim", "--b", "inprocess:usim-t1", script, "--json", as_json)
     assert json.loads(as_json.read_text())["pairs"][-1]["outcomes"] == ["passed", "failed"]
+
+
+def test_an_interrupted_comparison_still_writes_its_reports(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    transmit = InProcessLink.transmit
+
+    def pressed(link: InProcessLink, apdu: bytes) -> bytes:
+        if apdu[1] == 0x84:  # GET CHALLENGE, the last step
+            raise KeyboardInterrupt
+        return transmit(link, apdu)
+
+    monkeypatch.setattr(InProcessLink, "transmit", pressed)
+    html, as_json = tmp_path / "r.html", tmp_path / "r.json"
+    reports = ("--html", html, "--json", as_json)
+    assert compare("--a", "inprocess:usim", "--b", "inprocess:usim-t1", script, *reports) == ExitCode.INTERRUPTED
+    assert html.read_text().endswith("</html>\n")
+    data = json.loads(as_json.read_text())
+    assert (data["allowed"], data["a"]["trouble"], data["b"]["trouble"]) == (False, "interrupted", "interrupted")
+    assert [pair["step"] for pair in data["pairs"] if pair["a"]][-1] == "Look: read ICCID"
+    assert {pair["b"] for pair in data["pairs"]} == {None}
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "usim (in process): interrupted. usim-t1 (in process): interrupted." in shown
+
+
+def test_a_comparison_that_is_interrupted_on_the_second_side_keeps_the_first(script: Path) -> None:
+    class Pressed(InProcessLink):
+        def transmit(self, apdu: bytes) -> bytes:
+            if apdu[1] == 0xB0:
+                raise KeyboardInterrupt
+            return super().transmit(apdu)
+
+    card = memory_card(CardProfile.demo())
+    run = play_until_interrupted(Pressed(card), [load_script(script)], RunOptions(), KnownSecrets())
+    assert (run.trouble, run.steps[-2].name) == (INTERRUPTED, "Look: ICCID")
+    with pytest.raises(KeyboardInterrupt):  # whoever tries and learns must not take it for an answer
+        play_scripts(Pressed(card), [load_script(script)], RunOptions())
+
+
+def test_a_report_never_becomes_what_is_compared(
+    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[allow]]\nwhy = "another issuer"\n')
+    sides = ("--a", "inprocess:usim", "--b", "inprocess:usim", "--allow", rules)
+    for option in ("--html", "--json", "--trace"):
+        for target in (script, rules):
+            assert compare(*sides, script, option, target) == ExitCode.USAGE
+    assert compare(*sides, script, "--html", tmp_path / "r", "--json", tmp_path / "r") == ExitCode.USAGE
+    assert capsys.readouterr().err.count("is what this command reads: write to another file") == 6
+    assert script.read_text() == SCRIPT
 
 
 def test_rules_of_ones_own_allow_the_rest(script: Path, tmp_path: Path) -> None:
@@ -175,6 +228,15 @@ class TestLearn:
         learned = tmp_path / "learned.toml"
         assert compare("learn", "--link", "inprocess", "--profile", "usim", "-o", learned) == ExitCode.OK
         assert "# ADF.USIM/6F07 EF_IMSI: could not be read" in learned.read_text()
+
+    def test_a_profile_that_exists_is_kept(self, tmp_path: Path) -> None:
+        mine = tmp_path / "mine.toml"
+        mine.write_text("mine")
+        arguments = ("learn", "--link", "inprocess", "--profile", "usim", "-o", mine)
+        assert compare(*arguments) == ExitCode.ENVIRONMENT
+        assert mine.read_text() == "mine"
+        assert compare(*arguments, "--force") == ExitCode.OK
+        assert CardProfile.load(mine).name
 
     def test_a_card_the_emulator_cannot_be(self) -> None:
         found = explore(InProcessLink(memory_card(CardProfile.demo())), PIN)

@@ -78,6 +78,8 @@ def test_opens_the_first_reader_with_a_card(service: FakeService) -> None:
     assert link.transmit(b"\x01\x02") == b"\x02\x01"
     link.close()
     link.close()
+    with pytest.raises(LinkError, match="is closed"):
+        link.transmit(b"\x00\xa4\x00\x00")
     assert (service.disconnected, service.released) == (1, 1)
 
 

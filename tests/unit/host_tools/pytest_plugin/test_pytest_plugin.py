@@ -55,7 +55,7 @@ def suite(tmp_path: Path) -> Run:
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_the_example_suite_passes_alone_and_in_parallel(workers: str) -> None:
     outcome = run_pytest(EXAMPLES, "-n", workers)
-    assert (outcome.status, outcome.count("passed")) == (0, 6), outcome.text
+    assert (outcome.status, outcome.count("passed")) == (0, 7), outcome.text
 
 
 @pytest.mark.pcscd
@@ -67,9 +67,9 @@ def test_readers_are_used_again_and_several_stand_side_by_side(suite: Run) -> No
 
         @pytest.mark.parametrize("number", range(3))
         def test_each_time_a_new_card(virtual_reader, number):
-            link = virtual_reader.open()
-            assert link.transmit(bytes.fromhex("002000010831313131FFFFFFFF"))[-1] == 0xC2
-            link.close()
+            card = virtual_reader.open()
+            assert card.send("002000010831313131FFFFFFFF").sw == 0x63C2
+            card.close()
 
         def test_no_slot_is_left(virtual_reader, insert_card):
             second = insert_card(memory_card(CardProfile.demo("usim-t1")))
@@ -150,20 +150,31 @@ def test_who_asks_does_not_matter(virtual_reader):
     Kept.connection.transmit(list(bytes.fromhex("002000010831323334FFFFFFFF")))
     assert Kept.connection.transmit(list(bytes.fromhex("00A40004022F77")))[1:] == (0x90, 0x00)
 
-def test_a_link_closes_itself(virtual_reader):
-    with virtual_reader.open() as link:
-        assert link.transmit(bytes.fromhex("00A40004023F00"))[-2:] != b"\\x6f\\x00"
-        assert link.reset() == link.atr
-    assert link.name == virtual_reader.name
+def test_a_card_closes_itself(virtual_reader):
+    with virtual_reader.open() as card:
+        assert card.send("00A40004023F00").ok
+        assert card.reset() == card.atr
+        assert card.link.name == virtual_reader.name
+    card.close()  # twice is harmless
+
+def test_a_wrong_status_word(virtual_reader):
+    with virtual_reader.open() as card:
+        assert card.send_raw("00A40004022F78").sw == 0x9000
+
+def test_a_wrong_object(virtual_reader):
+    with virtual_reader.open() as card:
+        assert card.send("00A40004023F0000").tlv("62/82") == bytes.fromhex("4121")
 """
 
 
 @pytest.mark.pcscd
 def test_a_failure_in_a_reader_shows_the_transcript_and_nothing_is_left_behind(suite: Run) -> None:
     outcome = suite(IN_A_READER)
-    assert (outcome.count("failed"), outcome.count("passed")) == (1, 1), outcome.text
+    assert (outcome.count("failed"), outcome.count("passed")) == (3, 1), outcome.text
     assert re.search(r"what the card in “Virtual PCD .*” was asked and answered", outcome.text)
     assert "SELECT by FID 2F77" in outcome.text
+    assert "status word 6A82 != 9000" in outcome.text
+    assert re.search(r"TLV 62/82 \([^)]*descriptor\): 78 21, wanted 41 21", outcome.text), outcome.text
     shown = outcome.text.partition("was asked and answered")[2].replace(" ", "")
     assert "31323334FFFF" not in shown
     assert "Exception ignored" not in outcome.text

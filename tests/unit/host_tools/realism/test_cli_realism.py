@@ -33,6 +33,16 @@ def test_latency_is_learned_from_a_trace(tmp_path: Path) -> None:
     assert parse_latency(learned.read_text(), "x").commands.keys() == {"SELECT"}
 
 
+def test_a_latency_profile_that_exists_is_replaced_only_when_asked_to(tmp_path: Path) -> None:
+    trace, mine = recorded(tmp_path / "t.jsonl"), tmp_path / "latency.toml"
+    mine.write_text("mine")
+    assert invoke(["realism", "learn", str(trace), "-o", str(mine)]) == ExitCode.ENVIRONMENT
+    assert mine.read_text() == "mine"
+    assert invoke(["realism", "learn", str(trace), "-o", str(mine), "--force"]) == ExitCode.OK
+    assert "SELECT" in mine.read_text()
+    assert invoke(["realism", "learn", str(trace), "-o", str(trace), "--force"]) == ExitCode.USAGE
+
+
 @pytest.mark.parametrize("content", ["", "no json\n"])
 def test_a_trace_without_times_is_refused(tmp_path: Path, content: str) -> None:
     trace = tmp_path / "t.jsonl"

@@ -70,6 +70,108 @@ def test_a_draft_goes_where_no_name_can_be_given(tmp_path: Path, capsys: pytest.
     assert invoke(["script", "export", "uicc", "-o", str(tmp_path / "no" / "x")]) == 3
 
 
+def test_a_draft_takes_no_name_from_the_folder_and_leaves_nothing(tmp_path: Path) -> None:
+    target, mine = tmp_path / "x.toml", tmp_path / "x.toml.part"
+    mine.write_text("mine")
+    with pytest.raises(ZeroDivisionError), new_file(target, force=False):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
+    with new_file(target, force=False) as draft:
+        draft.file.write("new")
+        draft.keep = True
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"x.toml": "new", "x.toml.part": "mine"}
+
+
+def test_a_file_behind_a_link_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    real, link = tmp_path / "folder" / "real.toml", tmp_path / "link.toml"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    with new_file(link, force=True) as draft:
+        draft.file.write("new")
+        draft.keep = True
+    assert link.is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o640)
+    assert len(list(tmp_path.rglob("*"))) == 3
+
+
+@pytest.mark.parametrize("option", ["--junit", "--json", "--trace"])
+def test_a_report_never_becomes_a_script_that_is_read(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = write(tmp_path, GOOD, "inner.toml")
+    outer = write(tmp_path, '[[step]]\ninclude = "inner.toml"\n', "outer.toml")
+    (tmp_path / "other-name.toml").hardlink_to(outer)
+    for target in (inner, outer, tmp_path / "other-name.toml"):
+        assert invoke(["script", "run", str(outer), *CARD, option, str(target)]) == 2
+        assert "is what this command reads" in capsys.readouterr().err
+    assert inner.read_text() == GOOD
+    twice = ["--trace", str(tmp_path / "r")]
+    assert invoke(["script", "run", str(outer), *CARD, option, f"{tmp_path}/./r", *twice]) == 2
+    assert "would be written twice" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_trace_is_not_filtered_into_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "t.jsonl"
+    assert invoke(["script", "run", "uicc", *CARD, "--trace", str(trace)]) == 0
+    before = trace.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(trace)
+    for target in (trace, tmp_path / "link.jsonl"):
+        assert invoke(["trace", "filter", str(trace), "ins=SELECT", "-o", str(target)]) == 2
+    assert trace.read_bytes() == before
+    assert "write to another file" in capsys.readouterr().err
+
+
+KEYS_SESSION = """
+00 A4 04 04 A0000000871002
+00 20 00 01 31323334FFFFFFFF
+00 A4 00 04 6F08
+00 B0 00 00 /21
+"""
+
+
+def test_a_recorded_session_shows_no_key_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert record(tmp_path / "new.toml", KEYS_SESSION, monkeypatch) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1] == f"9000: {'00' * 33} (secret parts are zero)"
+    assert shown[-2].startswith("61")
+    more = "reset\n00 A4 00 04 2FE2\n00 B0 00 00 /0A\n"
+    assert record(tmp_path / "more.toml", KEYS_SESSION + more, monkeypatch) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "9000: 980001010000000010F9"
+
+
+def test_a_recorded_session_never_blocks_the_pin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "00 20 00 01 39393939FFFFFFFF\n"
+    trace = tmp_path / "t.jsonl"
+    assert record(tmp_path / "new.toml", 4 * wrong + "00 20 00 01\n", monkeypatch, "--trace", str(trace)) == 4
+    shown = capsys.readouterr()
+    refused = "not sent: the PIN with key reference 01 has 1 tries left; below two none is made"
+    assert shown.out.splitlines() == ["63C2", "63C1", refused, refused, "63C1"]
+    assert shown.err == "Error: 2 commands were not sent\n"
+    text = (tmp_path / "new.toml").read_text()
+    assert text.count("[[step]]") == 1  # what the card is asked for besides is not in the script
+    assert text.count("# left out: VERIFY PIN 1") == 2
+    commands = [json.loads(line).get("command", "") for line in trace.read_text().splitlines()]
+    assert commands.count("00200001") == 5  # but in the trace it is: once for each PIN
+    assert sum(len(command) > 8 for command in commands) == 2
+
+
+def test_a_session_recorded_to_standard_output_is_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert record(Path("-"), "00A40004023F00\nreset\n", monkeypatch) == 0
+    shown = capsys.readouterr()
+    assert [line[:4] for line in shown.err.splitlines()] == ["611F", "3B9F"]
+    assert 'title = "recorded session"' in shown.out
+    assert invoke(["script", "run", str(write(tmp_path, shown.out, "again.toml")), *CARD]) == 0
+
+
 def test_why_steps_are_skipped_is_told_once_for_each_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
