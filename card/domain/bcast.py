@@ -6,6 +6,8 @@ kept of them when it goes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from card.domain.errors import NoRoomForMsk
 from card.domain.mbms import NOT_SHOWN, MbmsKeys, MskRecord
 from card.domain.parental import Parental
@@ -31,36 +33,71 @@ class Bcast:
     # --- what MSKs ask of their dependents
 
     def outlives(self, msk: MskRecord) -> bool:
-        """Keep a key that can be played back, that a recording needs, or under which something is paid and unused."""
+        """Keep a key that can be played back, that a recording needs, or under which something is paid and unused.
+
+        Where no other key gives way to it, it goes itself if it may: a free play-back is no reason to refuse a key.
+        """
         policies = self.policies.find(msk.name)
-        if policies is None:
+        if policies is None or not (policies.places(Direction.PLAYBACK) or self._is_needed(msk, policies)):
             return False
-        return bool(policies.places(Direction.PLAYBACK)) or self._is_needed(msk, policies)
+        if not self._is_full() or self._idle() is not None:
+            return True
+        return not self._may_go(msk, self._latest_live().get(msk.group, 0))
 
     def make_room(self) -> None:
-        """Drop the oldest key kept outside EF_MSK that may go, when their number is at its limit."""
-        kept = [msk for msk in self.msks.msks() if msk.slot == NOT_SHOWN]
-        if len(kept) < self.tables.capacity["history_keys"]:
+        """Drop a key kept outside EF_MSK, when their number is at its limit. Raises `NoRoomForMsk`."""
+        if not self._is_full():
             return
-        for msk in kept:
-            policies = self.policies.find(msk.name)
-            if policies is None or not self._is_needed(msk, policies):
-                self.msks.delete_msk(msk)
-                return
-        raise NoRoomForMsk
+        idle = self._idle()
+        if idle is None:
+            raise NoRoomForMsk
+        self.msks.delete_msk(idle)
 
-    def _is_needed(self, msk: MskRecord, policies: KeyPolicies) -> bool:
+    def _kept(self) -> list[MskRecord]:
+        return [msk for msk in self.msks.msks() if msk.slot == NOT_SHOWN]
+
+    def _is_full(self) -> bool:
+        return len(self._kept()) >= self.tables.capacity["history_keys"]
+
+    def _idle(self) -> MskRecord | None:
+        """Return the key kept outside EF_MSK that gives way, or None: the oldest that nothing depends on.
+
+        Live credit that is over goes too, but only where nothing else does: a server may still prolong its key.
+        """
+        kept = self._kept()
+        idle = next((msk for msk in kept if self._may_go(msk)), None)
+        if idle is not None:
+            return idle
+        latest = self._latest_live()
+        return next((msk for msk in kept if self._may_go(msk, latest.get(msk.group, 0))), None)
+
+    def _may_go(self, msk: MskRecord, group_latest: int = 0) -> bool:
+        policies = self.policies.find(msk.name)
+        return policies is None or not self._is_needed(msk, policies, group_latest)
+
+    def _latest_live(self) -> Mapping[bytes, int]:
+        """Return the highest STKM timestamp heard live in each key group; keys of a group share their clock."""
+        latest: dict[bytes, int] = {}
+        for msk in self.msks.msks():
+            heard = self.msks.heard(msk)
+            if heard.live:
+                latest[msk.group] = max(latest.get(msk.group, 0), heard.counter)
+        return latest
+
+    def _is_needed(self, msk: MskRecord, policies: KeyPolicies, group_latest: int = 0) -> bool:
         """Tell whether a recording needs a key, or credit that was not spent would go with it.
 
-        A price due once is used up when the key was heard live up to the end of its validity.
+        A price due once is used up when the key was heard live up to the end of its validity. A live record is over
+        when its key group was heard live beyond it (`group_latest`).
         """
-        heard = self.msks.heard(msk).counter
+        heard, live = self.msks.heard(msk).counter, policies.places(Direction.LIVE)
         return any(
-            record.recorded
-            or (record.counter > 0 and not self.keeps_credit(record))
-            or (record.paid and heard < record.upper)
-            for record in policies.records
+            record.recorded or (self._holds_credit(record, heard) and not (n in live and record.upper < group_latest))
+            for n, record in enumerate(policies.records)
         )
+
+    def _holds_credit(self, record: SpeRecord, heard: int) -> bool:
+        return (record.counter > 0 and not self.keeps_credit(record)) or (record.paid and heard < record.upper)
 
     def forget(self, msk: MskRecord) -> None:
         """Drop the records of a key that goes."""

@@ -49,6 +49,8 @@ def problems(tables: BcastTables) -> Iterator[Problem]:
     yield from (("modes", text) for text in _mode_problems(tables.modes))
     yield from (("answers", text) for text in _answer_problems(tables.answers))
     yield from (("protection", text) for text in _protection_problems(tables))
+    for value in _repeated(tables.descriptors.values()):
+        yield "descriptors", f"found {value:02X} twice; allowed: every descriptor once"
     if sum(tables.properties.values()) > 0xFF or any(bits.bit_count() != 1 for bits in tables.properties.values()):
         yield "properties", "allowed: one bit of one byte each"
     for bit in _repeated(tables.properties.values()):
@@ -125,12 +127,14 @@ def _tag_problems(tags: Mapping[str, int]) -> Iterator[str]:
 
 def _answer_problems(answers: Mapping[Reason, int]) -> Iterator[str]:
     """What is accepted has a status byte, as a status word undoes the command; no refusal may look accepted."""
+    accepted = {answers[reason]: reason for reason in _ACCEPTED if answers[reason] < LOWEST_STATUS_WORD}
     for reason, answer in answers.items():
         if reason in _ACCEPTED:
             if answer >= LOWEST_STATUS_WORD:
                 yield f"found {answer:04X} for {reason.value}; allowed: a status byte, 00 to FF"
-        elif answer == answers[Reason.DONE]:
-            yield f"found {answer:02X} for {reason.value}, which is the answer for done; allowed: another"
+        elif answer in accepted:
+            other = accepted[answer].value
+            yield f"found {answer:02X} for {reason.value}, which is the answer for {other}; allowed: another"
         elif answer >= LOWEST_STATUS_WORD and not _refuses(answer):
             yield f"found {answer:04X} for {reason.value}; allowed: an error, 64XX to 6FXX (not 6CXX), 93XX to 9EXX"
 

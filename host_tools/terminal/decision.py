@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from card.codec.bcast import StkmManagement, Subtype, bcast_extension
@@ -12,9 +13,22 @@ from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables, Direction
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
-from host_tools.terminal.bcast import Refusal, StkmOutcome, Tek
+from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.departure import Departure, Service
+
+_DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyType(
+    {
+        RefusalReason.OUTSIDE_VALIDITY: Direction.LIVE,
+        RefusalReason.NO_PLAYBACK_RIGHT: Direction.PLAYBACK,
+        RefusalReason.PLAYBACK_USED_UP: Direction.PLAYBACK,
+        # These come before the policies are looked at, or because there is none for the direction.
+        RefusalReason.MAC_OR_REPLAY: None,
+        RefusalReason.MALFORMED: None,
+        RefusalReason.NOT_FRESH: None,
+        RefusalReason.CONDITIONS: None,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ class Candidate:
 class Explanation:
     """What audits around an STKM show: live or play-back, the policies the key has for that, what was debited.
 
-    Without the key in the card there is no direction.
+    There is no direction without the key in the card, nor where it cannot be told; then all policies are candidates.
     """
 
     direction: Direction | None
@@ -231,9 +245,13 @@ class ExplainingFeed(FeedLayer):
         before = self._balances(view.ids)
         outcome = self.feed_below.feed(stkm)
         after = self._balances(view.ids)
-        direction = _direction(view.timestamp, counter, before.policies)
+        changes = tuple(_changes(before, after))
+        if counter is None:
+            direction = _deduced_direction(outcome, before.policies, changes, self.usim.tables)
+        else:
+            direction = Direction.LIVE if view.timestamp > counter else Direction.PLAYBACK
         candidates = tuple(_candidates(before.policies, direction, self.usim.tables))
-        self._last = Explanation(direction, candidates, tuple(_payments(before, after)))
+        self._last = Explanation(direction, candidates, tuple(change.payment for change in changes))
         return outcome
 
     def _balances(self, ids: MbmsKeyIds) -> _Balances:
@@ -262,22 +280,45 @@ class _Balances:
         return cls(own, values)
 
 
-def _direction(timestamp: int, counter: int | None, policies: tuple[Policy, ...]) -> Direction | None:
-    """Say what an STKM is for; a key that is not in EF_MSK is kept for play-back only."""
-    if counter is None:
-        return Direction.PLAYBACK if policies else None
-    return Direction.LIVE if timestamp > counter else Direction.PLAYBACK
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A payment, and the name of the policy whose own counter it came from (None: a purse)."""
+
+    policy: object
+    payment: Payment
+
+    def may_be_of(self, policy: Policy) -> bool:
+        if self.policy is not None:
+            return self.policy == policy.name
+        return any(name == self.payment.source for name, _ in policy.quantities.items())
+
+
+def _changes(before: _Balances, after: _Balances) -> Iterator[_Change]:
+    for (policy, name), value in before.values.items():
+        now = after.values.get((policy, name), value)
+        if now != value:
+            yield _Change(policy, Payment(name, value, now))
+
+
+def _deduced_direction(
+    outcome: StkmOutcome, policies: Iterable[Policy], changes: Iterable[_Change], tables: BcastTables
+) -> Direction | None:
+    """Say what an STKM was for under a key that EF_MSK does not show, so that its counter is not known.
+
+    The reason of a refusal may tell, or the key's policies, and where it has both kinds what was debited. Else None.
+    """
+    if isinstance(outcome, Refusal) and outcome.reason in _DIRECTION_OF_REFUSAL:
+        return _DIRECTION_OF_REFUSAL[outcome.reason]
+    paying = [policy for policy in policies if all(change.may_be_of(policy) for change in changes)]
+    rows = [tables.find_spe(policy.spe) for policy in paying]
+    directions = {row.direction if row else None for row in rows}
+    return directions.pop() if len(directions) == 1 else None
 
 
 def _candidates(policies: Iterable[Policy], direction: Direction | None, tables: BcastTables) -> Iterator[Candidate]:
     for policy in policies:
         row = tables.find_spe(policy.spe)
-        if row is not None and row.direction is direction:
+        if row is None:
+            yield Candidate(f"SPE {policy.spe:02X}", policy)
+        elif direction in (None, row.direction):
             yield Candidate(row.name, policy)
-
-
-def _payments(before: _Balances, after: _Balances) -> Iterator[Payment]:
-    for (policy, name), value in before.values.items():
-        now = after.values.get((policy, name), value)
-        if now != value:
-            yield Payment(name, value, now)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.oracle.bcast_parents import Parents
+
 MOST = 2**32 - 1
 TEK_COUNTED = ("live_teks", "playback_teks")
 
@@ -186,13 +188,8 @@ class Model:
         self.keys: list[Key] = []
         self.past: list[Key] = []  # keys that are gone and were heard live, the latest last
         self.money: dict[tuple[str, tuple[bytes, ...]], int] = {}
-        self.levels: dict[int, int] = {}
         self.recordings: list[Recorded] = []
-        self.pin: str | None = None
-        self.pin_tries = 0
-        self.pin_on = True
-        self.pin_given = False
-        self.entered: tuple[bytes, bytes] | None = None
+        self.parents = Parents()
         self.age = 0
 
     # --- purses
@@ -306,6 +303,9 @@ class Model:
         if left:
             self.money["kept", group] = min(MOST, self.money.get(("kept", group), 0) + left)
 
+    def _take_kept(self, group: tuple[bytes, bytes]) -> int:
+        return self.money.pop(("kept", group), 0)
+
     def _fill(self, m: LtkmData, source: str) -> bool:
         if m.tokens is None:
             return False
@@ -331,9 +331,7 @@ class Model:
         if old is not None and (m.add or m.keep or m.counter is None):
             count += old.count
         if old is None and m.keep and policy in TEK_COUNTED:
-            count += self.money.get(("kept", m.key_id[:2]), 0)
-            if ("kept", m.key_id[:2]) in self.money:
-                self.money["kept", m.key_id[:2]] = 0
+            count += self._take_kept(m.key_id[:2])
         same_key = old_key is not None and old_key.key == m.key
         key = self._put_key(m, show=POLICIES[policy][0] == "live")
         capped = source == "count" and count > MOST
@@ -387,28 +385,47 @@ class Model:
         key.shown = True
         while len(others) > 1:
             oldest = others.pop(0)
-            if any(POLICIES[r.policy][0] == "playback" for r in oldest.records) or self.needed(oldest):
+            if self._outlives(oldest):
                 self._make_room()
                 oldest.shown = False
             else:
                 self.forget(oldest)
 
-    def _make_room(self) -> None:
-        """The oldest key that is not shown gives way, unless it is needed."""
-        kept = sorted((k for k in self.keys if not k.shown), key=lambda k: k.age)
-        if len(kept) < self.rules.history:
-            return
-        for key in kept:
-            if not self.needed(key):
-                self.forget(key)
-                return
-        raise Full("no place")
+    def _outlives(self, key: Key) -> bool:
+        """Where no other key gives way, one that may go itself is not kept."""
+        if not self.needed(key) and all(POLICIES[r.policy][0] == "live" for r in key.records):
+            return False
+        return self._room_beside() or self.needed(key, even_if_over=False)
 
-    def needed(self, key: Key) -> bool:
+    def _make_room(self) -> None:
+        if not self._room_beside():
+            raise Full("no place")
+        if len(self._beside()) >= self.rules.history:
+            self.forget(self._giving_way()[0])
+
+    def _room_beside(self) -> bool:
+        return len(self._beside()) < self.rules.history or bool(self._giving_way())
+
+    def _beside(self) -> list[Key]:
+        return sorted((k for k in self.keys if not k.shown), key=lambda k: k.age)
+
+    def _giving_way(self) -> list[Key]:
+        """The oldest key that is not shown and not needed, and only then one whose live credit is over."""
+        idle = [k for k in self._beside() if not self.needed(k)]
+        return idle + [k for k in self._beside() if not self.needed(k, even_if_over=False)]
+
+    def needed(self, key: Key, *, even_if_over: bool = True) -> bool:
         """A recording needs the key, or what was bought with it is not used up and is not kept elsewhere."""
-        return any(
-            r.recorded or (r.count and not keeps(r)) or (r.paid and key.counter < r.upper) for r in key.records
-        )
+        for r in key.records:
+            bought = (r.count and not keeps(r)) or (r.paid and key.counter < r.upper)
+            if r.recorded or (bought and (even_if_over or not self.over(key, r))):
+                return True
+        return False
+
+    def over(self, key: Key, r: Record) -> bool:
+        """It is for live only, and some key of the group was heard live behind it: the broadcast went on (ours)."""
+        later = [k for k in self.keys if k.group == key.group and k.counter > r.upper and not k.guessed]
+        return POLICIES[r.policy][0] == "live" and bool(later)
 
     def _remember(self, key: Key) -> None:
         """A key that goes keeps its counter, however it goes: it may come back."""
@@ -467,27 +484,16 @@ class Model:
         return self._rated(m, key, valid, live=live)
 
     def _rated(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> Answer:
-        held = False
-        if m.rating is not None and m.rating[0] in self.levels:
-            level = self.levels[m.rating[0]]
-            held = m.rating[1] > level if self.rules.above_is_held else m.rating[1] < level
-            if held and self.pin is None:
-                return Answer("rating fixed", level=level)
-            if held and not self.pin_on:
-                held = False
-            if held and self.pin_tries == 0:
-                return Answer("pin blocked", level=level)
-            if held and self.entered != key.group and not self.pin_given:
-                return Answer("pin needed", level=level)
+        level = self.parents.level_below(m.rating, above_is_held=self.rules.above_is_held)
+        objection = self.parents.objection(key.group) if level is not None else ""
+        if objection:
+            return Answer(objection, level=level)
         refusal = self._pay(m, key, valid, live=live)
         if refusal:
             return Answer(refusal)
         if live:
             key.counter, key.mtk, key.guessed = m.ts, m.mtk, False
-        if held and self.entered != key.group:
-            self.entered, self.pin_given = key.group, False
-        elif self.entered != key.group:
-            self.entered = None
+        self.parents.enter(key.group, with_pin=level is not None and self.parents.on)
         return Answer("done", tek=True)
 
     def _pay(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> str:
@@ -590,50 +596,8 @@ class Model:
         if ts <= self.ltkm_ts.get(smk, 0):
             return Answer("replayed")
         self.accept(smk, ts)
-        if level is not None:
-            self.levels[level[0]] = level[1]
-        if pin is not None:
-            if self.pin is None:
-                self.pin_tries = 3
-            self.pin, self.pin_on = pin, True
-        if unblock and self.pin is not None:
-            self.pin_tries = 3
-        self.leave(None)
+        self.parents.told(pin, level, unblock=unblock)
         return Answer("done")
-
-    def verify_pin(self, pin: str) -> str:
-        if self.pin is not None and not self.pin_on:
-            return "6984"
-        sw = self._try_pin(pin)
-        self.pin_given = self.pin_given or sw == "9000"
-        return sw
-
-    def disable_pin(self, pin: str) -> str:
-        if self.pin is not None and not self.pin_on:
-            return "6984"
-        sw = self._try_pin(pin)
-        self.pin_on = sw != "9000"
-        return sw
-
-    def _try_pin(self, pin: str) -> str:
-        if self.pin is None:
-            return "6A88"
-        if self.pin_tries == 0:
-            return "6983"
-        if pin != self.pin:
-            self.pin_tries -= 1
-            return f"63C{self.pin_tries}"
-        self.pin_tries = 3
-        return "9000"
-
-    def leave(self, group: tuple[bytes, bytes] | None) -> None:
-        if group is None:
-            self.pin_given = False
-        if group is None or group == self.entered:
-            self.entered = None
-
-    def reset(self) -> None:
-        self.pin_given, self.entered = False, None
 
     # --- comparing
 

@@ -1,39 +1,56 @@
 """The books of a subscriber, kept from what was sent and what came back: no rule of the card and none of the model.
 
-Every TEK that left the card is priced at the least that any policy ever delivered for its key asks. What that makes in
-each purse and counter must have been received there.
+Every TEK that left the card is priced, when it leaves, at the least that any policy delivered for its key until then
+asks. What that makes in each purse and counter, and in several that may have paid together, must have been received
+there. From the first free offer for a key on nothing can be told.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tests.oracle.bcast_model import POLICIES, TEK_COUNTED, LtkmData, StkmData
 
 KeyId = tuple[bytes, bytes, bytes]
 Pool = tuple[str, tuple[bytes, ...]]
-Price = tuple[str, Pool, int]  # what is due when, from where, how much
-FREE: Price = ("never", ("", ()), 0)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A policy, what is due when, from where, how much."""
+
+    policy: str
+    due: str
+    pool: Pool
+    price: int
+
+
+@dataclass
+class Seen:
+    """The TEKs of one SEK for one direction: MTK IDs, and the MTK ID and timestamp of the last one."""
+
+    mtks: set[int] = field(default_factory=set)
+    last: tuple[int, int] | None = None
 
 
 @dataclass
 class Ledger:
-    """Credit by pool, offers by key and direction, and the TEKs that left: key, timestamp, MTK ID.
+    """Credit by pool, offers by key and direction, what is owed to pools of which one or another paid.
 
     `one_record`: a key has one record of each policy, so that the starts of its play-backs can be counted.
     """
 
     one_record: bool
     received: dict[Pool, int] = field(default_factory=lambda: defaultdict(int))
-    offers: dict[tuple[KeyId, str], set[Price]] = field(default_factory=lambda: defaultdict(set))
-    teks: dict[tuple[KeyId, str], list[tuple[bytes, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    owed: dict[frozenset[Pool], int] = field(default_factory=lambda: defaultdict(int))
+    offers: dict[tuple[KeyId, str], set[Offer]] = field(default_factory=lambda: defaultdict(set))
+    seen: dict[tuple[KeyId, str, bytes], Seen] = field(default_factory=lambda: defaultdict(Seen))
 
     def accepted(self, m: LtkmData) -> None:
         """Note an LTKM that the card took."""
         if not m.policy:
-            self.offers[m.key_id, "live"].add(FREE)
+            self.offers[m.key_id, "live"].add(Offer("", "never", ("", ()), 0))
             return
         direction, due, source = POLICIES[m.policy]
         pool = _pool(m.policy, source, m.key_id)
@@ -43,36 +60,40 @@ class Ledger:
             return
         if source == "count":
             self.received[pool] += m.counter or 0
-        price = 1 if source == "count" else m.cost
-        self.offers[m.key_id, direction].add((due, pool, price) if source and price else FREE)
+        price = 1 if source == "count" else m.cost if source else 0
+        self.offers[m.key_id, direction].add(Offer(m.policy, due, pool, price))
 
-    def left(self, m: StkmData, direction: str) -> None:
-        """Note a TEK that the terminal has."""
-        self.teks[m.key_id, direction].append((m.key, m.ts, m.mtk))
+    def left(self, m: StkmData, direction: str) -> bool:
+        """Note a TEK that the terminal has; return True when the books can tell whether it cost anything."""
+        seen, offers = self.seen[m.key_id, direction, m.key], self.offers[m.key_id, direction]
+        assert offers, "a TEK of a key that was never sold"
+        due = self._is_due(m, direction, seen, offers) if all(offer.price for offer in offers) else None
+        if due:
+            self.owed[frozenset(offer.pool for offer in offers)] += min(offer.price for offer in offers)
+        seen.mtks.add(m.mtk)
+        seen.last = m.mtk, m.ts
+        return due is not None
+
+    def _is_due(self, m: StkmData, direction: str, seen: Seen, offers: set[Offer]) -> bool | None:
+        """Tell whether something was due at least, None where that is not certain. The same TEK again may be free."""
+        if seen.last is None:
+            return True
+        mtk, ts = seen.last
+        match sorted({offer.due for offer in offers}):
+            case ["tek"]:
+                return m.mtk != mtk if direction == "live" else m.mtk not in seen.mtks
+            case ["start"] if self.one_record and len({offer.policy for offer in offers}) == 1:
+                return m.ts < ts
+            case _:
+                return None
 
     def check(self) -> None:
         """Fail when more left the card than was received."""
-        owed: dict[Pool, int] = defaultdict(int)
-        for name, teks in self.teks.items():
-            offers = self.offers[name]
-            pools = {pool for _, pool, _ in offers}
-            if len(pools) == 1 and FREE not in offers:
-                # Which of several pools paid cannot be told from outside.
-                dues = {due for due, _, _ in offers}
-                owed[pools.pop()] += self._times(dues, name[1], teks) * min(price for _, _, price in offers)
-        for pool, sum_ in owed.items():
-            assert sum_ <= self.received[pool], f"{pool[0]}: {sum_} spent, {self.received[pool]} received"
-
-    def _times(self, dues: set[str], direction: str, teks: list[tuple[bytes, int, int]]) -> int:
-        """Return how often something was due, at least. The same TEK again may be free."""
-        if dues == {"tek"} and direction == "live":
-            by_key = [[mtk for key, _, mtk in teks if key == one] for one in {key for key, _, _ in teks}]
-            return sum(1 + sum(a != b for a, b in pairwise(mtks)) for mtks in by_key)
-        if dues == {"tek"}:
-            return len({mtk for _, _, mtk in teks})
-        if dues == {"start"} and self.one_record:
-            return 1 + sum(b[1] < a[1] for a, b in pairwise(teks))
-        return 1
+        for pools in self.owed:
+            spent = sum(owed for some, owed in self.owed.items() if some <= pools)
+            received = sum(self.received[pool] for pool in pools)
+            names = " and ".join(sorted(name for name, _ in pools))
+            assert spent <= received, f"{names}: {spent} spent, {received} received"
 
 
 def _pool(policy: str, source: str, key_id: KeyId) -> Pool:

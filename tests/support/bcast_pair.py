@@ -103,7 +103,7 @@ class Pair:
     def power_on(self, store: Any) -> None:
         """Power the card anew over a store."""
         self.it.card = TestCard(store).ready()
-        self.model.reset()
+        self.model.parents.reset()
 
     # --- the key of the server
 

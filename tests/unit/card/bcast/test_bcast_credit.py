@@ -141,6 +141,74 @@ def test_a_full_history_refuses_rather_than_lose_playbacks(it: Subscriber) -> No
     assert [it.watch(key(n), 5) for n in (1, 2, 3, 4)] == [tek(5), "6A88", tek(5), tek(5)]
 
 
+# --- what is over: room for three keys beside EF_MSK and two in it
+
+
+def programme(it: Subscriber, number: int, **terms: int) -> None:
+    """Buy the n-th programme and watch its beginning: T is 100 n to 100 n + 99."""
+    policy = "live_teks" if "counter" in terms else "live_ppv_user"
+    it.must(key(number), policy, bounds=(100 * number, 100 * number + 99), **terms)
+    assert it.watch(key(number), 100 * number + 1) == tek(100 * number + 1)
+
+
+@pytest.mark.parametrize("terms", [{"cost": 5, "tokens": 5}, {"counter": 4}])
+def test_programmes_left_early_do_not_fill_the_card(it: Subscriber, terms: dict[str, int]) -> None:
+    for number in range(1, 13):
+        programme(it, number, **terms)
+    for number, held in ((7, "6A88"), (8, tek(899)), (12, tek(1299))):
+        assert it.watch(key(number), 100 * number + 99) == held
+
+
+def test_while_there_is_room_credit_that_is_over_stays(it: Subscriber) -> None:
+    """The server may still prolong its key."""
+    for number in range(1, 6):
+        programme(it, number, counter=4)
+    it.must(key(1), "live_teks", bounds=(100, 9999))
+    assert it.watch(key(1), 600) == tek(600)
+
+
+def test_a_free_playback_gives_way_before_credit_that_is_over(it: Subscriber) -> None:
+    for number in range(1, 5):
+        programme(it, number, counter=4)
+    it.must(key(5), "playback_free")
+    it.must(key(6), "playback_free")
+    assert [it.watch(key(5), 5), it.watch(key(6), 5)] == ["6A88", tek(5)]
+    assert it.watch(key(1), 199) == tek(199)
+
+
+def test_what_is_not_over_stays(it: Subscriber) -> None:
+    """The clock of another group, an old key of this one, and a key for play-back only say nothing of its end."""
+    for number in range(1, 6):
+        it.must(key(number), "live_teks", bounds=(100, 199), counter=4)
+        assert it.watch(key(number), 150 + number) == tek(150 + number)
+    before = it.card.persistent()
+    assert it.buy(key(6), "live_free") == ("9866", None)
+    assert it.card.persistent() == before
+    it.must(key(1, b"\0\2"), "live_free", bounds=(0, 999))
+    assert it.watch(key(1, b"\0\2"), 900) == tek(900)
+    assert it.buy(key(6), "live_free") == ("9866", None)
+    assert it.buy(key(7), "playback_free", bounds=(0, 999)) == ("9866", None)
+
+
+def test_playbacks_are_never_over(it: Subscriber) -> None:
+    for number in (1, 2, 3):
+        it.must(key(number), "playback_counted", bounds=(0, 50), counter=1)
+    it.must(key(4), "live_free", bounds=(0, 999))
+    assert it.watch(key(4), 900) == tek(900)
+    assert it.buy(key(5), "playback_free") == ("9866", None)
+
+
+def test_beside_a_full_history_live_keys_come_and_go(it: Subscriber) -> None:
+    """A key that may go is dropped itself where no other gives way: paid and over, or for free play-back."""
+    for number in (1, 2, 3):
+        it.must(key(number, b"\0\2"), "playback_counted", counter=1)
+    for number in range(4, 8):
+        programme(it, number, cost=5, tokens=5)
+        it.must(key(number), "playback_free")
+    assert it.watch(key(4), 450) == "6A88"
+    assert [it.watch(key(number, b"\0\2"), 5) for number in (1, 2, 3)] == [tek(5)] * 3
+
+
 @pytest.mark.parametrize("sek", [SEK, OTHER_SEK])
 def test_a_longer_life_leaves_the_counter_alone(it: Subscriber, sek: bytes) -> None:
     it.must(key(1), "live_teks", counter=3)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.domain.bcast_ltkm import _ACTIONS
-from card.domain.bcast_ltkm import _CONDITIONS as LTKM_CONDITIONS
+from card.domain.bcast_ltkm_facts import CONDITIONS as LTKM_CONDITIONS
 from card.domain.bcast_rules import (
     LTKM_RULES,
     STKM_RULES,

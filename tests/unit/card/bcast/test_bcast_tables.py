@@ -104,6 +104,8 @@ def _stkm(it: BcastCard, ts: int) -> bytes:
         ("[bcast.tables.answers]\ndone = 0x6985", "answers: found 6985 for done; allowed: a status byte"),
         ("[bcast.tables.answers]\npurse_overflow = 0x6985", "answers: found 6985 for purse_overflow"),
         ("[bcast.tables.answers]\nno_credit = 0", "answers: found 00 for no_credit, which is the answer for done"),
+        ("[bcast.tables.answers]\nno_room = 0x0A", "found 0A for no_room, which is the answer for purse_overflow"),
+        ("[bcast.tables.descriptors]\nparental_rating = 2", "descriptors: found 02 twice; allowed: every descriptor"),
         ("[bcast.tables.answers]\nno_credit = 0x9000", "answers: found 9000 for no_credit; allowed: an error"),
         ("[bcast.tables.answers]\nno_credit = 0x0123", "answers: found 0123 for no_credit; allowed: an error"),
         ("[bcast.tables.answers]\nno_credit = 0x62F3", "answers: found 62F3 for no_credit; allowed: an error"),
@@ -132,6 +134,13 @@ def test_what_cannot_work_is_refused_when_the_profile_is_loaded(extra: str, mess
     with pytest.raises(ProfileError) as error:
         profile(P1, extra)
     assert message in str(error.value)
+
+
+def test_an_accepted_answer_that_cannot_be_is_told_once() -> None:
+    """Refusals that share its value are not at fault."""
+    answers = {**P1_TABLES.answers, Reason.DONE: P1_TABLES.answers[Reason.NO_LIVE_RIGHT]}
+    (problem,) = problems(replace(P1_TABLES, answers=answers))
+    assert problem == ("answers", "found 6985 for done; allowed: a status byte, 00 to FF")
 
 
 def test_layouts_are_checked() -> None:
