@@ -213,11 +213,9 @@ def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
 
 def _store_key(facts: LtkmFacts) -> MskRecord:
     """Store the key: shown in EF_MSK when it may be used live, else beside it."""
-    opened, ltkm = facts.opened, facts.opened.ltkm
     msks = facts.bcast.msks
     keep = msks.store_msk if facts.row.direction is Direction.LIVE else msks.keep_msk
-    ids = ltkm.ids
-    return keep(ids.key_domain_id, ids.msk_id, opened.msk, opened.bounds, ltkm.rand, ltkm.id_i.value)
+    return keep(facts.opened.delivered)
 
 
 def _new_record(facts: LtkmFacts, msk: MskRecord, counter: int) -> SpeRecord:

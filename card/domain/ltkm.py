@@ -33,7 +33,7 @@ from card.crypto.mikey_keys import (
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound, ReplayedMessage
 from card.domain.key_root import KeyRoot, Smk
-from card.domain.mbms import MbmsKeys
+from card.domain.mbms import Delivered, MbmsKeys
 from card.errors import DecodeError
 
 MSK_SIZE = 16
@@ -87,6 +87,12 @@ class OpenedLtkm:
         return validity.lower, validity.upper
 
     @property
+    def delivered(self) -> Delivered:
+        """What is to be stored. Raises `DecodeError` when key or bounds are not those of an MSK."""
+        ids, ltkm = self.ltkm.ids, self.ltkm
+        return Delivered(ids.key_domain_id, ids.msk_id, self.msk, *self.bounds, ltkm.rand, ltkm.id_i.value)
+
+    @property
     def msk(self) -> Secret:
         """The MSK. Raises `DecodeError` unless it has 16 bytes."""
         if len(self.key_data.key) != MSK_SIZE:
@@ -125,16 +131,15 @@ def accept(opened: OpenedLtkm, keys: MbmsKeys) -> None:
 
 def store_plain(opened: OpenedLtkm, keys: MbmsKeys) -> None:
     """Store or withdraw the MSK by the MBMS rules: its bounds are MTK IDs. Raises `DecodeError`, `NoRoomForMsk`."""
-    ltkm, msk, bounds = opened.ltkm, opened.msk, opened.bounds
-    ids = ltkm.ids
+    delivered = opened.delivered
     accept(opened, keys)
-    if bounds[0] > bounds[1]:
+    if delivered.lower > delivered.upper:
         # An interval that holds nothing withdraws the key; withdrawing one the card does not have is no error.
-        known = keys.find_msk(ids.key_domain_id, ids.msk_id)
+        known = keys.find_msk(delivered.key_domain, delivered.msk_id)
         if known is not None:
             keys.delete_msk(known)
         return
-    keys.store_msk(ids.key_domain_id, ids.msk_id, msk, bounds, ltkm.rand, ltkm.id_i.value)
+    keys.store_msk(delivered)
 
 
 def verification(opened: OpenedLtkm, *extensions: Extension) -> bytes:

@@ -37,6 +37,22 @@ class MukRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """An MSK (SEK or PEK) as its message brought it: 3-byte Key Domain ID, 4-byte MSK ID, key, and validity.
+
+    `rand` is the RAND of the message, `id_i` names the BM-SC that sent it.
+    """
+
+    key_domain: bytes
+    msk_id: bytes
+    key: Secret
+    lower: int
+    upper: int
+    rand: bytes
+    id_i: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MskRecord:
     """An MSK (SEK or PEK): its 7-byte identifier, key, validity in MTK IDs, and what its MTK messages need.
 
@@ -161,33 +177,16 @@ class MbmsKeys:
         self._derived[msk.name] = (msk.key, csb_id, msk.rand, derived)
         return derived
 
-    def store_msk(
-        self,
-        key_domain: bytes,
-        msk_id: bytes,
-        key: Secret,
-        validity: tuple[int, int],
-        rand: bytes,
-        id_i: bytes,
-    ) -> MskRecord:
+    def store_msk(self, delivered: Delivered) -> MskRecord:
         """Store an MSK, dropping the oldest of its group when there would be more than two. Raises `NoRoomForMsk`."""
-        msk = self._renewed(key_domain, msk_id, key, validity, rand, id_i)
-        return self._show(msk)
+        return self._show(self._renewed(delivered))
 
-    def keep_msk(
-        self,
-        key_domain: bytes,
-        msk_id: bytes,
-        key: Secret,
-        validity: tuple[int, int],
-        rand: bytes,
-        id_i: bytes,
-    ) -> MskRecord:
+    def keep_msk(self, delivered: Delivered) -> MskRecord:
         """Store an MSK that need not be shown in EF_MSK; one that is shown keeps its place. Raises `NoRoomForMsk`."""
-        known = self.find_msk(key_domain, msk_id)
+        known = self.find_msk(delivered.key_domain, delivered.msk_id)
         if known is None and self.dependents is not None:
             self.dependents.make_room()
-        msk = self._renewed(key_domain, msk_id, key, validity, rand, id_i)
+        msk = self._renewed(delivered)
         self._msks.put(msk.name, msk)
         return msk
 
@@ -205,14 +204,22 @@ class MbmsKeys:
         if counter != heard.counter:
             self._freshness.note(msk.freshness, replace(heard, counter=counter, assumed=counter > 0))
 
-    def _renewed(
-        self, key_domain: bytes, msk_id: bytes, key: Secret, validity: tuple[int, int], rand: bytes, id_i: bytes
-    ) -> MskRecord:
+    def _renewed(self, delivered: Delivered) -> MskRecord:
         """Return the record of a delivered MSK; under the same name there was perhaps another key, which goes."""
-        old = self.find_msk(key_domain, msk_id)
+        old = self.find_msk(delivered.key_domain, delivered.msk_id)
         slot = old.slot if old else NOT_SHOWN
-        fresh = MskRecord(slot, key_domain, msk_id, key, *validity, rand, id_i, self._next_serial())
-        if old is not None and old.key != key:
+        fresh = MskRecord(
+            slot,
+            delivered.key_domain,
+            delivered.msk_id,
+            delivered.key,
+            delivered.lower,
+            delivered.upper,
+            delivered.rand,
+            delivered.id_i,
+            self._next_serial(),
+        )
+        if old is not None and old.key != fresh.key:
             self._freshness.leave(old.freshness)
         self._freshness.take_up(fresh.freshness)
         return fresh
