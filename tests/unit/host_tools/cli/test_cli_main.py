@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -73,6 +74,16 @@ def test_errors_are_one_line_and_an_exit_status(
     assert captured.out == ""
     assert said in captured.err
     assert len(captured.err.splitlines()) == 1
+
+
+def test_an_interrupted_command_ends_the_same_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    install(monkeypatch, KeyboardInterrupt())
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert main.invoke(["probe"]) == ExitCode.INTERRUPTED
 
 
 def test_an_internal_error_does_not_show_the_text_of_the_exception(
