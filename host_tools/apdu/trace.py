@@ -10,10 +10,11 @@ from card.spec.ins import INS
 from card.spec.status import describe
 from host_tools.apdu.response import Response
 
-# The data of these commands is a PIN or a PUK.
-_SECRET_COMMANDS: frozenset[int] = frozenset({
-    INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN,
+_PUT_KEY, _STORE_DATA = 0xD8, 0xE2
+SECRET_COMMANDS: frozenset[int] = frozenset({
+    INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, _PUT_KEY, _STORE_DATA,
 })  # fmt: skip
+"""The data of these commands is, or may hold, a PIN, a PUK or a key."""
 # The response to these is, or may hold, a key.
 _SECRET_RESPONSES: frozenset[int] = frozenset({INS.AUTHENTICATE, INS.AUTHENTICATE_ODD, INS.BCMCS})
 
@@ -38,7 +39,7 @@ class Exchange:
         """Make the event; `answered_ins` is the instruction that the response belongs to."""
         return cls(
             header=bytes((command.cla, command.ins, command.p1, command.p2)),
-            data=None if command.ins in _SECRET_COMMANDS and command.data else command.data,
+            data=None if command.ins in SECRET_COMMANDS and command.data else command.data,
             data_size=len(command.data),
             response=None if answered_ins in _SECRET_RESPONSES and response.data else response.data,
             response_size=len(response.data),

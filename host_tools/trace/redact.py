@@ -12,16 +12,13 @@ from card.codec.apdu import CommandApdu, channel_of
 from card.codec.mikey import EncryptionAlgorithm, Kemac, MikeyMessage
 from card.errors import DecodeError
 from card.spec.ins import INS
+from host_tools.apdu.trace import SECRET_COMMANDS
 from host_tools.trace.events import Span
 from host_tools.trace.files import CurrentFile
 from host_tools.trace.known_secrets import KnownSecrets, merge
 from host_tools.trace.tlv import walk_tlvs
 
 _HEADER = 5  # CLA, INS, P1, P2 and a short Lc
-_PUT_KEY, _STORE_DATA = 0xD8, 0xE2
-_SECRET_DATA: frozenset[int] = frozenset({
-    INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, _PUT_KEY, _STORE_DATA,
-})  # fmt: skip
 _SECRET_RESPONSE: frozenset[int] = frozenset({INS.BCMCS})
 _READS: frozenset[int] = frozenset({INS.READ_BINARY, INS.READ_RECORD, INS.RETRIEVE_DATA})
 _WRITES: frozenset[int] = frozenset({INS.UPDATE_BINARY, INS.UPDATE_RECORD, INS.SET_DATA})
@@ -99,7 +96,7 @@ class Redactor:
 
 
 def _unreadable(command: bytes) -> Secrets:
-    is_secret = len(command) > 1 and command[1] in _SECRET_DATA
+    is_secret = len(command) > 1 and command[1] in SECRET_COMMANDS
     return Secrets(((_HEADER - 1, len(command)),)) if is_secret else _NONE
 
 
@@ -112,7 +109,7 @@ def _in_command(raw: bytes, command: CommandApdu, file: CurrentFile) -> tuple[Sp
         return ()
     start = _data_start(raw, command)
     whole = ((start, start + len(command.data)),)
-    if command.ins in _SECRET_DATA or (command.ins in _WRITES and _holds_keys(file)):
+    if command.ins in SECRET_COMMANDS or (command.ins in _WRITES and _holds_keys(file)):
         return whole
     if command.ins == INS.AUTHENTICATE_ODD and _is_unencrypted_mikey(command.data):
         return whole
