@@ -29,8 +29,9 @@ demo: $(READY)  ## provision a card, derive keys, replay a broadcast, check the 
 test: $(READY)  ## every test but hardware, nightly and bench
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-lint: $(READY)  ## ruff
+lint: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: $(READY)  ## mypy --strict
 	$(BIN)/mypy

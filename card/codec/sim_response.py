@@ -52,9 +52,7 @@ class ChvStatus:
         return bytes((_CHV_INITIALISED | self.tries & 0x0F, _CHV_INITIALISED | self.unblock_tries & 0x0F))
 
 
-def encode_directory(
-    fid: int, kind: FileType, directories: int, files: int, chv1: ChvStatus, chv2: ChvStatus
-) -> bytes:
+def encode_directory(fid: int, kind: FileType, directories: int, files: int, chv1: ChvStatus, chv2: ChvStatus) -> bytes:
     """Return the 22 bytes for the MF or a DF with so many directories and files right in it."""
     characteristics = _CLOCK_STOP_ALLOWED | (0 if chv1.enabled else _CHV1_DISABLED)
     codes = 2 * sum(chv.tries is not None for chv in (chv1, chv2))

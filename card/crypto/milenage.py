@@ -81,9 +81,7 @@ class Milenage:
     def _outputs(self, temp: int, *indices: int) -> list[bytes]:
         """Return OUT(i + 1) for every index i, all encrypted in one call."""
         masked, r, c = temp ^ self._opc, self._constants.r, self._constants.c
-        blocks = b"".join(
-            [(_rotate(masked, r[index]) ^ c[index]).to_bytes(BLOCK_SIZE, "big") for index in indices]
-        )
+        blocks = b"".join([(_rotate(masked, r[index]) ^ c[index]).to_bytes(BLOCK_SIZE, "big") for index in indices])
         encrypted = self._aes.encrypt(blocks)
         return [
             (int.from_bytes(encrypted[start : start + BLOCK_SIZE], "big") ^ self._opc).to_bytes(BLOCK_SIZE, "big")

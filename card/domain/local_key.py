@@ -55,9 +55,7 @@ class LocalKeyRecord:
     @property
     def identifier(self) -> KeyIdentifier:
         """The name under which a terminal asks for it."""
-        return KeyIdentifier(
-            self.naf_id, self.terminal_id, self.terminal_appli_id, self.uicc_appli_id, self.randx
-        )
+        return KeyIdentifier(self.naf_id, self.terminal_id, self.terminal_appli_id, self.uicc_appli_id, self.randx)
 
     @property
     def usable(self) -> bool:

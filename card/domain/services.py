@@ -38,9 +38,7 @@ class ServiceTable:
     `numbers` translates from the numbers of a USIM where the table counts in another way; what it lacks is not offered.
     """
 
-    def __init__(
-        self, files: FileSystem, table: FileNode | None, numbers: Mapping[int, int] | None = None
-    ) -> None:
+    def __init__(self, files: FileSystem, table: FileNode | None, numbers: Mapping[int, int] | None = None) -> None:
         self._files = files
         self._table = table
         self._numbers = numbers

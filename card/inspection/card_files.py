@@ -80,4 +80,3 @@ def _overwrite(path: Path) -> None:
             left -= file.write(bytes(min(left, 1 << 16)))
         file.flush()
         os.fsync(file.fileno())
-

@@ -48,8 +48,8 @@ def _as_table(value: Value, beside: Value) -> Description | None:
     """Return a table to walk through; one that is missing beside a table of tables counts as empty."""
     if isinstance(value, dict):
         return value
-    is_missing_table = value is None and isinstance(beside, dict) and all(
-        isinstance(part, dict) for part in beside.values()
+    is_missing_table = (
+        value is None and isinstance(beside, dict) and all(isinstance(part, dict) for part in beside.values())
     )
     return {} if is_missing_table else None
 

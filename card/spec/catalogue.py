@@ -39,9 +39,7 @@ def all_files() -> Iterator[tuple[str, EfRow]]:
         yield from _files_in(path, root.files, root.directories)
 
 
-def _files_in(
-    path: str, files: tuple[EfRow, ...], directories: tuple[DfRow, ...]
-) -> Iterator[tuple[str, EfRow]]:
+def _files_in(path: str, files: tuple[EfRow, ...], directories: tuple[DfRow, ...]) -> Iterator[tuple[str, EfRow]]:
     for row in files:
         yield f"{path}/{row.fid:04X}", row
     for directory in directories:

@@ -182,9 +182,7 @@ SAC_STATUS: Mapping[str, Choice] = {
     "method_refused": Choice(
         SW.FUNCTION_NOT_SUPPORTED, "weak secrets and certificates only were offered", _manage(_OURS)
     ),
-    "kind_refused": Choice(
-        SW.FUNCTION_NOT_SUPPORTED, "the card does not offer this kind of channel", _manage(_OURS)
-    ),
+    "kind_refused": Choice(SW.FUNCTION_NOT_SUPPORTED, "the card does not offer this kind of channel", _manage(_OURS)),
     "algorithm_refused": Choice(
         SW.FUNCTION_NOT_SUPPORTED, "AES-128 CBC with AES-CMAC was not offered or not chosen", _manage(_OURS)
     ),
@@ -201,9 +199,7 @@ SAC_STATUS: Mapping[str, Choice] = {
     "answer_waits": Choice(
         SW.CONDITIONS_NOT_SATISFIED, "new data before the answer was fetched, or a fetch of nothing", _transact(_OURS)
     ),
-    "block_out_of_order": Choice(
-        SW.WRONG_P1_P2, "the number of blocks to come does not count down", _transact(_OURS)
-    ),
+    "block_out_of_order": Choice(SW.WRONG_P1_P2, "the number of blocks to come does not count down", _transact(_OURS)),
 }
 
 SAC_LIMITS: Mapping[str, Choice] = {

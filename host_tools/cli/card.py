@@ -90,8 +90,11 @@ def show(file: Path, as_json: bool, reveal: bool) -> None:
 @click.option("--hex", "hex_text", help="The content in hex; what it leaves free is filled with FF.")
 @click.option("--value", help="The content in human form, as `show` prints it.")
 @click.option("--record", type=click.IntRange(min=1), help="Which record, counted from 1.")
-@click.option("--force", is_flag=True, help="Write bytes that do not follow the file's format, and files that the "
-                                            "card keeps in step with its keys.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Write bytes that do not follow the file's format, and files that the card keeps in step with its keys.",
+)
 def edit(file: Path, path: str, hex_text: str | None, value: str | None, record: int | None, force: bool) -> None:
     """Write the elementary file PATH of card FILE, past its access rules.
 

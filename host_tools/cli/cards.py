@@ -20,9 +20,7 @@ PROFILE_SUFFIX = ".toml"
 CARD_SUFFIX = ".card"
 
 
-def open_card_argument(
-    path: str | os.PathLike[str], *, trace: TraceSink | None = None, fresh: bool = False
-) -> Card:
+def open_card_argument(path: str | os.PathLike[str], *, trace: TraceSink | None = None, fresh: bool = False) -> Card:
     """Open the card that `path` names.
 
     A profile (`NAME.toml`, or the name of one that ships) has its card file beside it, `NAME.card`: made when it is

@@ -49,10 +49,20 @@ def compare() -> None:
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
 @click.option("--a", "side_a", required=True, metavar="READER", help=f"First side: {_SIDE_HELP}.")
 @click.option("--b", "side_b", required=True, metavar="READER", help="Second side, likewise.")
-@click.option("--pin", envvar=PIN_VARIABLE, callback=parse_pin, metavar="DIGITS",
-              help=f"PIN of both cards; better given in the environment as {PIN_VARIABLE}.")
-@click.option("--pin-b", envvar=f"{PIN_VARIABLE}_B", callback=parse_pin, metavar="DIGITS",
-              help="PIN of the second card where it is another one.")
+@click.option(
+    "--pin",
+    envvar=PIN_VARIABLE,
+    callback=parse_pin,
+    metavar="DIGITS",
+    help=f"PIN of both cards; better given in the environment as {PIN_VARIABLE}.",
+)
+@click.option(
+    "--pin-b",
+    envvar=f"{PIN_VARIABLE}_B",
+    callback=parse_pin,
+    metavar="DIGITS",
+    help="PIN of the second card where it is another one.",
+)
 @click.option("--allow", "allow_files", type=_FILE, multiple=True, help="More allowed differences (TOML). Repeatable.")
 @click.option("--no-default-allow", is_flag=True, help="Leave out the allowed differences that ship.")
 @click.option("--html", "html_file", type=_FILE, help="Write one self-contained HTML page.")
@@ -61,8 +71,13 @@ def compare() -> None:
 @click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
 @click.option("--keep-going", is_flag=True, help="Go on even when a reader does not answer any more.")
 @click.option("--destructive", is_flag=True, help="Do destructive steps, on cards that --allow-iccid names.")
-@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
-              help="ICCID of a card that destructive steps may change. Repeatable.")
+@click.option(
+    "--allow-iccid",
+    multiple=True,
+    envvar=ALLOWED_VARIABLE,
+    metavar="DIGITS",
+    help="ICCID of a card that destructive steps may change. Repeatable.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of random variables, the same for both.")
 @recording_options
 def run(
@@ -97,15 +112,33 @@ def run(
 @compare.command()
 @click.argument("names", metavar="[FILE|SUITE]...", nargs=-1)
 @which_card_options
-@click.option("--from-trace", "traces", type=_FILE, multiple=True,
-              help="A trace of this card (JSON lines), to learn its OMA BCAST tables from. Repeatable.")
-@click.option("--subscriber", type=_FILE,
-              help="A card profile with the keys of this card. They are used for trials and written nowhere.")
+@click.option(
+    "--from-trace",
+    "traces",
+    type=_FILE,
+    multiple=True,
+    help="A trace of this card (JSON lines), to learn its OMA BCAST tables from. Repeatable.",
+)
+@click.option(
+    "--subscriber",
+    type=_FILE,
+    help="A card profile with the keys of this card. They are used for trials and written nowhere.",
+)
 @click.option("--destructive", is_flag=True, help="Do destructive steps of the scripts, on cards --allow-iccid names.")
-@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
-              help="ICCID of a card that destructive steps may change. Repeatable.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
-              help="Where the profile goes.  [default: standard output]")
+@click.option(
+    "--allow-iccid",
+    multiple=True,
+    envvar=ALLOWED_VARIABLE,
+    metavar="DIGITS",
+    help="ICCID of a card that destructive steps may change. Repeatable.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default="-",
+    help="Where the profile goes.  [default: standard output]",
+)
 @force_option
 def learn(
     names: tuple[str, ...], reader: str | None, link: str, profile: Path | None, pin: Secret | None,

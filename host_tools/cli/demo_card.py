@@ -59,9 +59,7 @@ def _card_process(card_file: Path, port: int, log: Path) -> Iterator[subprocess.
     command = [sys.executable, "-m", "host_tools.cli.main", "run", str(card_file), "--port", str(port)]
     with log.open("wb") as output:
         # A group of its own, so that Ctrl-C reaches the demo alone, which then ends the card in good order.
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0)
     guardian = Guardian(process.pid)
     try:
         yield process

@@ -140,9 +140,11 @@ class DemoJob:
     def _play(self, feed: StkmFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
         player = Player(feed, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
-        with closing(out), open_capture(capture) as datagrams, self._reporter.playing(
-            player.statistics, lambda: datagrams.share
-        ) as changed:
+        with (
+            closing(out),
+            open_capture(capture) as datagrams,
+            self._reporter.playing(player.statistics, lambda: datagrams.share) as changed,
+        ):
             hooks = Hooks(self._take_tek, delivery.deliver_until, changed)
             self._outcome.statistics = player.play(datagrams, hooks)
             self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
@@ -191,9 +193,7 @@ class DemoJob:
         packets = sum(media.packets for media in truth.media.values())
         outcome.compare("packets decrypted", outcome.statistics.packets_decrypted, packets)
         if not outcome.differences:
-            self._reporter.step(
-                f"{outcome.teks_checked} TEKs and {packets} media packets equal the head-end's own"
-            )
+            self._reporter.step(f"{outcome.teks_checked} TEKs and {packets} media packets equal the head-end's own")
 
 
 def demo_scenario() -> Scenario:

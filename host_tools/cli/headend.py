@@ -31,8 +31,11 @@ def headend() -> None:
 @headend.command()
 @click.argument("scenario", metavar="SCENARIO")
 @click.option("-o", "--output", type=_FILE, required=True, help="Where the capture goes (pcap).")
-@click.option("--profile", type=_FILE, help="Card profile of the subscriber, for --ltkms; its tables of OMA BCAST, "
-              "or those of a card file, are followed.")
+@click.option(
+    "--profile",
+    type=_FILE,
+    help="Card profile of the subscriber, for --ltkms; its tables of OMA BCAST, or those of a card file, are followed.",
+)
 @click.option("--ltkms", type=_FILE, help="Write the LTKMs for that card, with their GBA challenge (JSON).")
 @click.option("--truth", type=_FILE, help="Write every TEK and media hash, for tests (JSON, mode 0600).")
 def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None, truth: Path | None) -> None:
@@ -77,10 +80,20 @@ def check(scenario: str) -> None:
 
 @headend.command()
 @click.argument("scenario", metavar="SCENARIO")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), required=True,
-              help="Write ca.pem, terminal.pem and terminal.key there, for `terminal play --binding`.")
-@click.option("--terminal", "terminal_name", default="bcast-uicc", show_default=True, metavar="NAME",
-              help="Terminal that may have the binding keys; the certificate is made for it.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Write ca.pem, terminal.pem and terminal.key there, for `terminal play --binding`.",
+)
+@click.option(
+    "--terminal",
+    "terminal_name",
+    default="bcast-uicc",
+    show_default=True,
+    metavar="NAME",
+    help="Terminal that may have the binding keys; the certificate is made for it.",
+)
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="TCP port; without it, any that is free.")
 def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> None:
     """Give out the terminal binding keys of SCENARIO by HTTPS on this machine, until interrupted.

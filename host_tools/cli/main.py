@@ -90,8 +90,14 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
         "  bcast-uicc terminal play FILE.pcap     decrypt a captured broadcast with the card"
     ),
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
-              help="Show the version and exit.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """A software UICC for mobile broadcast (OMA BCAST Smartcard Profile), and the host side to test it."""
 

@@ -22,8 +22,13 @@ def realism() -> None:
 
 @realism.command(short_help="Learn times from a trace.")
 @click.argument("trace", type=_FILE)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default="-",
-              help="Where the latency profile goes.  [default: standard output]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default="-",
+    help="Where the latency profile goes.  [default: standard output]",
+)
 @force_option
 def learn(trace: Path, output: Path, force: bool) -> None:
     """Learn how long a card takes for each command, from a TRACE in JSON lines.

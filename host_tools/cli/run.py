@@ -89,7 +89,9 @@ class Console:
 @click.option("--fresh", is_flag=True, help="A throw-away card from the profile; nothing is written.")
 @click.option("--private-pcscd", is_flag=True, help="Start a pcscd of our own beside the system's.")
 @click.option(
-    "--wait", metavar="SECONDS", type=click.FloatRange(min=0),
+    "--wait",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
     help="Give up when the card is in no reader by then; without it, wait for ever.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="One line per APDU.")

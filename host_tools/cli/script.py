@@ -38,8 +38,13 @@ def script() -> None:
 @click.option("--junit", type=_OUTPUT, help="Write the results as JUnit XML; - for standard output.")
 @click.option("--json", "json_file", type=_OUTPUT, help="Write the results as JSON lines; - for standard output.")
 @click.option("--destructive", is_flag=True, help="Do destructive steps, on a card that --allow-iccid names.")
-@click.option("--allow-iccid", multiple=True, envvar=ALLOWED_VARIABLE, metavar="DIGITS",
-              help="ICCID of a card that destructive steps may change. Repeatable.")
+@click.option(
+    "--allow-iccid",
+    multiple=True,
+    envvar=ALLOWED_VARIABLE,
+    metavar="DIGITS",
+    help="ICCID of a card that destructive steps may change. Repeatable.",
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=HEX", help="Give a variable of the scripts a value.")
 @click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
 @click.option("--stop", "stop_on_failure", is_flag=True, help="End a script at its first failure.")
@@ -166,8 +171,13 @@ def record(
 @click.argument("name", metavar="FILE|SUITE")
 @click.option("--format", "form", type=click.Choice(["scriptor"]), default="scriptor", show_default=True)
 @click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
-@click.option("--set", "settings", multiple=True, metavar="NAME=HEX",
-              help="Give a variable a value, also one that is captured or comes from the card, such as usim_aid.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=HEX",
+    help="Give a variable a value, also one that is captured or comes from the card, such as usim_aid.",
+)
 @force_option
 def export(name: str, form: str, output: Path, settings: tuple[str, ...], force: bool) -> None:
     """Write a script for another program: loops unrolled, and computed what follows from constants.

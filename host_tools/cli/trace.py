@@ -106,10 +106,16 @@ def diff(first: Path, second: Path) -> None:
 
 
 @trace.command()
-@click.option("--listen", type=click.IntRange(0, 65_535), default=_VPCD_PORT + 100, show_default=True,
-              help="Port at which the card calls; 0 for any free one.")
-@click.option("--vpcd-port", type=click.IntRange(1, 65_535), default=_VPCD_PORT, show_default=True,
-              help="Port of the vpcd slot.")
+@click.option(
+    "--listen",
+    type=click.IntRange(0, 65_535),
+    default=_VPCD_PORT + 100,
+    show_default=True,
+    help="Port at which the card calls; 0 for any free one.",
+)
+@click.option(
+    "--vpcd-port", type=click.IntRange(1, 65_535), default=_VPCD_PORT, show_default=True, help="Port of the vpcd slot."
+)
 @click.option("-o", "--output", "outputs", multiple=True, type=_FILE, help="Write a trace file. Repeatable.")
 @click.option("--gsmtap", metavar="HOST[:PORT]", help="Send the trace to a Wireshark, as GSMTAP over UDP.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no events.")

@@ -45,9 +45,7 @@ def _data(a: Observed, b: Observed) -> Iterator[Difference]:
             yield Difference(Kind.VALUE, f"{start}-{end - 1}", _bytes(a, start, end), _bytes(b, start, end))
 
 
-def _objects(
-    a: Observed, b: Observed, items_a: Sequence[TlvItem], items_b: Sequence[TlvItem]
-) -> Iterator[Difference]:
+def _objects(a: Observed, b: Observed, items_a: Sequence[TlvItem], items_b: Sequence[TlvItem]) -> Iterator[Difference]:
     by_path_a = {item.path: item for item in items_a}
     by_path_b = {item.path: item for item in items_b}
     found = False

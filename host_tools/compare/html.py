@@ -77,7 +77,7 @@ def _head(comparison: Comparison, heading: str) -> Iterator[str]:
     yield '<th class="n">not allowed</th><th class="n">allowed</th></tr>'
     for kind, refused, allowed in counts(comparison):
         row = "" if refused or allowed else ' class="none"'
-        yield f'<tr{row}><td>{kind.value}</td><td>{text(MEANINGS[kind])}</td>'
+        yield f"<tr{row}><td>{kind.value}</td><td>{text(MEANINGS[kind])}</td>"
         yield f'<td class="n">{refused}</td><td class="n">{allowed}</td></tr>'
     yield "</table>"
 

@@ -29,9 +29,7 @@ def play_scripts(link: Link, scripts: Sequence[Script], options: RunOptions) -> 
     return observed.finish()
 
 
-def play_until_interrupted(
-    link: Link, scripts: Sequence[Script], options: RunOptions, known: KnownSecrets
-) -> SideRun:
+def play_until_interrupted(link: Link, scripts: Sequence[Script], options: RunOptions, known: KnownSecrets) -> SideRun:
     """Do the same, but on Ctrl-C return what was seen so far, with `INTERRUPTED` as the trouble of the run.
 
     The secrets of the scripts become `known`.

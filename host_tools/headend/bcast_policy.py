@@ -83,7 +83,6 @@ class PlannedDelivery:
     pincode: Secret | None = None
     unblock: bool = False
 
-
     def __str__(self) -> str:
         """Say what it brings, in a few words and without a key."""
         what = "plain MBMS key" if self.kind is DeliveryKind.KEY and self.spe is None else self.kind.value

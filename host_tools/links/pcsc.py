@@ -203,9 +203,7 @@ class PcscLink:
     def protocol(self) -> TransmissionProtocol:
         """T=0 or T=1, as the reader negotiated it."""
         return (
-            TransmissionProtocol.T0
-            if self._wire_protocol == self._scard.SCARD_PROTOCOL_T0
-            else TransmissionProtocol.T1
+            TransmissionProtocol.T0 if self._wire_protocol == self._scard.SCARD_PROTOCOL_T0 else TransmissionProtocol.T1
         )
 
     def transmit(self, apdu: bytes) -> bytes:

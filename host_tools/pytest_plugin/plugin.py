@@ -124,9 +124,7 @@ def insert_card(
 
 
 @pytest.fixture
-def virtual_reader(
-    insert_card: Callable[[VirtualCard], VirtualReader], uicc_profile: CardProfile
-) -> VirtualReader:
+def virtual_reader(insert_card: Callable[[VirtualCard], VirtualReader], uicc_profile: CardProfile) -> VirtualReader:
     """A PC/SC reader with a new card in it."""
     from card import memory_card
 

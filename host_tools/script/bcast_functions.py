@@ -181,9 +181,7 @@ def verified(sent: bytes, answer: bytes, smk: bytes) -> bytes:
     return answer
 
 
-def stkm(
-    key: bytes, key_id: bytes, mtk_id: bytes, tek: bytes, counter: bytes, rand: bytes, extension: bytes
-) -> bytes:
+def stkm(key: bytes, key_id: bytes, mtk_id: bytes, tek: bytes, counter: bytes, rand: bytes, extension: bytes) -> bytes:
     """Return an STKM without a salt. `counter` is its timestamp (4 bytes)."""
     ids = MbmsKeyIds(key_id[:_DOMAIN_SIZE], key_id[_DOMAIN_SIZE:], mtk_id)
     content = StkmContent(ids, Secret(tek), None, int.from_bytes(counter, "big"), _extension(extension))

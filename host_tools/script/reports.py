@@ -131,7 +131,7 @@ class JunitReport:
         self._suite = self._suite or _INTERRUPTED
         self._summary.errors += 1
         self._cases.write(
-            f'<testcase name={_attribute(_INTERRUPTED)} classname={_attribute(self._suite)}>'
+            f"<testcase name={_attribute(_INTERRUPTED)} classname={_attribute(self._suite)}>"
             f'<error message={_attribute(_CUT_SHORT)} type="interrupted"/></testcase>\n'
         )
 
@@ -168,7 +168,7 @@ def _spool() -> IO[str]:
 
 def _case(result: StepResult) -> str:
     head = (
-        f'<testcase name={_attribute(f"{result.number:04} {result.label}")} classname={_attribute(result.script)} '
+        f"<testcase name={_attribute(f'{result.number:04} {result.label}')} classname={_attribute(result.script)} "
         f'file={_attribute(result.place.file)} line="{result.place.line}" time="{result.seconds:.6f}"'
     )
     detail = "\n".join(explain(result))

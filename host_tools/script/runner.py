@@ -58,7 +58,10 @@ class Runner:
     """
 
     def __init__(
-        self, link: Link, options: RunOptions = RunOptions(), known: KnownSecrets | None = None  # frozen
+        self,
+        link: Link,
+        options: RunOptions = RunOptions(),
+        known: KnownSecrets | None = None,  # frozen
     ) -> None:
         self._session = _Session(link, options, known or KnownSecrets())
 

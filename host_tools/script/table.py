@@ -100,7 +100,7 @@ class Table:
         """Return path, key and value of everything in a table below this one."""
         value = self.data.get(key, {})
         if not isinstance(value, dict):
-            self.problems.add((*self.path, key), f"{key} is a table: {key} = {{ name = \"…\" }}")
+            self.problems.add((*self.path, key), f'{key} is a table: {key} = {{ name = "…" }}')
             return ()
         return tuple(((*self.path, key, name), name, item) for name, item in value.items())
 

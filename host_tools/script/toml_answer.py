@@ -34,7 +34,7 @@ def read_expectation(table: Table, until: Until | None) -> Expectation:
     tlv: dict[str, Pattern | str] = {}
     for path, key, value in table.pairs("tlv"):
         if not _TLV_PATH.fullmatch(key):
-            table.problems.add(path, f"{key[:40]!r} is no path of tags", "such as \"62/82\" or \"62/C6/83[2]\"")
+            table.problems.add(path, f"{key[:40]!r} is no path of tags", 'such as "62/82" or "62/C6/83[2]"')
         elif value in (PRESENT, ABSENT):
             tlv[key] = str(value)
         elif (pattern := parse_text(table.problems, path, value, Pattern.parse)) is not None:

@@ -82,8 +82,10 @@ class _Reader:
             reset=head.flag("reset", True),
             timeout=head.seconds("timeout"),
             stop_on_failure=self._stops(head),
-            places={**self._included_places, **{key: self._problems.place(path)
-                                                for path, key, _ in top.pairs("variables")}},
+            places={
+                **self._included_places,
+                **{key: self._problems.place(path) for path, key, _ in top.pairs("variables")},
+            },
         )
         self._problems.check()
         return script
@@ -185,8 +187,11 @@ class _Reader:
         size = inner.whole("size", 1, 8, 1)
         first, last = inner.whole("from", 0, 1 << 32), inner.whole("to", 0, 1 << 32)
         if not 0 <= last - first < MOST_ROUNDS or last >= 1 << 8 * size:
-            self._problems.add(path, "the loop goes nowhere or too far",
-                               f"from <= to, at most {MOST_ROUNDS} rounds, numbers that fit {size} bytes")
+            self._problems.add(
+                path,
+                "the loop goes nowhere or too far",
+                f"from <= to, at most {MOST_ROUNDS} rounds, numbers that fit {size} bytes",
+            )
         return Loop(variable, range(first, last + 1), size)
 
     def _apdu(self, table: Table, head: StepHead) -> ApduStep | None:

@@ -212,9 +212,7 @@ class CardApplication:
         return outer.value
 
     def _select(self, how: int, target: bytes, what: str) -> Fcp:
-        answer = self._client.expect(
-            CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what
-        )
+        answer = self._client.expect(CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what)
         with answer_to(what):
             return Fcp.decode(answer)
 

@@ -34,9 +34,7 @@ _NAMES: Mapping[int, str] = MappingProxyType(
 
 def decode_service_table(table: bytes) -> tuple[int, ...]:
     """Return the numbers of the services that EF_UST switches on; service 1 is the lowest bit of its first byte."""
-    return tuple(
-        8 * index + bit + 1 for index, byte in enumerate(table) for bit in range(8) if byte & 1 << bit
-    )
+    return tuple(8 * index + bit + 1 for index, byte in enumerate(table) for bit in range(8) if byte & 1 << bit)
 
 
 def service_name(number: int) -> str:

@@ -22,9 +22,7 @@ pytestmark = pytest.mark.pcscd
 ROOT = Path(__file__).parents[2]
 LARGE = 2000
 _OPEN = AccessProfile(AccessCondition.ALWAYS, AccessCondition.ALWAYS)
-LARGE_FILE = FileProfile(
-    EfPath(Root.MF, (0x2F7F,)), None, None, Structure.TRANSPARENT, size=LARGE, access=_OPEN
-)
+LARGE_FILE = FileProfile(EfPath(Root.MF, (0x2F7F,)), None, None, Structure.TRANSPARENT, size=LARGE, access=_OPEN)
 
 
 @contextmanager

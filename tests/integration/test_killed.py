@@ -90,9 +90,7 @@ def test_a_reader_that_is_killed_while_a_broadcast_plays(tmp_path: Path, victim:
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 @pytest.mark.parametrize("command", [("run", "usim", "--fresh", "--private-pcscd"), ("demo", "--no-keep")])
-def test_nothing_runs_on(
-    shared_folder: Path, tmp_path: Path, command: tuple[str, ...], number: signal.Signals
-) -> None:
+def test_nothing_runs_on(shared_folder: Path, tmp_path: Path, command: tuple[str, ...], number: signal.Signals) -> None:
     with started(*command, env={**os.environ, "TMPDIR": str(shared_folder)}, folder=tmp_path) as process:
         assert process.stdout is not None
         for line in process.stdout:

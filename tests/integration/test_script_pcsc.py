@@ -66,18 +66,14 @@ def test_the_suite_passes_through_pcscd(profile: str, run_suites: Callable[..., 
 
 
 @pytest.mark.parametrize("suite", ["bcast", "csim"])
-def test_a_card_on_other_tables_passes_when_the_suite_is_told(
-    suite: str, run_suites: Callable[..., Element]
-) -> None:
+def test_a_card_on_other_tables_passes_when_the_suite_is_told(suite: str, run_suites: Callable[..., Element]) -> None:
     demo = replace(CardProfile.demo("csim"), bcast=BcastProfile(table_set=TableSet.X2))
     report = run_suites(memory_card(demo), "csim", suite, "X2")
     assert len(report.findall(".//testcase")) > 70
     assert report.findall(".//skipped") + report.findall(".//failure") == []
 
 
-def test_a_card_taken_out_on_the_way_is_reported(
-    insert: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_card_taken_out_on_the_way_is_reported(insert: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BCAST_UICC_PIN", raising=False)
     reader = insert(memory_card(CardProfile.demo()))
     script = load_script(write(tmp_path, '[[step]]\napdu = "00A4000C023F00"\nrepeat = 100\n'))
@@ -95,9 +91,7 @@ def test_a_card_taken_out_on_the_way_is_reported(
     assert "vanished" in results[-1].reason
 
 
-def test_a_missing_reader_is_the_environments_fault(
-    insert: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_reader_is_the_environments_fault(insert: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     insert(memory_card(CardProfile.demo()))
     assert invoke(["script", "run", "uicc", "--reader", "no such reader"]) == 3
     assert "There is no reader “no such reader”" in capsys.readouterr().err

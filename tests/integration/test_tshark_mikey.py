@@ -87,9 +87,7 @@ def values(fields: Fields, *names: str) -> list[str]:
 def test_payloads_begin_and_end_where_we_say(message: MikeyMessage, dissect: Dissect) -> None:
     following = [payload.payload_type for payload in message.payloads[1:]] + [0]
     ours = [message.header.encode(message.payloads[0].payload_type)]
-    ours += [
-        bytes((after,)) + payload.encode() for after, payload in zip(following, message.payloads, strict=True)
-    ]
+    ours += [bytes((after,)) + payload.encode() for after, payload in zip(following, message.payloads, strict=True)]
     theirs = [bytes.fromhex(value) for name, value in dissect(message) if name in PAYLOAD_NAMES]
     assert theirs == ours
 

@@ -21,7 +21,10 @@ def test_package_is_the_one_of_this_tree(name: str) -> None:
     # In a process of its own, started elsewhere: the installed package counts, not the folder pytest runs in.
     found = subprocess.run(
         [sys.executable, "-I", "-c", f"import {name}; print({name}.__file__)"],
-        cwd="/", check=True, capture_output=True, text=True,
+        cwd="/",
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     assert Path(found).resolve() == ROOT / name / "__init__.py"
 
@@ -45,8 +48,19 @@ def test_console_script_points_at_the_command_line() -> None:
 
 
 HEAVY = {
-    "cryptography", "rich", "smartcard", "pylibsrtp", "dpkt", "Crypto",
-    "card", "vpicc_bridge", "sqlite3", "asyncio", "socket", "ssl", "tomllib",
+    "cryptography",
+    "rich",
+    "smartcard",
+    "pylibsrtp",
+    "dpkt",
+    "Crypto",
+    "card",
+    "vpicc_bridge",
+    "sqlite3",
+    "asyncio",
+    "socket",
+    "ssl",
+    "tomllib",
 }
 
 
@@ -57,9 +71,7 @@ def test_help_imports_nothing_heavy() -> None:
         "status = invoke(['--help'])\n"
         "print(json.dumps([status, sorted(name.partition('.')[0] for name in sys.modules)]))"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", program], cwd="/", check=True, capture_output=True, text=True
-    ).stdout
+    output = subprocess.run([sys.executable, "-c", program], cwd="/", check=True, capture_output=True, text=True).stdout
     status, modules = json.loads(output.splitlines()[-1])
     assert status == 0
     assert HEAVY.intersection(modules) == set()

@@ -15,7 +15,9 @@ def project_files() -> list[Path]:
     if shutil.which("git") and (ROOT / ".git").exists():
         listing = subprocess.run(
             ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, check=True, capture_output=True,
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
         ).stdout
         paths = (ROOT / name for name in listing.decode().split("\0") if name)
     else:

@@ -43,8 +43,7 @@ def _round_keys(key: bytes) -> list[bytes]:
 
 def _mix(column: list[int]) -> list[int]:
     return [
-        _times_x(column[i]) ^ _times_x(column[i - 3]) ^ column[i - 3] ^ column[i - 2] ^ column[i - 1]
-        for i in range(4)
+        _times_x(column[i]) ^ _times_x(column[i - 3]) ^ column[i - 3] ^ column[i - 2] ^ column[i - 1] for i in range(4)
     ]
 
 

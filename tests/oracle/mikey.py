@@ -96,9 +96,7 @@ class Ltkm:
 
     def build_verification(self) -> bytes:
         message = b"\x01\x01\x05\x00" + self.csb_id.to_bytes(4, "big") + b"\x00\x01"
-        message += (
-            b"\x06\x02" + self.timestamp.to_bytes(4, "big") + b"\x09\x00" + _two(self.id_r) + b"\x00\x01"
-        )
+        message += b"\x06\x02" + self.timestamp.to_bytes(4, "big") + b"\x09\x00" + _two(self.id_r) + b"\x00\x01"
         covered = message + self.id_i + self.id_r + self.timestamp.to_bytes(4, "big")
         return message + _hmac(keys(self.psk, self.csb_id, self.rand).authentication, covered)
 

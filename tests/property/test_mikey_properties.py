@@ -86,14 +86,12 @@ STKMS = st.builds(
 )
 
 VALIDITIES = (
-    st.none()
-    | st.builds(Spi, SHORT)
-    | st.builds(KeyInterval, *[st.binary(min_size=1, max_size=8) for _ in range(2)])
+    st.none() | st.builds(Spi, SHORT) | st.builds(KeyInterval, *[st.binary(min_size=1, max_size=8) for _ in range(2)])
 )
 SECRETS = st.builds(Secret, SHORT)
-KEYS = st.builds(
-    KeyData, st.sampled_from([KeyType.TGK, KeyType.TEK]), SECRETS, st.none(), VALIDITIES
-) | st.builds(KeyData, st.sampled_from([KeyType.TGK_SALT, KeyType.TEK_SALT]), SECRETS, SECRETS, VALIDITIES)
+KEYS = st.builds(KeyData, st.sampled_from([KeyType.TGK, KeyType.TEK]), SECRETS, st.none(), VALIDITIES) | st.builds(
+    KeyData, st.sampled_from([KeyType.TGK_SALT, KeyType.TEK_SALT]), SECRETS, SECRETS, VALIDITIES
+)
 
 TIMESTAMPS = st.builds(Timestamp, U32) | st.builds(
     Timestamp, U64, st.sampled_from([TimestampType.NTP, TimestampType.NTP_UTC])
@@ -167,9 +165,7 @@ def test_verification_message_equals_that_of_the_oracle(ltkm: oracle.Ltkm) -> No
         Header(DataType.VERIFICATION, ltkm.csb_id),
         (timestamp, Identity(IdentityType.NAI, ltkm.id_r), Verification()),
     )
-    mac = verification_mac(
-        keys.authentication, draft.mac_input(), ltkm.id_i, ltkm.id_r, timestamp.encode_value()
-    )
+    mac = verification_mac(keys.authentication, draft.mac_input(), ltkm.id_i, ltkm.id_r, timestamp.encode_value())
     assert draft.with_mac(mac).encode() == ltkm.build_verification()
 
 
@@ -232,10 +228,7 @@ def test_the_short_way_to_an_stkm_says_nothing_else_than_the_long_one(raw: bytes
     assert usual is None or usual == Stkm._decode_any(raw)
 
 
-@given(
-    st.binary(max_size=60)
-    | st.lists(KEYS, min_size=1, max_size=2).map(encode_key_data).map(lambda raw: raw[:-1])
-)
+@given(st.binary(max_size=60) | st.lists(KEYS, min_size=1, max_size=2).map(encode_key_data).map(lambda raw: raw[:-1]))
 def test_any_bytes_are_key_data_or_an_error(plain: bytes) -> None:
     try:
         keys = decode_key_data(plain)

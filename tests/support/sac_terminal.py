@@ -149,8 +149,7 @@ class Tunnel:
 def stkm_commands(message: Ltkm, counter: int, size: int = 255, cla: int = 0) -> list[bytes]:
     data = tlv(0x53, b"\x02" + stkm(message, counter).build())
     return [
-        bytes((cla, 0x89, 0x00 if start else 0x80, 0x85, len(data[start : start + size])))
-        + data[start : start + size]
+        bytes((cla, 0x89, 0x00 if start else 0x80, 0x85, len(data[start : start + size]))) + data[start : start + size]
         for start in range(0, len(data), size)
     ]
 

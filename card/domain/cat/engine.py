@@ -100,9 +100,7 @@ def fetch(state: CatState) -> CatState:
         raise NothingToFetch
     number, command = state.next_number, state.queue[0]
     following = number % _HIGHEST_NUMBER + 1
-    return replace(
-        state, queue=state.queue[1:], announced=b"", fetched=(number, command.type), next_number=following
-    )
+    return replace(state, queue=state.queue[1:], announced=b"", fetched=(number, command.type), next_number=following)
 
 
 def respond(state: CatState, response: TerminalResponse) -> CatState:

@@ -9,9 +9,7 @@ from card.errors import DecodeError
 from card.spec.files import EfRow
 from tests.unit.card.spec.rows import ALL_FILES
 
-EXAMPLES = [
-    pytest.param(row, raw, value, id=f"{row.name}-{value}") for row in ALL_FILES for raw, value in row.examples
-]
+EXAMPLES = [pytest.param(row, raw, value, id=f"{row.name}-{value}") for row in ALL_FILES for raw, value in row.examples]
 
 
 @pytest.mark.parametrize(("row", "raw", "value"), EXAMPLES)

@@ -151,7 +151,6 @@ def test_a_length_that_is_none(data: str) -> None:
     assert answer == "6A80"
 
 
-
 def test_a_length_byte_written_raw() -> None:
     """One terminal stack writes lengths of 128 and more as one plain byte; the card understands them."""
     card, session = card_with_muk()

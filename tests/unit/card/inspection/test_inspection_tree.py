@@ -69,7 +69,7 @@ def test_pins_are_described_without_their_values(fresh: Path) -> None:
 def test_keys_and_counters_are_described(used: Path) -> None:
     card = inspected(used)
     assert card["applications"]["USIM"]["k"] == "hidden (16 bytes)"
-    assert card["sequence numbers"]["USIM"]== {"highest": "000000000021", "1": "000000000021"}
+    assert card["sequence numbers"]["USIM"] == {"highest": "000000000021", "1": "000000000021"}
     assert card["bootstrapping"]["USIM"]["ks"]["ks"] == "hidden (32 bytes)"
     (muk,) = card["MUKs"]["USIM"].values()
     assert (bytes.fromhex(muk["id_i"]), muk["counter"]) == (network.BM_SC, 1)

@@ -97,9 +97,7 @@ def test_wrong_length_of_fetch_keeps_the_command() -> None:
     card.refused("6985", "801200000F")
 
 
-@pytest.mark.parametrize(
-    ("number", "kind"), [(2, 0x03), (1, 0x21)], ids=["another number", "another type"]
-)
+@pytest.mark.parametrize(("number", "kind"), [(2, 0x03), (1, 0x21)], ids=["another number", "another type"])
 def test_a_response_to_something_else_is_refused(number: int, kind: int) -> None:
     card = card_with(POLL)
     sw = begin(card)

@@ -94,9 +94,7 @@ def test_unknown_path_falls_back_to_what_is_around_it() -> None:
 
 
 _KEYS = st.sampled_from(["a", "b", "c", '"q.1"', "'r #'", "d-e_1"])
-_SCALARS = st.sampled_from(
-    ['"x"', "'[y]'", "1", "1.5", "true", '"""\n\n\\""""', "'''\n'''", '"#"', "07:32:00"]
-)
+_SCALARS = st.sampled_from(['"x"', "'[y]'", "1", "1.5", "true", '"""\n\n\\""""', "'''\n'''", '"#"', "07:32:00"])
 _VALUES = st.recursive(
     _SCALARS,
     lambda inner: (
@@ -110,9 +108,7 @@ _VALUES = st.recursive(
 
 
 @given(st.lists(st.dictionaries(_KEYS, _VALUES, max_size=3), min_size=1, max_size=4), st.data())
-def test_agrees_with_tomllib_on_generated_documents(
-    tables: list[dict[str, str]], data: st.DataObject
-) -> None:
+def test_agrees_with_tomllib_on_generated_documents(tables: list[dict[str, str]], data: st.DataObject) -> None:
     document, expected = "", {}
     for number, table in enumerate(tables):
         document += data.draw(st.sampled_from(["", "\n", "# [x]\n"])) + "[[t]]\n"

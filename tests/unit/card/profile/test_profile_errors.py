@@ -194,8 +194,8 @@ def test_wrong_value(old: str, new: str, message: str) -> None:
             1,
             "bcast.tables.modes: found 02 twice; allowed: every mode once",
         ),
-        ("[isim]\nimpu = [\"x\"]", 2, "isim.impu[1]: found"),
-        ("[cat]\n[[cat.steps]]\ncommand = \"display-text\"", 2, "cat.steps[1].text: missing; display-text needs it"),
+        ('[isim]\nimpu = ["x"]', 2, "isim.impu[1]: found"),
+        ('[cat]\n[[cat.steps]]\ncommand = "display-text"', 2, "cat.steps[1].text: missing; display-text needs it"),
         ("[card]", 1, "card: unknown key; allowed: name, iccid, pins, usim, transport, atr, mbms, files"),
         ("[mbms]\nmsk_group = 1", 2, 'mbms.msk_group: unknown key; did you mean "msk_groups"?'),
         (

@@ -31,9 +31,7 @@ def network() -> tuple[TestCard, LocalKey]:
 
 
 def local_key_of(session: Bootstrap, limit: int = 5) -> LocalKey:
-    return LocalKey(
-        session.muk(), session.b_tid, BM_SC, TERMINAL, ICCID, TERMINAL_APPLI, AID, b"r" * 16, limit
-    )
+    return LocalKey(session.muk(), session.b_tid, BM_SC, TERMINAL, ICCID, TERMINAL_APPLI, AID, b"r" * 16, limit)
 
 
 def identifier(key: LocalKey) -> bytes:

@@ -303,15 +303,11 @@ def test_flipped_bits_in_every_byte_of_proved_messages(card: TestCard, name: str
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(
     apdus=st.lists(
-        st.tuples(
-            st.sampled_from([0x73, 0x75]), st.integers(0, 255), st.integers(0, 255), st.binary(max_size=60)
-        ),
+        st.tuples(st.sampled_from([0x73, 0x75]), st.integers(0, 255), st.integers(0, 255), st.binary(max_size=60)),
         max_size=12,
     )
 )
-def test_no_command_in_clear_disturbs_a_channel(
-    card: TestCard, apdus: list[tuple[int, int, int, bytes]]
-) -> None:
+def test_no_command_in_clear_disturbs_a_channel(card: TestCard, apdus: list[tuple[int, int, int, bytes]]) -> None:
     tunnel = OracleTerminal(card).open()
     for ins, p1, p2, data in apdus:
         if ins == 0x75 and p1 >> 6 == tunnel.session:
@@ -332,5 +328,3 @@ def test_a_tek_comes_out_for_nobody_but_the_channel(card: TestCard) -> None:
             seen += bytes.fromhex(card.send(fetch).data)
     assert TEK[1:17] not in seen
     assert not seen
-
-

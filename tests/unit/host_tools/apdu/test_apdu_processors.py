@@ -54,9 +54,7 @@ class TestFormat:
 class TestGetResponse:
     def test_pieces_are_joined(self) -> None:
         link = ScriptedLink("00A40004023F0000 -> 6102", "00C0000002 -> AABB6101", "00C0000001 -> CC9000")
-        assert GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF) == Response(
-            b"\xaa\xbb\xcc", 0x9000
-        )
+        assert GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF) == Response(b"\xaa\xbb\xcc", 0x9000)
 
     def test_zero_means_256(self) -> None:
         link = ScriptedLink("00A40004023F0000 -> 6100", "00C0000000 -> 9000")

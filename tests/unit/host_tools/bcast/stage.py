@@ -57,9 +57,7 @@ class Stage:
     ) -> None:
         plan = shipped_scenario(scenario) if isinstance(scenario, str) else scenario
         self.network = network or TestNetwork(plan, subscriber_of(PROFILE))
-        self.middleware = middleware or TerminalMiddleware(
-            link or InProcessLink(memory_card(PROFILE, strict=True))
-        )
+        self.middleware = middleware or TerminalMiddleware(link or InProcessLink(memory_card(PROFILE, strict=True)))
         self.middleware.connect(PIN)
         self.b_tid = self.middleware.bootstrap(self.network.bsf).b_tid
         self.middleware.establish(self.network.bsm.naf_id)

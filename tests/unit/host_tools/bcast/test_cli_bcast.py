@@ -123,9 +123,7 @@ class TestPlay:
         assert status == ExitCode.DIFFERENT
         assert "the card did not take an LTKM: spe not supported" in err
 
-    def test_a_binding_folder_without_certificates(
-        self, run: Run, card: tuple[object, ...], tmp_path: Path
-    ) -> None:
+    def test_a_binding_folder_without_certificates(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture = capture_of("terminal_binding", tmp_path)
         status, _, err = run(
             "terminal", "play", capture, *card, "--scenario", "terminal_binding", "--binding", tmp_path
@@ -155,9 +153,7 @@ class TestAudit:
 
 
 class TestRecordAndReplay:
-    def test_watched_recorded_and_played_back_twice(
-        self, run: Run, card: tuple[object, ...], tmp_path: Path
-    ) -> None:
+    def test_watched_recorded_and_played_back_twice(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("counted_playback", tmp_path), tmp_path / "film.bcrec"
         status, out, _ = run("terminal", "record", capture, "-o", film, *card, "--scenario", "counted_playback")
         assert status == ExitCode.OK
@@ -196,30 +192,22 @@ class TestRecordAndReplay:
         assert (status, json.loads(out)["pieces"][0]["packets"]["decrypted"]) == (ExitCode.OK, 600)
         assert [Path(file).name for file in json.loads(out)["files"]] == ["heard-5004.wav"]
 
-    def test_what_the_card_did_not_open_is_kept_too(
-        self, run: Run, card: tuple[object, ...], tmp_path: Path
-    ) -> None:
+    def test_what_the_card_did_not_open_is_kept_too(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
         status, _, err = run("terminal", "record", capture, "-o", film, *card, "--scenario", "recorded")
         assert status == ExitCode.OK
         assert "recorded all the same" in err
         assert film.is_file()
 
-    def test_unwatched_with_a_card_that_lacks_the_key(
-        self, run: Run, card: tuple[object, ...], tmp_path: Path
-    ) -> None:
+    def test_unwatched_with_a_card_that_lacks_the_key(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
-        status, out, err = run(
-            "terminal", "record", capture, "-o", film, *without_subscriber(card), "--unwatched"
-        )
+        status, out, err = run("terminal", "record", capture, "-o", film, *without_subscriber(card), "--unwatched")
         assert status == ExitCode.OK
         assert "600 packets" in out
         assert "keeps nothing for MSK ID 00010001" in err
         assert "6A88" in err
 
-    def test_a_wrong_pin_leaves_no_recording(
-        self, run: Run, card: tuple[object, ...], tmp_path: Path
-    ) -> None:
+    def test_a_wrong_pin_leaves_no_recording(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
         status, _, err = run("terminal", "record", capture, "-o", film, *without_subscriber(card), "--pin", "9999")
         assert status == ExitCode.CARD

@@ -119,9 +119,7 @@ class TestIssuer:
             PermissionsClient(context, issuer.address).fetch(URI, KEY_ID)
         assert issuer.served == []
 
-    def test_a_servers_certificate_is_no_terminals(
-        self, ca: TestCa, issuer: PermissionsIssuer, tmp_path: Path
-    ) -> None:
+    def test_a_servers_certificate_is_no_terminals(self, ca: TestCa, issuer: PermissionsIssuer, tmp_path: Path) -> None:
         wrong = ca.certify_server(["phone"]).write(tmp_path / "phone")
         (tmp_path / "ca.pem").write_bytes(ca.certificate)
         with pytest.raises(PermissionsError):
@@ -162,9 +160,7 @@ class TestIssuer:
         "uri", ["", "http://example.org", "ftp://example.org", "https://", "https://a b", "https://[", "https://x:99999",
                 "https://ä.example", "https://x\r\n.example"],
     )  # fmt: skip
-    def test_addresses_that_are_none(
-        self, ca: TestCa, issuer: PermissionsIssuer, tmp_path: Path, uri: str
-    ) -> None:
+    def test_addresses_that_are_none(self, ca: TestCa, issuer: PermissionsIssuer, tmp_path: Path, uri: str) -> None:
         with pytest.raises(PermissionsError):
             client(ca, issuer, tmp_path).fetch(uri, KEY_ID)
 

@@ -248,9 +248,7 @@ def test_wipe_does_not_ask_when_told_so(usim: Path) -> None:
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "host_tools.cli.main", "card", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
 def test_exit_statuses_of_the_process(usim: Path, folder: Path) -> None:

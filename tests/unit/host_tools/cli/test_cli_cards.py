@@ -40,9 +40,7 @@ def spend_a_try(name: str | Path) -> str:
         card.close()
 
 
-def test_a_profile_keeps_its_card_beside_it(
-    profile: Path, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_profile_keeps_its_card_beside_it(profile: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert spend_a_try(profile) == "63c2"
     assert capsys.readouterr().err == f"{folder / 'mine.card'}: new card made from {profile}\n"
     assert spend_a_try(profile) == "63c1"

@@ -123,7 +123,9 @@ def test_help_teaches_a_quick_start_in_three_lines(capsys: pytest.CaptureFixture
     assert main.invoke(["-h"]) == ExitCode.OK
     shown = capsys.readouterr().out.partition("Quick start:\n")[2].splitlines()
     assert [line.split()[:2] for line in shown] == [
-        ["bcast-uicc", "demo"], ["bcast-uicc", "run"], ["bcast-uicc", "terminal"]
+        ["bcast-uicc", "demo"],
+        ["bcast-uicc", "run"],
+        ["bcast-uicc", "terminal"],
     ]
 
 
@@ -148,7 +150,9 @@ def test_a_reader_that_leaves_early_is_no_error_message() -> None:
     try:
         process = subprocess.run(
             [sys.executable, "-m", "host_tools.cli.main", "--help"],
-            stdout=writing, stderr=subprocess.PIPE, check=False,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     finally:
         os.close(writing)

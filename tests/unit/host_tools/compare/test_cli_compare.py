@@ -154,9 +154,7 @@ def test_rules_of_ones_own_allow_the_rest(script: Path, tmp_path: Path) -> None:
     assert compare("--a", "inprocess:usim", "--b", "inprocess:usim", script, "--no-default-allow") == ExitCode.DIFFERENT
 
 
-def test_wrong_input_is_told_with_its_line(
-    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_input_is_told_with_its_line(script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[allow]]\nwhy = "x"\nkind = "y"\n')
     assert compare("--a", "inprocess:usim", "--b", "inprocess:usim", script, "--allow", rules) == ExitCode.INPUT

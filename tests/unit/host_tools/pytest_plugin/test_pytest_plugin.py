@@ -34,9 +34,7 @@ class Outcome:
 def run_pytest(folder: Path, *arguments: str) -> Outcome:
     """Run pytest on `folder` as a user would; `--rootdir` keeps this project's settings out."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)]
-    return Outcome(
-        subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    )
+    return Outcome(subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False))
 
 
 @pytest.fixture

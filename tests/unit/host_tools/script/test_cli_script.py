@@ -140,9 +140,7 @@ def test_traces_are_shown_converted_and_compared(tmp_path: Path, capsys: pytest.
         (["script", "import", "/nowhere/x.log"], 5),
     ],
 )
-def test_what_goes_wrong_is_one_sentence(
-    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_goes_wrong_is_one_sentence(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(arguments) == code
     shown = capsys.readouterr().err
     assert "Error: " in shown

@@ -172,9 +172,7 @@ def test_a_session_recorded_to_standard_output_is_a_script(
     assert invoke(["script", "run", str(write(tmp_path, shown.out, "again.toml")), *CARD]) == 0
 
 
-def test_why_steps_are_skipped_is_told_once_for_each_reason(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_why_steps_are_skipped_is_told_once_for_each_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(write(tmp_path, GOOD + DESTRUCTIVE))
     assert invoke(["script", "run", path, *CARD, "--destructive", "--allow-iccid", "1"]) == 0
     shown = capsys.readouterr().out

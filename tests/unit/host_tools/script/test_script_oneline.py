@@ -95,7 +95,7 @@ def test_scriptor_output_with_answers() -> None:
 def test_pysim_log_keeps_only_the_exchanges() -> None:
     text = (
         "pySIM-shell (MF)> select EF.ICCID\n-> 00a4000402 2fe2\n<- 6119: \n-> 00c0000019\n"
-        "<- 9000: 62178202412183022fe2\n{ \"file_descriptor\": {} }\n"
+        '<- 9000: 62178202412183022fe2\n{ "file_descriptor": {} }\n'
     )
     script = parse_lines(text.splitlines(), "x", "x.log", expect_data=True)
     assert commands(script) == ["00A40004022FE2", "00C0000019"]

@@ -58,9 +58,7 @@ def test_no_output_shows_a_secret_that_the_card_gives_back(
     assert "test: 4 passed, 2 failed" in shown  # the steps in front did their work
 
 
-def test_parts_and_computed_values_of_a_secret_are_secret_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_and_computed_values_of_a_secret_are_secret_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_SECRET", SECRET)
     text = """
 [variables]

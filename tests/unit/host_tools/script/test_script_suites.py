@@ -36,9 +36,7 @@ KEYS = {
     "rk": Value(bytes.fromhex("b0a1c2d3e4f5061728394a5b6c7d8e9f"), secret=True),
     "parental_pin": Value(b"2468\xff\xff\xff\xff", secret=True),
 }
-OPTIONS = RunOptions(
-    pin=Secret(PIN), variables=KEYS, destructive=True, allowed_iccids=frozenset({ICCID, CSIM_ICCID})
-)
+OPTIONS = RunOptions(pin=Secret(PIN), variables=KEYS, destructive=True, allowed_iccids=frozenset({ICCID, CSIM_ICCID}))
 
 
 def run(suite: str, link: Link, options: RunOptions = OPTIONS) -> list[StepResult]:

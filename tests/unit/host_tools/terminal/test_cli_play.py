@@ -158,18 +158,14 @@ def test_every_datagram_twice(run: Run, broadcast: list[Datagram], tmp_path: Pat
 
 
 class TestMostStaysShut:
-    def test_the_key_that_most_of_them_name_is_told(
-        self, run: Run, broadcast: list[Datagram], tmp_path: Path
-    ) -> None:
+    def test_the_key_that_most_of_them_name_is_told(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
         path = changed(mixed(broadcast, 700), tmp_path / "x.pcap", bytes)
         status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
         assert (status, err.count("\n")) == (ExitCode.OK, 1)
         assert "700 of 1200 media packets stay shut: they name MKI DEAD00010001, for which no key came" in err
         assert json.loads(out)["packets"]["without_key"] == 700
 
-    def test_as_long_as_most_opens_nothing_is_said(
-        self, run: Run, broadcast: list[Datagram], tmp_path: Path
-    ) -> None:
+    def test_as_long_as_most_opens_nothing_is_said(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
         path = changed(mixed(broadcast, 500), tmp_path / "x.pcap", bytes)
         assert run("terminal", "play", path, *WITH_KEYS)[::2] == (ExitCode.OK, "")
 

@@ -67,9 +67,7 @@ def test_a_broadcast_that_is_still_coming_in(tmp_path: Path, demo: bytes, number
 
 
 @pytest.mark.parametrize("number", ENDINGS)
-def test_a_recording_that_was_not_finished_leaves_no_file(
-    tmp_path: Path, demo: bytes, number: signal.Signals
-) -> None:
+def test_a_recording_that_was_not_finished_leaves_no_file(tmp_path: Path, demo: bytes, number: signal.Signals) -> None:
     pipe, film = tmp_path / "live.pcap", tmp_path / "film.bcrec"
     mkfifo(pipe)
     with started("record", str(pipe), "-o", str(film), "--no-card") as process, pipe.open("wb") as file:

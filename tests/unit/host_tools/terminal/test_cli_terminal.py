@@ -76,9 +76,7 @@ class TestPlay:
         status, _, _ = run("terminal", "play", capture, *CARD, "--scenario", "demo")
         assert status == ExitCode.OK
 
-    def test_a_person_is_asked_for_the_pin(
-        self, run: Run, capture: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_person_is_asked_for_the_pin(self, run: Run, capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
         monkeypatch.setattr("click.prompt", lambda *_arguments, **_options: "1234")
         status, _, _ = run("terminal", "play", capture, *CARD, "--scenario", "demo")
@@ -182,9 +180,7 @@ class TestErrors:
         outcome = run("terminal", "play", capture, *CARD, "--pin", "1234", "--ltkms", path)
         self.check(outcome, ExitCode.INPUT, "ltkms.json")
 
-    def test_reader_vanishes_in_the_middle(
-        self, run: Run, capture: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_reader_vanishes_in_the_middle(self, run: Run, capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = InProcessLink.transmit
         calls = iter(range(1000))
 

@@ -115,9 +115,7 @@ class TestDemoJob:
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert any(difference.startswith("capture") for difference in outcome.differences)
 
-    def test_a_wrong_tek_is_noticed_without_being_shown(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_wrong_tek_is_noticed_without_being_shown(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         truth = new_network().truth
         name, other = sorted(truth.teks, key=str)[:2]
         wrong = replace(truth, teks={**truth.teks, name: truth.teks[other]})
@@ -181,9 +179,7 @@ class TestKeyLadder:
         terminal.establish(network.bsm.naf_id)
         terminal.deliver(network.ltkm(network.deliveries[0], b_tid))
         (first, *rest) = [
-            datagram.payload
-            for datagram in datagrams(network_recording, tmp_path)
-            if datagram.destination.port == 2269
+            datagram.payload for datagram in datagrams(network_recording, tmp_path) if datagram.destination.port == 2269
         ]
         assert isinstance(terminal.feed(first), Tek)
         later = next(message for message in rest if message != first)
@@ -213,9 +209,7 @@ class TestKeyLadder:
         result = Player(terminal, MediaOut()).play(played, Hooks(on_time=delivery.deliver_until))
         assert result.packets_decrypted == sum(media.packets for media in network_recording.truth.media.values())
 
-    def test_a_file_of_ltkms_serves_a_fresh_card_only(
-        self, terminal: TerminalMiddleware, tmp_path: Path
-    ) -> None:
+    def test_a_file_of_ltkms_serves_a_fresh_card_only(self, terminal: TerminalMiddleware, tmp_path: Path) -> None:
         path = tmp_path / "ltkms.json"
         path.write_text(Handover.mint(new_network()).to_json())
         keys_from_file(terminal, path, 0.0)

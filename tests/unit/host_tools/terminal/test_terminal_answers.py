@@ -138,9 +138,9 @@ class TestAka:
 
 def test_no_key_shows_in_any_repr() -> None:
     key = bytes.fromhex("C0FFEE") * 5 + b"\x01"
-    shown = repr(
-        (decode_mtk_answer(b"\x53\x11\xdb" + key), decode_3g(b"\xdb" + encode_lv(b"resp", key, key)))
-    ) + repr(decode_naf_key(b"\xdb" + encode_lv(key * 2)))
+    shown = repr((decode_mtk_answer(b"\x53\x11\xdb" + key), decode_3g(b"\xdb" + encode_lv(b"resp", key, key)))) + repr(
+        decode_naf_key(b"\xdb" + encode_lv(key * 2))
+    )
     assert "c0ffee" not in shown.lower()
     assert "\\xff\\xee" not in shown
 

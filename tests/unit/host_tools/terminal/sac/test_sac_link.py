@@ -369,9 +369,7 @@ def test_a_channel_on_a_local_key(kind: Kind) -> None:
     inputs = LocalKeyInputs(
         session.b_tid, BM_SC, TERMINAL, bytes.fromhex("980001010000000010F9"), TERMINAL_APPLI, AID, b"r" * 16, 3
     )
-    oracle = LocalKey(
-        session.muk(), session.b_tid, BM_SC, TERMINAL, inputs.iccid, TERMINAL_APPLI, AID, b"r" * 16, 3
-    )
+    oracle = LocalKey(session.muk(), session.b_tid, BM_SC, TERMINAL, inputs.iccid, TERMINAL_APPLI, AID, b"r" * 16, 3)
     ks_local = Secret(oracle.key)
     client = ApduClient(Wire(card))
     assert not is_local_key_available(client, inputs)
