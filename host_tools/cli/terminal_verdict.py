@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
+from host_tools.media.errors import NOT_AUTHENTIC
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
         packets_seen=sum(piece.packets_seen for piece in pieces),
         packets_decrypted=sum(piece.packets_decrypted for piece in pieces),
         packets_repeated=sum(piece.packets_repeated for piece in pieces),
-        packets_failed=sum(piece.packets_failed for piece in pieces),
+        failures=sum((piece.failures for piece in pieces), Counter()),
         packets_without_key=sum(piece.packets_without_key for piece in pieces),
         missing_keys=sum((piece.missing_keys for piece in pieces), Counter()),
     )
@@ -85,10 +86,14 @@ def _why(statistics: PlayStatistics, srtp: SrtpFormat) -> str:
     if not srtp.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
     if statistics.packets_failed >= statistics.packets_without_key:
-        return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})"
+        return _why_failed(statistics.failures.most_common(1)[0][0])
     (mki, _most), *others = statistics.missing_keys.most_common()
     hint = f"--mki-length 0 where there is no MKI; {_SUITE}"
     return f"they name MKI {mki.hex().upper()}{_or_others(len(others))}, for which no key came ({hint})"
+
+
+def _why_failed(reason: str) -> str:
+    return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})" if reason == NOT_AUTHENTIC else f"{reason} ({_SUITE})"
 
 
 def _or_others(count: int) -> str:

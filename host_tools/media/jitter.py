@@ -1,7 +1,7 @@
 """Puts the packets of one RTP source in order by their sequence numbers (RFC 3550 clause 5.1 and appendix A.1).
 
-A capture has all the time there is, so nothing is played by the clock: a packet waits until those before it are there, or
-until so many wait that the missing ones are given up.
+A capture has all the time there is, so nothing is played by the clock: a packet waits until those before it are there,
+or until so many wait that the missing ones are given up.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class CaptureReport:
     """What was read so far: packets, UDP datagrams among them, why others were skipped.
 
     `tunnels` counts the datagrams that were taken out of one, by its name; `other_blocks` what a pcapng file holds
-    beside packets. Where the file breaks off, `truncated_at` is the offset (bytes) behind which nothing could be read and
-    `problem` says why in words.
+    beside packets. Where the file breaks off, `truncated_at` is the offset (bytes) behind which nothing could be read
+    and `problem` says why in words.
     """
 
     packets: int = 0

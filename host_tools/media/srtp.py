@@ -261,7 +261,7 @@ def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySess
 
 def _sequence(packet: bytes) -> int:
     if len(packet) < _RTP_HEADER:
-        raise SrtpError(f"{len(packet)} bytes are too few for an RTP packet")
+        raise SrtpError("too short for an RTP packet")
     return int.from_bytes(packet[2:4], "big")
 
 
