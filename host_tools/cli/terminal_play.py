@@ -31,6 +31,8 @@ from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.purchase import first_that_helps
+from host_tools.terminal.unclocked import ClockedDelivery
 
 if TYPE_CHECKING:
     from host_tools.terminal.key_delivery import KeyDelivery
@@ -77,8 +79,11 @@ class PlayJob:
         """Play everything; when card or disk fail or the user has enough, print what was counted until then."""
         datagrams, start = _peek(capture)
         delivery, purchase = self._keys(middleware, start)
-        on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
-        feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=not as_json)
+        feed, hooks = self.extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
+        if delivery is not None:
+            clocked = ClockedDelivery(delivery)
+            remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))
+            hooks = replace(hooks, on_time=clocked.on_time, on_refusal=remedy)
         player = Player(feed, out, self.options)
 
         def rows() -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
     ]
     rows += [(f"    {reason}", str(count)) for reason, count in statistics.refusals.most_common()]
     if statistics.remedies:
-        rows.append(("  bought or unlocked", str(statistics.remedies)))
+        rows.append(("  bought, unlocked or delivered", str(statistics.remedies)))
     rows += [(f"  given: {why}", str(count)) for why, count in statistics.granted.most_common()]
     if statistics.stkms_unreadable:
         rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))

@@ -214,6 +214,33 @@ def test_packets_that_claim_silence_do_not_fill_the_disk(run: Run, broadcast: li
     assert (tmp_path / "heard-5004.wav").stat().st_size < 2_000_000
 
 
+STRANGE_CLOCKS: dict[str, Callable[[float, float], float]] = {
+    "all 0": lambda _at, _begins: 0.0,
+    "backwards": lambda at, begins: 2 * begins - at,
+    "backwards, from long before": lambda at, begins: 1000 - (at - begins),
+    "since the machine was switched on": lambda at, begins: 300 + at - begins,
+}
+
+
+@pytest.mark.parametrize("clock", STRANGE_CLOCKS)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_ltkms_are_delivered_whatever_the_clock_of_the_capture_says(
+    run: Run, broadcast: list[Datagram], tmp_path: Path, clock: str, from_file: bool
+) -> None:
+    begins, change = broadcast[0].timestamp, STRANGE_CLOCKS[clock]
+    told = [replace(datagram, timestamp=change(datagram.timestamp, begins)) for datagram in broadcast]
+    path, ltkms = changed(told, tmp_path / "x.pcap", bytes), tmp_path / "ltkms.json"
+    keys = ("--scenario", "demo")
+    if from_file:
+        made = run("headend", "record", "demo", "-o", tmp_path / "y.pcap", "--ltkms", ltkms, "--profile", demo_path())
+        assert made[0] == ExitCode.OK, made[2]
+        keys = ("--ltkms", str(ltkms))
+    status, out, err = run("terminal", "play", path, *CARD, *keys, "--json")
+    result = json.loads(out)
+    assert (status, err) == (ExitCode.OK, "")
+    assert (result["teks"], result["packets"]["decrypted"], result["stkms"]["refused"]) == (7, 1200, 0)
+
+
 class TestMostStaysShut:
     def test_the_key_that_most_of_them_name_is_told(self, run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
         path = changed(mixed(broadcast, 700), tmp_path / "x.pcap", bytes)

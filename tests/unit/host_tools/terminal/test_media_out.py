@@ -36,7 +36,7 @@ def take(stem: Path | None, packets: Iterable[RtpPacket]) -> MediaOut:
 
 def sound(path: Path) -> bytes:
     with wave.open(str(path)) as file:
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
 def codes(numbers: Iterable[int]) -> bytes:
