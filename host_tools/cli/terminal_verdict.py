@@ -23,6 +23,27 @@ _BINDING = "--binding opens keys that are bound to a terminal"
 _SUITE = "does --srtp-suite say how they are made?"
 
 
+class BrokenOff(CliError):
+    """A capture could not be read to its end. What was read before was used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, INPUT)
+
+
+class NoTrafficKey(CliError):
+    """The card refused every STKM. `broken` is a sentence where the capture could not be read to its end, either."""
+
+    def __init__(self, message: str, broken: str) -> None:
+        super().__init__(f"{message} {broken}".strip(), CARD)
+        self.broken = broken
+
+
+def require_whole(path: Path, report: CaptureReport) -> None:
+    """Raise `BrokenOff` for a capture that could not be read to its end."""
+    if not report.is_whole:
+        raise BrokenOff(f"{path}: {report}.")
+
+
 def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions) -> None:
     """Raise `CliError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
 
@@ -31,10 +52,10 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
         reason = statistics.refusals.most_common(1)[0][0]
-        raise CliError(f"The card gave no traffic key: {reason}. {broken}".strip(), CARD)
+        raise NoTrafficKey(f"The card gave no traffic key: {reason}.", broken)
     unopened = _unopened(statistics, options)
     if broken:
-        raise CliError(f"{broken} {unopened}".strip(), INPUT)
+        raise BrokenOff(f"{broken} {unopened}".strip())
     if unopened:
         raise CliError(unopened, DIFFERENT)
     _warn(statistics, options.srtp)
