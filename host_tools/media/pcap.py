@@ -82,6 +82,8 @@ class CaptureReader:
         Raises `CaptureError` when it is neither pcap nor pcapng.
         """
         self.report = CaptureReport()
+        self.interface = ""
+        """Name of the interface at which the newest datagram was captured, if it has one."""
         self._file = file
         self._size = size
         self._records = read_records(file, name)
@@ -92,6 +94,7 @@ class CaptureReader:
                 if isinstance(record, OtherBlock):
                     self.report.other_blocks[record.name] += 1
                 elif (datagram := self._sort(record)) is not None:
+                    self.interface = record.interface
                     yield datagram
         except BrokenRecord as broken:
             self.report.truncated_at, self.report.problem = broken.offset, broken.problem

@@ -36,7 +36,8 @@ _SECTION_MAGIC = bytes.fromhex("0a0d0d0a")
 _INTERFACE, _PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 1, 2, 3, 6
 _SECTION = int.from_bytes(_SECTION_MAGIC, "big")  # reads the same in both byte orders
 _BYTE_ORDER_MARK = 0x1A2B3C4D
-_OPTION_RESOLUTION, _OPTION_OFFSET = 9, 14
+_OPTION_NAME, _OPTION_RESOLUTION, _OPTION_OFFSET = 2, 9, 14
+_LONGEST_NAME = 256
 _SMALLEST_BLOCK = 12
 _MAX_BLOCK = 1 << 24
 _MAX_INTERFACES = 1024
@@ -58,11 +59,12 @@ _OTHER_BLOCKS: MappingProxyType[int, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One captured frame: seconds since 1970, link type (LINKTYPE number), bytes."""
+    """One captured frame: seconds since 1970, link type (LINKTYPE number), bytes, name of the interface if known."""
 
     timestamp: float
     link_type: int
     frame: bytes
+    interface: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,16 @@ def _classic_packets(source: _Source, order: _Order, ticks: int, head_size: int,
 
 @dataclass(frozen=True, slots=True)
 class _Interface:
-    """Where packets were captured: link type, most bytes of a packet (0: all), ticks per second, offset in seconds."""
+    """Where packets were captured.
+
+    Link type, most bytes of a packet (0: all), ticks per second, offset in seconds, name.
+    """
 
     link_type: int
     snap_length: int = 0
     ticks: int = 1_000_000
     offset: int = 0
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -206,14 +212,16 @@ def _read_block(source: _Source, head: bytes, order: _Order) -> tuple[int, bytes
 def _interface(source: _Source, body: bytes, order: _Order) -> _Interface:
     if len(body) < 8:
         raise source.broken("an interface description that is too short")
-    ticks, offset = 1_000_000, 0
+    ticks, offset, name = 1_000_000, 0, ""
     for code, value in _options(body[8:], order):
         if code == _OPTION_RESOLUTION and len(value) == 1:
             ticks = (2 if value[0] & 0x80 else 10) ** (value[0] & 0x7F)
         elif code == _OPTION_OFFSET and len(value) == 8:
             offset = int.from_bytes(value, order, signed=True)
+        elif code == _OPTION_NAME:
+            name = value[:_LONGEST_NAME].decode(errors="replace")
     link_type, snap_length = int.from_bytes(body[:2], order), int.from_bytes(body[4:8], order)
-    return _Interface(link_type, snap_length, ticks, offset)
+    return _Interface(link_type, snap_length, ticks, offset, name)
 
 
 def _options(data: bytes, order: _Order) -> Iterator[tuple[int, bytes]]:
@@ -237,7 +245,7 @@ def _packet(source: _Source, kind: int, body: bytes, section: _Section) -> Recor
     timestamp = interface.offset + ticks / interface.ticks
     if not 0 <= timestamp < END_OF_TIME:
         raise source.broken("a packet of a time before 1970 or beyond the year 9999")
-    return Record(timestamp, interface.link_type, body[20 : 20 + size])
+    return Record(timestamp, interface.link_type, body[20 : 20 + size], interface.name)
 
 
 def _simple_packet(source: _Source, body: bytes, section: _Section) -> Record:
@@ -249,4 +257,4 @@ def _simple_packet(source: _Source, body: bytes, section: _Section) -> Record:
         size = min(size, interface.snap_length)
     if size > len(body) - 4:
         raise source.broken("a packet block that contradicts itself")
-    return Record(section.newest, interface.link_type, body[4 : 4 + size])
+    return Record(section.newest, interface.link_type, body[4 : 4 + size], interface.name)
