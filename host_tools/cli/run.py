@@ -141,7 +141,8 @@ def _refuse_contradictions(
 def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
     if kind == "vpicc":
         return _make_vicc_bridge(card, place, console)
-    from vpicc_bridge.connection import ALERT, Connection
+    from vpicc_bridge.alertness import ALERT
+    from vpicc_bridge.connection import Connection
 
     return Connection(lines(), card, console, alert=ALERT)
 
