@@ -134,6 +134,12 @@ def test_what_is_left_out_and_why(name: str) -> None:
     assert (datagrams, report.skipped_reasons) == ([], {reason: 1})
 
 
+FRAMES_OF_EVERY_KIND = (
+    *((link_type, frame) for link_type, frame, *_ in OPENED.values()),
+    *((link_type, frame) for link_type, frame, _ in SHUT.values()),
+)
+
+
 @pytest.mark.parametrize(
     "payload",
     [b"", b"\x30", g_pdu(b"", kind=1), g_pdu(b"\x99\x99"), g_pdu(FOUR, 0x34, b"\0\0\0\x85\0"), b"\x80\xff" + bytes(40)],
