@@ -17,7 +17,7 @@ from host_tools.trace.jsonl import TraceFileError
 from host_tools.trace.record import RESET, Recorder
 from host_tools.trace.tpdu import join_exchange
 
-_MOST_LINKS = 64  # told apart; further ones share the name of the file
+_MOST_LINKS = 65  # told apart, one more than are written; further ones share the name of the file
 
 
 @dataclass(slots=True)

@@ -33,6 +33,8 @@ _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _BYTE_ORDER, _COMMENT, _NAME, _APPLICATION = 0x1A2B3C4D, 1, 2, 4
 _LONGEST_PAYLOAD = 65_000
 _MOST_COMMENTS = 16  # of one packet
+_MOST_LINKS = 64  # with an interface of their own
+_FURTHER_LINKS = "further links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class PcapngSink:
         self._file.close()
 
     def _interface(self, link: str) -> int:
+        if link not in self._interfaces and len(self._interfaces) >= _MOST_LINKS:
+            link = _FURTHER_LINKS
         if link not in self._interfaces:
             self._interfaces[link] = len(self._interfaces)
             body = struct.pack("<HHI", _RAW_IP, 0, 0) + _options((_NAME, link.encode()[:250]))

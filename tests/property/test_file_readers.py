@@ -22,6 +22,8 @@ from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpSender
 from host_tools.media.srtp_format import SrtpFormat
 from host_tools.media.traffic_key import TrafficKey, mki_of
+from host_tools.terminal.bcast import StkmOutcome
+from host_tools.terminal.departure import Departure, Service
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Player, PlayOptions
 from host_tools.terminal.recording import open_recording, record_to
@@ -35,7 +37,7 @@ from host_tools.trace.text import TextSink
 from tests.support.mutation import damaged, watched
 from tests.unit.host_tools.media.test_link_layers import FRAMES_OF_EVERY_KIND
 from tests.unit.host_tools.media.test_pcap import block, classic, enhanced, interface, section, simple
-from tests.unit.host_tools.terminal.test_player import MSK_ID, SALT, FakeCard, stkm, tek
+from tests.unit.host_tools.terminal.test_player import MSK_ID, SALT, UNKNOWN, FakeCard, ids, stkm, tek
 from tests.unit.host_tools.trace.fakes import RESET, exchange
 
 SECONDS, MEGABYTES = 10, 100
@@ -45,6 +47,17 @@ MOST_WRITTEN = 8 << 20
 """Bytes of media that a damaged capture of some kilobytes may become: the silence of a few files."""
 
 Reader = Callable[[Path], None]
+
+
+class AnyCard(FakeCard):
+    """Gives the TEK that an STKM names; of a damaged one it knows nothing, and any service can be left."""
+
+    def feed(self, message: bytes) -> StkmOutcome:
+        known = any(ids(number).encode() in message for number in range(10))
+        return super().feed(message) if known else UNKNOWN
+
+    def leave(self, service: Service) -> Departure:
+        return Departure(service)
 
 
 def captures() -> tuple[bytes, ...]:
@@ -127,7 +140,7 @@ def play(path: Path, mki_size: int) -> None:
     folder = path.with_name("heard")
     folder.mkdir(exist_ok=True)
     out = MediaOut(folder / "x")
-    player = Player(FakeCard(), out, PlayOptions(srtp=SrtpFormat(mki_size=mki_size)))
+    player = Player(AnyCard(), out, PlayOptions(srtp=SrtpFormat(mki_size=mki_size)))
     try:
         with path.open("rb") as file:
             player.play(CaptureReader(file))

@@ -226,6 +226,12 @@ def test_two_readers_in_one_capture_are_two_cards(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_links_without_end_do_not_make_interfaces_without_end(tmp_path: Path) -> None:
+    events = [exchange(number, "00B000000A", "98" * 10 + "9000", link=str(number)) for number in range(2000)]
+    found = list(CapturedTrace(captured(tmp_path / "t.pcapng", *events)))
+    assert (len(found), len({event.link for event in found})) == (2000, 65)
+
+
 def test_what_is_no_part_of_the_trace_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "t.pcap"
     here, there = Endpoint("127.0.0.1", 4729), Endpoint("127.0.0.1", 53)
