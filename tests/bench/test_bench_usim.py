@@ -1,7 +1,7 @@
 """The USIM through stock pcscd and vpcd, with its card file, as a share of a bare echo card in the same run.
 
-Each round is two APDUs; the echo card gets the same ones, and waits for them in the same way as `run` does. Nothing here
-asserts a rate: a loaded machine is no defect.
+Each round is two APDUs; the echo card gets the same ones, and waits for them in the same way as `run` does. Nothing
+here asserts a rate: a loaded machine is no defect.
 """
 
 from __future__ import annotations
