@@ -62,6 +62,8 @@ def capture_rows(report: CaptureReport) -> list[tuple[str, str]]:
     """Return the rows that say what of a capture was readable, and what was not."""
     rows = [("Packets read", f"{report.packets}, {report.udp} of them UDP")]
     rows += [(f"  skipped: {reason}", str(count)) for reason, count in report.skipped_reasons.most_common()]
+    if report.joined:
+        rows.append(("  joined to other fragments", str(report.joined)))
     rows += [(f"  from inside {name}", str(count)) for name, count in report.tunnels.most_common()]
     rows += [(f"Other blocks: {name}", str(count)) for name, count in report.other_blocks.most_common()]
     if not report.is_whole:

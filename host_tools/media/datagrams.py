@@ -1,8 +1,8 @@
 """The UDP datagram inside an IP packet: IPv4 (RFC 791), IPv6 (RFC 8200), and tunnels on the way to it.
 
 Opened are IP in IP (RFC 2003, RFC 4213), GRE without keys or checksums to verify (RFC 2784, RFC 2890), and GTP-U
-(TS 29.281 clause 5), which is where a mobile network keeps its users' packets. Fragments, and tunnels that need a key,
-are left out by name.
+(TS 29.281 clause 5), which is where a mobile network keeps its users' packets. A fragment is handed back for whoever
+joins them; tunnels that need a key are left out by name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from host_tools.media.fragments import Fragment
 from host_tools.media.link_layers import ANY_IP, IPV4, IPV6, LeftOut, Payload, take_off_ethernet
 
 GTP_U_PORT: Final = 2152
@@ -24,8 +25,8 @@ _ETHERNET_IN_GRE = 0x6558  # transparent Ethernet bridging
 _MOST_TUNNELS = 4  # one inside the other
 _UDP_HEADER = 8
 _G_PDU = 255
-_FRAGMENTED = "IP fragment"
 _MALFORMED = "malformed"
+_CUT_SHORT = "UDP datagram cut short when captured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,24 @@ class Datagram:
     payload: bytes
 
 
+class IsFragment(Exception):
+    """What was found is a fragment, inside the `tunnels` that were opened."""
+
+    def __init__(self, fragment: Fragment) -> None:
+        super().__init__("IP fragment")
+        self.fragment = fragment
+        self.tunnels: tuple[str, ...] = ()
+
+
 def find_datagram(timestamp: float, frame: bytes, carried: Payload) -> tuple[Datagram, tuple[str, ...]]:
-    """Return the datagram in what a frame carries, and the tunnels that were opened. Raises `LeftOut`."""
+    """Return the datagram in what a frame carries, and the tunnels that were opened. Raises `LeftOut`, `IsFragment`."""
     tunnels = carried.tunnels
     while True:
-        source, destination, protocol, start, end = _ip(frame, carried)
+        try:
+            source, destination, protocol, start, end = _ip(frame, carried)
+        except IsFragment as found:
+            found.tunnels = tunnels
+            raise
         if protocol == _UDP:
             datagram = _datagram(timestamp, frame, start, end, source, destination)
             inner = _inside_gtp_u(frame, start + _UDP_HEADER, end) if _is_gtp_u(datagram) else None
@@ -84,13 +98,18 @@ def _ipv4(frame: bytes, start: int) -> tuple[bytes, bytes, int, int, int]:
     header = (frame[start] & 0x0F) * 4
     if frame[start] >> 4 != 4 or header < 20 or start + header > len(frame):
         raise LeftOut(_MALFORMED)
-    if _u16(frame, start + 6) & 0x3FFF:  # more fragments, or an offset
-        raise LeftOut(_FRAGMENTED)
     # A length of 0 is what segmentation in the network card leaves in a capture of its own machine.
     size = _u16(frame, start + 2) or len(frame) - start
     if size < header:
         raise LeftOut(_MALFORMED)
     end = min(start + size, len(frame))
+    place = _u16(frame, start + 6) & 0x3FFF
+    if place:  # more fragments, or an offset
+        if end < start + size:
+            raise LeftOut(_CUT_SHORT)
+        name = bytes((4, frame[start + 9])) + frame[start + 4 : start + 6] + frame[start + 12 : start + 20]
+        head, data = frame[start : start + header], frame[start + header : end]
+        raise IsFragment(Fragment(name, head, (place & 0x1FFF) * 8, not place & 0x2000, data))
     return frame[start + 12 : start + 16], frame[start + 16 : start + 20], frame[start + 9], start + header, end
 
 
@@ -103,8 +122,9 @@ def _ipv6(frame: bytes, start: int) -> tuple[bytes, bytes, int, int, int]:
         if at + 8 > end:
             raise LeftOut(_MALFORMED)
         if protocol == _FRAGMENT:
-            if _u16(frame, at + 2) & 0xFFF9:  # anything but a datagram that is whole (RFC 6946)
-                raise LeftOut(_FRAGMENTED)
+            place = _u16(frame, at + 2)
+            if place & 0xFFF9:  # anything but a packet that is whole (RFC 6946)
+                raise IsFragment(_fragment_of_ipv6(frame, start, at, end, place))
             size = 8
         elif protocol == _AH:
             size = (frame[at + 1] + 2) * 4
@@ -114,13 +134,22 @@ def _ipv6(frame: bytes, start: int) -> tuple[bytes, bytes, int, int, int]:
     return frame[start + 8 : start + 24], frame[start + 24 : start + 40], protocol, at, end
 
 
+def _fragment_of_ipv6(frame: bytes, start: int, at: int, end: int, place: int) -> Fragment:
+    """Return the fragment whose header is at `at`. Extension headers before it are only for those on the way."""
+    if end < start + 40 + _u16(frame, start + 4):
+        raise LeftOut(_CUT_SHORT)
+    name = bytes((6,)) + frame[at + 4 : at + 8] + frame[start + 8 : start + 40]
+    head = frame[start : start + 6] + frame[at : at + 1] + frame[start + 7 : start + 40]
+    return Fragment(name, head, place & 0xFFF8, not place & 1, frame[at + 8 : end])
+
+
 def _datagram(timestamp: float, frame: bytes, start: int, end: int, source: bytes, destination: bytes) -> Datagram:
     if start + _UDP_HEADER > end:
         raise LeftOut(_MALFORMED)
     claimed = _u16(frame, start + 4)
     last = start + claimed if claimed else end
     if not start + _UDP_HEADER <= last <= end:
-        raise LeftOut("UDP datagram cut short when captured")
+        raise LeftOut(_CUT_SHORT)
     return Datagram(
         timestamp,
         Endpoint(_host(source), _u16(frame, start)),

@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 
 import dpkt
 
-from host_tools.media.datagrams import Datagram, Endpoint, find_datagram
+from host_tools.media.datagrams import Datagram, Endpoint, IsFragment, find_datagram
 from host_tools.media.errors import CaptureError
-from host_tools.media.link_layers import RAW_IP, LeftOut, take_off_link_layer
+from host_tools.media.fragments import Reassembler
+from host_tools.media.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
 from host_tools.media.records import BrokenRecord, OtherBlock, Record, read_records
 
 __all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
@@ -28,6 +29,7 @@ _SNAP_LENGTH = 65_535
 _MULTICAST_TTL = 32
 _END_OF_PCAP = (1 << 32) - 1  # seconds since 1970, in the year 2106
 _MOST_REASONS = 64  # told apart; a hostile capture could name 65,536 link types
+_LONELY = "IP fragment without the others"
 _ANY_OTHER = "for other reasons"
 
 
@@ -35,13 +37,14 @@ _ANY_OTHER = "for other reasons"
 class CaptureReport:
     """What was read so far: packets, UDP datagrams among them, why others were skipped.
 
-    `tunnels` counts the datagrams that were taken out of one, by its name; `other_blocks` what a pcapng file holds
-    beside packets. Where the file breaks off, `truncated_at` is the offset (bytes) behind which nothing could be read
-    and `problem` says why in words.
+    `joined` counts fragments that were added to another one, `tunnels` the datagrams that were taken out of one, by its
+    name; `other_blocks` what a pcapng file holds beside packets. Where the file breaks off, `truncated_at` is the
+    offset (bytes) behind which nothing could be read and `problem` says why in words.
     """
 
     packets: int = 0
     udp: int = 0
+    joined: int = 0
     skipped_reasons: Counter[str] = field(default_factory=Counter)
     tunnels: Counter[str] = field(default_factory=Counter)
     other_blocks: Counter[str] = field(default_factory=Counter)
@@ -65,6 +68,7 @@ class CaptureReport:
         return {
             "packets": self.packets,
             "udp": self.udp,
+            "joined": self.joined,
             "skipped_reasons": dict(self.skipped_reasons.most_common()),
             "tunnels": dict(self.tunnels.most_common()),
             "other_blocks": dict(self.other_blocks.most_common()),
@@ -87,6 +91,7 @@ class CaptureReader:
         self._file = file
         self._size = size
         self._records = read_records(file, name)
+        self._fragments = Reassembler()
 
     def __iter__(self) -> Iterator[Datagram]:
         try:
@@ -98,6 +103,8 @@ class CaptureReader:
                     yield datagram
         except BrokenRecord as broken:
             self.report.truncated_at, self.report.problem = broken.offset, broken.problem
+        self._fragments.end()
+        self._count_fragments()
 
     @property
     def share(self) -> float:
@@ -109,16 +116,35 @@ class CaptureReader:
         report = self.report
         report.packets += 1
         try:
-            carried = take_off_link_layer(record.link_type, record.frame)
-            datagram, tunnels = find_datagram(record.timestamp, record.frame, carried)
+            found = self._dissect(record.timestamp, record.frame, take_off_link_layer(record.link_type, record.frame))
         except LeftOut as reason:
             words, counted = str(reason), report.skipped_reasons
             counted[words if words in counted or len(counted) < _MOST_REASONS else _ANY_OTHER] += 1
             return None
+        if found is None:
+            return None
+        datagram, tunnels = found
         report.udp += 1
         for name in tunnels:
             report.tunnels[name] += 1
         return datagram
+
+    def _dissect(self, timestamp: float, frame: bytes, carried: Payload) -> tuple[Datagram, tuple[str, ...]] | None:
+        """Return the datagram in a frame and its tunnels; None where only a fragment is there so far."""
+        try:
+            return find_datagram(timestamp, frame, carried)
+        except IsFragment as found:
+            whole = self._fragments.put(found.fragment)
+            self._count_fragments()
+            if whole is None:
+                return None
+            # In one piece it is no fragment any more; what it carries may be.
+            return self._dissect(timestamp, whole, Payload(ANY_IP, 0, found.tunnels))
+
+    def _count_fragments(self) -> None:
+        self.report.joined = self._fragments.joined
+        if self._fragments.given_up:
+            self.report.skipped_reasons[_LONELY] = self._fragments.given_up
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def read_capture(path: Path) -> None:
         count = sum(1 for _ in reader)
     report = reader.report
     assert report.udp == count
-    assert report.packets == report.udp + report.skipped_reasons.total()
+    assert report.packets == report.udp + report.joined + report.skipped_reasons.total()
 
 
 def play(path: Path, mki_size: int) -> None:
@@ -251,7 +251,7 @@ def test_any_blocks_are_read_or_told(parts: list[bytes]) -> None:
     reader = CaptureReader(io.BytesIO(data))
     count = sum(1 for _ in reader)
     report = reader.report
-    assert report.packets == count + report.skipped_reasons.total()
+    assert report.packets == count + report.joined + report.skipped_reasons.total()
     assert report.is_whole or (report.problem and 0 < (report.truncated_at or 0) < len(data))
 
 

@@ -121,8 +121,8 @@ SHUT = {
     "ESP": (101, around(bytes(40), 50), "ESP, which is encrypted"),
     "TCP": (101, around(bytes(40), 6), "not UDP"),
     "GRE, version 1": (101, around(b"\0\1\x88\x0b" + bytes(20), 47), "GRE of another version"),
-    "the first IPv6 fragment": (229, extended(SIX, 44, b"\0\0\0\1" + bytes(4)), "IP fragment"),
-    "a later IPv6 fragment": (229, extended(SIX, 44, b"\0\0\0\x10" + bytes(4)), "IP fragment"),
+    "the first IPv6 fragment": (229, extended(SIX, 44, b"\0\0\0\1" + bytes(4)), "IP fragment without the others"),
+    "a later IPv6 fragment": (229, extended(SIX, 44, b"\0\0\0\x10" + bytes(4)), "IP fragment without the others"),
     "many tunnels": (101, around(around(around(around(around(FOUR, 4), 4), 4), 4), 4), "tunnels in tunnels"),
 }  # fmt: skip
 

@@ -48,8 +48,8 @@ def test_the_share_that_was_read_grows(tmp_path: Path) -> None:
 def test_a_report_for_machines() -> None:
     _, report = read(capture(V4)[:-1])
     assert report.as_dict() == {
-        "packets": 0, "udp": 0, "skipped_reasons": {}, "tunnels": {}, "other_blocks": {}, "truncated_at": HEADER,
-        "problem": "cut off inside a packet",
+        "packets": 0, "udp": 0, "joined": 0, "skipped_reasons": {}, "tunnels": {}, "other_blocks": {},
+        "truncated_at": HEADER, "problem": "cut off inside a packet",
     }  # fmt: skip
     assert not report.is_whole
 
@@ -197,12 +197,12 @@ def test_what_is_no_udp_is_counted_with_its_reason() -> None:
     assert (report.packets, report.udp) == (6, 1)
     assert report.skipped_reasons == {
         "not UDP": 1,
-        "IP fragment": 1,
+        "IP fragment without the others": 1,
         "not IP": 1,
         "malformed": 1,
         "UDP datagram cut short when captured": 1,
     }
-    assert "1 skipped (IP fragment)" in str(report)
+    assert "1 skipped (IP fragment without the others)" in str(report)
 
 
 def test_an_unknown_link_type_is_named() -> None:
