@@ -292,6 +292,9 @@ class RecordedContent:
         info = self._archive.NameToInfo.get(member)
         if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             raise ValueError(f"{member} is missing, compressed or encrypted")
+        if info.compress_size != info.file_size:
+            # Whoever believed the larger one would make room for it before reading.
+            raise ValueError(f"{member} has two sizes, {info.file_size} and {info.compress_size} bytes")
         return info
 
     @contextmanager

@@ -29,6 +29,7 @@ from host_tools.terminal.recording import (
     record_to,
 )
 from host_tools.terminal.replay import Replay, Segment
+from tests.support.mutation import watched
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
 
 TERMINAL = bytes(17)
@@ -316,6 +317,19 @@ class TestHostileFiles:
     def test_is_refused_with_a_sentence(self, file: Path, damage: Callable[[Path], object]) -> None:
         damage(recorded(Stage("counted_playback"), file))
         with pytest.raises(RecordingError), open_recording(file) as content:
+            list(content.datagrams())
+
+    @pytest.mark.parametrize("member", [MEDIA, STKMS, INDEX])
+    def test_a_member_whose_two_sizes_differ(self, file: Path, member: str) -> None:
+        raw = bytearray(recorded(Stage("counted_playback"), file).read_bytes())
+        entry = raw.rindex(b"PK\x01\x02", 0, raw.rindex(member.encode()))
+        raw[entry + 20 : entry + 24] = (0x4000_0000).to_bytes(4, "little")  # the compressed size
+        file.write_bytes(bytes(raw))
+        with (
+            watched(60, 100),
+            pytest.raises(RecordingError, match=rf"{member} has two sizes, \d+ and 1073741824 bytes"),
+            open_recording(file) as content,
+        ):
             list(content.datagrams())
 
     @pytest.mark.parametrize("member", [MEDIA, STKMS])
