@@ -60,6 +60,14 @@ def autn_star_mask(ik: bytes) -> bytes:
     return sha1(ik)[:_MAC_SIZE]
 
 
+def flip_res(res: bytes) -> bytes:
+    """Return RES (4 to 16 bytes) with its least significant bit flipped (TS 33.220 clause 5.3.2).
+
+    So the card answers a GBA_U bootstrapping, and so the BSF keeps XRES: a RES of GBA_U is none elsewhere.
+    """
+    return res[:-1] + bytes((res[-1] ^ 1,))
+
+
 def b_tid(rand: bytes, bsf_name: bytes) -> bytes:
     """Return the B-TID: RAND in base64, "@", the name of the BSF (TS 33.220 clause 4.5.2)."""
     return base64.b64encode(rand) + b"@" + bsf_name

@@ -13,13 +13,13 @@ from card.codec.bcast import LtkmReport, Subtype, bcast_extension
 from card.codec.mikey import Extension, KeyInterval, MikeyMessage
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.gba import naf_id
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.ltkm import LtkmContent, open_verification, rand_of, recipient, seal_ltkm
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.service_keys import LAST_MTK_ID, ServiceKey, make_key, service_keys
 
-MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")  # Ua security protocol of TS 33.246 (TS 33.220 annex H)
 _WITHDRAWN = KeyInterval.between(1, 0, 2)  # a lower limit above the upper one
 _LAST_COUNTER = 0xFFFF_FFFF
 
@@ -49,9 +49,14 @@ class Bsm:
             self._keys[key.service].append(key)
 
     @property
+    def fqdn(self) -> bytes:
+        """The name of the BM-SC as it stands in IDi (TS 33.246 clause 6.4.5.1)."""
+        return self._scenario.network.bsm_fqdn.encode()
+
+    @property
     def naf_id(self) -> bytes:
         """The NAF ID: FQDN and Ua security protocol identifier (TS 33.220 clause B.3)."""
-        return self._scenario.network.bsm_fqdn.encode() + MBMS_UA_PROTOCOL
+        return naf_id(self.fqdn)
 
     def smk(self, b_tid: str, rand: bytes = b"") -> Secret:
         """Return the SMK of the card behind this B-TID, for LTKMs with this RAND. Raises `HeadendError`."""

@@ -10,8 +10,6 @@ from host_tools.terminal.aka import GbaResponse
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.usim import Usim
 
-MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")  # Ua security protocol: TS 33.246 (TS 33.220 H.3)
-
 
 class Challenge(Protocol):
     """What a BSF sends first: RAND and AUTN* (16 bytes each)."""
@@ -75,11 +73,6 @@ def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
             return Bootstrapped(challenge.rand, result.b_tid, result.lifetime, resynchronised)
         bsf.resynchronise(impi, challenge.rand, answer.auts)
     raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
-
-
-def naf_id(fqdn: str, ua_protocol: bytes = MBMS_UA_PROTOCOL) -> bytes:
-    """Return a NAF ID: the FQDN and the 5-byte Ua security protocol identifier (TS 33.220 clause B.3)."""
-    return fqdn.encode() + ua_protocol
 
 
 def derive_naf_key(usim: Usim, naf: bytes, impi: str) -> Secret:

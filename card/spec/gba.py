@@ -1,0 +1,11 @@
+"""Names and numbers of GBA that card, terminal and network share (TS 33.220)."""
+
+from __future__ import annotations
+
+MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")
+"""Ua security protocol identifier of MBMS, 5 bytes (TS 33.220 clause H.3)."""
+
+
+def naf_id(fqdn: bytes, ua_protocol: bytes = MBMS_UA_PROTOCOL) -> bytes:
+    """Return a NAF_ID: the FQDN of the NAF (UTF-8), then the 5 bytes of its Ua protocol (TS 33.220 clause B.3)."""
+    return fqdn + ua_protocol
