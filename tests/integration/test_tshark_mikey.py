@@ -102,7 +102,6 @@ def test_payloads_begin_and_end_where_we_say(message: MikeyMessage, dissect: Dis
     assert theirs == ours
 
 
-@pytest.mark.norm("8", "9", "57")
 def test_ltkm_field_for_field(dissect: Dissect) -> None:
     fields, vector = dissect(LTKM), VECTORS["ltkm"]
     assert values(fields, "version", "type", "csb_id") == ["01", "00", "11223344"]

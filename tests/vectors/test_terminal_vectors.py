@@ -13,7 +13,6 @@ from tests.vectors.loader import load
 GBA, MESSAGES = load("gba")["vectors"][0], load("mikey")
 
 
-@pytest.mark.norm("1")
 def test_res_is_used_as_it_comes() -> None:
     """The terminal need not know of the flipped bit (TS 33.220 clause 5.3.2)."""
     answer = decode_gba(GBA["answer"])
