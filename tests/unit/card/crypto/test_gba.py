@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from card.crypto import gba
 from card.crypto.secret import Secret
 from tests.vectors.loader import load
