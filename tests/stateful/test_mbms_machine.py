@@ -255,6 +255,20 @@ def test_a_muk_in_use_outlives_its_naf_key(walk: MbmsWalk) -> None:
     assert walk.met["update", "9000"] == 2
 
 
+@pytest.mark.norm("14")
+def test_the_muk_in_use_derived_once_more_makes_good_what_was_overwritten(walk: MbmsWalk) -> None:
+    walk.write_b_tid(b"x")
+    walk.derive(0)
+    walk.derive(1)
+    walk.derive(2)
+    walk.write_b_tid()
+    walk.derive(0)
+    walk.derive(1)
+    walk.derive(2)
+    walk.update(Update())
+    assert (walk.met["update", "9000"], walk.met["update", "6985"]) == (2, 0)
+
+
 @pytest.mark.norm("15")
 def test_no_free_muk_record_is_told_before_the_mac(walk: MbmsWalk) -> None:
     for server in (1, 2):
