@@ -47,10 +47,10 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class NafDerivation:
-    """NAF_ID (FQDN and Ua protocol identifier) and IMPI, as the terminal gives them."""
+    """NAF_ID (FQDN and Ua protocol identifier) and IMPI as the terminal gives them; an ISIM has the IMPI itself."""
 
     naf_id: bytes
-    impi: bytes
+    impi: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,14 @@ def decode_group_call(data: bytes) -> GroupChallenge:
 
 
 def decode_gba(data: bytes) -> Challenge | NafDerivation:
-    """Read the mode byte, then RAND and AUTN*, or NAF_ID and IMPI."""
+    """Read the mode byte, then RAND and AUTN*, or NAF_ID and IMPI, the latter not on an ISIM."""
     mode, body = data[0], data[1:]
     if mode == _BOOTSTRAPPING:
         return decode_3g(body)
     if mode != _NAF_DERIVATION:
         raise DecodeError(f"GBA mode {mode:02X} is unknown")
     reader = Reader(body)
-    request = NafDerivation(reader.lv("NAF_ID"), reader.lv("IMPI"))
+    request = NafDerivation(reader.lv("NAF_ID"), reader.lv("IMPI") if reader.remaining else None)
     reader.expect_end("NAF derivation")
     return request
 
@@ -140,10 +140,16 @@ def run_group_call(security: Security, challenge: GroupChallenge) -> bytes:
 
 
 def run_gba(security: Security, request: Challenge | NafDerivation) -> bytes:
-    """Return RES or AUTS of a bootstrapping, or the Ks_ext_NAF of a NAF derivation."""
+    """Return RES or AUTS of a bootstrapping, or the Ks_ext_NAF of a NAF derivation.
+
+    A USIM is given the IMPI (TS 31.102 clause 7.1.2.4), an ISIM takes its own (TS 31.103 clause 7.1.1.3).
+    """
     gba = security.application.gba
     if isinstance(request, NafDerivation):
-        return _SUCCESS + _lv(gba.derive_naf_keys(request.naf_id, request.impi).reveal())
+        if gba.has_impi == (request.impi is not None):
+            raise DecodeError("NAF derivation: an IMPI on a USIM, none on an ISIM")
+        impi = gba.own_impi() if request.impi is None else request.impi
+        return _SUCCESS + _lv(gba.derive_naf_keys(request.naf_id, impi).reveal())
     result = gba.bootstrap(request.rand, request.autn)
     if isinstance(result, SynchronisationFailure):
         return _SYNCHRONISATION_FAILURE + _lv(result.auts)

@@ -21,7 +21,7 @@ from card.state.session import IncomingObject, OutgoingObject
 UNSTRUCTURED = 0x53
 STRUCTURED = 0x73
 _BLOCK_SIZE = 256  # longest response block in a short APDU
-_HEADER_ROOM = 4  # tag and longest length field needed before the size of an object is known
+_HEADER_ROOM = 5  # tag and longest length field (TS 31.102 clause 7.1.2): before that the size may be unknown
 
 
 class Step(IntEnum):

@@ -40,7 +40,7 @@ _CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = 0x6F32, 0x6F63, 0x6F64, 
 class ApplicationRecord:
     """What personalisation stores about an application: subscriber key, operator constant, algorithm, SQN scheme.
 
-    `opc` is the operator constant of any algorithm: OPc, TOPc, or nothing.
+    `opc` is the operator constant of any algorithm: OPc, TOPc, or nothing. `plain_res`: RES of GBA_U is not flipped.
     """
 
     algorithm: str
@@ -49,6 +49,7 @@ class ApplicationRecord:
     ind_bits: int = 5
     delta: int = 1 << 28
     age_limit: int = 0
+    plain_res: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,12 @@ class _Files:
     naf_list: int
     muk: int = 0
     msk: int = 0
+    impi: int = 0
     service_numbers: Mapping[int, int] | None = None
 
 
 _USIM_FILES = _Files(0x6F38, 0x6FD6, 0x6FDA, 0x6FD8, 0x6FD7)
-_FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, service_numbers=ISIM_NUMBERS)}
+_FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, impi=0x6F02, service_numbers=ISIM_NUMBERS)}
 
 
 class Application:
@@ -155,7 +157,16 @@ def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files
     services = ServiceTable(files, own.node(known.service_table), known.service_numbers)
     scheme = SqnScheme(record.ind_bits, record.delta, record.age_limit)
     aka = Aka(_algorithm(record), SqnMemory(nv, name, scheme))
-    gba = Gba(nv, name, aka, files, own.node(known.gba_parameters), own.records(known.naf_list))
+    gba = Gba(
+        nv,
+        name,
+        aka,
+        files,
+        own.node(known.gba_parameters),
+        own.records(known.naf_list),
+        impi=own.node(known.impi) if known.impi else None,
+        plain_res=record.plain_res,
+    )
     groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc))
     mbms = MbmsKeys(nv, name, own.records(known.muk), own.records(known.msk))
     local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name))

@@ -22,6 +22,7 @@ from card.ports import Store
 from card.profile.pins import PinProfile
 from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
+from card.profile.usim import GbaRes
 from card.spec.files import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
@@ -76,7 +77,10 @@ def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
     """Store the keys of each application; the ISIM has those of the USIM unless the profile gives it its own."""
     usim, isim, sqn = profile.usim, profile.isim, profile.usim.sqn
     constant = usim.derive_operator_constant()
-    record = ApplicationRecord(usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit)
+    plain_res = usim.gba.res is GbaRes.PLAIN
+    record = ApplicationRecord(
+        usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit, plain_res
+    )
     records = {USIM: record}
     if isim is not None:
         records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)

@@ -100,6 +100,20 @@ PLMNS = ListOf(parsed('"MCC-MNC", such as "001-01"', Plmn.parse), 64)
 SERVICES = ListOf(integer(1, 256), 256)
 
 
+class GbaRes(Enum):
+    """How the card answers a GBA_U bootstrapping."""
+
+    FLIPPED = "flipped"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class GbaProfile:
+    """Whether RES of GBA_U has its last bit flipped (TS 33.220 clause 5.3.2), or not, as on cards before that rule."""
+
+    res: Annotated[GbaRes, choice(GbaRes)] = GbaRes.FLIPPED
+
+
 @dataclass(frozen=True, slots=True)
 class SqnProfile:
     """How the card judges sequence numbers (TS 33.102 annex C): SQN = SEQ || IND, 48 bits together.
@@ -169,6 +183,7 @@ class UsimProfile:
     algorithm: Annotated[Algorithm, choice(Algorithm)] = Algorithm.MILENAGE
     amf: Annotated[bytes, hex_bytes(2, 2)] = b"\x80\x00"
     sqn: Annotated[SqnProfile, Table(SqnProfile)] = SqnProfile()
+    gba: Annotated[GbaProfile, Table(GbaProfile)] = GbaProfile()
     aid: Annotated[bytes, AID] = DEFAULT_AID
     label: Annotated[str, LABEL] = "USIM"
     impi: Annotated[str, IMPI] = ""

@@ -26,8 +26,15 @@ _OURS = Confidence.OURS
 _UNSURE = Confidence.UNSURE
 
 MBMS_STATUS: Mapping[str, Choice] = {
-    "malformed_mikey": Choice(
-        SW.WRONG_DATA, "answer to a MIKEY message that cannot be parsed", Ref("TS 31.102", "7.1.1.6", _OURS)
+    "unusable_message": Choice(
+        SW.INCORRECT_MAC,
+        "answer to a MIKEY message that cannot be read or used: the text has one word for a validation that failed",
+        Ref("TS 31.102", "7.1.1.6", _OURS),
+    ),
+    "malformed_object": Choice(
+        SW.WRONG_LENGTH,
+        "answer to a data object that cannot be read; 6A80 is not among the words of the command",
+        Ref("TS 31.102", "7.3.2", _OURS),
     ),
     "msk_replay": Choice(
         SW.INCORRECT_MAC,
@@ -35,14 +42,9 @@ MBMS_STATUS: Mapping[str, Choice] = {
         Ref("TS 31.102", "7.1.1.6", _OURS),
     ),
     "mtk_replay": Choice(
-        SW.INCORRECT_MAC,
+        SW.KEY_FRESHNESS_FAILURE,
         "answer to an MTK message whose counter is not new",
-        Ref("TS 31.102", "7.1.1.7", _OURS),
-    ),
-    "mtk_id_outside": Choice(
-        SW.CONDITIONS_NOT_SATISFIED,
-        "answer to an MTK ID outside the MSK's validity",
-        Ref("TS 31.102", "7.1.1.7", _OURS),
+        Ref("TS 31.102", "7.1.1.8", _OURS),
     ),
     "retrieval_without_response": Choice(
         SW.CONDITIONS_NOT_SATISFIED,
@@ -52,10 +54,6 @@ MBMS_STATUS: Mapping[str, Choice] = {
     "block_out_of_order": Choice(
         SW.WRONG_P1_P2, "answer to a next block without a first one", Ref("TS 102 221", "11.1.16", _OURS)
     ),
-}
-
-MBMS_MODES: Mapping[str, Choice] = {
-    "muk_deletion": Choice(0x04, "mode byte of MUK deletion", Ref("TS 31.102", "7.1.1.9", Confidence.RECALLED)),
 }
 
 CAPACITY: Mapping[str, Choice] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from card.errors import StoreError
 
@@ -32,8 +33,64 @@ def _part_keys_from_counters(contents: Contents) -> Contents:
     return migrated
 
 
-SCHEMA_VERSION = 2
-MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters}
+_MBMS_UA_PROTOCOL = "0100000001"
+
+
+def _follow_the_norm(contents: Contents) -> Contents:
+    """Version 3: MBMS keys as TS 31.102 clause 7.1.1 has them.
+
+    A MUK goes by the FQDN of its BM-SC and is the one used last too. The counter of an MSK goes by its name, a counter
+    of 0 stands for a message; the lower limit of an MSK without policies is exclusive.
+    """
+    migrated = dict(contents)
+    for name, raw in contents.items():
+        table, _, rest = name.partition("/")
+        match table:
+            case "muk":
+                _rename_muk(migrated, name, _record(name, raw))
+            case "msk" if f"spe/{rest}" not in contents:
+                record = _record(name, raw)
+                record["lower"] = max(0, record["lower"] - 1) if record["lower"] <= record["upper"] else record["lower"]
+                migrated[name] = json.dumps(record).encode()
+            case "heard":
+                _rename_counter(migrated, name, _record(name, raw))
+            case "heard-muk":
+                application, _, fingerprint = rest.partition("/")
+                del migrated[name]
+                migrated[f"heard-muk/{application}/deleted-{fingerprint}"] = raw
+    return migrated
+
+
+def _rename_muk(migrated: Contents, name: str, muk: dict[str, Any]) -> None:
+    """A MUK under another protocol than that of MBMS was never one: it goes."""
+    if muk["id_i"].endswith(_MBMS_UA_PROTOCOL):
+        muk["id_i"] = muk["id_i"].removesuffix(_MBMS_UA_PROTOCOL)
+        migrated[name] = json.dumps({**muk, "used_id_r": muk["id_r"], "used_key": muk["key"]}).encode()
+    else:
+        del migrated[name]
+
+
+def _rename_counter(migrated: Contents, name: str, heard: dict[str, Any]) -> None:
+    """The counter of a key that the card holds loses the fingerprint in its name; 0 was no counter."""
+    del migrated[name]
+    if not heard["counter"]:
+        heard["counter"] = -1
+    kept = name if heard.get("gone") else name.rpartition("-")[0]
+    migrated[kept] = json.dumps(heard).encode()
+
+
+def _record(name: str, raw: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(raw)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise StoreError(f"card file: record {name} cannot be read")
+    return record
+
+
+SCHEMA_VERSION = 3
+MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters, 2: _follow_the_norm}
 
 
 def migrate(contents: Contents, version: int) -> Contents:
@@ -41,5 +98,8 @@ def migrate(contents: Contents, version: int) -> Contents:
     if not 1 <= version <= SCHEMA_VERSION:
         raise StoreError(f"card file has schema version {version}, this release reads 1 to {SCHEMA_VERSION}")
     for step in range(version, SCHEMA_VERSION):
-        contents = MIGRATIONS[step](contents)
+        try:
+            contents = MIGRATIONS[step](contents)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise StoreError(f"card file: a record of schema version {step} is not as that version writes it") from None
     return contents

@@ -20,7 +20,7 @@ from tests.oracle.bcast_wire import P1, X2
 from tests.support.bcast import KEY_DOMAIN, OTHER_DOMAIN, OTHER_SEK, SEK
 from tests.support.bcast_pair import Mishap
 from tests.support.bcast_walk import MOST, KeyId, Tally, Walk
-from tests.support.network import BM_SC
+from tests.support.network import FQDN
 from tests.support.testcard import pin_bytes, tlv
 
 GROUPS = [
@@ -130,7 +130,7 @@ class BcastMachine(RuleBasedStateMachine):
             case _:
                 number = self.walk.newest_smk()
                 b_tid = self.pair.networks[number].b_tid
-                body = b"\x04" + tlv(0xA0, tlv(0x80, b_tid) + tlv(0x82, BM_SC))
+                body = b"\x04" + tlv(0xA0, tlv(0x80, b_tid) + tlv(0x82, FQDN))
                 self.pair.ask(
                     lambda: self.model.delete_muk(number), lambda: self.it.run(tlv(0x53, body)), self.pair.expect_ltkm
                 )

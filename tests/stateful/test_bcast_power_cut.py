@@ -16,7 +16,7 @@ from tests.oracle.bcast_model import POLICIES, LtkmData, StkmData
 from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import KEY_DOMAIN, OTHER_SEK, SEK, TEK_SALT, BcastCard, tek
 from tests.support.bcast_csim import csim_ready, in_csim
-from tests.support.network import BM_SC
+from tests.support.network import FQDN
 from tests.support.testcard import Answer, TestCard, tlv
 
 WRITES_OF_VERIFY = 2
@@ -79,7 +79,7 @@ def bind(it: BcastCard) -> Iterator[Command]:
         yield update(it.ltkm(m, verify=True, reporting=True, rating=(1, 9)).build())
     for ts in (1, 2, 2, 1):
         yield generate(it.stkm(StkmData(FILM, SEK, ts, ts, True), binding=0xCAFE, salt=TEK_SALT).build())
-    yield 0x89, 0x85, tlv(0x53, b"\x04" + tlv(0xA0, tlv(0x80, it.network.b_tid) + tlv(0x82, BM_SC)))
+    yield 0x89, 0x85, tlv(0x53, b"\x04" + tlv(0xA0, tlv(0x80, it.network.b_tid) + tlv(0x82, FQDN)))
 
 
 def run(it: BcastCard, command: Command) -> Answer:
