@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+UA_PROTOCOL_SIZE = 5
+"""Bytes of a Ua security protocol identifier (TS 33.220 clause H.2)."""
+
 MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")
 """Ua security protocol identifier of MBMS, 5 bytes (TS 33.220 clause H.3)."""
 
