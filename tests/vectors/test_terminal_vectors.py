@@ -7,6 +7,7 @@ import pytest
 from card.crypto.secret import Secret
 from host_tools.terminal.aka import GbaResponse, decode_gba, decode_naf_key
 from host_tools.terminal.answers import decode_deletion_answer, decode_msk_answer, decode_mtk_answer
+from host_tools.terminal.key_files import MskEntry, MukEntry, NafEntry, decode_msks, decode_muk, decode_naf
 from tests.support.testcard import lv
 from tests.vectors.loader import load
 
@@ -40,3 +41,17 @@ def test_mtk_with_and_without_a_salt(name: str) -> None:
 
 def test_a_deletion() -> None:
     decode_deletion_answer(b"\x53\x01\xdb")
+
+
+@pytest.mark.norm("8", "68")
+def test_the_key_files() -> None:
+    vector, traffic = MESSAGES["ltkm"], MESSAGES["stkm"]
+    assert decode_muk(padded(vector["ef_muk"])) == MukEntry(vector["id_i"], vector["id_r"], 1)
+    assert decode_naf(padded(vector["ef_gbanl"])) == NafEntry(GBA["naf_id"], GBA["b_tid"])
+    for record, counter in ((vector["ef_msk"], 0), (traffic["ef_msk"], 1)):
+        assert [*decode_msks(record)] == [MskEntry(vector["key_domain_id"], vector["msk_id"], counter)]
+    assert (decode_muk(padded(b"")), decode_naf(padded(b"")), [*decode_msks(b"\xff" * 20)]) == (None, None, [])
+
+
+def padded(record: bytes) -> bytes:
+    return record.ljust(200, b"\xff")
