@@ -173,8 +173,10 @@ def stroll(walk: MbmsWalk, dice: random.Random, steps: int) -> None:
 
 
 @pytest.mark.norm("12", "14", "15", "22", "32")
-def test_every_status_word_of_every_step_is_met() -> None:
-    walk = MbmsWalk()
+@pytest.mark.parametrize("bcast", [False, True])
+def test_every_status_word_of_every_step_is_met(bcast: bool) -> None:
+    """With OMA BCAST on the card, messages without its extension are MBMS messages all the same."""
+    walk = MbmsWalk(bcast=bcast)
     walk.bootstrap()
     stroll(walk, random.Random(246), 1200)
     assert set(walk.met) >= WANTED, sorted(WANTED - set(walk.met))

@@ -18,6 +18,7 @@ from tests.support.profiles import card_profile
 from tests.support.testcard import TestCard, lv
 
 SERVERS = tuple(name + b".mnc001.mcc001.pub.3gppnetwork.org" for name in (b"bmsc", b"news", b"film"))
+OMA_BCAST = 75  # service of EF_UST (TS 31.102 clause 4.2.8)
 UA_OTHER = bytes.fromhex("0100000002")
 FIRST_T = (1, 0, 0xFFFFFFF0, 0xE9000000)
 """What a BM-SC may begin to count with; the last is about what NTP seconds are."""
@@ -59,10 +60,10 @@ class Traffic:
 
 
 class MbmsWalk:
-    """One card, its model, and the network before them."""
+    """One card, its model, and the network before them; the card is one of MBMS alone unless `bcast` is asked for."""
 
-    def __init__(self) -> None:
-        self.card = CardSide(TestCard.new(card_profile()))
+    def __init__(self, *, bcast: bool = False) -> None:
+        self.card = CardSide(TestCard.new(card_profile(disabled=() if bcast else (OMA_BCAST,))))
         self.model = new_model(len(self.card.gbabp()))
         self.met: Counter[tuple[str, str]] = Counter()
         self.seq = 0
