@@ -112,6 +112,12 @@ def derive_naf_keys(card: TestCard, naf_id: bytes = BM_SC) -> bytes:
     return card.ok("00880084", bytes((len(data),)), data)
 
 
+def refused_naf_derivation(card: TestCard, naf_id: bytes = BM_SC) -> None:
+    """Run a NAF derivation that must fail, as there is no Ks."""
+    data = b"\xde" + lv(naf_id, IMPI)
+    card.refused("6985", "00880084", bytes((len(data),)), data)
+
+
 def deliver(card: TestCard, message: Ltkm) -> None:
     """Deliver an MSK message that must be accepted."""
     assert card.mbms(MSK_UPDATE, message.build()) == ("DB", "9000")
