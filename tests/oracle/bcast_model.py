@@ -464,9 +464,7 @@ class Model:
         """The counter of the key that is there, or that of the one that comes back, whichever is further."""
         here = key.counter, key.mtk, key.guessed
         self._recall(key)
-        if key.counter <= here[0] and not here[2]:
-            key.counter, key.mtk, key.guessed = here
-        elif key.counter < 0:
+        if (key.counter <= here[0] and not here[2]) or key.counter < 0:
             key.counter, key.mtk, key.guessed = here
 
     def _recall(self, key: Key) -> None:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from card import create_card, memory_card
+from card import CardProfile, create_card, memory_card
 from card.codec.gba_push import SealedGpi
 from card.crypto.gba import derive_ks
 from card.crypto.gba_push import Gpi, derive_gpi_keys, seal_gpi
@@ -20,12 +20,16 @@ from card.crypto.secret import Secret
 from card.spec.gba import naf_id
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.errors import NoUsableKsError
 from host_tools.terminal.gba_push import PushOutcome, PushVerdict, take_push
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.oracle import gba
-from tests.support.network import IMPI, UA_MBMS, autn_star, rand, vector
+from tests.oracle.mikey import Ltkm
+from tests.support.network import IMPI, KEY_DOMAIN, UA_MBMS, autn_star, rand, vector
 from tests.support.profiles import PIN1, card_profile
 from tests.vectors.loader import load
 
@@ -154,6 +158,26 @@ class TestFailures:
         gpi = Gpi(True, rand(1), autn_star(made), b"\xff\xfe" + UA_MBMS, EXPIRES, P_TID)
         assert take(terminal, seal_gpi(gpi, keys)) == PushOutcome(PushVerdict.UNUSABLE)
         assert name_of_ks(terminal).endswith("@undefined")
+
+
+def test_a_push_of_the_head_end() -> None:
+    """Card and head-end come to the same keys, and an LTKM under the pushed MUK is taken (clause 5.4)."""
+    demo = CardProfile.demo()
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo))
+    fqdn, naf = network.bsm.fqdn, network.bsm.naf_id
+    made = network.bsf.push(fqdn.decode(), network.subscriber.impi, naf, timedelta(hours=1), P_TID)
+    with closing(TerminalMiddleware(InProcessLink(memory_card(demo, strict=True)))) as middleware:
+        middleware.connect(demo.pins.pin1.value)
+        outcome = take(middleware, made.gpi)
+        assert outcome.sa is not None
+        assert outcome.sa.ks_ext_naf == made.keys.me_key
+        assert made.keys.uicc_key is not None
+        ltkm = Ltkm(
+            psk=made.keys.uicc_key.reveal(), csb_id=1, rand=bytes(range(16)), timestamp=1, id_i=fqdn,
+            id_r=outcome.sa.downlink_id.encode(), key_domain_id=KEY_DOMAIN, msk_id=bytes.fromhex("00010001"),
+            msk=bytes(range(16)), lower=b"\0\0", upper=b"\xff\xfe", verify=False,
+        )  # fmt: skip
+        assert middleware.deliver(ltkm.build()).taken
 
 
 @pytest.fixture
