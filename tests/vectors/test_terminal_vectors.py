@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from card.crypto.secret import Secret
+from host_tools.apdu.client import ApduClient
+from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.aka import GbaResponse, decode_gba, decode_naf_key
 from host_tools.terminal.answers import decode_deletion_answer, decode_msk_answer, decode_mtk_answer
+from host_tools.terminal.bcast import Refusal, RefusalReason, Tek, feed_stkm
 from host_tools.terminal.key_files import MskEntry, MukEntry, NafEntry, decode_msks, decode_muk, decode_naf
-from tests.support.testcard import lv
+from host_tools.terminal.usim import Usim
+from tests.support.mbms_pair import CardSide
+from tests.support.network import LIFETIME
+from tests.support.profiles import AID, PIN1, card_profile
+from tests.support.testcard import TestCard, lv
 from tests.vectors.loader import load
 
 GBA, MESSAGES = load("gba")["vectors"][0], load("mikey")
@@ -55,3 +62,49 @@ def test_the_key_files() -> None:
 
 def padded(record: bytes) -> bytes:
     return record.ljust(200, b"\xff")
+
+
+# --- with a card
+
+
+@pytest.fixture
+def usim() -> Usim:
+    """A terminal's view of a card to which the MSK message of the vectors was delivered."""
+    side = CardSide(TestCard.new(card_profile(initial_seq=(0xFF9BB4D0B607 >> 5) - 1)))
+    side.bootstrap(GBA["rand"], GBA["autn_star"])
+    side.write_gbabp(17, lv(GBA["b_tid"], LIFETIME))
+    side.derive(GBA["naf_id"], GBA["impi"])
+    usim = Usim(ApduClient(InProcessLink(side.card.card)))
+    usim.select_application(AID)
+    usim.verify_pin(Secret(PIN1.encode()))
+    assert usim.msk_update(MESSAGES["ltkm"]["message"]).verification == MESSAGES["ltkm"]["verification"]
+    return usim
+
+
+@pytest.mark.norm("70")
+def test_a_wrong_mac_a_number_out_of_bounds_and_an_invalidated_key_are_told_apart(usim: Usim) -> None:
+    """TS 31.102 clause 7.1.1.8: 9862, 9865 and 6985, and 6A88 for a key that is not there."""
+    stkm = MESSAGES["stkm"]
+    tek = Tek(Secret(stkm["key"]), Secret(stkm["key_salt"]))
+    assert refusal(usim, stkm["message"][:-1] + b"\0") == (RefusalReason.WRONG_MAC, 0x9862)
+    assert feed_stkm(usim, stkm["message"]) == tek
+    assert refusal(usim, stkm["message"]) == (RefusalReason.NOT_FRESH, 0x9865)
+    usim.msk_update(MESSAGES["invalidation"]["message"])
+    assert refusal(usim, MESSAGES["stkm_own_csb"]["message"]) == (RefusalReason.CONDITIONS, 0x6985)
+    usim.msk_deletion(stkm["key_domain_id"], stkm["msk_id"][:2])
+    assert refusal(usim, MESSAGES["stkm_own_csb"]["message"]) == (RefusalReason.UNKNOWN_KEY, 0x6A88)
+
+
+def refusal(usim: Usim, message: bytes) -> tuple[RefusalReason, int]:
+    outcome = feed_stkm(usim, message)
+    assert isinstance(outcome, Refusal)
+    return outcome.reason, outcome.sw
+
+
+@pytest.mark.norm("68")
+def test_the_counters_of_free_and_used_records(usim: Usim) -> None:
+    vector = MESSAGES["stkm"]
+    name = vector["key_domain_id"] + vector["msk_id"]
+    assert usim.read_msk_counters() == {name: 0}
+    feed_stkm(usim, vector["message"])
+    assert usim.read_msk_counters() == {name: 1}
