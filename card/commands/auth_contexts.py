@@ -20,7 +20,7 @@ from card.domain.errors import (
     OutsideKeyValidity,
     ServiceNotAvailable,
 )
-from card.domain.local_key import DerivationsUsedUp, LocalKeyUsedUp
+from card.domain.local_key import LocalKeyRefused
 from card.errors import CardError
 from card.spec.provisional import MBMS_STATUS
 from card.spec.status import SW
@@ -37,9 +37,7 @@ ERRORS: Mapping[type[CardError], int] = {
     NoRoomForMsk: SW.NO_MEMORY_EF_MSK,
     NoRoomForMuk: SW.NO_MEMORY_EF_MUK,
     IdentifierTooLong: SW.WRONG_DATA,
-    # provisional: what a used-up Ks_local and a Ks_int_NAF that gave all its keys answer.
-    LocalKeyUsedUp: SW.KEY_FRESHNESS_FAILURE,
-    DerivationsUsedUp: SW.NO_MEMORY_EF_MSK,
+    LocalKeyRefused: SW.CONDITIONS_NOT_SATISFIED,
     OutsideKeyValidity: MBMS_STATUS["mtk_id_outside"].value,
 }
 

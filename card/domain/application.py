@@ -21,6 +21,7 @@ from card.domain.key_root import GbaKeyRoot, KeyRoot, RkKeyRoot
 from card.domain.local_key import LocalKeys
 from card.domain.mbms import MbmsKeys
 from card.domain.record_files import RecordFile
+from card.domain.secure_channel.settings import SacSettings
 from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
@@ -158,7 +159,8 @@ def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files
     gba = Gba(nv, name, aka, files, own.node(known.gba_parameters), own.records(known.naf_list))
     groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc))
     mbms = MbmsKeys(nv, name, own.records(known.muk), own.records(known.msk))
-    local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name))
+    policy = SacSettings(nv).local_key_policy
+    local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name), policy)
     bcast = Bcast(nv, name, load_tables(nv), mbms) if known.msk else None
     return Application(
         name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv
@@ -103,6 +103,14 @@ class Gba:
     def naf_key(self, naf_id: bytes) -> NafKeyRecord | None:
         """Return the Ks_int_NAF last derived for a NAF, or None."""
         return next((key for key in self._naf_keys.values() if key.naf_id == naf_id), None)
+
+    def touch(self, naf_id: bytes) -> None:
+        """Note that the Ks_int_NAF of a NAF was used in an AUTHENTICATE command (TS 31.102 clause 7.1.1.5)."""
+        keys = list(self._naf_keys.values())
+        latest = max((key.serial for key in keys), default=0)
+        used = next((key for key in keys if key.naf_id == naf_id), None)
+        if used is not None and used.serial != latest:
+            self._naf_keys.put(f"{used.slot:02X}", replace(used, serial=latest + 1))
 
     def forget_naf_key(self, naf_id: bytes, b_tid: bytes) -> None:
         """Drop the Ks_int_NAF of a NAF if it was derived under this B-TID."""
