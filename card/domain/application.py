@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from card.codec.group_call import VoiceCall
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.aka_choice import make_algorithm
 from card.crypto.bcmcs import RegistrationKey, UnknownFunctions, find_functions
@@ -74,6 +76,7 @@ class _Files:
     service_numbers: Mapping[int, int] | None = None
 
 
+_GROUP_LISTS: Mapping[VoiceCall, int] = {VoiceCall.VGCS: 0x6FB1, VoiceCall.VBS: 0x6FB3}
 _USIM_FILES = _Files(0x6F38, 0x6FD6, 0x6FDA, 0x6FD8, 0x6FD7)
 _FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, service_numbers=ISIM_NUMBERS)}
 
@@ -146,6 +149,11 @@ class _Own:
     def node(self, fid: int) -> FileNode | None:
         return self._files.tree.get(f"{self._root}/{fid:04X}")
 
+    def content(self, fid: int) -> bytes:
+        """Return what a transparent file holds, nothing when it is not there."""
+        node = self.node(fid)
+        return self._files.contents.whole(node) if node is not None else b""
+
     def records(self, fid: int) -> RecordFile:
         return RecordFile(self._files, self.node(fid))
 
@@ -157,7 +165,8 @@ def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files
     scheme = SqnScheme(record.ind_bits, record.delta, record.age_limit)
     aka = Aka(_algorithm(record), SqnMemory(nv, name, scheme))
     gba = Gba(nv, name, aka, files, own.node(known.gba_parameters), own.records(known.naf_list))
-    groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc))
+    lists = {call: partial(own.content, fid) for call, fid in _GROUP_LISTS.items()}
+    groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc), lists)
     mbms = MbmsKeys(nv, name, own.records(known.muk), own.records(known.msk))
     policy = SacSettings(nv).local_key_policy
     local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name), policy)

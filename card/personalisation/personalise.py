@@ -83,7 +83,7 @@ def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
         records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)
     groups = RecordTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
     for group in usim.group_keys:
-        groups.put(group_key_name(group.service_id, group.key_id), GroupKey(group.key))
+        groups.put(group_key_name(group.voice_service, group.key_id), GroupKey(group.key))
     for name, each in records.items():
         RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(name, each)
         if sqn.initial_seq:
