@@ -105,7 +105,7 @@ def test_power_cut_in_a_csim() -> None:
 
 
 def cut_everywhere(it: BcastCard, scenario: Scenario, ready: Callable[[TestCard], TestCard]) -> int:
-    """Run a scenario, and every command of it with a cut before and behind each of its writes; return the number of cuts.
+    """Run a scenario, and every command of it with a cut around each of its writes; return the number of cuts.
 
     A command writes once; the first LTKM under a new SMK writes twice, as the SMK is taken up for good before anything
     else (TS 31.102 clause 7.1.1.6). Between the two the card has taken it up and knows nothing of the message.
