@@ -148,7 +148,7 @@ def test_the_tek_never_crosses_the_wire(setting: tuple[TestCard, Ltkm]) -> None:
 SAC = """
 [sac]
 tek = "%s"
-psk = [{ terminal_id = "terminal-1", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
+psk = [{ terminal_id = "490154203237518", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
 """
 MESSAGE = StkmData(KEY_ID, SEK, mtk=1, ts=1, extended=True)
 
