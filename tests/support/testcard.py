@@ -51,9 +51,15 @@ class TestCard:
         return Answer(response[:-2].hex().upper(), f"{sw:04X}")
 
     def exchange(self, *parts: str | bytes) -> Answer:
-        """Send one APDU as a T=0 terminal does: 61XX is followed by GET RESPONSE, 6CXX repeated with the right Le."""
+        """Send one APDU as a T=0 terminal does: 61XX is followed by GET RESPONSE, and so is a warning of SELECT.
+
+        The warning is then the status word of the whole (TS 102 221 annex C).
+        """
         answer = self.send(*parts)
         data = answer.data
+        if answer.sw in ("6283", "6285") and not data:
+            fetched = self.send("00C0000000")
+            return Answer(fetched.data, answer.sw)
         while answer.sw.startswith("61"):
             answer = self.send("00C00000", answer.sw[2:])
             data += answer.data
@@ -79,13 +85,13 @@ class TestCard:
         return self.store.load()
 
     def volatile(self) -> tuple[Any, ...]:
-        """Return selection, record pointers, verified PINs and notes; half-done transfers end with any refusal."""
+        """Return selection, record pointers, verified PINs, notes, generation; not what is half done."""
         session = self.card._context.session
         channels = {
             number: (channel.directory, channel.file, channel.application, channel.record)
             for number, channel in session.channels.items()
         }
-        return channels, session.verified, dict(session.notes)
+        return channels, session.verified, dict(session.notes), session.generation
 
     def reopened(self) -> TestCard:
         """Return the same card after losing power."""
