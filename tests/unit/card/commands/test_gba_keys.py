@@ -119,7 +119,7 @@ def test_any_name_that_fits_the_record(card: TestCard, size: int) -> None:
 def test_a_name_that_does_not_fit_the_record(card: TestCard) -> None:
     bootstrap(card)
     data = b"\xde" + lv(bytes(190), b"i")
-    card.refused("6A80", "00880084", bytes((len(data),)), data)
+    card.refused("6700", "00880084", bytes((len(data),)), data)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 128, b"\x10" + bytes(16) + b"\xff" * 111, b"\x80" * 128])

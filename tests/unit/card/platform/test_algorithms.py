@@ -90,10 +90,10 @@ def test_group_call(service: int) -> None:
     [
         ("6A88", lv(SERVICE, b"\x01", b"\x01")),
         ("6A88", lv(bytes(4), b"\x02", b"\x01")),
-        ("6A80", lv(SERVICE, b"\x02", b"")),
-        ("6A80", lv(SERVICE, b"\x02", bytes(17))),
-        ("6A80", lv(SERVICE[1:], b"\x02", b"\x01")),
-        ("6A80", lv(SERVICE, b"\x02")),
+        ("6700", lv(SERVICE, b"\x02", b"")),
+        ("6700", lv(SERVICE, b"\x02", bytes(17))),
+        ("6700", lv(SERVICE[1:], b"\x02", b"\x01")),
+        ("6700", lv(SERVICE, b"\x02")),
     ],
 )
 def test_group_call_refused(sw: str, data: bytes) -> None:
