@@ -53,15 +53,18 @@ class TestCard:
     def exchange(self, *parts: str | bytes) -> Answer:
         """Send one APDU as a T=0 terminal does: 61XX is followed by GET RESPONSE, and so is a warning of SELECT.
 
-        The warning is then the status word of the whole (TS 102 221 annex C).
+        The warning is then the status word of the whole (TS 102 221 annex C). What waits is fetched on the channel of
+        the command.
         """
-        answer = self.send(*parts)
+        raw = b"".join(part if isinstance(part, bytes) else bytes.fromhex(part) for part in parts)
+        get_response = f"{raw[0] & 0x7F:02X}C00000"
+        answer = self.send(raw)
         data = answer.data
         if answer.sw in ("6283", "6285") and not data:
-            fetched = self.send("00C0000000")
+            fetched = self.send(get_response, "00")
             return Answer(fetched.data, answer.sw)
         while answer.sw.startswith("61"):
-            answer = self.send("00C00000", answer.sw[2:])
+            answer = self.send(get_response, answer.sw[2:])
             data += answer.data
         return Answer(data, answer.sw)
 
