@@ -84,7 +84,7 @@ class PlayJob:
             clocked = ClockedDelivery(delivery)
             remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))
             hooks = replace(hooks, on_time=clocked.on_time, on_refusal=remedy)
-        player = Player(feed, out, self.options)
+        player = Player(feed, out, self.options, gate=middleware.gate)
 
         def rows() -> list[tuple[str, str]]:
             return [progress_row(capture.share), *statistics_rows(player.statistics)]

@@ -176,7 +176,7 @@ class Sources:
     """Media of many sources, under a key of the demo."""
 
     def __init__(self, payload_type: int = 0) -> None:
-        name, key = next(iter(demo().truth.teks.items()))
+        *_, (name, key) = demo().truth.teks.items()  # the newest: older keys of MBMS are forgotten
         self._mki, self._key = mki_of(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
         self._payload_type = payload_type
         self._senders: dict[int, SrtpSender] = {}
@@ -209,9 +209,10 @@ def test_packets_that_claim_silence_do_not_fill_the_disk(run: Run, broadcast: li
     stkms = [datagram for datagram in broadcast if datagram.destination.port == STKM_PORT]
     far = [sources.packet(7, number, number * 441_001) for number in range(300)]
     path = changed([*stkms, *far], tmp_path / "x.pcap", bytes)
-    status, out, _ = run("terminal", "play", path, *WITH_KEYS, "-o", tmp_path / "heard")
-    assert (status, "of silence: more than its sound allows" in out) == (ExitCode.OK, True)
-    assert (tmp_path / "heard-5004.wav").stat().st_size < 2_000_000
+    heard = tmp_path / "heard-5004.wav"
+    status, out, _ = run("terminal", "play", path, *WITH_KEYS, "--json", "-o", tmp_path / "heard")
+    assert (status, list(json.loads(out)["left_out"]["seconds_of_silence"])) == (ExitCode.OK, [str(heard)])
+    assert heard.stat().st_size < 2_000_000
 
 
 STRANGE_CLOCKS: dict[str, Callable[[float, float], float]] = {
@@ -405,7 +406,7 @@ class TestRecordings:
     ) -> None:
         path, film = changed(broadcast, tmp_path / "x.pcap", bytes), tmp_path / "x.bcrec"
         assert run("terminal", "record", path, "-o", film, "--no-card")[0] == ExitCode.OK
-        interrupt_after(monkeypatch, 34, lambda: vanish("X"))
+        interrupt_after(monkeypatch, 50, lambda: vanish("X"))
         status, out, err = run("terminal", "replay", film, *WITH_KEYS, "--piece", "0-4", "--piece", "4-", "--json")
         pieces = json.loads(out)["pieces"]
         assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.cli.terminal_report import media_rows
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.jitter import DEPTH
 from host_tools.media.pcap import Datagram, Endpoint
@@ -123,3 +124,4 @@ def test_silence_that_is_left_out_is_told(tmp_path: Path) -> None:
     out = take(tmp_path / "x", far)
     ((path, seconds),) = out.silence_left_out.items()
     assert (path, round(seconds)) == (out.files[0], 70)
+    assert (f"Left out of {path.name}", "70.0 s of silence: more than its sound allows") in media_rows(out)
