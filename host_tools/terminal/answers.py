@@ -17,6 +17,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
+from card.spec.ratings import rating_words, value_words
 from host_tools.terminal.errors import answer_to
 
 MBMS_OBJECT = 0x53
@@ -36,6 +37,10 @@ class ParentalRequest:
     rating_type: int
     rating_value: int
     level_granted: int
+
+    def __str__(self) -> str:
+        granted = value_words(self.rating_type, self.level_granted)
+        return f"{rating_words(self.rating_type, self.rating_value)}, level granted {granted}"
 
 
 @dataclass(frozen=True, slots=True)

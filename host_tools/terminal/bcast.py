@@ -61,6 +61,11 @@ class Refusal:
     sw: int = SW.OK
     parental: ParentalRequest | None = None
 
+    @property
+    def said(self) -> str:
+        """The words, and the rating where that is why."""
+        return self.words if self.parental is None else f"{self.words}: {self.parental}"
+
 
 StkmOutcome = Tek | Refusal
 
