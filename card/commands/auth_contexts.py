@@ -26,7 +26,7 @@ from card.domain.errors import (
     NoRoomForMuk,
     ServiceNotAvailable,
 )
-from card.domain.local_key import DerivationsUsedUp, LocalKeyUsedUp
+from card.domain.local_key import LocalKeyRefused
 from card.errors import CardError
 from card.spec.status import SW
 
@@ -46,9 +46,7 @@ ERRORS: Mapping[type[CardError], int] = {
     NoRoomForMsk: SW.NO_MEMORY_EF_MSK,
     NoRoomForMuk: SW.NO_MEMORY_EF_MUK,
     IdentifierTooLong: SW.WRONG_LENGTH,
-    # provisional: what a used-up Ks_local and a Ks_int_NAF that gave all its keys answer.
-    LocalKeyUsedUp: SW.KEY_FRESHNESS_FAILURE,
-    DerivationsUsedUp: SW.NO_MEMORY_EF_MSK,
+    LocalKeyRefused: SW.CONDITIONS_NOT_SATISFIED,
 }
 
 

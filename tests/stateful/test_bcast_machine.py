@@ -89,7 +89,8 @@ class BcastMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(), known=flags, key=keys, bounds=bounds, policy=policies, cost=st.integers(0, 3), tokens=amounts,
-        counter=amounts, add=flags, keep=flags, without_key=one_in(10), old=one_in(10), former_smk=one_in(10), empty=one_in(20),
+        counter=amounts, add=flags, keep=flags, without_key=one_in(10), old=one_in(10), former_smk=one_in(10),
+        empty=one_in(20),
     )  # fmt: skip
     def ltkm(
         self, data: st.DataObject, known: bool, key: bytes, bounds: tuple[int, int], policy: str | None, cost: int,

@@ -74,7 +74,10 @@ class Bootstrap:
 
 
 def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
-    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd."""
+    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd.
+
+    The MTK ID is the counter, unless another one is given.
+    """
     message = Stkm(
         psk=ltkm.msk,
         csb_id=ltkm.csb_id,
@@ -82,7 +85,7 @@ def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
         timestamp=counter,
         key_domain_id=ltkm.key_domain_id,
         msk_id=ltkm.msk_id,
-        mtk_id=b"\x00\x01",
+        mtk_id=(counter & 0xFFFF).to_bytes(2, "big"),
         tek=bytes(range(0xB0, 0xC0)),
         salt=bytes(range(0xC0, 0xCE)),
     )
