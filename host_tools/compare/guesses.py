@@ -21,6 +21,8 @@ from host_tools.compare.words import title
 from host_tools.printable import printable
 
 SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "unrated_is_held")
+UNSHOWN = ("", "rating")
+"""Tables whose guesses no answer shows by itself."""
 INSTRUCTIONS = (bytes((INS.OMA_BCAST,)), bytes((INS.AUTHENTICATE_ODD,)))
 """The commands whose answers the tables shape, by their instruction byte."""
 _TEMPLATE = 0xAE
@@ -81,6 +83,7 @@ def apply_all(guesses: Iterable[Guess], tables: BcastTables) -> BcastTables:
 def guess_tables(pairs: Sequence[Pair], tables: BcastTables) -> list[Alternatives]:
     """Return what might explain the differences between a card (A) and the emulator with these tables (B)."""
     found: dict[Alternatives, None] = {}
+    differs = False
     known_modes = sorted(_modes_known(pairs) - set(tables.modes.values()))
     for index, pair in enumerate(pairs):
         if pair.is_allowed or pair.either.command[1:2] not in INSTRUCTIONS:
@@ -88,11 +91,12 @@ def guess_tables(pairs: Sequence[Pair], tables: BcastTables) -> list[Alternative
         a, b = _answer(pairs, index, "a"), _answer(pairs, index, "b")
         if a is None or b is None:
             continue
+        differs = True
         seen = _in_short(f"{pair.step}: {title(pair)}")
         for group in (*_modes(a, b, tables, known_modes), *_results(a, b, tables), *_contents(a, b, tables)):
             if group:
                 found.setdefault(tuple(replace(guess, seen=seen) for guess in group))
-    if found:
+    if differs:
         why = "the exchanges fit better so"
         found.update({(Guess("", name, not getattr(tables, name), why),): None for name in SWITCHES})
         for kind in sorted(_rating_types(pairs, tables)):
@@ -106,7 +110,8 @@ def _rating_types(pairs: Sequence[Pair], tables: BcastTables) -> set[int]:
     found: set[int] = set()
     for seen in (one for pair in pairs for one in (pair.a, pair.b) if one is not None):
         for outer in read_objects(seen.data):
-            inner = (item for template in read_objects(outer.value) for item in read_objects(template.value))
+            templates = (item for item in read_objects(outer.value) if item.tag == _TEMPLATE)
+            inner = (item for template in templates for item in read_objects(template.value))
             found |= {item.value[at[item.tag]] for item in inner if item.tag in at and len(item.value) > at[item.tag]}
     return found
 
