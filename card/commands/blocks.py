@@ -53,7 +53,7 @@ def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
         ctx.leave(None)
         return received
     if missing < 0:
-        raise Refused(SW.WRONG_DATA)
+        raise Refused(SW.WRONG_LENGTH)
     if len(received) + missing > CAPACITY["object_size"].value:
         raise Refused(SW.NOT_ENOUGH_MEMORY)
     ctx.leave(IncomingObject(apdu.ins, apdu.p2, received))

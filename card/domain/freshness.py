@@ -86,8 +86,8 @@ class Freshness:
 
     def take_up(self, name: str, key: Secret) -> None:
         """The card holds this key, perhaps again: what is remembered of it goes on, unless its name is further."""
-        heard = self.recall(name, key)
-        if heard.live and is_newer(heard.counter, self.of(name).counter):
+        heard, here = self.recall(name, key), self.of(name)
+        if heard.live and (not here.live or is_newer(heard.counter, here.counter)):
             self.note(name, heard)
 
     def leave(self, name: str, key: Secret) -> None:

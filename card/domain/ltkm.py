@@ -140,6 +140,8 @@ def open_ltkm(ltkm: Ltkm, root: KeyRoot) -> OpenedLtkm:
 
 def _open_key_data(ltkm: Ltkm, protection: MikeyKeys) -> KeyData | None:
     if not ltkm.kemac.encrypted:
+        if not ltkm.names_no_key:
+            raise DecodeError("LTKM: nothing is encrypted in it")
         return None
     csb_id = ltkm.message.header.csb_id
     items = decode_key_data(decrypt_key_data(protection, csb_id, ltkm.timestamp.value, ltkm.kemac.encrypted))

@@ -45,48 +45,41 @@ def _follow_the_norm(contents: Contents) -> Contents:
     migrated = dict(contents)
     for name, raw in contents.items():
         table, _, rest = name.partition("/")
-        match table:
-            case "muk":
-                _rename_muk(migrated, name, _record(name, raw))
-            case "msk" if f"spe/{rest}" not in contents:
-                record = _record(name, raw)
-                record["lower"] = max(0, record["lower"] - 1) if record["lower"] <= record["upper"] else record["lower"]
-                migrated[name] = json.dumps(record).encode()
-            case "heard":
-                _rename_counter(migrated, name, _record(name, raw))
-            case "heard-muk":
-                application, _, fingerprint = rest.partition("/")
-                del migrated[name]
-                migrated[f"heard-muk/{application}/deleted-{fingerprint}"] = raw
+        try:
+            match table:
+                case "muk":
+                    _renew_muk(migrated, name, json.loads(raw))
+                case "msk" if f"spe/{rest}" not in contents:
+                    _renew_limits(migrated, name, json.loads(raw))
+                case "heard":
+                    _rename_counter(migrated, name, json.loads(raw))
+                case "heard-muk":
+                    application, _, fingerprint = rest.partition("/")
+                    migrated[f"heard-muk/{application}/deleted-{fingerprint}"] = migrated.pop(name)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise StoreError(f"card file: record {name} cannot be read") from None
     return migrated
 
 
-def _rename_muk(migrated: Contents, name: str, muk: dict[str, Any]) -> None:
+def _renew_muk(migrated: Contents, name: str, muk: dict[str, Any]) -> None:
     """A MUK under another protocol than that of MBMS was never one: it goes."""
+    del migrated[name]
     if muk["id_i"].endswith(_MBMS_UA_PROTOCOL):
         muk["id_i"] = muk["id_i"].removesuffix(_MBMS_UA_PROTOCOL)
         migrated[name] = json.dumps({**muk, "used_id_r": muk["id_r"], "used_key": muk["key"]}).encode()
-    else:
-        del migrated[name]
+
+
+def _renew_limits(migrated: Contents, name: str, msk: dict[str, Any]) -> None:
+    if msk["lower"] <= msk["upper"]:
+        msk["lower"] = max(0, msk["lower"] - 1)
+    migrated[name] = json.dumps(msk).encode()
 
 
 def _rename_counter(migrated: Contents, name: str, heard: dict[str, Any]) -> None:
     """The counter of a key that the card holds loses the fingerprint in its name; 0 was no counter."""
     del migrated[name]
-    if not heard["counter"]:
-        heard["counter"] = -1
     kept = name if heard.get("gone") else name.rpartition("-")[0]
-    migrated[kept] = json.dumps(heard).encode()
-
-
-def _record(name: str, raw: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(raw)
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise StoreError(f"card file: record {name} cannot be read")
-    return record
+    migrated[kept] = json.dumps({**heard, "counter": heard["counter"] or -1}).encode()
 
 
 SCHEMA_VERSION = 3
@@ -98,8 +91,5 @@ def migrate(contents: Contents, version: int) -> Contents:
     if not 1 <= version <= SCHEMA_VERSION:
         raise StoreError(f"card file has schema version {version}, this release reads 1 to {SCHEMA_VERSION}")
     for step in range(version, SCHEMA_VERSION):
-        try:
-            contents = MIGRATIONS[step](contents)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            raise StoreError(f"card file: a record of schema version {step} is not as that version writes it") from None
+        contents = MIGRATIONS[step](contents)
     return contents

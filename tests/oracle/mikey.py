@@ -169,6 +169,7 @@ class Ltkm:
     ssrc: int | None = None
     sp: bytes | None = None
     ext_last: bool = False
+    id_i_type: int = 0
 
     @property
     def keys(self) -> Keys:
@@ -185,7 +186,7 @@ class Ltkm:
         front = [(EXT, _identifiers(self.key_domain_id, self.msk_id))]
         front += [] if self.bcast is None else [(EXT, b"\x05" + _two(self.bcast))]
         front += [(T, _time(self.timestamp)), (RAND, bytes((len(self.rand),)) + self.rand)]
-        front += [(ID, b"\x00" + _two(identity)) for identity in (self.id_i, self.id_r)]
+        front += [(ID, bytes((self.id_i_type,)) + _two(self.id_i)), (ID, b"\x00" + _two(self.id_r))]
         front += [] if self.sp is None else [(SP, b"\x00\x00" + _two(self.sp))]
         header = _header(0, self.verify, self.csb_id, self.ssrc)
         return _protect(self.keys, self.csb_id, self.timestamp, header, _ordered(front, self.ext_last), self.plain)

@@ -113,7 +113,7 @@ def ltkm(counter: int = 1, **changes: Any) -> Ltkm:
         key_domain_id=KEY_DOMAIN,
         msk_id=bytes.fromhex("00010001"),
         msk=bytes(range(0xA0, 0xB0)),
-        lower=b"\x00\x01",
+        lower=b"\x00\x00",
         upper=b"\xff\xfe",
         verify=False,
     )

@@ -74,7 +74,10 @@ class Bootstrap:
 
 
 def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
-    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd."""
+    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd.
+
+    The MTK ID is the counter, unless another one is given.
+    """
     message = Stkm(
         psk=ltkm.msk,
         csb_id=ltkm.csb_id,
@@ -82,7 +85,7 @@ def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
         timestamp=counter,
         key_domain_id=ltkm.key_domain_id,
         msk_id=ltkm.msk_id,
-        mtk_id=b"\x00\x01",
+        mtk_id=(counter & 0xFFFF).to_bytes(2, "big"),
         tek=bytes(range(0xB0, 0xC0)),
         salt=bytes(range(0xC0, 0xCE)),
     )
@@ -110,6 +113,12 @@ def derive_naf_keys(card: TestCard, naf_id: bytes = BM_SC) -> bytes:
     """Run a NAF derivation; return the card's answer."""
     data = b"\xde" + lv(naf_id, IMPI)
     return card.ok("00880084", bytes((len(data),)), data)
+
+
+def refused_naf_derivation(card: TestCard, naf_id: bytes = BM_SC) -> None:
+    """Run a NAF derivation that must fail, as there is no Ks."""
+    data = b"\xde" + lv(naf_id, IMPI)
+    card.refused("6985", "00880084", bytes((len(data),)), data)
 
 
 def deliver(card: TestCard, message: Ltkm) -> None:

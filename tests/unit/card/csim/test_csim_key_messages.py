@@ -89,7 +89,7 @@ class TestStkm:
     def test_replay(self, card: TestCard) -> None:
         assert card.mbms(MSK_UPDATE, ltkm().build()).sw == "9000"
         key_of(card, 7)
-        assert card.mbms(MTK_GENERATION, stkm(ltkm(), 7).build()).sw == "9862"
+        assert card.mbms(MTK_GENERATION, stkm(ltkm(), 7).build()).sw == "9865"
 
     def test_without_a_key(self, card: TestCard) -> None:
         card.mbms_refused("6A88", MTK_GENERATION, stkm(ltkm()).build())
@@ -105,7 +105,7 @@ class TestBesideTheUsim:
         assert card.mbms(MSK_UPDATE, ltkm().build()).sw == "9000"
         card.ok(SELECT_USIM)
         card.mbms_refused("6A88", MTK_GENERATION, stkm(ltkm()).build())
-        card.mbms_refused("6A88", MSK_UPDATE, ltkm(2).build())
+        card.mbms_refused("6985", MSK_UPDATE, ltkm(2).build())
 
     def test_both_work_in_turns(self, card: TestCard) -> None:
         card.ok(SELECT_USIM)

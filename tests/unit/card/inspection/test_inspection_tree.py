@@ -74,7 +74,7 @@ def test_keys_and_counters_are_described(used: Path) -> None:
     (muk,) = card["MUKs"]["USIM"].values()
     assert (bytes.fromhex(muk["id_i"]), muk["counter"]) == (network.FQDN, 1)
     (msk,) = card["MSKs"]["USIM"].values()
-    assert (msk["lower"], msk["upper"], msk["key"]) == (1, 0xFFFE, "hidden (16 bytes)")
+    assert (msk["lower"], msk["upper"], msk["key"]) == (0, 0xFFFE, "hidden (16 bytes)")
 
 
 def secrets_of(path: Path) -> list[str]:

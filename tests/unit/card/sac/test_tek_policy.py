@@ -57,7 +57,7 @@ def test_the_same_stkm_then_works_inside(setting: tuple[TestCard, Ltkm]) -> None
 def test_everything_else_works_in_clear(setting: tuple[TestCard, Ltkm]) -> None:
     card, message = setting
     assert card.mbms(MSK_DELETION, message.key_domain_id + message.msk_id[:2]).data == "DB"
-    assert card.mbms(MSK_UPDATE, b"").sw == "6A80"
+    assert card.mbms(MSK_UPDATE, b"").sw == "9862"
 
 
 def test_without_a_policy_a_tek_leaves_in_clear_and_inside() -> None:
@@ -74,7 +74,7 @@ def test_inside_it_is_the_whole_way(setting: tuple[TestCard, Ltkm], size: int) -
     card, message = setting
     tunnel = OracleTerminal(card).open()
     get_tek(tunnel, message, 1, size)
-    tunnel.expect(stkm_commands(message, 1)[0], "9862")
+    tunnel.expect(stkm_commands(message, 1)[0], "9865")
     get_tek(tunnel, message, 2, size)
 
 
