@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from card import CardProfile, memory_card
+from card.codec.gba_push import SealedGpi
+from card.crypto.gba_push import GPI_NAF_IDS, GpiKeys, open_gpi
 from card.crypto.secret import Secret
 from card.profile.usim import GbaRes
 from card.spec.status import SW
@@ -22,6 +25,7 @@ from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader
+from host_tools.terminal.aka import GbaResponse
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.unit.host_tools.headend.networks import small_scenario
@@ -162,6 +166,20 @@ def test_a_lost_answer_is_made_up_for(terminal: TerminalMiddleware) -> None:
     assert last is not None
     sender.answered(terminal.deliver(last).verification or b"")
     assert isinstance(feed(terminal, network.bsm.current_key("two"), 1, 1), Tek)
+
+
+def test_keys_that_were_pushed_carry_an_ltkm(terminal: TerminalMiddleware) -> None:
+    """TS 33.223 clause 5.1.4: the terminal sends nothing, and the card answers an LTKM to `RAND@naf`."""
+    network, usim, impi = fresh_network(), terminal.usim, terminal.identity.impi
+    pushed = network.naf.push(impi, network.bsm.naf_id, timedelta(hours=1), "p1@bmsc")
+    message = SealedGpi.decode(pushed.gpi)
+    assert isinstance(usim.gba_bootstrap(message.rand, message.autn), GbaResponse)
+    names = [usim.gba_naf_derivation(name, impi.encode()) for name in GPI_NAF_IDS]
+    gpi = open_gpi(pushed.gpi, GpiKeys.of_naf_keys(*names))
+    usim.update_gbabp(gpi.rand, pushed.downlink_id, gpi.expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert usim.gba_naf_derivation(gpi.naf_id, impi.encode()) == pushed.keys.me_key
+    terminal.deliver(network.bsm.ltkm("one", pushed.downlink_id, verification_requested=False))
+    assert isinstance(feed(terminal, network.bsm.current_key("one"), 1, 1), Tek)
 
 
 @pytest.mark.norm("27")
