@@ -61,7 +61,8 @@ class MskAnswer:
 class MtkAnswer:
     """The card's decision about an STKM: a TEK (16, 24 or 32 bytes) and maybe a salt, or a status saying why not.
 
-    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    `protection` is protection_after_reception (0 to 3), where the card reports it. `is_bcast` says that the answer has
+    the OMA BCAST shape: message or key is under its rules.
     """
 
     key: Secret | None = None
@@ -69,6 +70,7 @@ class MtkAnswer:
     status: int | None = None
     parental: ParentalRequest | None = None
     protection: int | None = None
+    is_bcast: bool = False
 
 
 def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
@@ -103,6 +105,7 @@ def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
             status=_byte(objects, tags["status"], "the status"),
             parental=_parental(objects.get(tags["parental_control"])),
             protection=_byte(objects, tags["protection_after_reception"], "protection after reception"),
+            is_bcast=True,
         )
 
 
