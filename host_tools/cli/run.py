@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from card.spec.aids import application_name
 from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from card import Card
     from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.lines import Line
-
-# 3GPP and 3GPP2 application codes after the RID (ETSI TS 101 220, annex E).
-_APPLICATIONS = {"A0000000871002": "USIM", "A0000000871004": "ISIM", "A0000003431002": "CSIM"}
 
 
 class Console:
@@ -193,7 +191,7 @@ def _introduce(card: Card, place: Place, link: Bridge) -> None:
     click.echo(f"ATR:      {card.atr.hex(' ').upper()}")
     for aid in card.aids:
         text = aid.hex().upper()
-        click.echo(f"AID:      {text} ({_APPLICATIONS.get(text[:14], 'unknown application')})")
+        click.echo(f"AID:      {text} ({application_name(bytes.fromhex(text)) or 'unknown application'})")
     click.echo("Ctrl-C takes the card out.")
 
 

@@ -99,4 +99,5 @@ class TestNetwork(Network):
         settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
         self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
-        super().__init__(scenario, subscriber.imsi, MbmsNaf(self.bsf, names.bsm_fqdn), clock, tables)
+        self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
+        super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)

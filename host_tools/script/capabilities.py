@@ -21,19 +21,18 @@ from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
 from host_tools.trace.files import APPLICATIONS
 
-_SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
+_SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32, "isim": 0x6F07}
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the card told: AIDs by `usim`, `csim`, `isim`; service numbers; ICCID digits, empty when it has none.
+    """What the card told: AIDs and service numbers by `usim`, `csim`, `isim`; ICCID digits, empty when it has none.
 
-    `unreadable` says in words why a service table is empty.
+    `unreadable` says in words why a service table is missing.
     """
 
     aids: Mapping[str, bytes] = field(default_factory=dict)
-    usim_services: frozenset[int] = frozenset()
-    csim_services: frozenset[int] = frozenset()
+    services: Mapping[str, frozenset[int]] = field(default_factory=dict)
     iccid: str = ""
     pin_enabled: bool = False
     unreadable: str = ""
@@ -49,8 +48,8 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
     usim = Usim(client)
     aids = _applications(usim)
     services: dict[str, frozenset[int]] = {}
-    pin_enabled, unreadable = False, ""
-    for name in ("usim", "csim"):
+    pin_enabled, unreadable = False, list[str]()
+    for name in _SERVICE_TABLES:
         if name not in aids:
             continue
         try:
@@ -60,12 +59,10 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
                 _give_pin(client, pin, refused)
             services[name] = _service_table(usim, _SERVICE_TABLES[name])
         except (StatusError, TerminalError, DecodeError) as error:
-            unreadable = f"the service table of the {name.upper()} cannot be read: {error}"
+            unreadable.append(f"the service table of the {name.upper()} cannot be read: {error}")
     iccid = _iccid(usim)
     client.reset()
-    return Capabilities(
-        aids, services.get("usim", frozenset()), services.get("csim", frozenset()), iccid, pin_enabled, unreadable
-    )
+    return Capabilities(aids, services, iccid, pin_enabled, "; ".join(unreadable))
 
 
 def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:

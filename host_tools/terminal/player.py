@@ -172,19 +172,19 @@ class Player:
             case Tek() as tek:
                 self._filter.remember(view.ids, stkm)
                 if self._gate is not None:
-                    self._gate.took(view.ids, view.timestamp)
+                    self._gate.took(view.ids, view.timestamp, is_bcast=tek.is_bcast)
                 self.statistics.teks += sighting is Sighting.NEW
                 self._tune(datagram, view)
-                self._keep(view)
+                self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
                 self._use(view.ids, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
                     self._forget(self._session_keys.drop_msk(view.ids))
 
-    def _keep(self, view: StkmView) -> None:
+    def _keep(self, view: StkmView, *, is_bcast: bool) -> None:
         """Make room for a new MTK. TEKs of OMA BCAST are kept as SRTP keeps them: they may come again in any order."""
-        if not view.is_bcast:
+        if not is_bcast:
             self._forget(self._session_keys.add(view.ids))
 
     def _forget(self, mkis: Iterable[bytes]) -> None:

@@ -40,7 +40,7 @@ class Rules:
     live_order: tuple[str, ...]
     playback_order: tuple[str, ...]
     validity_in_identity: bool = False
-    above_is_held: bool = True
+    turned_ratings: bool = False  # the second set turns every system round, and holds back what is not rated
     groups: int = 3
     purses: int = 64
     records_per_key: int = 32
@@ -83,7 +83,7 @@ X2_RULES = Rules(
     LIVE_ORDER[::-1],
     PLAYBACK_ORDER[::-1],
     validity_in_identity=True,
-    above_is_held=False,
+    turned_ratings=True,
 )
 
 
@@ -518,7 +518,7 @@ class Model:
         return self._rated(m, key, valid, live=live)
 
     def _rated(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> Answer:
-        level = self.parents.level_below(m.rating, above_is_held=self.rules.above_is_held)
+        level = self.parents.level_below(m.rating, turned=self.rules.turned_ratings)
         objection = self.parents.objection(key.group) if level is not None else ""
         if objection:
             return Answer(objection, level=level)

@@ -118,7 +118,8 @@ class TestTimestamps:
         [(0, 4000, (1, 8)), (1000, 3000, (3, 6)), (999, 1001, (3, 4)), (3000, 9000, (7, 8)), (2000, 2000, (5, 4))],
     )
     def test_are_those_of_the_crypto_periods(self, begins: int, ends: int, bounds: tuple[int, int]) -> None:
-        assert timestamps(scenario(""), "one", begins, ends) == bounds
+        policed = scenario('[[delivery]]\nservice = "one"\nat = 0\nspe = 4')
+        assert timestamps(policed, "one", begins, ends) == bounds
 
 
 class TestLtkms:

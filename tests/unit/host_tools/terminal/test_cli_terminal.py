@@ -185,7 +185,7 @@ class TestErrors:
         calls = iter(range(1000))
 
         def vanishing(link: InProcessLink, apdu: bytes) -> bytes:
-            if next(calls) > 60:
+            if next(calls) > 34:
                 raise ReaderGone("The card in reader “X” vanished while it was in use.")
             return whole(link, apdu)
 
@@ -217,6 +217,7 @@ class TestInfo:
         assert status == ExitCode.OK
         assert result["imsi"] == "001010123456789"
         assert result["applications"][0]["aid"].startswith("A0000000871002")
+        assert [one["name"] for one in result["applications"]] == ["USIM", "ISIM"]
         assert {68, 69} <= set(result["services"])
         assert result["pin_tries_left"] == 3
 
