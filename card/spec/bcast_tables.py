@@ -83,7 +83,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeRow:
-    """One value of the security policy extension. Of several usable records the one of lowest `priority` pays."""
+    """One value of the security policy extension.
+
+    Of several usable records the one of lowest `priority` pays; one under which nothing is due now goes before them.
+    """
 
     value: int
     name: str
