@@ -20,7 +20,7 @@ from card.commands.bcast_answers import TEMPLATE, answer_ltkm, answer_stkm
 from card.commands.bcast_deletion import run_deletion
 from card.commands.context import Context
 from card.commands.parental import SessionGate
-from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.domain.bcast_ltkm import process_ltkm
 from card.domain.bcast_stkm import TerminalSide, process_stkm
@@ -213,7 +213,6 @@ ROWS = (
         data=Data.OPTIONAL,
         parameters=lambda p1, _: p1 in blocks.STEPS,
         errors=_ERRORS,
-        hidden=Hidden.RESPONSE,
         keeps=BLOCKS,
     ),
 )

@@ -11,7 +11,7 @@ from card.codec.apdu import CommandApdu
 from card.codec.reader import Reader
 from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
 from card.commands.context import Context
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Reply
 from card.crypto.gsm_conversion import derive_kc
 from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
@@ -198,6 +198,5 @@ ROWS = (
         data=Data.REQUIRED,
         parameters=lambda p1, _: p1 == 0,
         errors=ERRORS,
-        hidden=Hidden.RESPONSE,
     ),
 )

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
+from card.codec.redaction import Redactor
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import GarbledResponse, Response
 from host_tools.apdu.trace import Exchange, ExchangeSink
-from host_tools.links.base import Link, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol
 
 MAX_RESPONSE = 65536  # bytes collected for one command; a card that offers more is broken
 MAX_PROACTIVE = 32  # proactive commands in a row before the terminal gives up
@@ -64,16 +65,24 @@ class TraceProcessor:
     def __init__(self, following: Processor, sink: ExchangeSink) -> None:
         self._next = following
         self._sink = sink
-        self._answered_ins = 0  # the instruction whose response a GET RESPONSE fetches
+        self._redactor = Redactor()
+
+    def reset(self) -> None:
+        """Forget what was selected and asked: the card was reset."""
+        self._redactor.reset()
 
     def transmit(self, command: CommandApdu) -> Response:
-        """Execute the command and show it."""
-        if command.ins != INS.GET_RESPONSE:
-            self._answered_ins = command.ins
+        """Execute the command and show it. Raises `LinkError`."""
         started = time.perf_counter()
-        response = self._next.transmit(command)
+        try:
+            response = self._next.transmit(command)
+        except LinkError:
+            self._redactor.exchange(command.encode(), b"")
+            raise
         seconds = time.perf_counter() - started
-        self._sink(Exchange.of(command, response, seconds, self._answered_ins))
+        raw = response.data + response.sw.to_bytes(2, "big")
+        redacted = self._redactor.exchange(command.encode(), raw)
+        self._sink(Exchange.of(command, response, seconds, redacted))
         return response
 
 

@@ -9,6 +9,7 @@ from card.codec.apdu import CommandApdu
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.applications import APPLICATIONS
 from card.spec.catalogue import all_files
 from card.spec.files import EfRow, Structure
 from card.spec.ins import INS
@@ -20,8 +21,6 @@ from host_tools.script.safety import PIN1, may_try_pin
 from host_tools.terminal.card_application import MF, Application
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
-from host_tools.trace.files import APPLICATIONS, CurrentFile
-from host_tools.trace.redact import Redactor
 
 _STRUCTURES: Mapping[int, Structure] = {
     DescriptorByte.TRANSPARENT: Structure.TRANSPARENT,
@@ -135,15 +134,9 @@ def _applications(card: Usim) -> tuple[Application, ...]:
 def _by_root() -> Mapping[str, list[tuple[str, EfRow]]]:
     roots: dict[str, list[tuple[str, EfRow]]] = {}
     for path, row in all_files():
-        if not row.view and not _holds_keys(row):
+        if not row.view and not row.secret:
             roots.setdefault(path.partition("/")[0], []).append((path, row))
     return roots
-
-
-def _holds_keys(row: EfRow) -> bool:
-    """Tell whether a trace would hide what is read from this file."""
-    read_one_byte, answer = bytes.fromhex("00B0000001"), bytes.fromhex("009000")
-    return bool(Redactor().find_secrets(read_one_byte, answer, CurrentFile(row=row, file_id=row.fid)).response)
 
 
 def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp | None:

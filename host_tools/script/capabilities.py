@@ -10,6 +10,7 @@ from card.codec.bcd import decode_digits
 from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.applications import APPLICATIONS
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
@@ -19,7 +20,6 @@ from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
 from host_tools.terminal.card_application import EF_ICCID, MF
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
-from host_tools.trace.files import APPLICATIONS
 
 _SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
 

@@ -10,6 +10,7 @@ from card.codec.apdu import CommandApdu
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.applications import APPLICATIONS
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -21,7 +22,6 @@ from host_tools.shell.names import Application, FileId, FilePath, Target, Unknow
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.usim import Usim
 from host_tools.trace.events import TraceEvent
-from host_tools.trace.files import APPLICATIONS
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 

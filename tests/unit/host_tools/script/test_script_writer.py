@@ -113,7 +113,7 @@ PIN_OF_1234 = "31323334FFFFFFFF"
         ("0020000108" + PIN_OF_1234, "63C2"),  # a wrong PIN costs a try
         ("0024000110" + 2 * PIN_OF_1234, "9000"),  # two PINs
         ("0020000A08" + PIN_OF_1234, "9000"),  # an administrator's
-        ("8073010000", "9000"),  # a secure channel
+        ("0073010000", "9000"),  # a secure channel
     ],
 )
 def test_what_cannot_be_done_again_is_left_out_with_the_reason(command: str, sw: str) -> None:
