@@ -18,9 +18,8 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.links.base import Link
 from host_tools.script.safety import PIN1, may_try_pin
-from host_tools.terminal.card_application import MF, Application
+from host_tools.terminal.card_application import MF, Application, CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
 
 _STRUCTURES: Mapping[int, Structure] = {
     DescriptorByte.TRANSPARENT: Structure.TRANSPARENT,
@@ -71,7 +70,7 @@ def explore(link: Link, pin: Secret | None = None) -> FoundCard:
     """
     client = ApduClient(link)
     client.reset()
-    card = Usim(client)
+    card = CardFiles(client)
     applications = _applications(card)
     first = _Reading(client, card, applications)
     first.read(None)
@@ -93,7 +92,7 @@ def _both(without: FoundFile | None, found: FoundFile) -> FoundFile:
 class _Reading:
     """One walk through the card, without a PIN or with it."""
 
-    def __init__(self, client: ApduClient, card: Usim, applications: tuple[Application, ...]) -> None:
+    def __init__(self, client: ApduClient, card: CardFiles, applications: tuple[Application, ...]) -> None:
         self._client = client
         self._card = card
         self._applications = applications
@@ -124,7 +123,7 @@ class _Reading:
         self.files[path] = FoundFile(row, structure, size, fcp.sfi, content, fcp.arr, fcp.rule, before, after)
 
 
-def _applications(card: Usim) -> tuple[Application, ...]:
+def _applications(card: CardFiles) -> tuple[Application, ...]:
     try:
         return card.applications()
     except (StatusError, TerminalError, DecodeError):
@@ -139,7 +138,7 @@ def _by_root() -> Mapping[str, list[tuple[str, EfRow]]]:
     return roots
 
 
-def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp | None:
+def _enter(card: CardFiles, root: str, applications: tuple[Application, ...]) -> Fcp | None:
     """Select the MF, or the first application of a kind; return its FCP, None when there is none."""
     wanted = [prefix for prefix, name in APPLICATIONS.items() if name == root]
     try:
@@ -153,7 +152,7 @@ def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp 
     return None
 
 
-def _give_pin(card: Usim, pin: Secret) -> bool:
+def _give_pin(card: CardFiles, pin: Secret) -> bool:
     """Give the PIN; tell whether the card took it. If not, what needs it stays unread."""
     try:
         card.verify_pin(pin)
@@ -176,7 +175,7 @@ def _select(client: ApduClient, path: str) -> Fcp | None:
         return None
 
 
-def _content(card: Usim, fcp: Fcp, structure: Structure) -> tuple[tuple[bytes, ...] | None, int | None]:
+def _content(card: CardFiles, fcp: Fcp, structure: Structure) -> tuple[tuple[bytes, ...] | None, int | None]:
     """Return what the file holds, None where it cannot be read, and the status word of reading, None without one."""
     records = fcp.record_count if structure.has_records else 0
     size = min(fcp.file_size or 0, _MOST_BYTES) if structure is Structure.TRANSPARENT else 0

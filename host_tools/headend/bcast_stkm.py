@@ -10,7 +10,6 @@ from card.codec.bcast import Rating, StkmManagement
 from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import StkmSlot
@@ -22,7 +21,7 @@ _MOST_LIFETIME = 15
 _KEY_SIZE = 16
 
 
-def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables = P1) -> Extension | None:
+def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables) -> Extension | None:
     """Return the extension of one STKM, None for a service of plain MBMS."""
     policy = slot.service.bcast
     if policy is None:

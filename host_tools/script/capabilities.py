@@ -17,9 +17,8 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.pin import pad_pin
 from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
-from host_tools.terminal.card_application import EF_ICCID, MF
+from host_tools.terminal.card_application import EF_ICCID, MF, CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
 
 _SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
 
@@ -46,7 +45,7 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
     of it. Raises `LinkError`.
     """
     client.reset()
-    usim = Usim(client)
+    usim = CardFiles(client)
     aids = _applications(usim)
     services: dict[str, frozenset[int]] = {}
     pin_enabled, unreadable = False, ""
@@ -78,7 +77,7 @@ def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:
         raise StatusError(sw, "verifying the PIN")
 
 
-def _applications(usim: Usim) -> dict[str, bytes]:
+def _applications(usim: CardFiles) -> dict[str, bytes]:
     try:
         listed = usim.applications()
     except (StatusError, TerminalError, DecodeError):
@@ -91,11 +90,11 @@ def _applications(usim: Usim) -> dict[str, bytes]:
     return aids
 
 
-def _service_table(usim: Usim, file_id: int) -> frozenset[int]:
+def _service_table(usim: CardFiles, file_id: int) -> frozenset[int]:
     return frozenset(CODECS["services"].decode(usim.read_file(file_id)))
 
 
-def _iccid(usim: Usim) -> str:
+def _iccid(usim: CardFiles) -> str:
     try:
         usim.select(MF)
         return decode_digits(usim.read_file(EF_ICCID))

@@ -15,7 +15,6 @@ from card.codec.reader import Reader
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.terminal.errors import answer_to
 
@@ -64,7 +63,7 @@ class MtkAnswer:
     protection: int | None = None
 
 
-def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
+def decode_msk_answer(data: bytes, tables: BcastTables) -> MskAnswer:
     """Read the answer to MSK update. Raises `MalformedAnswerError`."""
     with answer_to("MSK update"):
         content, objects = _open(data)
@@ -82,7 +81,7 @@ def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
         )
 
 
-def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
+def decode_mtk_answer(data: bytes, tables: BcastTables) -> MtkAnswer:
     """Read the answer to MTK generation. Raises `MalformedAnswerError`."""
     with answer_to("MTK generation"):
         content, objects = _open(data)

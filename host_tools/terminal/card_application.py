@@ -14,7 +14,6 @@ from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv, iter_tlvs, read_tlv
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from card.spec.ins import INS
 from card.spec.status import SW
@@ -61,15 +60,11 @@ class Application:
     label: str
 
 
-class CardApplication:
-    """One application behind an APDU client. A call that the card refuses raises `StatusError`; also `LinkError`.
+class CardFiles:
+    """Files and PINs of a card behind an APDU client. A refused call raises `StatusError`; also `LinkError`."""
 
-    `tables` is the set of tables for what is provisional about OMA BCAST; the card must use the same.
-    """
-
-    def __init__(self, client: ApduClient, tables: BcastTables = P1) -> None:
+    def __init__(self, client: ApduClient) -> None:
         self._client = client
-        self.tables = tables
         self._aid: bytes | None = None
 
     # Selection and files
@@ -163,7 +158,21 @@ class CardApplication:
             case _:
                 raise StatusError(sw, "verifying the PIN")
 
-    # MBMS and BCAST key management
+    def _select(self, how: int, target: bytes, what: str) -> Fcp:
+        answer = self._client.expect(CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what)
+        with answer_to(what):
+            return Fcp.decode(answer)
+
+
+class CardApplication(CardFiles):
+    """One application, with the key management of MBMS and BCAST.
+
+    `tables` is the set of tables for what is provisional about OMA BCAST; the card must use the same.
+    """
+
+    def __init__(self, client: ApduClient, tables: BcastTables) -> None:
+        super().__init__(client)
+        self.tables = tables
 
     def msk_update(self, mikey: bytes) -> MskAnswer:
         """Deliver an LTKM (MSK message)."""
@@ -210,11 +219,6 @@ class CardApplication:
             if outer.tag != BCAST_OBJECT:
                 raise DecodeError(f"tag {outer.tag:02X} instead of 73")
         return outer.value
-
-    def _select(self, how: int, target: bytes, what: str) -> Fcp:
-        answer = self._client.expect(CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what)
-        with answer_to(what):
-            return Fcp.decode(answer)
 
     def _select_own(self, file_id: int) -> Fcp:
         """Select a file of the application, wherever the selection was."""

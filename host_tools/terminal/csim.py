@@ -15,7 +15,8 @@ from card.codec.ef_csim import decode_hrpd_nai, decode_imsi_m, decode_sip_nai
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcmcs_tables import MODE_ROWS, TAGS, Item, Mode
+from card.spec.bcast_tables import BcastTables
+from card.spec.bcmcs_tables import MODE_ROWS, Item, Mode
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
@@ -42,7 +43,6 @@ _NAI_FILES: tuple[tuple[int, Callable[[bytes], str]], ...] = (
     (EF_HRPDUPP, decode_hrpd_nai),
     (EF_SIPUPP, decode_sip_nai),
 )
-DEFAULT_TAGS: Mapping[str, int] = {name: choice.value for name, choice in TAGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class CsimIdentity:
 class Csim(CardApplication):
     """The CSIM behind an APDU client. A call that the card refuses raises `StatusError`; also `LinkError`."""
 
-    def __init__(self, client: ApduClient, tags: Mapping[str, int] = DEFAULT_TAGS) -> None:
-        """Take the client and the tags of the BCMCS objects, by name; the card must use the same."""
-        super().__init__(client)
+    def __init__(self, client: ApduClient, tables: BcastTables, tags: Mapping[str, int]) -> None:
+        """Take the client, the BCAST tables and the tags of the BCMCS objects, by name; the card must use the same."""
+        super().__init__(client, tables)
         self._tags = tags
 
     def select_csim(self) -> Fcp:

@@ -22,8 +22,6 @@ from typing import Protocol
 from card.crypto.primitives import aes_ecb_decrypt
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
@@ -137,7 +135,6 @@ class BindingFeed(FeedLayer):
     """
 
     keys: BindingKeys | None
-    tables: BcastTables = P1
     on_problem: Callable[[PermissionsError], None] = lambda _error: None
     _held: dict[tuple[bytes, int], Secret] = field(default_factory=dict, init=False, repr=False)
     _failures: Counter[tuple[bytes, int]] = field(default_factory=Counter, init=False)

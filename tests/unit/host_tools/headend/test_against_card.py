@@ -9,6 +9,7 @@ import pytest
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.service_keys import ServiceKey, traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
@@ -23,12 +24,12 @@ PIN = Secret(b"1234")
 
 
 def fresh_network() -> TestNetwork:
-    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()))
+    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
 
 
 @pytest.fixture
 def terminal() -> Iterator[TerminalMiddleware]:
-    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)))
+    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)), tables=P1)
     middleware.connect(PIN)
     yield middleware
     middleware.close()

@@ -6,6 +6,7 @@ import pytest
 
 from card.codec.mikey import KeyInterval, MikeyMessage, Timestamp, decode_key_data
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError, VerificationError
@@ -50,7 +51,7 @@ def test_an_ltkm_brings_the_current_key() -> None:
 def test_the_clock_says_which_key_is_current() -> None:
     scenario = small_scenario()
     clock = ManualClock(scenario.start)
-    bsm = TestNetwork(scenario, subscriber(), clock).bsm
+    bsm = TestNetwork(scenario, subscriber(), clock, tables=P1).bsm
     first, second = bsm.keys("one")
     assert bsm.current_key("one") == first
     clock.advance(0.999)

@@ -22,6 +22,7 @@ from card.codec.mikey import (
 from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm
@@ -158,8 +159,8 @@ def test_a_whole_session_shows_no_secret() -> None:
     profile = CardProfile.demo()
     collector = Collector()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
-    middleware = TerminalMiddleware(link)
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
     srk = middleware.establish(network.bsm.naf_id)
@@ -185,8 +186,8 @@ def test_the_ladder_is_told_step_by_step() -> None:
     collector = Collector()
     profile = CardProfile.demo()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
-    middleware = TerminalMiddleware(link)
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
     middleware.establish(network.bsm.naf_id)
