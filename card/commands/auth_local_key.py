@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from card.codec.local_key import LocalKeyRequest, decode_request, encode_response
-from card.commands import blocks
 from card.commands.auth_contexts import Security
 from card.domain.services import GBA, LOCAL_KEY_ESTABLISHMENT
 from card.errors import DecodeError
+from card.spec import contexts
 
-LOCAL_KEY_CONTEXT = 0x86
 SERVICES = (GBA, LOCAL_KEY_ESTABLISHMENT)
 
 
 def decode_local_key(tag: int, value: bytes) -> LocalKeyRequest:
     """Read the data object's value: a key derivation or an availability check. Raises `DecodeError`."""
-    if tag != blocks.STRUCTURED:
+    if tag != contexts.STRUCTURED:
         raise DecodeError("local key: a data object 73 is wanted")
     return decode_request(value)
 
 
 def run_local_key(security: Security, request: LocalKeyRequest) -> tuple[int, bytes]:
     """Carry the request out; return tag and value of the response object."""
-    return blocks.STRUCTURED, encode_response(security.application.local_keys.answer(request))
+    return contexts.STRUCTURED, encode_response(security.application.local_keys.answer(request))

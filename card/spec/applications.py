@@ -12,3 +12,8 @@ APPLICATIONS: Mapping[bytes, str] = {
 """RID and application code (7 bytes) to the directory's name (TS 101 220 annex E; C.S0065-B for the CSIM)."""
 
 AID_PREFIX_SIZE = 7
+
+
+def aid_prefix(directory: str) -> bytes:
+    """Return how the AIDs begin (7 bytes) whose ADF the catalogue calls so. Raises `KeyError`."""
+    return {name: prefix for prefix, name in APPLICATIONS.items()}[directory]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class EvenContext(IntEnum):
+class EvenP2(IntEnum):
     """P2 of AUTHENTICATE with the even instruction byte: application specific key, then the context."""
 
     GSM = 0x80
@@ -18,7 +18,7 @@ SPECIFIC = 0x80
 """Bit 8 of P2: a key of the current application, which each of the contexts uses (TS 102 221 clause 11.1.16)."""
 
 
-class OddContext(IntEnum):
+class OddP2(IntEnum):
     """P2 of AUTHENTICATE with the odd instruction byte."""
 
     MBMS = 0x85
@@ -34,6 +34,7 @@ class Step(IntEnum):
     NEXT_RESPONSE = 0x20
 
 
+STEPS = frozenset(Step)
 COMMAND_STEPS = frozenset({Step.FIRST_COMMAND, Step.NEXT_COMMAND})
 RESPONSE_STEPS = frozenset({Step.FIRST_RESPONSE, Step.NEXT_RESPONSE})
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.lines import Line
 
-# 3GPP and 3GPP2 application codes after the RID (ETSI TS 101 220, annex E).
-_APPLICATIONS = {"A0000000871002": "USIM", "A0000000871004": "ISIM", "A0000003431002": "CSIM"}
-
 
 class Console:
     """Prints notices, and with `verbose` one line per trace event. Called on the card's thread, it never raises.
@@ -181,12 +178,14 @@ def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Brid
 
 
 def _introduce(card: Card, place: Place, link: Bridge) -> None:
+    from card.spec.applications import AID_PREFIX_SIZE, APPLICATIONS
+
     reader = place.reader or "as pcscd's configuration names it"
     click.echo(f"Reader:   {reader} (vpcd at {link.peer})")
     click.echo(f"ATR:      {card.atr.hex(' ').upper()}")
     for aid in card.aids:
-        text = aid.hex().upper()
-        click.echo(f"AID:      {text} ({_APPLICATIONS.get(text[:14], 'unknown application')})")
+        name = APPLICATIONS.get(aid[:AID_PREFIX_SIZE], "unknown application").removeprefix("ADF.")
+        click.echo(f"AID:      {aid.hex().upper()} ({name})")
     click.echo("Ctrl-C takes the card out.")
 
 

@@ -11,6 +11,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.applications import APPLICATIONS
 from card.spec.catalogue import all_files
+from card.spec.fids import MF
 from card.spec.files import EfRow, Structure
 from card.spec.ins import INS
 from card.spec.status import SW
@@ -18,7 +19,7 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.links.base import Link
 from host_tools.script.safety import PIN1, may_try_pin
-from host_tools.terminal.card_application import MF, Application, CardFiles
+from host_tools.terminal.card_application import Application, CardFiles
 from host_tools.terminal.errors import TerminalError
 
 _STRUCTURES: Mapping[int, Structure] = {

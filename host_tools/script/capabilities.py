@@ -11,16 +11,17 @@ from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.applications import APPLICATIONS
+from card.spec.fids import MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.pin import pad_pin
 from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
-from host_tools.terminal.card_application import EF_ICCID, MF, CardFiles
+from host_tools.terminal.card_application import EF_ICCID, CardFiles
 from host_tools.terminal.errors import TerminalError
 
-_SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
+_SERVICE_TABLES = {"usim": fid_of("ADF.USIM", "EF_UST"), "csim": fid_of("ADF.CSIM", "EF_CSIM_ST")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast_tables import BcastTables
+from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED
 from host_tools.terminal.errors import answer_to
 
-MBMS_OBJECT = 0x53
-BCAST_OBJECT = 0x73
 _BCAST_TEMPLATE = 0xAE
-_SUCCESS = 0xDB
 _KEY_SIZE = 16
 
 
@@ -107,9 +105,9 @@ def decode_deletion_answer(data: bytes) -> None:
 def _open(data: bytes) -> tuple[bytes, Mapping[int, bytes] | None]:
     """Return the content behind DB (plain MBMS), or nothing and the objects of the BCAST template."""
     outer = decode_tlv(data)
-    if outer.tag not in (MBMS_OBJECT, BCAST_OBJECT):
+    if outer.tag not in (UNSTRUCTURED, STRUCTURED):
         raise DecodeError(f"tag {outer.tag:02X} instead of 53 or 73")
-    if outer.value[:1] == bytes((_SUCCESS,)):
+    if outer.value[:1] == bytes((SUCCESS,)):
         return outer.value[1:], None
     template = decode_tlv(outer.value)
     if template.tag != _BCAST_TEMPLATE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from card.codec.apdu import ClassFamily, CommandApdu, class_family
-from card.spec.contexts import BOOTSTRAPPING, SPECIFIC, SUCCESS, SYNCHRONISATION_FAILURE, EvenContext
+from card.spec.contexts import BOOTSTRAPPING, SPECIFIC, SUCCESS, SYNCHRONISATION_FAILURE, EvenP2
 
 ALL = 1 << 17
 """More bytes than any answer has."""
@@ -20,11 +20,11 @@ def shown_bytes(asked: CommandApdu, begin: bytes) -> int:
     if class_family(asked.cla) is ClassFamily.GSM:
         return _SRES_SIZE
     match asked.p2 | SPECIFIC:
-        case EvenContext.GSM:
+        case EvenP2.GSM:
             return 1 + _SRES_SIZE if begin[0] == _SRES_SIZE else 0
-        case EvenContext.UMTS:
+        case EvenP2.UMTS:
             return _tagged(begin, shows_res=True)
-        case EvenContext.GBA:
+        case EvenP2.GBA:
             is_bootstrapping = asked.data[:1] == bytes((BOOTSTRAPPING,))
             return _tagged(begin, shows_res=False) if is_bootstrapping else _tag(begin)
         case _:

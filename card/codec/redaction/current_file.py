@@ -13,12 +13,13 @@ from functools import cache
 from card.codec.apdu import ClassFamily, CommandApdu, class_family, wants_secure_messaging
 from card.spec.applications import AID_PREFIX_SIZE, APPLICATIONS
 from card.spec.catalogue import all_directories, all_files
+from card.spec.fids import CURRENT_ADF
+from card.spec.fids import MF as MASTER_FILE
 from card.spec.files import DfRow, EfRow
 from card.spec.ins import INS
 from card.spec.secrets import find_secrecy
 
 MF = "3F00"
-_MASTER_FILE, _CURRENT_ADF = 0x3F00, 0x7FFF
 _NO_SFI, _SFI_BITS = 0, 0x1F
 _REFUSED = frozenset({0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6D, 0x6E, 0x6F, 0x94, 0x98})
 _DONE = frozenset({0x61, 0x62, 0x63, 0x90, 0x91, 0x92, 0x9E, 0x9F})
@@ -160,7 +161,7 @@ def _select(before: CurrentFile, command: CommandApdu) -> CurrentFile:
     identifiers = [int.from_bytes(command.data[i : i + 2], "big") for i in range(0, len(command.data), 2)]
     match command.p1:
         case 0x00:
-            return _walk(before, identifiers or [_MASTER_FILE])
+            return _walk(before, identifiers or [MASTER_FILE])
         case 0x01 | 0x09:
             return _walk(before, identifiers)
         case 0x03:
@@ -191,9 +192,9 @@ def _walk(start: CurrentFile, identifiers: list[int]) -> CurrentFile:
 
 def _step(current: CurrentFile, identifier: int) -> CurrentFile:
     application = current.application
-    if identifier == _MASTER_FILE:
+    if identifier == MASTER_FILE:
         return CurrentFile(MF, None, None, application)
-    if identifier == _CURRENT_ADF:
+    if identifier == CURRENT_ADF:
         return CurrentFile(application, None, None, application)
     here = current.directory
     if not here:

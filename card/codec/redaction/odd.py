@@ -17,7 +17,7 @@ from card.codec.tlv import read_length, read_tag
 from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_x2 import X2
-from card.spec.contexts import RESPONSE_STEPS, SPECIFIC, STRUCTURED, SUCCESS, UNSTRUCTURED, MbmsMode, OddContext, Step
+from card.spec.contexts import RESPONSE_STEPS, SPECIFIC, STRUCTURED, SUCCESS, UNSTRUCTURED, MbmsMode, OddP2, Step
 
 _MOST_KEPT = 1 << 14  # bytes of an object in blocks; the card takes no longer one
 _SECRET_OBJECTS = frozenset({"tek", "salt"})
@@ -56,8 +56,8 @@ class OddExchange:
         if received is None:
             return False
         context = command.p2 | SPECIFIC
-        if context != OddContext.MBMS:
-            return context == OddContext.LOCAL_KEY
+        if context != OddP2.MBMS:
+            return context == OddP2.LOCAL_KEY
         mode, body = _mbms_object(received)
         match mode:
             case MbmsMode.MSK_UPDATE | MbmsMode.MTK_GENERATION:
@@ -107,9 +107,9 @@ def _mbms_object(received: bytes) -> tuple[int, bytes]:
 
 
 def _answer_to(context: int, received: bytes) -> _Answer:
-    if context == OddContext.LOCAL_KEY:
+    if context == OddP2.LOCAL_KEY:
         return _Answer.ALL  # a MAC and a status: Ks_local stays in the card
-    if context != OddContext.MBMS:
+    if context != OddP2.MBMS:
         return _Answer.NOTHING
     is_harmless = _mbms_object(received)[0] in (MbmsMode.MSK_UPDATE, MbmsMode.MSK_DELETION, MbmsMode.MUK_DELETION)
     return _Answer.ALL if is_harmless else _Answer.OBJECTS

@@ -17,7 +17,7 @@ from card.codec.mikey import DataType, EncryptionAlgorithm, Header, Kemac, MbmsK
 from card.codec.redaction import Redactor
 from card.codec.tlv import encode_tlv
 from card.errors import DecodeError
-from card.spec.contexts import EvenContext, OddContext, Step
+from card.spec.contexts import EvenP2, OddP2, Step
 from card.spec.files import EfRow
 from card.spec.ins import INS
 from card.spec.secrets import ALL_ROWS, Secrecy, SecrecyRow, find_secrecy
@@ -242,13 +242,13 @@ RES = bytes.fromhex("0411223344")
 @pytest.mark.parametrize(
     ("p2", "data", "answer", "cla"),
     [
-        (EvenContext.UMTS, "10" + "00" * 16, b"\xdb" + RES + b"\x10" + planted(16) + b"\x10" + planted(16), 0),
-        (EvenContext.UMTS, "10" + "00" * 16, b"\xdb\xff" + planted(16), 0),  # RES that is longer than one can be
-        (EvenContext.GSM, "10" + "00" * 16, RES + b"\x08" + planted(8), 0),
+        (EvenP2.UMTS, "10" + "00" * 16, b"\xdb" + RES + b"\x10" + planted(16) + b"\x10" + planted(16), 0),
+        (EvenP2.UMTS, "10" + "00" * 16, b"\xdb\xff" + planted(16), 0),  # RES that is longer than one can be
+        (EvenP2.GSM, "10" + "00" * 16, RES + b"\x08" + planted(8), 0),
         (0x00, "00" * 16, RES[1:] + planted(8), 0xA0),
-        (EvenContext.GROUP_CALL, "04" + "00" * 10, b"\xdb\x10" + planted(16), 0),
-        (EvenContext.GBA, "DE0100", b"\xdb\x20" + planted(32), 0),
-        (EvenContext.GBA, "DD10" + "00" * 16, b"\xdb\x10" + planted(16), 0),  # RES is a password there
+        (EvenP2.GROUP_CALL, "04" + "00" * 10, b"\xdb\x10" + planted(16), 0),
+        (EvenP2.GBA, "DE0100", b"\xdb\x20" + planted(32), 0),
+        (EvenP2.GBA, "DD10" + "00" * 16, b"\xdb\x10" + planted(16), 0),  # RES is a password there
         (0x85, "02", planted(16), 0),
         (0x9F, "02", b"\xdc" + planted(16), 0),
     ],
@@ -269,13 +269,13 @@ def mikey(*, encrypted: bool) -> bytes:
 @pytest.mark.parametrize("mode", [1, 2, 7])
 def test_a_key_in_clear_on_its_way_to_the_card(size: int, mode: int) -> None:
     whole = encode_tlv(0x53, bytes((mode,)) + mikey(encrypted=False))
-    assert_hidden(list(blocks(whole, size, OddContext.MBMS)))
+    assert_hidden(list(blocks(whole, size, OddP2.MBMS)))
 
 
 @pytest.mark.parametrize("size", [20, 40, 64, 255])
 def test_an_encrypted_message_is_shown_in_any_blocks(size: int) -> None:
     whole = encode_tlv(0x53, b"\x01" + mikey(encrypted=True))
-    shown = dict(outputs(list(blocks(whole, size, OddContext.MBMS))))
+    shown = dict(outputs(list(blocks(whole, size, OddP2.MBMS))))
     sent = "".join(
         line.removeprefix("    > ")[15:] for line in str(shown["trace lines"]).splitlines() if "    > " in line
     )
@@ -293,7 +293,7 @@ def blocks(whole: bytes, size: int, context: int) -> Iterator[tuple[bytes, bytes
         )
 
 
-def fetching(answer: bytes, size: int, p2: int = OddContext.MBMS) -> Iterator[tuple[bytes, bytes]]:
+def fetching(answer: bytes, size: int, p2: int = OddP2.MBMS) -> Iterator[tuple[bytes, bytes]]:
     for at in range(0, len(answer), size):
         step = Step.NEXT_RESPONSE if at else Step.FIRST_RESPONSE
         sw = OK if at + size >= len(answer) else b"\x62\xf1"
@@ -315,7 +315,7 @@ ANSWERS = {
 @pytest.mark.parametrize("size", [5, 12, 255])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_traffic_keys_in_any_blocks(answer: bytes, size: int) -> None:
-    for p2 in (OddContext.MBMS, OddContext.LOCAL_KEY):  # the card does not look at P2 when an answer is fetched
+    for p2 in (OddP2.MBMS, OddP2.LOCAL_KEY):  # the card does not look at P2 when an answer is fetched
         assert_hidden([STKM, *fetching(answer, size, p2)])
     refused = (LTKM[0], b"\x69\x82")
     assert_hidden([STKM, refused, *fetching(answer, size)])
