@@ -7,7 +7,7 @@ sides: it may be a PIN with a mistyped instruction byte, or a command of somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -141,13 +141,10 @@ OTHER_ROWS = (
 ALL_ROWS: tuple[SecrecyRow, ...] = (*UICC_ROWS, *ADMINISTRATIVE_ROWS, *PLATFORM_ROWS, *OTHER_ROWS)
 
 
-def _by_code() -> Iterator[tuple[tuple[ClassFamily, int], SecrecyRow]]:
-    for row in ALL_ROWS:
-        for family in row.families:
-            yield (family, row.ins), row
-
-
-_BY_CODE: Mapping[tuple[ClassFamily, int], SecrecyRow] = dict(_by_code())
+_FAMILY_OF = tuple(class_family(cla) for cla in range(256))
+_BY_CODE: Mapping[int, SecrecyRow] = {
+    cla << 8 | row.ins: row for row in ALL_ROWS for cla in range(256) if _FAMILY_OF[cla] in row.families
+}
 
 
 OPEN_ENVELOPES: frozenset[int] = frozenset({0xD3, 0xD4, 0xD5, 0xD6, 0xD7})
@@ -170,4 +167,4 @@ TYPED_BY_USER: frozenset[int] = frozenset({0x22, 0x23})
 
 def find_secrecy(cla: int, ins: int) -> SecrecyRow | None:
     """Return the row of an instruction in the class family of `cla`; None for what nobody named: hide it whole."""
-    return _BY_CODE.get((class_family(cla), ins))
+    return _BY_CODE.get(cla << 8 | ins)

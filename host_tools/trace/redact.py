@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from card.codec.apdu import CommandApdu
-from card.codec.redaction import Redacted, Redactor, Span, data_bounds
-from card.errors import DecodeError
+from card.codec.redaction import Redacted, Redactor
 from host_tools.trace.known_secrets import KnownSecrets, merge
 
 
@@ -24,17 +22,9 @@ class Hider:
         found = self._rules.exchange(command, response)
         if self._known is None:
             return found
-        start, end = _data_of(command)
+        start, end = found.data
         sent = tuple((start + at, start + to) for at, to in self._known.spans(command[start:end]))
         came = self._known.spans(response[:-2])
         if not sent and not came:
             return found
-        return Redacted(merge((*found.command, *sent)), merge((*found.response, *came)), found.file)
-
-
-def _data_of(command: bytes) -> Span:
-    """Return where the data of a command lie, all of it where its lengths contradict each other."""
-    try:
-        return data_bounds(CommandApdu.decode(command))
-    except DecodeError:
-        return 0, len(command)
+        return Redacted(merge((*found.command, *sent)), merge((*found.response, *came)), found.file, found.data)

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from card.codec.redaction.current_file import MF, CurrentFile
 from card.codec.redaction.redactor import Redacted, Redactor
-from card.codec.redaction.spans import Span, blank, data_bounds
+from card.codec.redaction.spans import Span, blank
 
-__all__ = ["MF", "CurrentFile", "Redacted", "Redactor", "Span", "blank", "data_bounds"]
+__all__ = ["MF", "CurrentFile", "Redacted", "Redactor", "Span", "blank"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.codec.apdu import ClassFamily, CommandApdu, class_family
+from card.codec.apdu import SIM_CLASS, CommandApdu
 from card.spec.contexts import BOOTSTRAPPING, SPECIFIC, SUCCESS, SYNCHRONISATION_FAILURE, EvenP2
 
 ALL = 1 << 17
@@ -17,7 +17,7 @@ def shown_bytes(asked: CommandApdu, begin: bytes) -> int:
     SRES, RES and AUTS of an authentication cross the network anyway. Kc, CK, IK, VSTK and Ks_ext_NAF never; nor RES of
     a bootstrapping, which is a password there (TS 33.220 clause 4.5.2).
     """
-    if class_family(asked.cla) is ClassFamily.GSM:
+    if asked.cla == SIM_CLASS:
         return _SRES_SIZE
     match asked.p2 | SPECIFIC:
         case EvenP2.GSM:

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from card.codec.apdu import ClassFamily, CommandApdu, class_family, wants_secure_messaging
+from card.codec.apdu import SIM_CLASS, CommandApdu, wants_secure_messaging
 from card.spec.applications import AID_PREFIX_SIZE, APPLICATIONS
 from card.spec.catalogue import all_directories, all_files
 from card.spec.fids import CURRENT_ADF
 from card.spec.fids import MF as MASTER_FILE
 from card.spec.files import DfRow, EfRow
 from card.spec.ins import INS
-from card.spec.secrets import find_secrecy
 
 MF = "3F00"
 _NO_SFI, _SFI_BITS = 0, 0x1F
@@ -79,8 +78,8 @@ class FileTracker:
         """Take nothing for known on one channel."""
         self._channels[channel] = UNKNOWN
 
-    def follow(self, channel: int, command: CommandApdu, response: bytes) -> None:
-        """Take a command and its answer (empty: none came)."""
+    def follow(self, channel: int, command: CommandApdu, response: bytes, *, named: bool) -> None:
+        """Take a command and its answer (empty: none came); `named` says that its instruction has a row."""
         if is_refused(response):
             return
         before = self.current(channel)
@@ -88,10 +87,11 @@ class FileTracker:
         if command.ins == INS.MANAGE_CHANNEL:
             self._manage(before, channel, command, response if is_done else b"")
             return
-        if before.application and class_family(command.cla) is ClassFamily.GSM:
+        if before.application and command.cla == SIM_CLASS:
             # The class of a SIM may make another application the current one.
             before = self._channels[channel] = replace(before, application="")
-        after = file_after(before, command)
+        # One that nobody named may select whatever it likes.
+        after = file_after(before, command) if named else UNKNOWN
         if after is not before:
             # 6CXX, no answer or an odd one: the card may have done it or not.
             self._channels[channel] = after if is_done else _either(before, after)
@@ -121,7 +121,7 @@ def addressed(before: CurrentFile, command: CommandApdu) -> CurrentFile:
     if sfi == _NO_SFI:
         return before
     # A SIM knows no SFI: what such bits mean to it is unknown.
-    return UNKNOWN if class_family(command.cla) is ClassFamily.GSM else _by_sfi(before, sfi)
+    return UNKNOWN if command.cla == SIM_CLASS else _by_sfi(before, sfi)
 
 
 def _sfi_of(command: CommandApdu) -> int:
@@ -138,12 +138,10 @@ def _sfi_of(command: CommandApdu) -> int:
 
 def file_after(before: CurrentFile, command: CommandApdu) -> CurrentFile:
     """Return what is current once a command was carried out; `before` itself where it selects nothing."""
-    if find_secrecy(command.cla, command.ins) is None:
-        return UNKNOWN  # it may select whatever it likes
     selects = command.ins in _SELECTS or _sfi_of(command) != _NO_SFI
     if not selects:
         return before
-    if class_family(command.cla) is not ClassFamily.GSM and wants_secure_messaging(command.cla):
+    if command.cla != SIM_CLASS and wants_secure_messaging(command.cla):
         return UNKNOWN  # what is selected is encrypted
     select = _SELECTS.get(command.ins)
     return select(before, command) if select else addressed(before, command)

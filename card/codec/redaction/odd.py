@@ -101,8 +101,9 @@ def _mbms_object(received: bytes) -> tuple[int, bytes]:
     """Return mode and body of an object 53 as far as it has come; mode -1 where it cannot be told."""
     if len(received) < 3 or received[0] != UNSTRUCTURED:
         return -1, b""
-    # 81 and 82 are followed by the length; some terminals write lengths of 83 and more as one raw byte.
-    start = {0x81: 3, 0x82: 4}.get(received[1], 2)
+    # 81 to 83 are followed by the length; some terminals write lengths of 83 and more as one raw byte.
+    is_raw = 0x83 <= received[1] == len(received) - 2
+    start = 2 if is_raw else {0x81: 3, 0x82: 4, 0x83: 5}.get(received[1], 2)
     return (received[start], received[start + 1 :]) if len(received) > start else (-1, b"")
 
 

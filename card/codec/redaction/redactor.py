@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family
+from card.codec.apdu import SIM_CLASS, CommandApdu, channel_of
 from card.codec.redaction import proactive
 from card.codec.redaction.authenticate import ALL, shown_bytes
 from card.codec.redaction.current_file import CurrentFile, FileTracker, addressed, is_refused
@@ -17,11 +17,15 @@ from card.spec.secrets import Secrecy, SecrecyRow, find_secrecy
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """The spans of secret bytes in a command APDU and in its response; `file` is current behind the command."""
+    """The spans of secret bytes in a command APDU and in its response; `file` is current behind the command.
+
+    `data` is where the data of the command lie: all of it where its lengths contradict each other.
+    """
 
     command: tuple[Span, ...]
     response: tuple[Span, ...]
     file: CurrentFile
+    data: Span
 
 
 @dataclass(slots=True)
@@ -68,18 +72,21 @@ class Redactor:
             decoded = CommandApdu.decode(command)
         except DecodeError:
             return self._unreadable(command, response, row)
-        channel = 0 if class_family(decoded.cla) is ClassFamily.GSM else channel_of(decoded.cla)
-        business = self._business.setdefault((channel, inside), _Business())
+        channel = 0 if decoded.cla == SIM_CLASS else channel_of(decoded.cla)
+        business = self._business.get((channel, inside))
+        if business is None:
+            business = self._business[channel, inside] = _Business()
         file = addressed(self._files.current(channel), decoded)
-        start, _ = data_bounds(decoded)
-        in_command = tuple((start + at, start + end) for at, end in _in_command(decoded, row, file, business))
+        bounds = data_bounds(decoded)
+        in_data = _in_command(decoded, row, file, business)
+        in_command = tuple((bounds[0] + at, bounds[0] + end) for at, end in in_data) if in_data else ()
         in_response = _in_response(decoded, response, row, file, business)
         if not carrier:
-            self._follow(channel, decoded, response)
-        return Redacted(in_command, in_response, self._files.current(channel))
+            self._follow(channel, decoded, response, named=row is not None)
+        return Redacted(in_command, in_response, self._files.current(channel), bounds)
 
-    def _follow(self, channel: int, command: CommandApdu, response: bytes) -> None:
-        self._files.follow(channel, command, response)
+    def _follow(self, channel: int, command: CommandApdu, response: bytes, *, named: bool) -> None:
+        self._files.follow(channel, command, response, named=named)
         if command.ins == INS.TRANSACT_DATA and command.data and not self._sees_inside:
             self._files.doubt_all()
 
@@ -91,7 +98,8 @@ class Redactor:
         shows_command = row is not None and row.command is Secrecy.OPEN
         shows_answer = row is not None and row.answer is Secrecy.OPEN
         body = () if shows_command or len(command) <= HEADER_SIZE else ((HEADER_SIZE, len(command)),)
-        return Redacted(body, () if shows_answer else whole(response[:-2]), self._files.current(channel))
+        answer = () if shows_answer else whole(response[:-2])
+        return Redacted(body, answer, self._files.current(channel), (0, len(command)))
 
 
 def _in_command(

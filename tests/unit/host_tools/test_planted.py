@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from card.codec.apdu import ClassFamily, CommandApdu
-from card.codec.mikey import DataType, EncryptionAlgorithm, Header, Kemac, MbmsKeyIds, MikeyMessage, Timestamp
+from card.codec.mikey import DataType, EncryptionAlgorithm, Header, Kemac, MbmsKeyIds, MikeyMessage, Rand, Timestamp
 from card.codec.redaction import Redactor
 from card.codec.tlv import encode_tlv
 from card.errors import DecodeError
@@ -258,11 +258,12 @@ def test_keys_of_an_authentication_in_any_portions(p2: int, data: str, answer: b
     assert_hidden(authenticated(p2, data, answer, cla))
 
 
-def mikey(*, encrypted: bool) -> bytes:
+def mikey(*, encrypted: bool, padding: int = 0) -> bytes:
     """Return an MSK message whose key data are the planted value: in clear, or as if they were encrypted."""
     ids = MbmsKeyIds(bytes(3), bytes(4)).to_extension()
+    rand = (Rand(bytes(padding)),) if padding else ()
     kemac = Kemac(EncryptionAlgorithm.AES_CM_128 if encrypted else EncryptionAlgorithm.NULL, planted(32))
-    return MikeyMessage(Header(DataType.PRE_SHARED, 1), (ids, Timestamp(1), kemac)).encode()
+    return MikeyMessage(Header(DataType.PRE_SHARED, 1), (ids, Timestamp(1), *rand, kemac)).encode()
 
 
 @pytest.mark.parametrize("size", [20, 40, 64, 255])
@@ -298,6 +299,30 @@ def fetching(answer: bytes, size: int, p2: int = OddP2.MBMS) -> Iterator[tuple[b
         step = Step.NEXT_RESPONSE if at else Step.FIRST_RESPONSE
         sw = OK if at + size >= len(answer) else b"\x62\xf1"
         yield CommandApdu(0, INS.AUTHENTICATE_ODD, step, p2, le=size).encode(), answer[at : at + size] + sw
+
+
+LENGTHS = {
+    "short": lambda body: bytes((len(body),)),
+    "81": lambda body: bytes((0x81, len(body))),
+    "82": lambda body: b"\x82" + len(body).to_bytes(2, "big"),
+    "83": lambda body: b"\x83" + len(body).to_bytes(3, "big"),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "padding"), [("short", 0), ("81", 0), ("81", 100), ("82", 0), ("82", 200), ("83", 0), ("83", 200)]
+)
+def test_length_fields_of_every_form(form: str, padding: int) -> None:
+    """An answer to an LTKM may be seen, whatever the length of its object looks like; a key in clear never."""
+    for encrypted in (True, False):
+        body = b"\x01" + mikey(encrypted=encrypted, padding=padding)
+        whole = b"\x53" + LENGTHS[form](body) + body
+        *sent, (last, _) = blocks(whole, 255, OddP2.MBMS)
+        answer = encode_tlv(0x53, b"\xdb" + planted(16))
+        shown = dict(outputs([*sent, (last, b"\x62\xf3"), *fetching(answer, 255)]))
+        assert planted(16).hex().upper() in str(shown["trace lines"]).replace(" ", "")
+        sent_lines = [line for line in str(shown["trace lines"]).splitlines() if line.startswith("    > ")]
+        assert any("··" in line for line in sent_lines) is not encrypted
 
 
 STKM = (bytes.fromhex("0089808505 5303020101"), b"\x62\xf3")
