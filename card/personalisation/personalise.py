@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from card.codec.atr import compose_atr
 from card.codec.data_objects import split_objects
+from card.crypto.local_key import terminal_appli_id
 from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
 from card.domain.bcast_store import store_tables
 from card.domain.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
 from card.domain.pin import PinRecord, PinTable
-from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, store_settings
+from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, list_names, store_settings
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.contents import UNWRITTEN, FileContents
@@ -22,6 +23,7 @@ from card.ports import Store
 from card.profile.pins import PinProfile
 from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
+from card.profile.usim import GbaRes
 from card.spec.files import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
@@ -76,13 +78,16 @@ def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
     """Store the keys of each application; the ISIM has those of the USIM unless the profile gives it its own."""
     usim, isim, sqn = profile.usim, profile.isim, profile.usim.sqn
     constant = usim.derive_operator_constant()
-    record = ApplicationRecord(usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit)
+    plain_res = usim.gba.res is GbaRes.PLAIN
+    record = ApplicationRecord(
+        usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit, plain_res
+    )
     records = {USIM: record}
     if isim is not None:
         records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)
     groups = RecordTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
     for group in usim.group_keys:
-        groups.put(group_key_name(group.service_id, group.key_id), GroupKey(group.key))
+        groups.put(group_key_name(group.voice_service, group.key_id), GroupKey(group.key))
     for name, each in records.items():
         RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(name, each)
         if sqn.initial_seq:
@@ -93,10 +98,12 @@ def _store_secure_channels(sac: SacProfile | None, nv: NonVolatile) -> None:
     if sac is None:
         return
     kinds = ",".join(sorted({kind.value for kind in sac.kinds}))
-    psks = [PskRecord(secret.terminal_id.encode(), secret.key) for secret in sac.psk]
+    psks = [PskRecord(secret.terminal_id, secret.key) for secret in sac.psk]
     keys = sac.scp03
     scp03 = Scp03Record(keys.version, keys.key_enc, keys.key_mac) if keys is not None else None
-    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections), psks, scp03)
+    names = (terminal_appli_id(name.encode()) for name in sac.terminal_applications)
+    policy = list_names(sac.terminals), list_names(names)
+    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections, *policy), psks, scp03)
 
 
 def _store_bcast(profile: CardProfile, nv: NonVolatile) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Self
 
+from card.codec.group_call import VoiceCall, VoiceService
 from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
 from card.crypto.tuak import derive_topc
@@ -26,6 +27,7 @@ from card.profile.fields import (
 from card.profile.loader import Fault
 
 SQN_BITS = 48
+GROUP_KEYS_AT_MOST = 2
 _HIGHEST_SQN = (1 << SQN_BITS) - 1
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
@@ -100,6 +102,20 @@ PLMNS = ListOf(parsed('"MCC-MNC", such as "001-01"', Plmn.parse), 64)
 SERVICES = ListOf(integer(1, 256), 256)
 
 
+class GbaRes(Enum):
+    """How the card answers a GBA_U bootstrapping."""
+
+    FLIPPED = "flipped"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class GbaProfile:
+    """Whether RES of GBA_U has its last bit flipped (TS 33.220 clause 5.3.2), or not, as on cards before that rule."""
+
+    res: Annotated[GbaRes, choice(GbaRes)] = GbaRes.FLIPPED
+
+
 @dataclass(frozen=True, slots=True)
 class SqnProfile:
     """How the card judges sequence numbers (TS 33.102 annex C): SQN = SEQ || IND, 48 bits together.
@@ -144,11 +160,21 @@ class PhonebookEntry:
 
 @dataclass(frozen=True, slots=True)
 class GroupKeyProfile:
-    """A key V_Ki of a voice group or broadcast service, and its number (TS 31.102 clause 7.1.2)."""
+    """A key V_Ki of a group that makes group calls or hears broadcast calls (TS 31.102 clauses 4.2.73 to 4.2.78).
 
-    service_id: Annotated[bytes, hex_bytes(4, 4)]
-    key_id: Annotated[int, integer(1, 15)]
+    `key_id` is VK_Id, 1 or 2 (clause 7.1.2.2); `cipher` the algorithm A5/n of calls under the key, 0 for none.
+    """
+
+    service: Annotated[VoiceCall, choice(VoiceCall)]
+    group: Annotated[str, matching("[0-9]{1,8}", "1 to 8 digits")]
+    key_id: Annotated[int, integer(1, GROUP_KEYS_AT_MOST)]
     key: Annotated[Secret, KEY]
+    cipher: Annotated[int, integer(0, 7)] = 1
+
+    @property
+    def voice_service(self) -> VoiceService:
+        """Kind of call and number of the group."""
+        return VoiceService(self.service, int(self.group))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +195,7 @@ class UsimProfile:
     algorithm: Annotated[Algorithm, choice(Algorithm)] = Algorithm.MILENAGE
     amf: Annotated[bytes, hex_bytes(2, 2)] = b"\x80\x00"
     sqn: Annotated[SqnProfile, Table(SqnProfile)] = SqnProfile()
+    gba: Annotated[GbaProfile, Table(GbaProfile)] = GbaProfile()
     aid: Annotated[bytes, AID] = DEFAULT_AID
     label: Annotated[str, LABEL] = "USIM"
     impi: Annotated[str, IMPI] = ""
@@ -229,6 +256,11 @@ class UsimProfile:
         yield from self._check_constants()
         if len(self.k) != 16 and self.algorithm is not Algorithm.TUAK:
             yield Fault(("k",), f"of 32 bytes, which only tuak takes; allowed: {KEY.allowed}")
+        seen: set[tuple[VoiceService, int]] = set()
+        for position, group in enumerate(self.group_keys):
+            if (group.voice_service, group.key_id) in seen:
+                yield Fault(("group_keys", position, "key_id"), "found again; allowed: each key of a group once")
+            seen.add((group.voice_service, group.key_id))
         if len(self.imsi) <= 3 + self.mnc_length:
             yield Fault(("imsi",), f"ends with the MNC; allowed: more than {3 + self.mnc_length} digits")
 

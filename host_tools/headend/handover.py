@@ -16,7 +16,7 @@ from host_tools.headend.bsf import BootstrapResult, Challenge
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.network import TestNetwork
 
-_FORMAT = "bcast-uicc ltkms 1"
+_FORMAT = "bcast-uicc ltkms 2"  # 1 had LTKMs that named the SMK in another way
 _T = TypeVar("_T")
 
 
@@ -79,7 +79,7 @@ class Handover:
     @classmethod
     def _read(cls, data: object) -> Self:
         if _field(data, "format", str) != _FORMAT:
-            raise ValueError(f'its format is not "{_FORMAT}"')
+            raise ValueError(f'its format is not "{_FORMAT}"; `headend record --ltkms` makes one')
         challenge = Challenge(_bytes(data, "rand", 16), _bytes(data, "autn_star", 16))
         result = BootstrapResult(_field(data, "b_tid", str), _field(data, "lifetime", str))
         ltkms = tuple(_planned(item) for item in _field(data, "ltkms", list))

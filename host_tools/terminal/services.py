@@ -20,6 +20,8 @@ _NAMES: Mapping[int, str] = MappingProxyType(
         38: "GSM security context",
         42: "operator controlled PLMN selector",
         43: "HPLMN selector",
+        57: "VGCS",
+        58: "VBS",
         64: "VGCS security",
         65: "VBS security",
         68: "GBA",

@@ -121,6 +121,11 @@ class TestCard:
         self.ok(f"00A4000C02{fid:04X}")
         return self.ok(f"00B2{number:02X}0400")
 
+    def binary(self, fid: int) -> bytes:
+        """Return a transparent file, as seen from the current directory."""
+        self.ok(f"00A4000C02{fid:04X}")
+        return self.ok("00B0000000")
+
     # --- MBMS
 
     def mbms(self, mode: int, body: bytes) -> Answer:
