@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
-from host_tools.cli.new_file import force_option, new_file, refuse_clash
+from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.new_file import explained_writing, force_option, new_file, refuse_clash
 from host_tools.cli.script import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
 from host_tools.cli.trace_options import TraceChoice, recording_options, traced
+from host_tools.files.writing import whole_text
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -225,20 +226,19 @@ def _report(comparison: Comparison, html_file: Path | None, json_file: Path | No
 
 
 def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, TextIO], None]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with explained_writing(), whole_text(path) as file:
         write(comparison, file)
     click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
 
 
 def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
+    from card.disk.kinds import RULES
+    from card.disk.reading import read_text
     from host_tools.compare.allow import Rules, default_rules, parse_rules
 
     rules = default_rules() if with_default else Rules()
     for path in paths:
-        try:
-            rules += parse_rules(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise CliError(f"{path}: cannot be read as text: {error}", INPUT) from None
+        rules += parse_rules(read_text(path, RULES), str(path))
     return rules
 
 

@@ -75,7 +75,7 @@ def _explain_domain_error(error: Exception) -> CliError | None:
             return CliError(str(error), LOCKED)
         case errors.StoreError():
             return CliError(str(error), ENVIRONMENT)
-        case errors.ProfileError() | errors.DecodeError() | errors.EncodeError():
+        case errors.UnusableFile() | errors.ProfileError() | errors.DecodeError() | errors.EncodeError():
             return CliError(str(error), INPUT)
         case errors.MacMismatch():
             return CliError(str(error), DIFFERENT)

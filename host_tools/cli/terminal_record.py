@@ -99,9 +99,9 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 
 
 def _store(capture: Path, writer: RecordingWriter) -> None:
-    from host_tools.cli.terminal_play import opened_capture
+    from host_tools.media.pcap import open_capture
 
-    with opened_capture(capture) as datagrams:
+    with open_capture(capture) as datagrams:
         for datagram in datagrams:
             writer.take(datagram)
 

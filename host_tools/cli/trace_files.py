@@ -20,20 +20,18 @@ def is_capture(path: Path) -> bool:
 
 
 def replay(path: Path, sink: TraceSink) -> None:
-    """Give the sink every event of a trace file and close it. Raises `CliError`."""
+    """Give the sink every event of a trace file and close it. Raises `CliError`, `UnusableFile`."""
     try:
         if is_capture(path):
-            read_gsmtap(path, sink)
+            report = read_gsmtap(path, sink)
+            if not report.is_whole:
+                raise CliError(f"{path}: {report}", INPUT)
             return
         for event in read_json_lines(path):
             sink.emit(event)
         sink.close()
     except (TraceFileError, MediaError) as error:
         raise CliError(f"{error}", INPUT) from None
-    except OSError as error:
-        if error.filename is None:
-            raise  # the sink's, not the trace file's
-        raise CliError(f"{path}: {error.strerror}", INPUT) from None
 
 
 class _Collector:

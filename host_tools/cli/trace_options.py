@@ -63,6 +63,7 @@ class TraceChoice:
             yield tuple(stack.enter_context(closing(sink)) for sink in sinks)
 
     def _sinks(self) -> Iterator[TraceSink]:
+        from host_tools.files.writing import UnwritableFile
         from host_tools.links.base import LinkError
         from host_tools.trace.sinks import file_sink, gsmtap_sink
         from host_tools.trace.text import TextSink
@@ -73,8 +74,8 @@ class TraceChoice:
             yield from map(file_sink, self.files)
             if self.gsmtap is not None:
                 yield gsmtap_sink(self.gsmtap)
-        except OSError as error:
-            raise CliError(f"{error.filename}: {error.strerror}", ENVIRONMENT) from None
+        except UnwritableFile as error:
+            raise CliError(str(error), ENVIRONMENT) from None
         except ValueError:
             raise click.UsageError(f"--gsmtap {self.gsmtap}: HOST or HOST:PORT is wanted") from None
         except LinkError as error:

@@ -7,6 +7,7 @@ in a capture, reading ends with what could be read and a report of what could no
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from typing import Any, BinaryIO
 
 import dpkt
 
+from card.disk.kinds import CAPTURE
+from card.disk.reading import open_plain
 from host_tools.media.errors import CaptureError
 from host_tools.media.records import BrokenRecord, Record, read_records
 
@@ -126,9 +129,9 @@ class CaptureReader:
 
 @contextmanager
 def open_capture(path: Path) -> Iterator[CaptureReader]:
-    """Open a capture file for the length of a `with` block. Raises `CaptureError` and `OSError`."""
-    with path.open("rb") as file:
-        yield CaptureReader(file, path.name, path.stat().st_size)
+    """Open a capture file for the length of a `with` block. Raises `CaptureError`, `UnusableFile`."""
+    with open_plain(path, CAPTURE) as file:
+        yield CaptureReader(file, path.name, os.fstat(file.fileno()).st_size)
 
 
 class CaptureWriter:

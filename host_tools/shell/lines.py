@@ -8,6 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from card.disk.kinds import HISTORY
+from card.disk.reading import require_plain
+from card.errors import UnusableFile
+from host_tools.files.writing import UnwritableFile, write_whole
 from host_tools.script.safety import PIN_COMMANDS
 
 _KEPT_LINES = 1000
@@ -44,7 +48,8 @@ def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]
     readline.set_completer(lambda word, state: _candidate(complete(readline.get_line_buffer(), word), state))
     readline.parse_and_bind("tab: complete")
     readline.set_auto_history(False)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnusableFile):
+        require_plain(history, HISTORY)
         readline.read_history_file(history)
     try:
         while (line := _input(prompt)) is not None:
@@ -73,9 +78,9 @@ def _input(prompt: str) -> str | None:
 def _save(history: Path) -> None:
     import readline
 
-    readline.set_history_length(_KEPT_LINES)
+    last = readline.get_current_history_length()
+    lines = [readline.get_history_item(number) for number in range(max(1, last - _KEPT_LINES + 1), last + 1)]
     # A history that cannot be kept is no reason to complain at every end.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnwritableFile):
         history.parent.mkdir(parents=True, exist_ok=True)
-        readline.write_history_file(history)
-        history.chmod(0o600)
+        write_whole(history, "".join(f"{line}\n" for line in lines).encode(), private=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from card.errors import DecodeError
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
+from host_tools.files.writing import UnwritableFile, open_growing
 from host_tools.links.base import Link
 from host_tools.printable import printable
 from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
@@ -203,12 +205,11 @@ class Session:
             raise ShellError("record needs the name of a new file.")
         self.close()
         try:
-            file = Path(name).open("x", encoding="utf-8")  # noqa: SIM115  # the writer closes it
-        except FileExistsError:
-            raise ShellError(f"{name} is there already.") from None
-        except OSError as error:
-            raise ShellError(f"{name}: {error.strerror}") from None
-        self._script = ScriptWriter(file, Path(name).stem)
+            file = open_growing(Path(name), new=True)
+        except UnwritableFile as error:
+            raise ShellError(f"{error}.") from None
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        self._script = ScriptWriter(text, Path(name).stem)
         self._write(f"recording into {name} until stop")
 
     def _stop(self, _rest: str) -> None:

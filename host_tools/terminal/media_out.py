@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ class Stream:
         self.packets += 1
         self._digest.update(packet.payload)
         if self.sink is not None:
-            self.sink.write(packet, carrier)
+            with _told(self.sink.path):
+                self.sink.write(packet, carrier)
 
 
 class MediaOut:
@@ -70,7 +73,8 @@ class MediaOut:
         """Finish all files."""
         for stream in self.streams:
             if stream.sink is not None:
-                stream.sink.close()
+                with _told(stream.sink.path):
+                    stream.sink.close()
 
     def _open(self, packet: RtpPacket, carrier: Datagram) -> Stream:
         if len(self._streams) >= MAX_STREAMS:
@@ -84,6 +88,15 @@ class MediaOut:
         taken = any(destination.port == port for destination, _ssrc in self._streams)
         suffix = f"-{port}-{packet.ssrc:08x}" if taken else f"-{port}"
         return stem.with_name(stem.name + suffix)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into `OutputError`, which names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _new_file(stem: Path, packet: RtpPacket) -> Sink:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +23,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from card.errors import DecodeError
-from host_tools.drafts import draft_path
-from host_tools.media.errors import MediaError
+from card.disk.kinds import RECORDING
+from card.disk.reading import open_plain
+from card.errors import DecodeError, UnusableFile
+from host_tools.files.writing import UnwritableFile, whole_file
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram
 from host_tools.media.rtp import looks_like_rtp
 from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
@@ -36,6 +40,8 @@ FORMAT = "bcast-uicc recording 1"
 MEDIA, STKMS, INDEX = "media.pcap", "stkm.pcap", "index.json"
 MOST_STKMS = 65_536
 _LARGEST_INDEX = 1 << 20
+_LARGEST_PIECE = 1 << 24
+_END_OF_TIME = 1 << 32  # seconds since 1970 that a capture can tell
 _LONGEST_CONTENT_ID = 255
 
 
@@ -80,7 +86,7 @@ class RecordingIndex:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f'its format is not "{FORMAT}"')
         try:
-            numbers = float(data["begins"]), float(data["ends"]), int(data["stkms"]), int(data["packets"])
+            numbers = _moment(data["begins"]), _moment(data["ends"]), int(data["stkms"]), int(data["packets"])
             spans = tuple(map(_span, data["spans"]))
             return cls(_content_id(data["content_id"]), *numbers, spans, _srtp(data.get("srtp")))
         except (KeyError, TypeError, OverflowError) as error:
@@ -91,6 +97,13 @@ def _content_id(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value.encode()) <= _LONGEST_CONTENT_ID:
         raise ValueError(f"a content ID has 1 to {_LONGEST_CONTENT_ID} bytes")
     return value
+
+
+def _moment(value: object) -> float:
+    moment = float(cast("float", value))
+    if not 0 <= moment < _END_OF_TIME:  # not a number is none, too
+        raise ValueError("it begins or ends at a time that does not exist")
+    return moment
 
 
 def _srtp(item: dict[str, object] | None) -> SrtpFormat:
@@ -184,21 +197,17 @@ def record_to(
     media_ports: frozenset[int] = frozenset(),
     srtp: SrtpFormat = HEADEND_FORMAT,
 ) -> Iterator[RecordingWriter]:
-    """Write a recording that appears under its name only when the block ends well. Raises `RecordingError`."""
-    part = draft_path(path)
+    """Write a recording that appears under its name only when the block ends well. Raises `OutputError`."""
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             with archive.open(MEDIA, "w", force_zip64=True) as media:
                 writer = RecordingWriter(media, content_id, stkm_port, media_ports, srtp)
                 yield writer
             # A member without a time of its own, so that the same content gives the same file.
             archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
             archive.writestr(zipfile.ZipInfo(INDEX), writer.index().to_json())
-        part.replace(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    except UnwritableFile as error:
+        raise OutputError(str(error)) from None
 
 
 class RecordedContent:
@@ -288,10 +297,24 @@ class RecordedContent:
 def open_recording(path: Path) -> Iterator[RecordedContent]:
     """Open a recording for the length of a `with` block. Raises `RecordingError`."""
     try:
-        archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise RecordingError(f"{path.name} is no recording: {error}") from None
-    with archive:
-        yield RecordedContent(archive, path.name)
+        plain = open_plain(path, RECORDING)
+    except UnusableFile as error:
+        raise RecordingError(str(error)) from None
+    with _Piecemeal(plain.detach()) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
+            raise RecordingError(f"{path.name} is no recording: {error}") from None
+        with archive:
+            yield RecordedContent(archive, path.name)
+
+
+class _Piecemeal(io.BufferedReader):
+    """A file that refuses to be read in large pieces: the directory of an archive may claim any size."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes. Raises `ValueError` for more than a recording has in one piece."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if min(left, left if size is None or size < 0 else size) > _LARGEST_PIECE:
+            raise ValueError("its directory is too large")
+        return super().read(size)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from card.errors import DecodeError
 from host_tools.links.base import LinkError
@@ -20,6 +20,9 @@ from host_tools.trace.events import CardEvent, TraceEvent, TraceSink
 from host_tools.trace.record import RESET, Recorder
 from host_tools.trace.text import summary_line
 from host_tools.trace.tpdu import join_exchange, split_exchange
+
+if TYPE_CHECKING:
+    from host_tools.media.pcap import CaptureReport
 
 PORT = 4729
 _HEADER = struct.Struct(">BBBBHbbIBBBB")
@@ -145,10 +148,10 @@ class PcapngSink:
         self._file.flush()  # whoever watches the file sees the block, and a process that is killed loses none
 
 
-def read_gsmtap(path: Path, sink: TraceSink) -> None:
+def read_gsmtap(path: Path, sink: TraceSink) -> CaptureReport:
     """Give the sink what a capture (pcap or pcapng) holds as GSMTAP, redacted. Durations are not known: 0.
 
-    Raises `CaptureError` when it is no capture, `OSError`.
+    The report tells where the file breaks off. Raises `CaptureError` when it is no capture, `UnusableFile`.
     """
     from host_tools.media.pcap import open_capture
 
@@ -168,6 +171,7 @@ def read_gsmtap(path: Path, sink: TraceSink) -> None:
             except DecodeError:
                 continue
     recorder.close()
+    return capture.report
 
 
 def _options(*given: tuple[int, bytes]) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from card.spec.bcast_tables import Direction, Reason
-from host_tools.media.errors import MediaError
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.bcast import RefusalReason
@@ -114,7 +114,7 @@ class TestFile:
 
     def test_a_folder_that_is_not_there(self, file: Path) -> None:
         missing = file.parent / "no" / "where"
-        with pytest.raises(RecordingError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
+        with pytest.raises(OutputError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
             pass
 
 
