@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import explained_writing
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
+from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def _copy(file: Path, target: Path) -> Path:
 def _folder(keep: Path | None) -> Iterator[Path]:
     """Yield the folder to keep, made if need be, or a temporary one that goes away."""
     if keep is None:
-        with tempfile.TemporaryDirectory(prefix="bcast-uicc-demo-") as folder:
-            yield Path(folder)
+        with temporary_folder("demo") as folder:
+            yield folder
         return
     try:
         keep.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,7 @@ _OPTION_RESOLUTION, _OPTION_OFFSET = 9, 14
 _SMALLEST_BLOCK = 12
 _MAX_BLOCK = 1 << 24
 _MAX_INTERFACES = 1024
+_END_OF_TIME = 1 << 32  # seconds since 1970: what fits the header of a packet in a pcap file
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +195,7 @@ def _packet(source: _Source, kind: int, body: bytes, order: _Order, interfaces: 
         raise source.broken("a packet block that contradicts itself")
     interface = interfaces[number]
     ticks = int.from_bytes(body[4:8], order) << 32 | int.from_bytes(body[8:12], order)
-    return Record(interface.offset + ticks / interface.ticks, interface.link_type, body[20 : 20 + size])
+    timestamp = interface.offset + ticks / interface.ticks
+    if not 0 <= timestamp < _END_OF_TIME:
+        raise source.broken("a packet from a time that no capture can tell")
+    return Record(timestamp, interface.link_type, body[20 : 20 + size])

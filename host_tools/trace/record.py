@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
 from host_tools.trace.files import FileTracker
 from host_tools.trace.known_secrets import KnownSecrets
@@ -118,6 +119,15 @@ class RecordingLink:
         atr = self._inner.reset()
         self._recorder.card_event(RESET, atr)
         return atr
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._inner)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._inner)
 
     def close(self) -> None:
         """Let the card go and finish the sinks."""
