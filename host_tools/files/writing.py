@@ -14,7 +14,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
@@ -44,8 +44,12 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     `UnwritableFile`, also for what the block writes: a full disk names the file. Closing the file does nothing.
     """
     if is_special(path):
-        with closing(open_special(path)) as special, _naming(path):
-            yield special
+        special = _Special(path)
+        try:
+            with _naming(path):
+                yield cast("BinaryIO", special)
+        finally:
+            special.finish()
         return
     with told(path):
         draft = _Draft(path, private=private)
@@ -81,7 +85,7 @@ def open_growing(path: Path, *, new: bool = False) -> BinaryIO:
     Whatever one `write` takes is in the file whole when it returns; where it does not fit, none of it is.
     """
     if is_special(path) and not new:
-        return open_special(path)
+        return cast("BinaryIO", _Special(path, closes=True))
     return cast("BinaryIO", _Growing(_emptied(path, new=new), path))
 
 
@@ -139,14 +143,6 @@ def is_special(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def open_special(path: Path) -> BinaryIO:
-    """Open a device or a pipe for writing. Raises `UnwritableFile`."""
-    with told(path):
-        descriptor = os.open(path, _THROUGH)
-    os.set_blocking(descriptor, True)
-    return cast("BinaryIO", _Special(descriptor, path))
-
-
 def _kept_mode(path: Path) -> int | None:
     """Return the permissions of the file that is there; None where there is none. Raises `UnwritableFile`."""
     try:
@@ -165,11 +161,23 @@ def _named(error: OSError, path: Path) -> OSError:
 
 
 class _Special(io.FileIO):
-    """A device or a pipe, whose errors have its name."""
+    """A device or a pipe, whose errors have its name. Unless it `closes`, it stays open until `finish`."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, path: Path, *, closes: bool = False) -> None:
+        """Open it. Raises `UnwritableFile`."""
+        with told(path):
+            descriptor = os.open(path, _THROUGH)
+        os.set_blocking(descriptor, True)
         super().__init__(descriptor, "wb")
         self._path = path
+        self._closes = closes
+
+    def close(self) -> None:
+        if self._closes:
+            super().close()
+
+    def finish(self) -> None:
+        super().close()
 
     def write(self, data: ReadableBuffer) -> int:
         try:

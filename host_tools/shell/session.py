@@ -147,14 +147,10 @@ class Session:
         match target:
             case Application():
                 return (target,)
-            case FilePath(None):
-                return (_MF, target)
-            case FileId(fid) if fid == _MASTER_FILE:
-                return (_MF,)
-            case FilePath(str() as root):
-                return (Application(_prefix(root)), target)
-            case FileId():
-                return (*self._trail, target)
+            case FilePath(root):
+                return (_MF if root is None else Application(_prefix(root)), target)
+            case FileId(fid):
+                return (_MF,) if fid == _MASTER_FILE else (*self._trail, target)
 
     def _return(self) -> None:
         """Select again what is selected, out of sight: another program may have selected something else since."""
