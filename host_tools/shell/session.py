@@ -213,7 +213,8 @@ class Session:
         if (which or "1") not in _PIN_REFERENCES:
             raise ShellError("There is PIN 1 and PIN 2. The digits are asked for; do not write them on the line.")
         reference = _PIN_REFERENCES[which or "1"]
-        left = tries_left(self._client, reference)
+        with together(self._link):
+            left = tries_left(self._client, reference)
         if left is None:
             self._write("The PIN is not wanted now.")
             return
