@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -309,6 +310,8 @@ class TestHostileFiles:
         [
             {"format": "other"}, {"content_id": ""}, {"content_id": 7}, {"begins": "soon"}, {"stkms": None},
             {"spans": [{}]}, {"spans": 4},
+            {"begins": 1e308}, {"ends": 1e308}, {"begins": float("nan")}, {"ends": float("inf")}, {"begins": -1},
+            {"content_id": "\ud800"},
             {"spans": [{"key_domain": "00", "msk_id": "00", "first_ts": 1, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": 5, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": "x", "last_ts": 2}]},
@@ -320,6 +323,15 @@ class TestHostileFiles:
         assert RecordingIndex.parse(json.dumps(good)).content_id == "film"
         with pytest.raises(ValueError):
             RecordingIndex.parse(json.dumps(good | change))
+
+    def test_a_directory_beyond_all_measure_is_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "any"
+        with path.open("wb") as file:
+            file.truncate(1 << 31)
+            file.seek(0, 2)
+            file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 3, 3, 1 << 30, 1 << 30, 0))
+        with pytest.raises(RecordingError, match="its directory is too large"), open_recording(path):
+            pass
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(index=st.binary(max_size=200), track=st.binary(max_size=200), media=st.binary(max_size=200))
