@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from card.disk import reading
+from card.disk import kinds, reading
 from card.disk.kinds import CAPTURE, FileKind
 from card.disk.reading import decode_text, open_plain, read_bytes, read_text, require_plain
 from card.errors import UnusableFile
+from tests.meta.tree import ROOT
 
 SMALL = FileKind("a small file", 10)
 
@@ -86,3 +88,10 @@ def test_a_kind_without_a_limit_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(ValueError, match="a capture is not read whole"):
         read_bytes(tmp_path / "x", CAPTURE)
+
+
+def test_the_page_tells_how_large_each_kind_may_be() -> None:
+    section = (ROOT / "docs/user/cli.md").read_text().partition("## Files")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| (an? .+?) \| ([\d,]+) \|$", section, re.MULTILINE))
+    limits = {kind.words: f"{kind.most:,}" for kind in vars(kinds).values() if isinstance(kind, FileKind) and kind.most}
+    assert told == {words: most for words, most in limits.items() if words != "a log"}, "our own logs are no input"
