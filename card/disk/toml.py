@@ -6,6 +6,7 @@ parts, which takes it time by the square, and numbers and nesting beyond Python'
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
@@ -36,6 +37,12 @@ def parse_toml(text: str) -> dict[str, object]:
     except (ValueError, RecursionError):  # Python's own limits, on the digits of an integer and on recursion
         line, reason = 1, "not TOML: a number is too long or the nesting too deep"
     raise NotToml(line, reason)
+
+
+def quoted(text: str) -> str:
+    """Return text as a TOML basic string: JSON's escapes are TOML's, too. Half a character becomes a question mark."""
+    whole = text.encode(errors="replace").decode()
+    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def _told(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:

@@ -56,6 +56,9 @@ def explain(error: Exception) -> CliError | None:
             extra = EXTRA_OF_MODULE[module]
             hint = f"run `make setup`, or `pip install 'bcast-uicc[{extra}]'`"
             return CliError(f"the Python package with module {module!r} is missing: {hint}", ENVIRONMENT)
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            # Half a character: bytes of an argument or a variable that are no UTF-8, or an escape in a JSON file.
+            return CliError("a name or a text that was given is not UTF-8", INPUT)
         case OSError(filename=filename, strerror=str(reason)) if filename is not None:
             return CliError(f"{filename}: {reason}", ENVIRONMENT)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, strerror=str(reason)):

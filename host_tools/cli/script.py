@@ -144,6 +144,7 @@ def record(
     """
     from host_tools.cli.script_record import record_session
     from host_tools.cli.trace_files import replay
+    from host_tools.files.piped import piped_lines
     from host_tools.script.writer import ScriptWriter
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
@@ -160,7 +161,7 @@ def record(
                     closing(writer), TraceChoice.of(trace).opened() as sinks,
                     open_traced_link(link, reader, profile, sinks) as opened,
                 ):  # fmt: skip
-                    record_session(opened, writer, sys.stdin, partial(click.echo, err=to_stdout))
+                    record_session(opened, writer, piped_lines(sys.stdin), partial(click.echo, err=to_stdout))
         finally:
             draft.keep = writer.steps > 0
     if not draft.keep:

@@ -60,7 +60,7 @@ def record(
     from host_tools.terminal.recording import record_to
 
     check_key_options(options)
-    name = output.stem if content is None else content
+    name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
     srtp = srtp_format(options)

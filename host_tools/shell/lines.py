@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,11 +32,6 @@ def holds_pin(line: str) -> bool:
     if len(digits) <= _HEADER_DIGITS or not _HEX_DIGITS.issuperset(digits):
         return False
     return int(digits[2:4], 16) in PIN_COMMANDS
-
-
-def piped_lines() -> Iterator[str]:
-    """Yield the lines of standard input."""
-    yield from sys.stdin
 
 
 def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from card.disk.toml import MOST_NESTING, NotToml, parse_toml
+from card.disk.toml import MOST_NESTING, NotToml, parse_toml, quoted
 
 
 def test_what_a_text_says() -> None:
@@ -30,3 +30,12 @@ def test_what_is_wrong_has_a_line(text: str, line: int, reason: str) -> None:
 
 def test_brackets_in_text_and_comments_do_not_count() -> None:
     assert parse_toml(f'a = "{"[" * 50}" # {"{" * 50}\nb = "{"." * 50}"\n')["b"] == "." * 50
+
+
+@pytest.mark.parametrize("text", ["", 'a "b" \\ c', "\x00\n\t\x1b\x7f\x85", "é \U0001f600", "'''"])
+def test_quoted_text_comes_back(text: str) -> None:
+    assert parse_toml(f"a = {quoted(text)}") == {"a": text}
+
+
+def test_half_a_character_becomes_a_question_mark() -> None:
+    assert parse_toml(f"a = {quoted('x' + chr(0xDCFF))}") == {"a": "x?"}
