@@ -14,6 +14,7 @@ from host_tools.script.model import BUILT_IN
 from host_tools.script.template import NAME
 
 T = TypeVar("T")
+_MOST_NOTED = 1000
 
 
 class Problems:
@@ -29,8 +30,9 @@ class Problems:
         return Place(self.file, line_of(self._lines, path))
 
     def add(self, path: Path, text: str, hint: str = "") -> None:
-        """Note a problem."""
-        self.found.append(Problem(self.place(path), text, hint))
+        """Note a problem; when very many are known, more help nobody."""
+        if len(self.found) < _MOST_NOTED:
+            self.found.append(Problem(self.place(path), text, hint))
 
     def check(self) -> None:
         """Raise `ScriptError` when anything was noted."""
