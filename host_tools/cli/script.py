@@ -195,6 +195,7 @@ def export(name: str, form: str, output: Path, settings: tuple[str, ...], force:
         if len(found) > 1:
             raise click.UsageError(f"{name} stands for {len(found)} scripts; name one of them")
         loaded = load_script(found[0])
+    refuse_clash([output], script_files([loaded]))
     _write_lines(output, script_as_scriptor(loaded, _settings(settings, None)), force=force)
 
 
@@ -213,6 +214,7 @@ def import_(file: Path, output: Path, with_data: bool, force: bool) -> None:
     with plain_script_errors():
         text = read_text(file, APDU_LOG)
         loaded = parse_lines(text.splitlines(), file.stem, str(file), expect_data=with_data)
+    refuse_clash([output], [file])
     _print_remarks([loaded])
     _write_lines(output, script_as_toml(loaded), force=force)
 

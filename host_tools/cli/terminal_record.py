@@ -12,6 +12,7 @@ import click
 
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_extras import Extras, extra_options
 from host_tools.cli.terminal_options import (
     FILE,
@@ -60,6 +61,7 @@ def record(
     from host_tools.terminal.recording import record_to
 
     check_key_options(options)
+    refuse_clash([output], [capture, options["ltkms"], options["profile"], options["subscriber"]])
     name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
