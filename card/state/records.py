@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from card.crypto.secret import Secret
@@ -26,10 +27,11 @@ _FROM_JSON: dict[Any, Callable[[Any], Any]] = {
     Structure: Structure,
 }
 # What each field type looks like in JSON; exact types, because true and false count as numbers in Python.
-_IN_JSON: dict[Any, type] = {bytes: str, Secret: str, Structure: str, str: str, int: int, bool: bool}
+_IN_JSON: dict[Any, type] = {
+    bytes: str, Secret: str, Structure: str, str: str, int: int, bool: bool, dict: dict, list: list, tuple: list,
+}  # fmt: skip
 # Made once: json.dumps with other than its own separators would make an encoder each time.
 _write_json = json.JSONEncoder(separators=(",", ":")).encode
-_FOR_OPTIONAL: dict[Any, Any] = {Secret | None: Secret, bytes | None: bytes}
 
 
 class RecordTable(Generic[T]):
@@ -48,8 +50,8 @@ class RecordTable(Generic[T]):
         self.prefix = prefix
         hints = get_type_hints(record_type)
         names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
-        self._optional = frozenset(name for name in names if hints[name] in _FOR_OPTIONAL)
-        self._kinds = {name: _FOR_OPTIONAL.get(hints[name], hints[name]) for name in names}
+        self._optional = frozenset(name for name in names if NoneType in get_args(hints[name]))
+        self._kinds = {name: _without_none(hints[name]) for name in names}
         self._plain = [name for name, kind in self._kinds.items() if kind not in _TO_JSON]
         self._written = [(name, _TO_JSON[kind]) for name, kind in self._kinds.items() if kind in _TO_JSON]
         self._cache: dict[str, tuple[bytes, T]] = {}
@@ -117,8 +119,16 @@ class RecordTable(Generic[T]):
         """Return the value of a field. Raises `ValueError`, `TypeError` where JSON holds something else."""
         if plain is None and name in self._optional:
             return None
-        if type(plain) is not _IN_JSON.get(kind, get_origin(kind)):
+        wanted = _IN_JSON.get(get_origin(kind) or kind)
+        if wanted is not None and type(plain) is not wanted:
             raise TypeError
-        if isinstance(plain, dict) and not all(type(value) is get_args(kind)[1] for value in plain.values()):
+        inner = _IN_JSON.get(get_args(kind)[-1]) if isinstance(plain, dict) and get_args(kind) else None
+        if inner is not None and not all(type(value) is inner for value in plain.values()):
             raise TypeError
         return _FROM_JSON[kind](plain) if kind in _FROM_JSON else plain
+
+
+def _without_none(hint: Any) -> Any:
+    """Return the type of a field that may be missing, or any other as it is."""
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint

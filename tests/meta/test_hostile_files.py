@@ -23,7 +23,6 @@ from host_tools.trace.tap import Tap
 from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
 
 CARD = {"link": "inprocess", "profile": "@profile"}
-EMPTY = Mapping[str, str]
 # How each command is called so that it does its work: values by parameter, @ before the kind of a good file, > before
 # a file that is written.
 RECIPES: dict[str, dict[str, str]] = {
@@ -110,11 +109,9 @@ CASES = [
     for parameter in command.params
     if takes_file(parameter)
 ]
-FIRST: set[str] = {
-    case
-    for kind in GOOD
-    for case in [next((f"{w} {n}" for w, r in RECIPES.items() for n, v in r.items() if v == f"@{kind}"), "")]
-}
+USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
+# The first use of each kind of file meets it cut off at more places than the others.
+FIRST = {next((words, name) for words, name, kind in USES if kind == one) for one in {kind for _, _, kind in USES}}
 
 
 def test_every_command_that_takes_a_file_is_known() -> None:
@@ -242,7 +239,7 @@ def _spoilt(bench: Bench, words: str, parameter: str, raw: str) -> Iterator[tupl
         make(spoilt)
         yield what, f"{before}{spoilt}"
     if "@" in raw:
-        most = MOST_CUTS if f"{words} {parameter}" in FIRST else MOST_OTHER_CUTS
+        most = MOST_CUTS if (words, parameter) in FIRST else MOST_OTHER_CUTS
         for number, piece in enumerate(cuts(content, most)):
             bench.lay_out()
             file.write_bytes(piece)
