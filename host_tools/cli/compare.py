@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
-from host_tools.cli.new_file import explained_writing, force_option, new_file, refuse_clash
+from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.script import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
@@ -238,7 +238,7 @@ def _report(comparison: Comparison, html_file: Path | None, json_file: Path | No
 
 
 def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, TextIO], None]) -> None:
-    with explained_writing(), whole_text(path) as file:
+    with whole_text(path) as file:
         write(comparison, file)
     click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
 

@@ -17,7 +17,6 @@ from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.new_file import explained_writing
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
 from host_tools.files.temporary import temporary_folder
@@ -158,11 +157,10 @@ def _audio_folder() -> Path:
 
 
 def _copied(files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
-    """Copy files into a folder, over those of an earlier run, and return the copies. Raises `CliError`."""
-    with explained_writing():
-        with told(folder):
-            folder.mkdir(exist_ok=True)
-        return tuple(_copy(file, folder / file.name) for file in files)
+    """Copy files into a folder, over those of an earlier run, and return the copies. Raises `UnwritableFile`."""
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+    return tuple(_copy(file, folder / file.name) for file in files)
 
 
 def _copy(file: Path, target: Path) -> Path:

@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import click
 
+from host_tools.files.writing import UnwritableFile
+
 
 class ExitCode(IntEnum):
     """What the exit status of `bcast-uicc` says (docs/user/cli.md)."""
@@ -59,6 +61,8 @@ def explain(error: Exception) -> CliError | None:
         case UnicodeEncodeError(reason="surrogates not allowed"):
             # Half a character: bytes of an argument or a variable that are no UTF-8, or an escape in a JSON file.
             return CliError("a name or a text that was given is not UTF-8", INPUT)
+        case UnwritableFile():
+            return CliError(str(error), ENVIRONMENT)
         case OSError(filename=filename, strerror=str(reason)) if filename is not None:
             return CliError(f"{filename}: {reason}", ENVIRONMENT)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, strerror=str(reason)):

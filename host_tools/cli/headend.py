@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import INPUT, CliError
-from host_tools.cli.new_file import explained_writing, refuse_clash
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_options import tables_of
 from host_tools.files.writing import whole_file, write_whole
 
@@ -128,7 +128,7 @@ def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
     from host_tools.headend.recorder import record_to
 
     bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
-    with explained_writing(), whole_file(output) as file, bar:
+    with whole_file(output) as file, bar:
         return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables)
 
 
@@ -144,14 +144,12 @@ def _write_ltkms(network: TestNetwork, path: Path) -> None:
     from host_tools.headend.handover import Handover
 
     handover = Handover.mint(network)
-    with explained_writing():
-        write_whole(path, handover.to_json().encode())
+    write_whole(path, handover.to_json().encode())
     click.echo(f"{path}: {len(handover.ltkms)} LTKMs for {handover.result.b_tid}, for a card fresh from its profile")
 
 
 def _write_truth(truth: Truth, path: Path) -> None:
-    with explained_writing():
-        write_whole(path, truth.to_json().encode(), private=True)
+    write_whole(path, truth.to_json().encode(), private=True)
     click.echo(f"{path}: {len(truth.teks)} TEKs in the clear, for tests only; readable by you alone (mode 0600)")
 
 

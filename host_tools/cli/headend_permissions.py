@@ -13,7 +13,6 @@ import click
 from card.crypto.secret import Secret
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.new_file import explained_writing
 from host_tools.files.writing import told, write_whole
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.permissions_issuer.certificates import TestCa
@@ -27,11 +26,10 @@ def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
     if not keys:
         raise CliError(f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out", INPUT)
     ca = TestCa(datetime.now(UTC))
-    with explained_writing():
-        with told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "ca.pem", ca.certificate)
-        ca.certify_terminal(terminal).write(folder / "terminal")
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "ca.pem", ca.certificate)
+    ca.certify_terminal(terminal).write(folder / "terminal")
     try:
         issuer = PermissionsIssuer(ca.certify_server(hosts), ca.certificate, keys, frozenset({terminal}), port)
     except OSError as error:

@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
-from host_tools.files.writing import UnwritableFile, whole_text
+from host_tools.files.writing import whole_text
 
 _C = TypeVar("_C", bound=Callable[..., object])
 
@@ -65,24 +65,11 @@ def new_file(target: Path, *, force: bool) -> Iterator[Draft]:
     """Yield a draft of `target` (`-`: standard output), which a `with` block fills and says whether to keep.
 
     A file that is replaced keeps its permissions. Raises `CliError` when the file exists already and `force` does not
-    say to replace it, or cannot be written.
+    say to replace it, and `UnwritableFile`.
     """
     if str(target) != "-" and not force and (target.is_symlink() or target.is_file()):
         raise CliError(f"{target} exists already; add --force or choose another name", ENVIRONMENT)
-    with explained_writing():
-        if str(target) == "-":
-            yield from _printed()
-        else:
-            yield from _drafted(target)
-
-
-@contextmanager
-def explained_writing() -> Iterator[None]:
-    """Turn what is wrong with a file that is written into `CliError`."""
-    try:
-        yield
-    except UnwritableFile as error:
-        raise CliError(str(error), ENVIRONMENT) from None
+    yield from _printed() if str(target) == "-" else _drafted(target)
 
 
 def _printed() -> Iterator[Draft]:

@@ -47,7 +47,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
 
     Without terms and with --output, a trace is turned into the other kind of file.
     """
-    from host_tools.cli.new_file import explained_writing, refuse_clash
+    from host_tools.cli.new_file import refuse_clash
     from host_tools.cli.trace_files import replay
     from host_tools.trace.filter import FilterError, parse_filter
     from host_tools.trace.sinks import whole_trace
@@ -61,7 +61,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
         replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)))
         return
     refuse_clash([output], [file])
-    with explained_writing(), whole_trace(output) as sink:
+    with whole_trace(output) as sink:
         replay(file, _Sieve(wanted, sink))
 
 

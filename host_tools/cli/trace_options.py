@@ -57,9 +57,10 @@ class TraceChoice:
 
     @contextmanager
     def opened(self, *, shielded: bool = False) -> Iterator[tuple[TraceSink, ...]]:
-        """Open the sinks for the length of a `with` block. Raises `CliError`, `click.UsageError`.
+        """Open the sinks for the length of a `with` block.
 
-        A full disk ends the work, or with `shielded` only the trace, with a line on standard error.
+        A full disk ends the work, or with `shielded` only the trace, with a line on standard error. Raises
+        `UnwritableFile`, `CliError`, `click.UsageError`.
         """
         refuse_clash(self.files, _named_files())
         with ExitStack() as stack:
@@ -67,7 +68,6 @@ class TraceChoice:
             yield tuple(stack.enter_context(closing(sink)) for sink in sinks)
 
     def _sinks(self) -> Iterator[TraceSink]:
-        from host_tools.files.writing import UnwritableFile
         from host_tools.links.base import LinkError
         from host_tools.trace.sinks import file_sink, gsmtap_sink
         from host_tools.trace.text import TextSink
@@ -78,8 +78,6 @@ class TraceChoice:
             yield from map(file_sink, self.files)
             if self.gsmtap is not None:
                 yield gsmtap_sink(self.gsmtap)
-        except UnwritableFile as error:
-            raise CliError(str(error), ENVIRONMENT) from None
         except ValueError:
             raise click.UsageError(f"--gsmtap {self.gsmtap}: HOST or HOST:PORT is wanted") from None
         except LinkError as error:

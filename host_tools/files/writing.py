@@ -192,7 +192,8 @@ class _Draft(io.BufferedRandom):
     def __init__(self, target: Path, *, private: bool) -> None:
         """Make the file. Raises `OSError`, `UnwritableFile`."""
         self._target = target
-        self._before = None if private else _kept_mode(target)
+        before = _kept_mode(target)
+        self._before = None if private else before
         self._place = target.with_name(f"{target.name[:_SHOWN_NAME]}.{secrets.token_hex(8)}.part")
         mode = PRIVATE if private or self._before is not None else PUBLIC
         descriptor = os.open(self._place, os.O_RDWR | _NEW, mode)

@@ -46,6 +46,14 @@ def write_much(path: Path) -> None:
     write_whole(path, bytes(2 * ROOM))
 
 
+def write_new(path: Path) -> None:
+    write_whole(path, b"new")
+
+
+def write_private(path: Path) -> None:
+    write_whole(path, b"new", private=True)
+
+
 def write_much_in_pieces(path: Path) -> None:
     with whole_file(path) as file:
         for _ in range(20):
@@ -107,7 +115,7 @@ def test_what_fails_on_another_file_keeps_its_own_name(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("write", [lambda path: write_whole(path, b"new"), open_growing, open_in_place])
+@pytest.mark.parametrize("write", [write_new, write_private, open_growing, open_in_place])
 @pytest.mark.parametrize("behind", ["victim", "new"])
 def test_nothing_is_written_through_a_link(tmp_path: Path, write: Callable[[Path], object], behind: str) -> None:
     (tmp_path / "victim").write_bytes(b"mine")

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from host_tools.cli import script_run
-from host_tools.cli.exits import CliError
 from host_tools.cli.main import invoke
 from host_tools.cli.new_file import new_file
+from host_tools.files.writing import UnwritableFile
 from host_tools.script.results import StepResult
 from tests.unit.host_tools.script.fakes import write
 
@@ -90,7 +90,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     link.symlink_to(real)
     nowhere.symlink_to(tmp_path / "new.toml")
     for target in (link, nowhere):
-        with pytest.raises(CliError, match=f"{target}: is a symbolic link"), new_file(target, force=True):
+        with pytest.raises(UnwritableFile, match=f"{target}: is a symbolic link"), new_file(target, force=True):
             pass
     assert real.read_text() == "old"
     assert len(list(tmp_path.rglob("*"))) == 4
