@@ -1,4 +1,4 @@
-"""AUTHENTICATE with the odd instruction byte: the MBMS security context (TS 31.102 clauses 7.1.1.6 to 7.1.1.9).
+"""AUTHENTICATE with the odd instruction byte: the MBMS security context (TS 31.102 clauses 7.1.1.6 to 7.1.1.10).
 
 OMA BCAST rides on it: LTKMs and STKMs with its extension are answered in its own form, and data objects with tag 73
 delete policies and recordings.
@@ -25,10 +25,10 @@ from card.commands.reply import Refused, Reply
 from card.domain.bcast_ltkm import process_ltkm
 from card.domain.bcast_stkm import TerminalSide, process_stkm
 from card.domain.errors import ReplayedMessage
-from card.domain.services import GBA, MBMS_SECURITY, OMA_BCAST
+from card.domain.services import MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.spec.ins import INS
-from card.spec.provisional import MBMS_MODES, MBMS_STATUS
+from card.spec.provisional import MBMS_STATUS
 from card.spec.refs import Ref
 from card.spec.status import SW
 
@@ -109,7 +109,7 @@ _MODES: Mapping[int, Callable[[bytes], MbmsRequest]] = {
     0x01: MskUpdate,
     0x02: MtkGeneration,
     0x03: _decode_msk_deletion,
-    MBMS_MODES["muk_deletion"].value: _decode_muk_deletion,
+    0x04: _decode_muk_deletion,
 }
 
 
@@ -140,6 +140,8 @@ def _update_msk(security: Security, message: bytes) -> tuple[int, bytes]:
         result = process_ltkm(message, application.key_root, bcast, _gate(security), offered=offered)
     except ReplayedMessage:
         raise Refused(MBMS_STATUS["msk_replay"].value) from None
+    except DecodeError:
+        raise Refused(MBMS_STATUS["unusable_message"].value) from None
     if result.reason is None:
         return blocks.UNSTRUCTURED, _SUCCESS + result.message
     return blocks.STRUCTURED, answer_ltkm(result, result.reason, bcast.tables)
@@ -151,9 +153,11 @@ def _generate_mtk(security: Security, message: bytes) -> tuple[int, bytes]:
     bcast, offered = security.bcast, application.services.offers(OMA_BCAST)
     terminal = TerminalSide(_gate(security), protected=security.ctx.protection is not None)
     try:
-        result = process_stkm(message, application.mbms, application.key_root, bcast, terminal, offered=offered)
+        result = process_stkm(message, application.mbms, bcast, terminal, offered=offered)
     except ReplayedMessage:
         raise Refused(MBMS_STATUS["mtk_replay"].value) from None
+    except DecodeError:
+        raise Refused(MBMS_STATUS["unusable_message"].value) from None
     if result.reason is not None:
         return blocks.STRUCTURED, answer_stkm(result, result.reason, bcast)
     assert result.tek is not None
@@ -175,7 +179,7 @@ class OddContext:
 
 
 CONTEXTS: Mapping[int, OddContext] = {
-    MBMS_CONTEXT: OddContext("MBMS", (GBA, MBMS_SECURITY), decode_mbms, run_mbms),
+    MBMS_CONTEXT: OddContext("MBMS", (MBMS_SECURITY,), decode_mbms, run_mbms),
     LOCAL_KEY_CONTEXT: OddContext("local key", LOCAL_KEY_SERVICES, decode_local_key, run_local_key),
 }
 
@@ -200,7 +204,7 @@ def authenticate_odd(ctx: Context, apdu: CommandApdu) -> Reply:
     return blocks.announce(ctx, apdu.ins, tag, value)
 
 
-_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: MBMS_STATUS["malformed_mikey"].value}
+_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: MBMS_STATUS["malformed_object"].value}
 
 ROWS = (
     CommandRow(

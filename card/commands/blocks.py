@@ -21,7 +21,7 @@ from card.state.session import IncomingObject, OutgoingObject
 UNSTRUCTURED = 0x53
 STRUCTURED = 0x73
 _BLOCK_SIZE = 256  # longest response block in a short APDU
-_HEADER_ROOM = 4  # tag and longest length field needed before the size of an object is known
+_HEADER_ROOM = 5  # tag and longest length field (TS 31.102 clause 7.1.2): before that the size may be unknown
 
 
 class Step(IntEnum):
@@ -53,7 +53,7 @@ def receive(ctx: Context, apdu: CommandApdu) -> bytes | None:
         ctx.leave(None)
         return received
     if missing < 0:
-        raise Refused(SW.WRONG_DATA)
+        raise Refused(SW.WRONG_LENGTH)
     if len(received) + missing > CAPACITY["object_size"].value:
         raise Refused(SW.NOT_ENOUGH_MEMORY)
     ctx.leave(IncomingObject(apdu.ins, apdu.p2, received))
@@ -95,7 +95,7 @@ def _missing(received: bytes) -> int:
     except DecodeError:
         if len(received) < _HEADER_ROOM:
             return 1
-        raise
+        raise Refused(SW.WRONG_LENGTH) from None
     return length - reader.remaining
 
 

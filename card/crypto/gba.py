@@ -6,9 +6,11 @@ import base64
 
 from card.crypto.primitives import hmac_sha256, sha1, xor_bytes
 from card.crypto.secret import Secret
+from card.spec.gba import TMPI_DOMAIN, TMPI_UA_PROTOCOL
 
 _FC_GBA = 0x01
 _MAC_SIZE = 8
+_TMPI_SIZE = 24
 
 
 def derive(key: Secret, fc: int, *params: bytes) -> Secret:
@@ -40,9 +42,10 @@ def derive_ks_int_naf(ks: Secret, rand: bytes, impi: bytes, naf_id: bytes) -> Se
 
 
 def derive_ks_naf_mrk(ks_naf: Secret) -> Secret:
-    """Return the MRK (32 bytes) of a GBA_ME subscriber from Ks_NAF (TS 33.246).
+    """Return the MRK (32 bytes) where the terminal holds the MBMS keys (TS 33.246 clause 6.1 and annex F).
 
-    With GBA_U the MRK is Ks_ext_NAF itself.
+    `ks_naf` is Ks_NAF of GBA_ME, or Ks_ext_NAF of a GBA_U card without MBMS: it is the MUK as well. With MBMS in the
+    card the MRK is Ks_ext_NAF itself.
     """
     return derive(ks_naf, _FC_GBA, b"mbms-mrk")
 
@@ -60,6 +63,23 @@ def autn_star_mask(ik: bytes) -> bytes:
     return sha1(ik)[:_MAC_SIZE]
 
 
+def flip_res(res: bytes) -> bytes:
+    """Return RES (4 to 16 bytes) with its least significant bit flipped (TS 33.220 clause 5.3.2).
+
+    So the card answers a GBA_U bootstrapping, and so the BSF keeps XRES: a RES of GBA_U is none elsewhere.
+    """
+    return res[:-1] + bytes((res[-1] ^ 1,))
+
+
 def b_tid(rand: bytes, bsf_name: bytes) -> bytes:
     """Return the B-TID: RAND in base64, "@", the name of the BSF (TS 33.220 clause 4.5.2)."""
     return base64.b64encode(rand) + b"@" + bsf_name
+
+
+def derive_tmpi(ks: Secret, rand: bytes, impi: bytes, bsf_name: bytes) -> str:
+    """Return the TMPI, a name for one run that does not tell the IMPI (TS 33.220 clause B.4).
+
+    With GBA_U a terminal gets its 24 bytes from an ordinary NAF derivation, as Ks stays in the card.
+    """
+    derived = derive_ks_ext_naf(ks, rand, impi, bsf_name + TMPI_UA_PROTOCOL).reveal()
+    return f"{base64.b64encode(derived[:_TMPI_SIZE]).decode()}@{TMPI_DOMAIN}"

@@ -18,12 +18,14 @@ from card.codec.bcast import (
     bcast_extension,
     ratings_of,
 )
+from card.crypto.secret import Secret
 from card.domain.bcast import Bcast
 from card.domain.bcast_ltkm_facts import LtkmFacts
 from card.domain.bcast_rules import LTKM_RULES, LtkmAction, LtkmState
 from card.domain.errors import ReplayedMessage, ServiceNotAvailable
+from card.domain.freshness import NEVER
 from card.domain.key_root import KeyRoot
-from card.domain.ltkm import Ltkm, OpenedLtkm, accept, open_ltkm, store_plain, verification
+from card.domain.ltkm import Ltkm, OpenedLtkm, open_ltkm, store_plain, verification
 from card.domain.mbms import MskRecord
 from card.domain.parental import PinGate
 from card.domain.purse import MOST, saturated
@@ -49,8 +51,9 @@ class LtkmResult:
 def process_ltkm(raw: bytes, root: KeyRoot, bcast: Bcast, gate: PinGate, *, offered: bool) -> LtkmResult:
     """Process an LTKM; `offered` tells whether the card offers the OMA BCAST service.
 
-    Raises `DecodeError`, `KeyNotFound` (no SMK), `MacMismatch`, `NoRoomForMsk`, `NoRoomForMuk`; `ReplayedMessage`
-    without the extension; `ServiceNotAvailable` for a policy on a card that must not ignore it.
+    Raises `DecodeError`, `KeyNotFound` (no such SMK), `NafKeyOverwritten`, `MacMismatch`, `KeyNotFresh`,
+    `NoRoomForMsk`, `NoRoomForMuk`; `ReplayedMessage` without the extension; `ServiceNotAvailable` for a policy on a
+    card that must not ignore it.
     """
     ltkm = Ltkm.decode(raw)
     extension = bcast_extension(ltkm.message)
@@ -82,10 +85,16 @@ def _decode_management(extension: tuple[int, bytes], bcast: Bcast) -> LtkmManage
 
 
 def _control_parents(opened: OpenedLtkm, control: ParentalControl, bcast: Bcast, gate: PinGate) -> LtkmResult:
-    bcast.parental.apply(control, opened.key_data.key if control.has_pincode else None)
-    accept(opened, bcast.msks)
+    bcast.parental.apply(control, _new_pin(opened) if control.has_pincode else None)
+    opened.accept()
     gate.lapse()
     return LtkmResult(Reason.DONE, _message(opened, ()))
+
+
+def _new_pin(opened: OpenedLtkm) -> Secret:
+    if opened.key_data is None:
+        raise DecodeError("LTKM: a parental PIN is announced, and the message brings nothing")
+    return opened.key_data.key
 
 
 def _process_keys(opened: OpenedLtkm, management: LtkmManagement | None, bcast: Bcast) -> LtkmResult:
@@ -147,12 +156,12 @@ def _store_plain(facts: LtkmFacts) -> bool:
         facts.bcast.policies.replace(facts.name, ())
         msk = facts.bcast.msks.msk_named(facts.name)
         if msk is not None and not facts.bcast.msks.heard(msk).live:
-            facts.bcast.msks.assume_counter(msk, 0)
+            facts.bcast.msks.assume_counter(msk, NEVER)
     return False
 
 
 def _fill_purse(facts: LtkmFacts) -> bool:
-    accept(facts.opened, facts.bcast.msks)
+    facts.opened.accept()
     return _fill(facts)
 
 
@@ -165,7 +174,7 @@ def _fill(facts: LtkmFacts) -> bool:
 
 def _withdraw(facts: LtkmFacts) -> bool:
     """Delete the records of the key with this SPE; an unknown key or record is no error. Purses stay."""
-    accept(facts.opened, facts.bcast.msks)
+    facts.opened.accept()
     msk, policies = facts.bcast.msks.msk_named(facts.name), facts.bcast.policies.find(facts.name)
     if msk is not None and policies is not None:
         gone = tuple(record for record in policies.records if record.spe == facts.management.spe)
@@ -192,7 +201,7 @@ def _add(facts: LtkmFacts) -> bool:
 
 def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
     """Store the key and one record of it, in the place of `old` if there is one."""
-    accept(facts.opened, facts.bcast.msks)
+    facts.opened.accept()
     others = [record for record in facts.records() if record is not old]
     known = facts.bcast.msks.msk_named(facts.name)
     msk = _store_key(facts)
@@ -213,9 +222,8 @@ def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
 
 def _store_key(facts: LtkmFacts) -> MskRecord:
     """Store the key: shown in EF_MSK when it may be used live, else beside it."""
-    msks = facts.bcast.msks
-    keep = msks.store_msk if facts.row.direction is Direction.LIVE else msks.keep_msk
-    return keep(facts.opened.delivered)
+    shown = facts.row.direction is Direction.LIVE
+    return facts.bcast.msks.store_governed_msk(facts.opened.delivered, shown=shown)
 
 
 def _new_record(facts: LtkmFacts, msk: MskRecord, counter: int) -> SpeRecord:
@@ -254,7 +262,7 @@ def _assume_counter(facts: LtkmFacts, msk: MskRecord) -> None:
     """
     policies = facts.bcast.policies.find(facts.name) or NO_POLICIES
     if policies.places(Direction.LIVE):
-        facts.bcast.msks.assume_counter(msk, 0)
+        facts.bcast.msks.assume_counter(msk, NEVER)
     else:
         facts.bcast.msks.assume_counter(msk, max(record.upper for record in policies.records))
 

@@ -14,8 +14,6 @@ from card.domain.spe import NO_POLICIES, SpeRecord
 from card.errors import DecodeError
 from card.spec.bcast_tables import SpeRow
 
-_NO_KEY_NUMBER = b"\0\0"
-
 
 class LtkmFacts:
     """One opened LTKM with its management data, beside the key's records."""
@@ -57,7 +55,7 @@ class LtkmFacts:
 
     def is_without_key(self) -> bool:
         """The LTKM brings tokens and no key."""
-        return self.opened.ltkm.ids.key_number == _NO_KEY_NUMBER or not len(self.opened.key_data.key)
+        return not self.opened.brings_key
 
     def is_withdrawal(self) -> bool:
         """The interval holds nothing."""

@@ -13,11 +13,10 @@ from card.codec.mikey import Stkm
 from card.domain.bcast import Bcast
 from card.domain.bcast_rules import STKM_RULES, Grant, StkmCondition, StkmState
 from card.domain.errors import ServiceNotAvailable
-from card.domain.key_root import KeyRoot
 from card.domain.mbms import MbmsKeys, MskRecord
 from card.domain.parental import Held, PinGate, PinState
 from card.domain.spe import NO_POLICIES, KeyPolicies, SpeRecord
-from card.domain.stkm import Tek, check_mbms_rules, find_key, open_tek, verify
+from card.domain.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
 from card.errors import DecodeError
 from card.spec.bcast_tables import Debit, Direction, Reason, Source
 
@@ -48,23 +47,23 @@ class TerminalSide:
     protected: bool = False
 
 
-def process_stkm(
-    raw: bytes, keys: MbmsKeys, root: KeyRoot, bcast: Bcast, terminal: TerminalSide, *, offered: bool
-) -> StkmResult:
+def process_stkm(raw: bytes, keys: MbmsKeys, bcast: Bcast, terminal: TerminalSide, *, offered: bool) -> StkmResult:
     """Process an STKM; `offered` tells whether the card offers the OMA BCAST service: plain MBMS rules, if not.
 
-    Raises `DecodeError`, `KeyNotFound`, `KeyNotFresh`, `MacMismatch`, and for plain MBMS keys `ReplayedMessage` and
-    `OutsideKeyValidity`; `ServiceNotAvailable` for a key with policies on a card that must not ignore them.
+    Raises `DecodeError`, `KeyNotFound`, `MacMismatch`, and for plain MBMS keys `MskInvalidated`, `MtkIdOutside` and
+    `ReplayedMessage`; `ServiceNotAvailable` for a key with policies on a card that must not ignore them.
     """
     stkm = Stkm.decode(raw)
-    msk = find_key(stkm, keys, root)
-    protection = verify(stkm, msk, keys)
+    msk = find_key(stkm, keys)
     policies = bcast.policies.find(msk.name)
+    if policies is None:
+        check_limits(stkm, msk, keys.heard(msk))
+    protection = verify(stkm, msk, keys)
     if policies is not None and not offered:
         raise ServiceNotAvailable
     management = _management(stkm, bcast) if offered else None
     if policies is None:
-        check_mbms_rules(stkm, msk, keys.heard(msk))
+        check_counter(stkm, keys.heard(msk))
     if policies is None and management is None:
         tek = open_tek(stkm, protection)
         keys.set_counter(msk, stkm.counter, stkm.mtk_id)

@@ -13,20 +13,32 @@ class NoBootstrap(CardError):
     """There is no Ks: no GBA bootstrapping has been run since personalisation."""
 
 
+class NoImpi(CardError):
+    """EF_IMPI of the ISIM holds no private identity."""
+
+
 class KeyNotFound(CardError):
     """No MUK, MSK or key group answers to the identifier."""
 
 
+class NafKeyOverwritten(CardError):
+    """The Ks_int_NAF that should be the MUK is not there: it gave way to another, or was never derived."""
+
+
 class ReplayedMessage(CardError):
-    """The message's counter is not above the last one accepted."""
+    """The message's counter is not newer than that of the last one accepted."""
 
 
 class KeyNotFresh(CardError):
-    """A newer MUK exists than the one under which this MSK came."""
+    """The message is authentic, but came under the MUK that was used last and not the one generated last."""
 
 
-class OutsideKeyValidity(CardError):
-    """The MTK ID lies outside the validity interval of the MSK."""
+class MskInvalidated(CardError):
+    """The BM-SC invalidated the MSK: its lower limit is above the upper one."""
+
+
+class MtkIdOutside(CardError):
+    """The MTK ID is not above the last one, or above the upper limit of the MSK."""
 
 
 class NoRoomForMsk(CardError):

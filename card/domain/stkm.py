@@ -1,4 +1,4 @@
-"""An STKM on the card: the MTK generation of MBMS (TS 31.102 clause 7.1.1.7, TS 33.246 clause 6.4)."""
+"""An STKM on the card: the MTK generation of MBMS (TS 31.102 clause 7.1.1.8, TS 33.246 clause 6.5.4)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,44 @@ from dataclasses import dataclass, field
 
 from card.codec.mikey import Stkm, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
-from card.domain.errors import KeyNotFound, KeyNotFresh, OutsideKeyValidity, ReplayedMessage
-from card.domain.freshness import Heard
-from card.domain.key_root import KeyRoot
-from card.domain.mbms import MbmsKeys, MskRecord
+from card.domain.errors import KeyNotFound, MskInvalidated, MtkIdOutside, ReplayedMessage
+from card.domain.freshness import NO_MTK, Heard, is_newer
+from card.domain.mbms import KEY_SIZES, MbmsKeys, MskRecord
 from card.errors import DecodeError
 
-MTK_SIZE = 16
 MAX_SALT_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Tek:
-    """A traffic key (MTK, 16 bytes) and its salt (empty, or up to 16 bytes): the only key that leaves the card."""
+    """A traffic key (MTK, 16, 24 or 32 bytes) and its salt (up to 16 bytes): the only key that leaves the card.
+
+    MBMS streaming has a salt of 14 bytes, MBMS download none (TS 33.246 clause 6.4.5.3).
+    """
 
     key: bytes = field(repr=False)
     salt: bytes = field(repr=False)
 
 
-def find_key(stkm: Stkm, keys: MbmsKeys, root: KeyRoot) -> MskRecord:
-    """Return the MSK of an STKM. Raises `KeyNotFound`, or `KeyNotFresh` when a newer MUK waits to be used."""
+def find_key(stkm: Stkm, keys: MbmsKeys) -> MskRecord:
+    """Return the MSK of an STKM, whatever MUK it came under. Raises `KeyNotFound`."""
     msk = keys.find_msk(stkm.key_domain_id, stkm.msk_id)
     if msk is None:
         raise KeyNotFound
-    if root.is_superseded(msk.id_i):
-        raise KeyNotFresh
     return msk
+
+
+def check_limits(stkm: Stkm, msk: MskRecord, heard: Heard) -> None:
+    """Check the MTK ID against the limits of the MSK, before the MAC is looked at (TS 31.102 clause 7.1.1.8).
+
+    The lower limit is the MTK ID accepted last, or SEQl as the MSK message brought it; it is exclusive. Raises
+    `MskInvalidated` or `MtkIdOutside`.
+    """
+    if msk.lower > msk.upper:
+        raise MskInvalidated
+    lower = msk.lower if heard.last_mtk == NO_MTK else heard.last_mtk
+    if not lower < stkm.mtk_id <= msk.upper:
+        raise MtkIdOutside
 
 
 def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
@@ -41,15 +53,13 @@ def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
     return protection
 
 
-def check_mbms_rules(stkm: Stkm, msk: MskRecord, heard: Heard) -> None:
-    """Every message once, in rising order, within the key's interval of MTK IDs.
+def check_counter(stkm: Stkm, heard: Heard) -> None:
+    """Every message once, in rising order: a card checks this for itself (TS 33.246 clause 6.4.4).
 
-    Raises `ReplayedMessage` or `OutsideKeyValidity`.
+    Raises `ReplayedMessage`.
     """
-    if stkm.counter <= heard.counter:
+    if not is_newer(stkm.counter, heard.counter):
         raise ReplayedMessage
-    if not msk.lower <= stkm.mtk_id <= msk.upper:
-        raise OutsideKeyValidity
 
 
 def open_tek(stkm: Stkm, protection: MikeyKeys) -> Tek:
@@ -57,6 +67,6 @@ def open_tek(stkm: Stkm, protection: MikeyKeys) -> Tek:
     csb_id = stkm.csb_id
     items = decode_key_data(decrypt_key_data(protection, csb_id, stkm.counter, stkm.encrypted))
     salt = items[0].salt.reveal() if items[0].salt else b""
-    if len(items) != 1 or len(items[0].key) != MTK_SIZE or len(salt) > MAX_SALT_SIZE:
-        raise DecodeError("STKM: one key of 16 bytes with at most 16 bytes of salt is wanted")
+    if len(items) != 1 or len(items[0].key) not in KEY_SIZES or len(salt) > MAX_SALT_SIZE:
+        raise DecodeError("STKM: one key of 16, 24 or 32 bytes with at most 16 bytes of salt is wanted")
     return Tek(items[0].key.reveal(), salt)

@@ -26,8 +26,15 @@ _OURS = Confidence.OURS
 _UNSURE = Confidence.UNSURE
 
 MBMS_STATUS: Mapping[str, Choice] = {
-    "malformed_mikey": Choice(
-        SW.WRONG_DATA, "answer to a MIKEY message that cannot be parsed", Ref("TS 31.102", "7.1.1.6", _OURS)
+    "unusable_message": Choice(
+        SW.INCORRECT_MAC,
+        "answer to a MIKEY message that cannot be read or used: the text has one word for a validation that failed",
+        Ref("TS 31.102", "7.1.1.6", _OURS),
+    ),
+    "malformed_object": Choice(
+        SW.WRONG_LENGTH,
+        "answer to a data object that cannot be read; 6A80 is not among the words of the command",
+        Ref("TS 31.102", "7.3.2", _OURS),
     ),
     "msk_replay": Choice(
         SW.INCORRECT_MAC,
@@ -35,14 +42,9 @@ MBMS_STATUS: Mapping[str, Choice] = {
         Ref("TS 31.102", "7.1.1.6", _OURS),
     ),
     "mtk_replay": Choice(
-        SW.INCORRECT_MAC,
+        SW.KEY_FRESHNESS_FAILURE,
         "answer to an MTK message whose counter is not new",
-        Ref("TS 31.102", "7.1.1.7", _OURS),
-    ),
-    "mtk_id_outside": Choice(
-        SW.CONDITIONS_NOT_SATISFIED,
-        "answer to an MTK ID outside the MSK's validity",
-        Ref("TS 31.102", "7.1.1.7", _OURS),
+        Ref("TS 31.102", "7.1.1.8", _OURS),
     ),
     "retrieval_without_response": Choice(
         SW.CONDITIONS_NOT_SATISFIED,
@@ -54,10 +56,6 @@ MBMS_STATUS: Mapping[str, Choice] = {
     ),
 }
 
-MBMS_MODES: Mapping[str, Choice] = {
-    "muk_deletion": Choice(0x04, "mode byte of MUK deletion", Ref("TS 31.102", "7.1.1.9", Confidence.RECALLED)),
-}
-
 CAPACITY: Mapping[str, Choice] = {
     "naf_keys": Choice(8, "number of Ks_int_NAF kept, records of EF_GBANL", Ref("TS 33.220", "G.2", _OURS)),
     "muk_records": Choice(8, "records of EF_MUK", Ref("TS 31.102", "4.2.81", _OURS)),
@@ -65,5 +63,6 @@ CAPACITY: Mapping[str, Choice] = {
         64, "number of keys of a kind that are gone whose counters are remembered", Ref("TS 33.246", "6.4", _OURS)
     ),
     "msk_groups": Choice(16, "records of EF_MSK", Ref("TS 31.102", "4.2.80", _OURS)),
+    "local_keys": Choice(8, "number of Ks_local kept by an application", Ref("TS 31.102", "7.1.1.11", _OURS)),
     "object_size": Choice(16384, "longest data object accepted in blocks, bytes", Ref("TS 102 221", "11.1.16", _OURS)),
 }

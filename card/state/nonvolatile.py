@@ -80,8 +80,9 @@ class NonVolatile:
     def commit_now(self, reason: str) -> None:
         """Commit before the command ends, so that what was written survives its failure. `reason` says why.
 
-        Used for the PIN try counter, which must fall before the comparison (TS 102 221 clause 11.1.9), and for
-        nothing that could be done at the end of the command.
+        Used for the PIN try counter, which must fall before the comparison (TS 102 221 clause 11.1.9), for the MUK,
+        which is taken up before a MAC is looked at (TS 31.102 clause 7.1.1.6), and for nothing that could be done at
+        the end of the command.
         """
         if not reason:
             raise ValueError("an early commit needs a reason")

@@ -18,12 +18,11 @@ from host_tools.headend.bcast_policy import DeliveryKind, PlannedDelivery
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import timestamps
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.service_keys import NO_KEY_NUMBER, ServiceKey
 
 _TIMESTAMP_SIZE = 4
 _WITHDRAWN = KeyInterval.between(1, 0, _TIMESTAMP_SIZE)  # a lower bound above the upper one
 _ALWAYS = KeyInterval.between(0, 0xFFFF_FFFF, _TIMESTAMP_SIZE)
-_NO_KEY_NUMBER = bytes(2)
 
 
 class BcastMint:
@@ -84,4 +83,4 @@ class BcastMint:
 
 def _without_key(key: ServiceKey, instead: Secret) -> ServiceKey:
     """Return a key that names its group alone and carries `instead`."""
-    return replace(key, msk_id=key.msk_id[:2] + _NO_KEY_NUMBER, key=instead)
+    return replace(key, msk_id=key.msk_id[:2] + NO_KEY_NUMBER, key=instead)

@@ -1,28 +1,43 @@
-"""The bootstrapping server function of GBA_U (TS 33.220 clauses 4.5.2 and 5.3.2)."""
+"""The bootstrapping server function (TS 33.220 clauses 4.5.2, 5.3.2 and 5.3.3), and GBA push (TS 33.223).
+
+One Ks at a time for each subscriber: a new run, and a push, end the one before (TS 33.220 clause 5.3.3, TS 33.223
+clause 5.1.3).
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from card.crypto import gba
+from card.crypto.gba_push import Gpi, derive_gpi_keys, seal_gpi
 from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
+from card.errors import EncodeError
+from card.spec.gba import UA_PROTOCOL_SIZE
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.errors import HeadendError
+from host_tools.headend.errors import (
+    BootstrapUnknownError,
+    HeadendError,
+    IdentityUnknownError,
+    NafNotAuthorisedError,
+)
+from host_tools.headend.gba_settings import GbaSettings, KeyChoice, UiccType
 from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscriber import AuthenticationVector, Subscriber
 
 _RAND_SIZE = 16
 _PENDING_KEPT = 64
-_KEY_LIFETIME = timedelta(hours=24)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """RAND and AUTN* (16 bytes each): AUTN* is AUTN with its MAC masked for GBA_U."""
+    """RAND and AUTN* (16 bytes each): in GBA_U the MAC of AUTN is masked, in GBA_ME it is AUTN as it was."""
 
     rand: bytes
     autn_star: bytes
@@ -36,20 +51,36 @@ class BootstrapResult:
     lifetime: str
 
 
-class NafKeys(NamedTuple):
-    """Ks_int_NAF, which the card keeps, and Ks_ext_NAF, which the terminal gets (32 bytes each)."""
+@dataclass(frozen=True, slots=True)
+class NafKeys:
+    """What a server gets over Zn (TS 33.220 clause 4.5.3).
 
-    ks_int_naf: Secret
-    ks_ext_naf: Secret
+    `me_key` is Ks_ext_NAF, with GBA_ME Ks_NAF; `uicc_key` is Ks_int_NAF, which the card keeps, or None (32 bytes each).
+    MBMS needs `impi`, to know whose the B-TID is (TS 33.246 clause 6.1).
+    """
+
+    impi: str
+    me_key: Secret
+    uicc_key: Secret | None
+    expires: datetime
+    key_choice: KeyChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What a server gets that wants to push: the message for the terminal, and the keys it sets up."""
+
+    gpi: bytes
+    keys: NafKeys
 
 
 class _Pending(NamedTuple):
-    subscriber: Subscriber
     vector: AuthenticationVector
+    expected: bytes
 
 
 class _Session(NamedTuple):
-    impi: str
+    b_tid: str
     rand: bytes
     ks: Secret
     expires: datetime
@@ -58,36 +89,53 @@ class _Session(NamedTuple):
 class Bsf:
     """Bootstraps subscribers and gives their NAF keys to the servers that ask by B-TID."""
 
-    def __init__(self, name: str, subscriber: Subscriber, rng: SeededRng, clock: NetworkClock) -> None:
-        """Take the server's name (an FQDN), its one subscriber, where RANDs come from, and the time."""
+    def __init__(
+        self,
+        name: str,
+        subscriber: Subscriber,
+        settings: GbaSettings,
+        rights: Mapping[str, frozenset[bytes]],
+        rng: SeededRng,
+        clock: NetworkClock,
+    ) -> None:
+        """Take the server's name (an FQDN), its one subscriber, where RANDs come from, and the time.
+
+        `rights` names each server that may ask for keys, and the FQDNs it may use towards terminals.
+        """
         self._name = name
         self._subscriber = subscriber
+        self._settings = settings
+        self._rights = rights
         self._rng = rng
         self._clock = clock
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
-        self._sessions: dict[str, _Session] = {}
+        self._session: _Session | None = None
+        self._tmpi = ""
 
-    def challenge(self, impi: str) -> Challenge:
-        """Return a fresh challenge. Raises `HeadendError` for an unknown IMPI."""
-        subscriber = self._find(impi)
-        vector = subscriber.vector(self._rng.random_bytes(_RAND_SIZE))
-        self._pending[vector.rand] = _Pending(subscriber, vector)
+    def challenge(self, identity: str) -> Challenge:
+        """Return a fresh challenge for an IMPI or a TMPI. Raises `IdentityUnknownError`."""
+        self._find(identity)
+        vector = self._subscriber.vector(self._rng.random_bytes(_RAND_SIZE))
+        expected = gba.flip_res(vector.xres) if self._settings.flips_res else vector.xres
+        self._pending[vector.rand] = _Pending(vector, expected)
         if len(self._pending) > _PENDING_KEPT:
             self._pending.popitem(last=False)
-        return Challenge(vector.rand, gba.mask_autn(vector.autn, vector.ik.reveal()))
+        return Challenge(vector.rand, self._autn(vector))
 
     def complete(self, rand: bytes, res: bytes) -> BootstrapResult:
         """Check RES for the challenge with this RAND; each challenge can be answered once.
 
+        In GBA_U the last bit of RES is flipped (TS 33.220 clause 5.3.2). The Ks of an earlier run is gone then.
         Raises `HeadendError` when there is no such challenge or RES is wrong.
         """
-        subscriber, vector = self._take(rand)
-        if not equal_bytes(res, vector.xres):
-            raise HeadendError("RES is wrong: the card does not hold this subscriber's key")
+        vector, expected = self._take(rand)
+        if not equal_bytes(res, expected):
+            raise HeadendError(self._why_wrong(res, expected))
         b_tid = gba.b_tid(rand, self._name.encode()).decode()
-        expires = self._clock.now() + _KEY_LIFETIME
+        expires = self._clock.now() + self._settings.lifetime
         ks = gba.derive_ks(vector.ck.reveal(), vector.ik.reveal())
-        self._sessions[b_tid] = _Session(subscriber.impi, rand, ks, expires)
+        self._session = _Session(b_tid, rand, ks, expires)
+        self._tmpi = gba.derive_tmpi(ks, rand, self._subscriber.impi.encode(), self._name.encode())
         return BootstrapResult(b_tid, expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     def presume_answered(self, rand: bytes) -> BootstrapResult:
@@ -97,44 +145,82 @@ class Bsf:
         Raises `HeadendError` when there is no such challenge.
         """
         pending = self._pending.get(rand)
-        return self.complete(rand, pending.vector.xres if pending else b"")
+        return self.complete(rand, pending.expected if pending else b"")
 
-    def resynchronise(self, impi: str, rand: bytes, auts: bytes) -> None:
+    def resynchronise(self, identity: str, rand: bytes, auts: bytes) -> None:
         """Take AUTS (14 bytes), the card's answer to the challenge with this RAND, for the next challenge.
 
         Raises `HeadendError` when there is no such challenge or AUTS is wrong.
         """
-        subscriber = self._take(rand).subscriber
-        if subscriber.impi != impi:
-            raise HeadendError("AUTS answers a challenge that went to another subscriber")
-        subscriber.resynchronise(rand, auts)
+        self._find(identity)
+        self._take(rand)
+        self._subscriber.resynchronise(rand, auts)
 
-    def ks_naf_keys(self, b_tid: str, naf_id: bytes) -> NafKeys:
-        """Return the keys of a NAF, whose ID is its FQDN and the 5-byte Ua security protocol identifier.
+    def naf_keys(self, naf: str, b_tid: str, naf_id: bytes, *, gba_u_aware: bool) -> NafKeys:
+        """Return the keys behind a B-TID for the server named `naf` (TS 33.220 clause 5.3.3).
 
-        Raises `HeadendError` when the B-TID is unknown or its key has expired.
+        `naf_id` is the FQDN the terminal used and the 5 bytes of the Ua protocol. Only a server that knows GBA_U gets
+        Ks_int_NAF. Raises `NafNotAuthorisedError`, and `BootstrapUnknownError` when the B-TID is unknown or over.
         """
-        session = self._sessions.get(b_tid)
-        if session is None:
-            raise HeadendError(f"B-TID {b_tid} is not known here: bootstrap first")
+        self._authorise(naf, naf_id)
+        session = self._session
+        if session is None or session.b_tid != b_tid:
+            raise BootstrapUnknownError(f"B-TID {b_tid} is not known here: bootstrap first")
         if self._clock.now() >= session.expires:
-            raise HeadendError(f"the key of B-TID {b_tid} has expired: bootstrap again")
-        inputs = session.ks, session.rand, session.impi.encode(), naf_id
-        return NafKeys(gba.derive_ks_int_naf(*inputs), gba.derive_ks_ext_naf(*inputs))
+            raise BootstrapUnknownError(f"the key of B-TID {b_tid} has expired: bootstrap again")
+        with_uicc_key = gba_u_aware and self._settings.uicc is UiccType.GBA_U
+        return self._derive(session.ks, session.rand, naf_id, session.expires, with_uicc_key=with_uicc_key)
 
-    def smk(self, b_tid: str, naf_id: bytes, rand: bytes = b"") -> Secret:
-        """Return Ks_int_NAF, the same for every LTKM. Raises `HeadendError`."""
-        del rand
-        return self.ks_naf_keys(b_tid, naf_id).ks_int_naf
+    def push(self, naf: str, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str, app_label: str = "") -> Push:
+        """Make a GPI message for a subscriber and the keys it sets up (TS 33.223 clause 5.1.3).
 
-    def srk(self, b_tid: str, naf_id: bytes) -> Secret:
-        """Return Ks_ext_NAF. Raises `HeadendError`."""
-        return self.ks_naf_keys(b_tid, naf_id).ks_ext_naf
-
-    def _find(self, impi: str) -> Subscriber:
+        An earlier Ks of the subscriber is gone then, and that of the push serves for nothing else. Raises
+        `NafNotAuthorisedError`, `IdentityUnknownError`, and `HeadendError` when `lifetime` is longer than Ks may live
+        or a text does not fit.
+        """
+        self._authorise(naf, naf_id)
         if impi != self._subscriber.impi:
-            raise HeadendError(f"no subscriber has the IMPI {impi}")
-        return self._subscriber
+            raise IdentityUnknownError(f"no subscriber has the IMPI {impi}")
+        if lifetime > self._settings.lifetime:
+            raise HeadendError(f"a key may live {self._settings.lifetime} at most, not {lifetime}")
+        vector = self._subscriber.vector(self._rng.random_bytes(_RAND_SIZE))
+        gba_u, expires = self._settings.uicc is UiccType.GBA_U, self._clock.now() + lifetime
+        ks = gba.derive_ks(vector.ck.reveal(), vector.ik.reveal())
+        gpi = Gpi(gba_u, vector.rand, self._autn(vector), naf_id, expires, p_tid, app_label)
+        try:
+            message = seal_gpi(gpi, derive_gpi_keys(ks, vector.rand, impi.encode()))
+        except EncodeError as error:
+            raise HeadendError(f"no push can be made: {error}") from None
+        self._session = None
+        return Push(message, self._derive(ks, vector.rand, naf_id, expires, with_uicc_key=gba_u))
+
+    def _derive(self, ks: Secret, rand: bytes, naf_id: bytes, expires: datetime, *, with_uicc_key: bool) -> NafKeys:
+        inputs = ks, rand, self._subscriber.impi.encode(), naf_id
+        uicc_key = gba.derive_ks_int_naf(*inputs) if with_uicc_key else None
+        me_key = gba.derive_ks_ext_naf(*inputs)
+        return NafKeys(self._subscriber.impi, me_key, uicc_key, expires, self._settings.key_choice)
+
+    def _autn(self, vector: AuthenticationVector) -> bytes:
+        if self._settings.uicc is UiccType.GBA:
+            return vector.autn
+        return gba.mask_autn(vector.autn, vector.ik.reveal())
+
+    def _why_wrong(self, res: bytes, expected: bytes) -> str:
+        if res and equal_bytes(gba.flip_res(res), expected):
+            what = "RES not flipped" if self._settings.flips_res else "RES flipped"
+            _log.warning("%s: %s", self._subscriber.impi, what)
+            return f"{what}: it is right but for its last bit, which GBA_U flips and nothing else (TS 33.220 5.3.2)"
+        return "RES is wrong: the card does not hold this subscriber's key"
+
+    def _authorise(self, naf: str, naf_id: bytes) -> None:
+        fqdn = naf_id[:-UA_PROTOCOL_SIZE]
+        if fqdn not in self._rights.get(naf, ()):
+            raise NafNotAuthorisedError(f"{naf} may not use the name {fqdn.decode(errors='replace')}")
+
+    def _find(self, identity: str) -> None:
+        """Raise `IdentityUnknownError` unless this is the subscriber, by IMPI or by its newest TMPI."""
+        if not identity or identity not in (self._subscriber.impi, self._tmpi):
+            raise IdentityUnknownError(f"no subscriber has the IMPI or TMPI {identity}")
 
     def _take(self, rand: bytes) -> _Pending:
         pending = self._pending.pop(rand, None)

@@ -1,37 +1,66 @@
 """The subscription management: BSM to the broadcast, BM-SC to the card, NAF to GBA (TS 33.246 clause 6).
 
-It gets each subscriber's SMK and SRK from whoever knows the root of its keys: by B-TID from the BSF (SMK = MUK =
-Ks_int_NAF, SRK = MRK = Ks_ext_NAF), or by NAI from the home of a CSIM. It mints LTKMs under the SMK and checks the
-verification messages that come back. Where `b_tid` is asked for, the NAI stands in for it with a CSIM.
+It gets each subscriber's SMK and SRK from whoever knows the root of its keys: by B-TID from GBA (`mbms_naf`), or by NAI
+from the home of a CSIM. It mints LTKMs under the SMK and checks the verification messages that come back. Where `b_tid`
+is asked for, the NAI stands in for it with a CSIM.
+
+T counts the LTKMs under one SMK, so a new B-TID begins anew (TS 33.246 clause 6.4.3). Whatever is minted is to be sent
+in this order; `LtkmSender` says what goes again when no answer comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from card.codec.bcast import LtkmReport, Subtype, bcast_extension
-from card.codec.mikey import Extension, KeyInterval, MikeyMessage
+from card.codec.mikey import Extension, KeyInterval, MbmsKeyIds, MikeyMessage
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.gba import naf_id
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.ltkm import LtkmContent, open_verification, rand_of, recipient, seal_ltkm
+from host_tools.headend.ltkm import (
+    LtkmContent,
+    open_verification,
+    rand_of,
+    recipient,
+    renew_ltkm,
+    seal_ltkm,
+)
+from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario
-from host_tools.headend.service_keys import LAST_MTK_ID, ServiceKey, make_key, service_keys
+from host_tools.headend.service_keys import (
+    LAST_MTK_ID,
+    NO_KEY_NUMBER,
+    ServiceKey,
+    make_key,
+    mtk_interval,
+    service_keys,
+)
+from host_tools.headend.srtp_policy import SrtpDescription, describe
 
-MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")  # Ua security protocol of TS 33.246 (TS 33.220 annex H)
 _WITHDRAWN = KeyInterval.between(1, 0, 2)  # a lower limit above the upper one
 _LAST_COUNTER = 0xFFFF_FFFF
+_MSKS_OF_A_GROUP = 2  # a card keeps no more (TS 31.102 clause 4.2.80)
 
 
 class SubscriberKeys(Protocol):
     """Who knows the keys of subscribers. A GBA subscriber goes by B-TID, a CSIM by its NAI."""
 
     def smk(self, subscriber: str, naf_id: bytes, rand: bytes, /) -> Secret:
-        """Return the SMK for LTKMs that carry `rand`. Raises `HeadendError`."""
+        """Return the SMK for LTKMs that carry `rand`, also when its time is over. Raises `HeadendError`."""
 
     def srk(self, subscriber: str, naf_id: bytes, /) -> Secret:
         """Return the SRK. Raises `HeadendError`."""
+
+    def expires(self, subscriber: str, naf_id: bytes, /) -> datetime | None:
+        """Return when the SMK is over; None: never. Raises `HeadendError`."""
+
+    def identity(self, subscriber: str, naf_id: bytes, /) -> str:
+        """Return who it is, the same under every SMK. Raises `HeadendError`."""
 
 
 class Bsm:
@@ -44,14 +73,20 @@ class Bsm:
         self._clock = clock
         self._start = clock.now()
         self._counters: dict[str, int] = {}
+        self._held: dict[tuple[str, str], list[ServiceKey]] = {}  # by identity and service
         self._keys: dict[str, list[ServiceKey]] = {service.id: [] for service in scenario.services}
         for key in service_keys(scenario):
             self._keys[key.service].append(key)
 
     @property
+    def fqdn(self) -> bytes:
+        """The name of the BM-SC as it stands in IDi (TS 33.246 clause 6.4.5.1)."""
+        return self._scenario.network.bsm_fqdn.encode()
+
+    @property
     def naf_id(self) -> bytes:
         """The NAF ID: FQDN and Ua security protocol identifier (TS 33.220 clause B.3)."""
-        return self._scenario.network.bsm_fqdn.encode() + MBMS_UA_PROTOCOL
+        return naf_id(self.fqdn)
 
     def smk(self, b_tid: str, rand: bytes = b"") -> Secret:
         """Return the SMK of the card behind this B-TID, for LTKMs with this RAND. Raises `HeadendError`."""
@@ -69,8 +104,7 @@ class Bsm:
 
     def current_key(self, service: str) -> ServiceKey:
         """Return the SEK in use now. Raises `HeadendError` for an unknown service."""
-        elapsed = (self._clock.now() - self._start).total_seconds() * 1000
-        mtk_id = int(elapsed // self._scenario.stkm.crypto_period) + 1
+        mtk_id = self._elapsed() // self._scenario.stkm.crypto_period + 1
         begun = [key for key in self.keys(service) if key.first_mtk_id <= mtk_id]
         return begun[-1]
 
@@ -87,27 +121,70 @@ class Bsm:
         """Return an LTKM that brings `key` (by default the current SEK) to the card behind `b_tid`.
 
         `validity` replaces the key's own limits; `extension` is an OMA BCAST extension. T is one higher than
-        in the last LTKM for this B-TID. Raises `HeadendError`.
+        in the last LTKM for this B-TID. Raises `HeadendError`, also when the SMK is over: then a `pull` asks the
+        terminal for a new one.
         """
         key = key or self.current_key(service)
-        smk = self.smk(b_tid, key.rand)
-        content = LtkmContent(
-            key_ids=key.key_ids,
-            key=key.key,
-            validity=validity or key.validity,
-            counter=self._next_counter(b_tid),
-            csb_id=key.csb_id,
-            rand=key.rand,
-            naf_id=self.naf_id,
-            b_tid=b_tid,
+        self._require_life(b_tid)
+        validity = validity or key.validity
+        content = self._content(b_tid, key, validity)
+        # Tokens and parental control name no key, so there is no stream to describe either.
+        described = key.key_ids.key_number != NO_KEY_NUMBER
+        content = replace(
+            content,
             verification_requested=verification_requested,
+            stream=content.stream if described else None,
             extension=extension,
         )
-        return seal_ltkm(content, smk)
+        if described:
+            self._note_held(service, b_tid, key, withdrawn=validity.lower > validity.upper)
+        return seal_ltkm(content, self.smk(b_tid, key.rand))
 
     def withdrawal(self, service: str, b_tid: str, key: ServiceKey | None = None) -> bytes:
-        """Return an LTKM that takes a SEK away, by default the current one. Raises `HeadendError`."""
+        """Return an LTKM that makes a SEK invalid, by default the current one. Raises `HeadendError`."""
         return self.ltkm(service, b_tid, key, validity=_WITHDRAWN)
+
+    def validity_update(self, b_tid: str, key: ServiceKey, first_mtk_id: int, last_mtk_id: int) -> bytes:
+        """Return an LTKM without a key: the one the card has gets these limits (TS 33.246 clause 6.5.3).
+
+        Raises `HeadendError`.
+        """
+        self._require_life(b_tid)
+        content = self._content(b_tid, key, mtk_interval(first_mtk_id, last_mtk_id))
+        return seal_ltkm(replace(content, key=Secret(b"")), self.smk(b_tid, key.rand))
+
+    def pull(self, service: str, b_tid: str) -> bytes:
+        """Return a message that makes the terminal ask for the current SEK (TS 33.246 clause 6.3.2.2.4).
+
+        It names Key Number 0, carries no key data and wants no answer. It goes out under the SMK this BM-SC knows,
+        also beyond its life. Raises `HeadendError`.
+        """
+        key = self.current_key(service)
+        ids = MbmsKeyIds(key.key_domain_id, key.key_ids.key_group + NO_KEY_NUMBER)
+        content = replace(self._content(b_tid, key, None), key_ids=ids, verification_requested=False)
+        return seal_ltkm(content, self.smk(b_tid, key.rand))
+
+    def renewed(self, ltkm: bytes) -> bytes:
+        """Return an LTKM of this BSM with the next T, to be sent again (TS 33.246 clause 6.4.3).
+
+        Raises `HeadendError`.
+        """
+        try:
+            b_tid, rand = recipient(ltkm), rand_of(ltkm)
+        except DecodeError as error:
+            raise HeadendError(f"what was sent is no LTKM: {error}") from None
+        return renew_ltkm(ltkm, self.smk(b_tid, rand), self._next_counter(b_tid))
+
+    def deregister(self, b_tid: str, left: Iterable[str], kept: Iterable[str]) -> tuple[bytes, ...]:
+        """Return the LTKMs that invalidate SEKs when a terminal leaves services (TS 33.246 clause 6.3.2.1B).
+
+        What it has `left` may be several items that overlap; a service it has `kept` with another item goes on. What
+        was never delivered needs nothing. Raises `HeadendError`.
+        """
+        identity, staying = self._subscribers.identity(b_tid, self.naf_id), frozenset(kept)
+        going = [service for service in dict.fromkeys(left) if service not in staying]
+        held = [key for service in going for key in self._held.get((identity, service), ())]
+        return tuple(self.withdrawal(key.service, b_tid, key) for key in held)
 
     def rekey(self, service: str) -> ServiceKey:
         """Give a service a further SEK, for the MTK IDs behind those of its last one, and return it.
@@ -146,6 +223,41 @@ class Bsm:
             return LtkmReport.decode(extension[1])
         except DecodeError as error:
             raise VerificationError(f"the card's report cannot be read: {error}") from None
+
+    def _content(self, b_tid: str, key: ServiceKey, validity: KeyInterval | None) -> LtkmContent:
+        """Return what an LTKM about `key` says, with the next T."""
+        return LtkmContent(
+            key_ids=key.key_ids,
+            key=key.key if validity is not None else Secret(b""),
+            validity=validity,
+            counter=self._next_counter(b_tid),
+            csb_id=key.csb_id,
+            rand=key.rand,
+            fqdn=self.fqdn,
+            b_tid=b_tid,
+            stream=self._stream(key),
+        )
+
+    def _stream(self, key: ServiceKey) -> SrtpDescription:
+        begins = (key.first_mtk_id - 1) * self._scenario.stkm.crypto_period
+        stream = media_stream(self._scenario, self._scenario.service(key.service))
+        return describe(stream, max(self._elapsed(), begins))
+
+    def _elapsed(self) -> int:
+        """Return how many milliseconds the broadcast has run."""
+        return int((self._clock.now() - self._start).total_seconds() * 1000)
+
+    def _require_life(self, b_tid: str) -> None:
+        expires = self._subscribers.expires(b_tid, self.naf_id)
+        if expires is not None and self._clock.now() >= expires:
+            raise HeadendError(f"the SMK of {b_tid} is over: send a solicited pull, and the terminal bootstraps again")
+
+    def _note_held(self, service: str, b_tid: str, key: ServiceKey, *, withdrawn: bool) -> None:
+        held = self._held.setdefault((self._subscribers.identity(b_tid, self.naf_id), service), [])
+        held[:] = [other for other in held if other.msk_id != key.msk_id]
+        if not withdrawn:
+            held.append(key)
+            del held[:-_MSKS_OF_A_GROUP]
 
     def _next_counter(self, b_tid: str) -> int:
         counter = self._counters.get(b_tid, 0) + 1

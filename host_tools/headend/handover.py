@@ -17,7 +17,7 @@ from host_tools.headend.bsf import BootstrapResult, Challenge
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.network import TestNetwork
 
-_FORMAT = "bcast-uicc ltkms 1"
+_FORMAT = "bcast-uicc ltkms 2"  # 1 had LTKMs that named the SMK in another way
 _LONGEST = 1e9  # seconds
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T")
@@ -82,7 +82,7 @@ class Handover:
     @classmethod
     def _read(cls, data: object) -> Self:
         if _field(data, "format", str) != _FORMAT:
-            raise ValueError(f'its format is not "{_FORMAT}"')
+            raise ValueError(f'its format is not "{_FORMAT}"; `headend record --ltkms` makes one')
         challenge = Challenge(_bytes(data, "rand", 16), _bytes(data, "autn_star", 16))
         result = BootstrapResult(_name(data, "b_tid"), _name(data, "lifetime"))
         ltkms = tuple(_planned(item) for item in _field(data, "ltkms", list))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from card.spec.bcast_p1 import P1
@@ -15,6 +16,8 @@ from host_tools.headend.bsf import Bsf
 from host_tools.headend.bsm import Bsm, SubscriberKeys
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.gba_settings import UICC_BASED_MBMS
+from host_tools.headend.mbms_naf import MbmsNaf
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import Delivery, deliveries
@@ -92,5 +95,8 @@ class TestNetwork(Network):
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber
         rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
-        self.bsf = Bsf(scenario.network.bsf_name, subscriber, rng, clock)
-        super().__init__(scenario, subscriber.imsi, self.bsf, clock, tables)
+        names = scenario.network
+        settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
+        rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
+        self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
+        super().__init__(scenario, subscriber.imsi, MbmsNaf(self.bsf, names.bsm_fqdn), clock, tables)

@@ -16,9 +16,9 @@ from typing import BinaryIO
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
+from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario, Service
 from host_tools.headend.schedule import FRAME_MILLISECONDS, Delivery, MediaSlot, StkmSlot, deliveries, slots
-from host_tools.headend.seeded import Seeded
 from host_tools.headend.service_keys import traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.truth import MediaDigest, MediaTruth, TekName, Truth
@@ -31,7 +31,6 @@ from host_tools.media.traffic_key import TrafficKey, mki_of
 _SENDER_HOST = "10.20.30.40"
 _SENDER_PORT = 40_000
 _FRAME_SAMPLES = SAMPLE_RATE * FRAME_MILLISECONDS // 1000
-_SEQUENCE_BITS = 15  # RFC 3711 clause 3.3.1 advises to start low, so that the first wrap is far away
 
 Progress = Callable[[int], None]
 
@@ -77,6 +76,7 @@ class _Recorder:
         self._keys: dict[TekName, TrafficKey] = {}
         self._stkms_sent = 0
         self._stkms_different = 0
+        self._last_stkm: dict[str, bytes] = {}  # by service
 
     def datagrams(self, slot: StkmSlot | MediaSlot) -> Iterator[Datagram]:
         """Yield what the recording holds of one slot."""
@@ -106,7 +106,9 @@ class _Recorder:
         message = seal_stkm(content, slot.key.key, slot.key.csb_id, slot.key.rand)
         self._keys[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = key
         self._stkms_sent += 1
-        self._stkms_different += slot.copy == 0
+        # A terminal that tunes in between two repeats has not heard the first: so bytes are compared, not `slot.copy`.
+        self._stkms_different += self._last_stkm.get(slot.service.id) != message
+        self._last_stkm[slot.service.id] = message
         return self._datagram(slot.at, slot.service, self._scenario.stkm.port, message)
 
     def _media(self, slot: MediaSlot, recorded: bool) -> Datagram:
@@ -125,13 +127,9 @@ class _MediaSource:
     """The melody of one service as RTP packets under changing traffic keys."""
 
     def __init__(self, scenario: Scenario, service: Service) -> None:
-        seeded = Seeded(scenario.seed)
         self._scenario = scenario
         self._payload_type = service.payload_type
-        self._ssrc = seeded.derive_int(32, "ssrc", service.id)
-        self._first_timestamp = seeded.derive_int(32, "rtp timestamp", service.id)
-        first = service.first_sequence
-        self._first_sequence = seeded.derive_int(_SEQUENCE_BITS, "sequence", service.id) if first is None else first
+        self._stream = media_stream(scenario, service)
         self._frames = mulaw_frames(service.id, _FRAME_SAMPLES)
         self._sender = SrtpSender()
         self._mki = b""
@@ -141,9 +139,9 @@ class _MediaSource:
         """Return the next packet, whose number is `number`."""
         return RtpPacket(
             payload_type=self._payload_type,
-            sequence=(self._first_sequence + number) % (1 << 16),
-            timestamp=(self._first_timestamp + number * _FRAME_SAMPLES) % (1 << 32),
-            ssrc=self._ssrc,
+            sequence=self._stream.sequence(number),
+            timestamp=(self._stream.first_timestamp + number * _FRAME_SAMPLES) % (1 << 32),
+            ssrc=self._stream.ssrc,
             payload=next(self._frames),
             marker=number == 0,
         )

@@ -7,6 +7,7 @@ the response to a challenge as one-time password. The nonce of the HTTP challeng
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
@@ -64,6 +65,17 @@ class RkHome:
         if self._auth_key is None:
             raise HeadendError(f"{nai} has not answered a challenge yet")
         return self._auth_key
+
+    def expires(self, nai: str, naf_id: bytes) -> datetime | None:
+        """Return None: keys from RK have no end. Raises `HeadendError` for an unknown NAI."""
+        del naf_id
+        self._find(nai)
+        return None
+
+    def identity(self, nai: str, naf_id: bytes) -> str:
+        """Return the NAI. Raises `HeadendError` for an unknown one."""
+        del naf_id
+        return self._find(nai).nai
 
     # --- HTTP authentication
 

@@ -31,6 +31,8 @@ _MOST_EVENTS = 256
 _LONGEST = 3600.0
 _SHORTEST_PERIOD = 0.1  # an hour of these still fits the 16 bits of an MTK ID
 
+_SEK_SIZES = (16, 24, 32)  # TS 33.246 clause 4.2: an MSK is at least as long as an MTK, an SRTP master key
+
 _FQDN = r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
 _PLMN = r"[0-9]{3}-[0-9]{2,3}"
 _SERVICE_ID = r"[a-z0-9][a-z0-9._-]{0,31}"
@@ -39,18 +41,23 @@ _MULTICAST = r"(22[4-9]|23[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Names of the servers, and the identifier of the subscriber (IMSI) that is to receive the keys."""
+    """Names of the servers, and the identifier of the subscriber (IMSI) that is to receive the keys.
+
+    `plain_res` is for a card from before the flipped RES (TS 33.220 clause 5.3.2): the BSF wants RES as it is.
+    """
 
     bsf_name: str
     bsm_fqdn: str
     imsi: str
+    plain_res: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StkmPlan:
     """How STKMs are sent: times in milliseconds, each message `copies` times in a row.
 
-    The STKM of a crypto period comes `lead` before the period, then every `repeat`, with a new T each time.
+    The STKM of a crypto period comes `lead` before the period, then every `repeat`: in plain MBMS the same bytes, with
+    OMA BCAST with a new T each time.
     """
 
     crypto_period: int
@@ -64,7 +71,8 @@ class StkmPlan:
 class Service:
     """One service: key domain as MCC-MNC text, key group, where STKMs and media go, RTP format.
 
-    `bcast` is what OMA BCAST puts into its STKMs; without it they are plain MBMS.
+    `sek_size` is that of its SEKs: 16, 24 or 32 bytes. `bcast` is what OMA BCAST puts into its STKMs; without it they
+    are plain MBMS.
     """
 
     id: str
@@ -75,6 +83,7 @@ class Service:
     payload_type: int
     first_sequence: int | None
     bcast: StkmPolicy | None = None
+    sek_size: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,11 @@ class Scenario:
     def periods(self) -> int:
         """Number of crypto periods, the last one maybe cut short."""
         return -(-self.duration // self.stkm.crypto_period)
+
+    def is_plain_mbms(self, service_id: str) -> bool:
+        """Tell whether a service follows the rules of MBMS alone: no management data, and no policy for its STKMs."""
+        policed = any(planned.service == service_id and planned.spe is not None for planned in self.planned)
+        return self.service(service_id).bcast is None and not policed
 
     def service(self, service_id: str) -> Service:
         """Return a service by its name. Raises `ScenarioError` when the scenario has none of that name."""
@@ -212,8 +226,9 @@ def _network(table: TomlTable) -> tuple[Network, str]:
     bsm = table.text("bsm", _FQDN, fqdn, "bmsc.mnc001.mcc001.pub.3gppnetwork.org")
     imsi = table.text("imsi", r"[0-9]{6,15}", "6 to 15 digits, as in the card profile")
     domain = table.text("key_domain", _PLMN, 'MCC and MNC such as "001-01"', "001-01")
+    plain_res = table.flag("plain_res")
     table.finish()
-    return Network(bsf, bsm, imsi), domain
+    return Network(bsf, bsm, imsi, plain_res), domain
 
 
 def _stkm(table: TomlTable) -> StkmPlan:
@@ -238,9 +253,17 @@ def _service(table: TomlTable, domain: str) -> Service:
         payload_type=table.whole("payload_type", 0, 0, 0),
         first_sequence=table.optional_whole("first_sequence", 0, 0xFFFF),
         bcast=read_stkm_policy(table),
+        sek_size=_sek_size(table),
     )
     table.finish()
     return service
+
+
+def _sek_size(table: TomlTable) -> int:
+    size = table.whole("sek_size", _SEK_SIZES[0], _SEK_SIZES[-1], _SEK_SIZES[0])
+    if size not in _SEK_SIZES:
+        table.complain("sek_size", f"{size} is not allowed; 16, 24 and 32 bytes are")
+    return size
 
 
 def _events(root: TomlTable, names: list[str], duration: int) -> tuple[Event, ...]:

@@ -80,6 +80,7 @@ def key_of(keys: Iterable[ServiceKey], planned: PlannedDelivery) -> ServiceKey:
 def timestamps(scenario: Scenario, service: str, begins: int, ends: int) -> tuple[int, int]:
     """Return first and last T of the STKMs for the crypto periods that begin from `begins` to before `ends` (ms).
 
+    This is for services of OMA BCAST, whose T runs on over all SEKs.
     A bound without an STKM of its own is that of the one before or after, so an empty time gives lower above upper.
     """
     slots_of = list(stkm_slots(scenario, service))
@@ -104,15 +105,28 @@ def slots(scenario: Scenario) -> Iterator[StkmSlot | MediaSlot]:
 
 
 def _stkm_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[StkmSlot]:
-    plan, counter = scenario.stkm, 0
+    """Plain MBMS: T counts new STKMs, and from 1 again under each SEK (TS 33.246 clause 6.4.3).
+
+    OMA BCAST: T is the time scale of policies, so it runs on over the SEKs and every repeat has a new one.
+    """
+    plain, counter = scenario.is_plain_mbms(service.id), 0
     for mtk_id in range(1, scenario.periods + 1):
-        first = _period_start(scenario, mtk_id) - plan.lead
-        # Copies follow at a distance of a millisecond; the last repeat leaves room for them.
-        last = max(min(first + plan.crypto_period, scenario.duration) - plan.copies, first)
-        for at in range(first, last + 1, plan.repeat):
-            counter += 1
-            for copy in range(plan.copies):
-                yield StkmSlot(at + copy, service, _key_for(keys, mtk_id), mtk_id, counter, copy)
+        key = _key_for(keys, mtk_id)
+        if plain:
+            counter = mtk_id - key.first_mtk_id + 1
+        for repeat, at in enumerate(_sending_times(scenario, mtk_id)):
+            counter += not plain
+            for copy in range(scenario.stkm.copies):
+                before = repeat * scenario.stkm.copies if plain else 0
+                yield StkmSlot(at + copy, service, key, mtk_id, counter, before + copy)
+
+
+def _sending_times(scenario: Scenario, mtk_id: int) -> range:
+    plan = scenario.stkm
+    first = _period_start(scenario, mtk_id) - plan.lead
+    # Copies follow at a distance of a millisecond; the last repeat leaves room for them.
+    last = max(min(first + plan.crypto_period, scenario.duration) - plan.copies, first)
+    return range(first, last + 1, plan.repeat)
 
 
 def _media_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[MediaSlot]:

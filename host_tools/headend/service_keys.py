@@ -3,7 +3,7 @@
 An STKM is protected with the SEK, but also with the RAND and CSB ID that came in the LTKM. A recording is
 made before anyone knows under which SMK (that is: under which B-TID) the LTKMs will go out, so RAND and CSB
 ID belong to the SEK here and not to the single LTKM: every LTKM that brings the SEK carries the same two, and
-only T and the SMK differ.
+only T and the SMK differ. For RAND TS 33.246 clause 6.4.5.1 asks the same.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from dataclasses import dataclass
 
 from card.codec.mikey import KeyInterval, MbmsKeyIds
 from card.crypto.secret import Secret
+from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario import Scenario, SekRollover, Service
 from host_tools.headend.seeded import Seeded
 from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
-_KEY_SIZE = 16
 _RAND_SIZE = 16
 _CSB_ID_BITS = 32
 _MTK_ID_SIZE = 2
-LAST_MTK_ID = 0xFFFF
+NO_KEY_NUMBER = bytes(2)
+"""Key Number of a message that brings no key of its own: "the current one" (TS 33.246 clause 6.3.2.1)."""
+
+LAST_MTK_ID = 0xFFFE
+"""No key is good for the highest number there is, FFFF (TS 33.246 clause 6.4.5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """One SEK: key domain (3 bytes), MSK ID (4), the key (16), RAND (16), CSB ID (32 bits).
+    """One SEK: key domain (3 bytes), MSK ID (4), the key (16, 24 or 32), RAND (16), CSB ID (32 bits).
 
     It is good for the MTK IDs from `first_mtk_id` to `last_mtk_id`.
     """
@@ -46,12 +50,25 @@ class ServiceKey:
 
     @property
     def validity(self) -> KeyInterval:
-        """The MTK IDs it is good for, as plain MBMS writes them (2 bytes each)."""
-        return KeyInterval.between(self.first_mtk_id, self.last_mtk_id, _MTK_ID_SIZE)
+        """The MTK IDs it is good for, as plain MBMS writes them (2 bytes each).
+
+        The lower limit is where the card starts to count from: the first MTK ID is above it (TS 33.246 clause 6.5.4).
+        """
+        return mtk_interval(self.first_mtk_id, self.last_mtk_id)
 
     def traffic_key_ids(self, mtk_id: int) -> MbmsKeyIds:
         """Return the name of a TEK under this key."""
         return MbmsKeyIds(self.key_domain_id, self.msk_id, mtk_id.to_bytes(_MTK_ID_SIZE, "big"))
+
+
+def mtk_interval(first_mtk_id: int, last_mtk_id: int) -> KeyInterval:
+    """Return the validity of a key that is good for these MTK IDs, both included.
+
+    Raises `HeadendError` when the first is 0 or the last above `LAST_MTK_ID`: no key may be good for those.
+    """
+    if first_mtk_id < 1 or last_mtk_id > LAST_MTK_ID:
+        raise HeadendError(f"a key is good for MTK IDs from 1 to {LAST_MTK_ID}, not {first_mtk_id} to {last_mtk_id}")
+    return KeyInterval.between(first_mtk_id - 1, last_mtk_id, _MTK_ID_SIZE)
 
 
 def key_domain_id(plmn: str) -> bytes:
@@ -89,7 +106,7 @@ def make_key(scenario: Scenario, service: Service, number: int, first_mtk_id: in
         service=service.id,
         key_domain_id=domain,
         msk_id=msk_id,
-        key=seeded.derive_secret(_KEY_SIZE, "sek", domain, msk_id),
+        key=seeded.derive_secret(service.sek_size, "sek", domain, msk_id),
         rand=seeded.derive(_RAND_SIZE, "ltkm rand", domain, msk_id),
         csb_id=seeded.derive_int(_CSB_ID_BITS, "csb id", domain, msk_id),
         first_mtk_id=first_mtk_id,

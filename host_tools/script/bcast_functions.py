@@ -19,12 +19,17 @@ from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables
 from card.spec.bcast_x2 import X2
 from host_tools.headend.errors import VerificationError
 from host_tools.headend.ltkm import LtkmContent, open_verification, seal_ltkm
+from host_tools.headend.service_keys import NO_KEY_NUMBER
+from host_tools.headend.srtp_policy import srtp_description
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.script.errors import ExpressionError
 
 T = TypeVar("T")
 
 CSB_ID = 0x42434153
+SRTP_STREAM = srtp_description(ssrc=0x42434153)
+"""The stream that LTKMs of scripts describe; no card looks at it (TS 33.246 clause 6.4.6.1: the terminal does)."""
+
 _SETS: Mapping[str, BcastTables] = {tables.name: tables for tables in (P1, X2)}
 _DOMAIN_SIZE = 3
 _BOUND_SIZE = 4
@@ -138,24 +143,27 @@ def stkm_data(tables: bytes, protection: bytes, rating: bytes) -> bytes:
 
 
 def ltkm(
-    smk: bytes, naf_id: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
+    smk: bytes, bmsc: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
     extension: bytes,
 ) -> bytes:  # fmt: skip
-    """Return an LTKM without the V bit. `key_id` is Key Domain ID and MSK ID, `bounds` two timestamps of 4 bytes."""
-    return seal_ltkm(_content(naf_id, b_tid, counter, key_id, key, bounds, rand, extension), Secret(smk))
+    """Return an LTKM without the V bit.
+
+    `bmsc` is the FQDN of the BM-SC, `key_id` Key Domain ID and MSK ID, `bounds` two timestamps of 4 bytes.
+    """
+    return seal_ltkm(_content(bmsc, b_tid, counter, key_id, key, bounds, rand, extension), Secret(smk))
 
 
 def ltkm_v(
-    smk: bytes, naf_id: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
+    smk: bytes, bmsc: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
     extension: bytes,
 ) -> bytes:  # fmt: skip
     """Return an LTKM that asks for a verification message (V bit)."""
-    content = _content(naf_id, b_tid, counter, key_id, key, bounds, rand, extension)
+    content = _content(bmsc, b_tid, counter, key_id, key, bounds, rand, extension)
     return seal_ltkm(replace(content, verification_requested=True), Secret(smk))
 
 
 def _content(
-    naf_id: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
+    bmsc: bytes, b_tid: bytes, counter: bytes, key_id: bytes, key: bytes, bounds: bytes, rand: bytes,
     extension: bytes,
 ) -> LtkmContent:  # fmt: skip
     return LtkmContent(
@@ -165,9 +173,10 @@ def _content(
         counter=int.from_bytes(counter, "big"),
         csb_id=CSB_ID,
         rand=rand,
-        naf_id=naf_id,
+        fqdn=bmsc,
         b_tid=b_tid.decode("ascii"),
         verification_requested=False,
+        stream=None if key_id.endswith(NO_KEY_NUMBER) else SRTP_STREAM,
         extension=_extension(extension),
     )
 
@@ -177,7 +186,7 @@ def verified(sent: bytes, answer: bytes, smk: bytes) -> bytes:
     try:
         open_verification(sent, answer, Secret(smk))
     except VerificationError as error:
-        raise ExpressionError(f"bcast_verified: {error}") from None
+        raise ExpressionError(f"verified: {error}") from None
     return answer
 
 

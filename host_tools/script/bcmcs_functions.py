@@ -55,7 +55,7 @@ def response(rk: bytes, rand: bytes, challenge: bytes) -> bytes:
     return _root(rk).respond(rand, challenge)
 
 
-def last_counter(counter: bytes, record: bytes, naf_id: bytes) -> bytes:
+def last_counter(counter: bytes, record: bytes, bmsc: bytes) -> bytes:
     """Return the counter (4 bytes) in a record of EF_MUK that is for this BM-SC, else the one given."""
     reader = Reader(record)
     try:
@@ -63,7 +63,7 @@ def last_counter(counter: bytes, record: bytes, naf_id: bytes) -> bytes:
         names = decode_tlvs(found.get(_MUK_ID, b""))
     except DecodeError:  # an empty record
         return counter
-    return found.get(_COUNTER, counter) if names.get(_ID_I) == naf_id else counter
+    return found.get(_COUNTER, counter) if names.get(_ID_I) == bmsc else counter
 
 
 def _root(rk: bytes) -> RegistrationKey:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from card.codec.bcd import decode_imsi
 from card.codec.mikey import KeyInterval, MbmsKeyIds
@@ -18,10 +18,11 @@ from card.crypto.primitives import equal_bytes, xor_bytes
 from card.crypto.secret import Secret
 from card.errors import CardError
 from host_tools.headend.ltkm import LtkmContent, seal_ltkm
+from host_tools.headend.service_keys import NO_KEY_NUMBER
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.script import bcast_functions as bcast
 from host_tools.script import bcmcs_functions as bcmcs
-from host_tools.script.bcast_functions import CSB_ID
+from host_tools.script.bcast_functions import CSB_ID, SRTP_STREAM
 from host_tools.script.errors import ExpressionError
 from host_tools.script.template import NAME
 from host_tools.script.values import Scope, Value
@@ -140,22 +141,56 @@ def _impi(imsi_file: bytes, mnc_length: bytes) -> bytes:
     return Identity(decode_imsi(imsi_file), mnc_length[-1] & 0x0F).impi.encode()
 
 
-def _ltkm(
-    smk: bytes, domain: bytes, msk_id: bytes, msk: bytes, first: bytes, last: bytes, counter: bytes,
-    naf_id: bytes, b_tid: bytes, rand: bytes,
-) -> bytes:  # fmt: skip
-    content = LtkmContent(
+def _gba_res(k: bytes, opc: bytes, rand: bytes) -> bytes:
+    return gba.flip_res(_res(k, opc, rand))
+
+
+def _content(
+    domain: bytes, msk_id: bytes, msk: bytes, seq_l: bytes, seq_u: bytes, counter: bytes, bmsc: bytes, b_tid: bytes,
+    rand: bytes,
+) -> LtkmContent:  # fmt: skip
+    return LtkmContent(
         key_ids=MbmsKeyIds(domain, msk_id),
         key=Secret(msk),
-        validity=KeyInterval(first, last),
+        validity=KeyInterval(seq_l, seq_u),
         counter=int.from_bytes(counter, "big"),
         csb_id=CSB_ID,
         rand=rand,
-        naf_id=naf_id,
+        fqdn=bmsc,
         b_tid=b_tid.decode("ascii"),
         verification_requested=False,
+        stream=SRTP_STREAM,
     )
-    return seal_ltkm(content, Secret(smk))
+
+
+def _ltkm(
+    muk: bytes, domain: bytes, msk_id: bytes, msk: bytes, seq_l: bytes, seq_u: bytes, counter: bytes, bmsc: bytes,
+    b_tid: bytes, rand: bytes,
+) -> bytes:  # fmt: skip
+    return seal_ltkm(_content(domain, msk_id, msk, seq_l, seq_u, counter, bmsc, b_tid, rand), Secret(muk))
+
+
+def _ltkm_v(
+    muk: bytes, domain: bytes, msk_id: bytes, msk: bytes, seq_l: bytes, seq_u: bytes, counter: bytes, bmsc: bytes,
+    b_tid: bytes, rand: bytes,
+) -> bytes:  # fmt: skip
+    content = _content(domain, msk_id, msk, seq_l, seq_u, counter, bmsc, b_tid, rand)
+    return seal_ltkm(replace(content, verification_requested=True), Secret(muk))
+
+
+def _ltkm_download(
+    muk: bytes, domain: bytes, msk_id: bytes, msk: bytes, seq_l: bytes, seq_u: bytes, counter: bytes, bmsc: bytes,
+    b_tid: bytes, rand: bytes,
+) -> bytes:  # fmt: skip
+    content = _content(domain, msk_id, msk, seq_l, seq_u, counter, bmsc, b_tid, rand)
+    return seal_ltkm(replace(content, stream=None), Secret(muk))
+
+
+def _pull(
+    muk: bytes, domain: bytes, group: bytes, counter: bytes, bmsc: bytes, b_tid: bytes, rand: bytes
+) -> bytes:  # fmt: skip
+    content = _content(domain, group + NO_KEY_NUMBER, b"", b"", b"", counter, bmsc, b_tid, rand)
+    return seal_ltkm(replace(content, validity=None), Secret(muk))
 
 
 def _stkm(
@@ -179,6 +214,7 @@ def _flip(value: bytes) -> bytes:
 FUNCTIONS: Mapping[str, FunctionRow] = {
     "autn": FunctionRow(_autn, False, "AUTN (16 bytes) of a MILENAGE subscriber"),
     "res": FunctionRow(_res, False, "RES (8 bytes)"),
+    "gba_res": FunctionRow(_gba_res, False, "RES of GBA_U (8 bytes): its last bit is flipped"),
     "sqn_of_auts": FunctionRow(_sqn_of_auts, False, "the SQN (6 bytes) inside AUTS, whose MAC is checked"),
     "next_sqn": FunctionRow(_next_sqn, False, "SQN with SEQ one higher"),
     "autn_star": FunctionRow(_autn_star, False, "AUTN* (16 bytes) of GBA_U"),
@@ -186,8 +222,12 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "ks_ext_naf": FunctionRow(_ks_ext_naf, True, "Ks_ext_NAF (32 bytes)"),
     "b_tid": FunctionRow(gba.b_tid, False, "the B-TID"),
     "impi": FunctionRow(_impi, False, "the IMPI of a subscriber without ISIM"),
-    "ltkm": FunctionRow(_ltkm, False, "an MSK message without the V bit"),
-    "stkm": FunctionRow(_stkm, False, "an MTK message"),
+    "ltkm": FunctionRow(_ltkm, False, "an MSK message for streaming without the V bit; without a key: its validity"),
+    "ltkm_v": FunctionRow(_ltkm_v, False, "an MSK message for streaming with the V bit"),
+    "ltkm_download": FunctionRow(_ltkm_download, False, "an MSK message for download, without the V bit"),
+    "ltkm_pull": FunctionRow(_pull, False, "an MSK message with which a BM-SC asks to be asked for keys"),
+    "verified": FunctionRow(bcast.verified, False, "a verification message, once its MAC is checked"),
+    "stkm": FunctionRow(_stkm, False, "an MTK message: for streaming with a salt, for download without one"),
     "bcast_number": FunctionRow(bcast.number, False, "a tag, mode, property or the PIN reference of a set of tables"),
     "bcast_spe": FunctionRow(bcast.spe, False, "the value of an SPE, by its name"),
     "bcast_status": FunctionRow(bcast.status, False, "the status object of an answer"),
@@ -200,7 +240,6 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "bcast_stkm_data": FunctionRow(bcast.stkm_data, False, "the extension of an STKM"),
     "bcast_ltkm": FunctionRow(bcast.ltkm, False, "an LTKM"),
     "bcast_ltkm_v": FunctionRow(bcast.ltkm_v, False, "an LTKM with the V bit"),
-    "bcast_verified": FunctionRow(bcast.verified, False, "a verification message, once its MAC is checked"),
     "bcast_stkm": FunctionRow(bcast.stkm, False, "an STKM"),
     "csim_nai": FunctionRow(bcmcs.nai, False, "the NAI in EF_HRPDUPP"),
     "bcmcs_tk": FunctionRow(bcmcs.tk, True, "the TK (16 bytes) for a RAND, the SMK of a CSIM"),

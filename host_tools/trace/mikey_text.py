@@ -9,6 +9,7 @@ from card.codec.mikey import (
     Extension,
     ExtensionType,
     Identity,
+    IdentityType,
     Kemac,
     MbmsKeyIds,
     MikeyMessage,
@@ -50,6 +51,9 @@ def mikey_lines(message: MikeyMessage) -> Iterator[str]:
         yield f"{payload.payload_type.name}: {_describe(payload)}"
 
 
+_ID_TYPES = {kind.value: kind.name for kind in IdentityType}
+
+
 def _describe(payload: Payload) -> str:
     match payload:
         case Timestamp(value=value, type=kind):
@@ -57,7 +61,7 @@ def _describe(payload: Payload) -> str:
         case Rand(value=value):
             return value.hex().upper()
         case Identity(type=kind, value=value):
-            return f"{kind.name} {printable(value.decode('ascii', 'backslashreplace'))}"
+            return f"{_ID_TYPES.get(kind, f'type {kind}')} {printable(value.decode('ascii', 'backslashreplace'))}"
         case Extension():
             return _describe_extension(payload)
         case Kemac(encryption=cipher, encrypted=encrypted, mac_algorithm=mac):

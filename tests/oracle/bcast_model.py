@@ -148,7 +148,7 @@ class Key:
     lower: int
     upper: int
     age: int
-    counter: int = 0
+    counter: int = -1  # nothing heard yet
     mtk: int | None = None
     shown: bool = True
     guessed: bool = False
@@ -182,9 +182,12 @@ class Model:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.bootstrapped = 1
+        self.ks: int | None = 1  # the bootstrapping whose Ks the card has
         self.naf_key: int | None = 1  # the bootstrapping from which the server's key was derived last
-        self.muk: int | None = None  # the one whose key the last accepted LTKM came under
-        self.ltkm_ts: dict[int, int] = {}  # the last of each, also when its key is gone: it can be derived again
+        self.muk: int | None = None  # the one generated last, once a message led the card to take it up
+        self.used: int | None = None  # the one whose key the last accepted LTKM came under
+        self.took_up = False  # the last message did so
+        self.ltkm_ts: dict[int, int] = {}  # the last of each
         self.keys: list[Key] = []
         self.past: list[Key] = []  # keys that are gone and were heard live, the latest last
         self.money: dict[tuple[str, tuple[bytes, ...]], int] = {}
@@ -217,27 +220,44 @@ class Model:
 
     def bootstrap(self) -> None:
         self.bootstrapped += 1
+        self.ks = self.bootstrapped
 
-    def derive(self) -> None:
-        self.naf_key = self.bootstrapped
+    def derive(self) -> bool:
+        """Return False where there is no Ks to derive from."""
+        if self.ks is None:
+            return False
+        self.naf_key = self.ks
+        return True
 
     def delete_muk(self, number: int) -> Answer:
-        """With the MUK goes the key it is; derived again it is the same one, and its counter stands where it stood."""
+        """TS 31.102 clause 7.1.1.10: the NAF key goes whatever it came from, Ks if it is that of the MUK."""
         if number != self.muk:
             return Answer("unknown key")
-        self.muk = None
-        if self.naf_key == number:
-            self.naf_key = None
+        self.muk = self.used = self.naf_key = None
+        if self.ks == number:
+            self.ks = None
         return Answer("done", plain=True)
+
+    def take_up(self) -> None:
+        """TS 31.102 clause 7.1.1.6: any MSK message leads to it, before its MAC is looked at."""
+        self.took_up = self.naf_key not in (None, self.muk)
+        if self.took_up:
+            self.muk = self.naf_key
+
+    def _objection_to_smk(self, smk: int, ts: int) -> str:
+        if self.muk is None:
+            return "no muk"
+        if smk != self.muk:
+            return "not fresh" if smk == self.used else "unknown key"
+        return "replayed" if ts <= self.ltkm_ts.get(smk, -1) else ""
 
     # --- LTKM
 
     def ltkm(self, m: LtkmData) -> Answer:
-        plain = m.policy is None
-        if m.smk not in (self.muk, self.naf_key):
-            return Answer("unknown key")
-        if m.ts <= self.ltkm_ts.get(m.smk, 0):
-            return Answer("replayed", plain)
+        self.take_up()
+        objection = self._objection_to_smk(m.smk, m.ts)
+        if objection:
+            return Answer(objection, plain=m.policy is None)
         saved = self.copy()
         try:
             answer = self._ltkm(m)
@@ -249,7 +269,7 @@ class Model:
         return answer
 
     def accept(self, smk: int, ts: int) -> None:
-        self.muk = smk
+        self.used = smk
         self.ltkm_ts[smk] = ts
 
     def _ltkm(self, m: LtkmData) -> Answer:
@@ -271,16 +291,16 @@ class Model:
         return Answer("capped" if self._policy(m, m.policy, source) else "done")
 
     def _plain(self, m: LtkmData) -> None:
+        """Key Number 0 is a pull, no key means new limits of the one that is there; limits are of MTK IDs."""
         known = self.find(m.key_id)
-        if m.lower > m.upper:
-            if known:
-                self.forget(known)
+        if m.key_id[2] == b"\0\0" or (not m.key and known is None):
             return
-        key = self._put_key(m, show=True)
+        key = self._put_key(m, show=True, plain=True)
         self._keep_credit(key.group, key.records)
         key.records = []
+        key.mtk = None
         if key.guessed:
-            key.counter, key.guessed = 0, False
+            key.counter, key.guessed = -1, False
 
     def _withdraw(self, m: LtkmData) -> None:
         key = self.find(m.key_id)
@@ -348,17 +368,20 @@ class Model:
         if not same_key:
             for r in key.records:
                 r.paid, r.last = False, None
-        if key.guessed or not key.counter:
+        if key.guessed or key.counter < 0:
             # A key that was never heard live and can only be played back: everything it opens lies in the past.
             live = any(POLICIES[r.policy][0] == "live" for r in key.records)
-            key.counter = 0 if live else max(r.upper for r in key.records)
-            key.guessed = not live and key.counter > 0
+            key.counter = -1 if live else max(r.upper for r in key.records)
+            key.guessed = not live
         if source in ("live", "playback", "user", "service"):
             capped = self._fill(m, source) or capped
         return capped
 
-    def _put_key(self, m: LtkmData, *, show: bool) -> Key:
-        """At most two keys of a group are shown; a key that is only for play-back lives beside them."""
+    def _put_key(self, m: LtkmData, *, show: bool, plain: bool = False) -> Key:
+        """At most two keys of a group are shown; a key that is only for play-back lives beside them.
+
+        By the MBMS rules another key under the same identifier goes on with its counter (TS 31.102 clause 7.1.1.6).
+        """
         self.age += 1
         key = self.find(m.key_id)
         if key is None:
@@ -367,10 +390,14 @@ class Model:
             key = Key(m.key_id, m.key, m.lower, m.upper, self.age, shown=False)
             self.keys.append(key)
             self._recall(key)
-        if key.key != m.key:
-            self._remember(key)
-            key.key = m.key
-            self._recall(key)
+        if m.key and key.key != m.key:
+            if plain:
+                key.key = m.key
+                self._go_on(key)
+            else:
+                self._remember(key)
+                key.key = m.key
+                self._recall(key)
         key.lower, key.upper, key.age = m.lower, m.upper, self.age
         if show:
             self._show(key)
@@ -429,12 +456,19 @@ class Model:
 
     def _remember(self, key: Key) -> None:
         """A key that goes keeps its counter, however it goes: it may come back."""
-        if key.counter and not key.guessed:
+        if key.counter >= 0 and not key.guessed:
             self.past.append(Key(key.key_id, key.key, 0, 0, 0, key.counter, key.mtk))
             self.past = self.past[-self.rules.remembered :]
 
+    def _go_on(self, key: Key) -> None:
+        """The counter of the key that is there, or that of the one that comes back, whichever is further."""
+        here = key.counter, key.mtk, key.guessed
+        self._recall(key)
+        if (key.counter <= here[0] and not here[2]) or key.counter < 0:
+            key.counter, key.mtk, key.guessed = here
+
     def _recall(self, key: Key) -> None:
-        key.counter, key.mtk, key.guessed = 0, None, False
+        key.counter, key.mtk, key.guessed = -1, None, False
         for old in self.past:
             if (old.key_id, old.key) == (key.key_id, key.key):
                 key.counter, key.mtk = old.counter, old.mtk
@@ -458,15 +492,15 @@ class Model:
         key = self.find(m.key_id)
         if key is None:
             return Answer("unknown key")
-        if self.muk is not None and self.naf_key not in (None, self.muk):
-            return Answer("not fresh")
+        if not key.records and key.lower > key.upper:
+            return Answer("invalidated")
+        if not key.records and not (key.lower if key.mtk is None else key.mtk) < m.mtk <= key.upper:
+            return Answer("outside interval")
         if key.key != m.key:
             return Answer("wrong mac")
         if not key.records:
             if m.ts <= key.counter:
                 return Answer("replayed", plain=True)
-            if not key.lower <= m.mtk <= key.upper:
-                return Answer("outside interval")
             if not m.extended:
                 key.counter, key.mtk, key.guessed = m.ts, m.mtk, False
                 return Answer("done", plain=True, tek=True)
@@ -591,10 +625,10 @@ class Model:
     def parental(
         self, ts: int, pin: str | None, level: tuple[int, int] | None, *, unblock: bool = False, smk: int = 1
     ) -> Answer:
-        if smk not in (self.muk, self.naf_key):
-            return Answer("unknown key")
-        if ts <= self.ltkm_ts.get(smk, 0):
-            return Answer("replayed")
+        self.take_up()
+        objection = self._objection_to_smk(smk, ts)
+        if objection:
+            return Answer(objection)
         self.accept(smk, ts)
         self.parents.told(pin, level, unblock=unblock)
         return Answer("done")

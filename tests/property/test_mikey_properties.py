@@ -145,7 +145,7 @@ def test_card_reads_and_writes_the_ltkm_of_the_oracle(ltkm: oracle.Ltkm) -> None
             *bcast,
             Timestamp(ltkm.timestamp),
             Rand(ltkm.rand),
-            Identity(IdentityType.URI, ltkm.id_i),
+            Identity(IdentityType.NAI, ltkm.id_i),
             Identity(IdentityType.NAI, ltkm.id_r),
             Kemac(EncryptionAlgorithm.AES_CM_128, encrypted),
         ),
@@ -175,7 +175,7 @@ def test_card_reads_the_stkm_of_the_oracle(stkm: oracle.Stkm) -> None:
     message = MikeyMessage.decode(raw)
     assert message.key_ids() == MbmsKeyIds(stkm.key_domain_id, stkm.msk_id, stkm.mtk_id)
     assert message.extension(5) == (None if stkm.bcast is None else Extension(5, stkm.bcast))
-    kind, salt = (KeyType.TEK, None) if stkm.salt is None else (KeyType.TEK_SALT, Secret(stkm.salt))
+    kind, salt = (KeyType.TGK, None) if stkm.salt is None else (KeyType.TEK_SALT, Secret(stkm.salt))
     assert open_by_card(stkm.psk, stkm.rand, raw) == (KeyData(kind, Secret(stkm.tek), salt),)
     assert message.encode() == raw
 

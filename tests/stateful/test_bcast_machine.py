@@ -20,7 +20,7 @@ from tests.oracle.bcast_wire import P1, X2
 from tests.support.bcast import KEY_DOMAIN, OTHER_DOMAIN, OTHER_SEK, SEK
 from tests.support.bcast_pair import Mishap
 from tests.support.bcast_walk import MOST, KeyId, Tally, Walk
-from tests.support.network import BM_SC
+from tests.support.network import FQDN
 from tests.support.testcard import pin_bytes, tlv
 
 GROUPS = [
@@ -88,17 +88,22 @@ class BcastMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(), known=flags, key=keys, bounds=bounds, policy=policies, cost=st.integers(0, 3), tokens=amounts,
-        counter=amounts, add=flags, keep=flags, without_key=one_in(10), old=one_in(10),
+        counter=amounts, add=flags, keep=flags, without_key=one_in(10), old=one_in(10), former_smk=one_in(10),
+        empty=one_in(20),
     )  # fmt: skip
     def ltkm(
         self, data: st.DataObject, known: bool, key: bytes, bounds: tuple[int, int], policy: str | None, cost: int,
         tokens: int | None, counter: int | None, add: bool, keep: bool, without_key: bool, old: bool,
+        former_smk: bool, empty: bool,
     ) -> None:  # fmt: skip
         self.count()
         key_id = self.a_key(data, known=known)
-        if without_key and policy:
+        if without_key:
             key_id = (*key_id[:2], b"\0\0")
-        self.walk.deliver(key_id, key, bounds, policy, cost, tokens, counter, add=add, keep=keep, old=old)
+        key = b"" if empty and policy is None else key
+        self.walk.deliver(
+            key_id, key, bounds, policy, cost, tokens, counter, add=add, keep=keep, old=old, former_smk=former_smk
+        )
 
     @rule(key_id=key_ids, chosen=st.lists(st.sampled_from(sorted(POLICIES)), min_size=6, max_size=6, unique=True))
     def subscribe_to_everything(self, key_id: KeyId, chosen: list[str]) -> None:
@@ -130,7 +135,7 @@ class BcastMachine(RuleBasedStateMachine):
             case _:
                 number = self.walk.newest_smk()
                 b_tid = self.pair.networks[number].b_tid
-                body = b"\x04" + tlv(0xA0, tlv(0x80, b_tid) + tlv(0x82, BM_SC))
+                body = b"\x04" + tlv(0xA0, tlv(0x80, b_tid) + tlv(0x82, FQDN))
                 self.pair.ask(
                     lambda: self.model.delete_muk(number), lambda: self.it.run(tlv(0x53, body)), self.pair.expect_ltkm
                 )
@@ -158,7 +163,7 @@ class BcastMachine(RuleBasedStateMachine):
         """Some STKMs of a key one after the other, from where it stands or a little before."""
         found = self.model.find(self.a_key(data, known=True))
         assert found is not None
-        for ts, mtk in enumerate(mtks, found.counter + 1 - back):
+        for ts, mtk in enumerate(mtks, max(0, found.counter) + 1 - back):
             self.count()
             self.walk.watch_at(found.key_id, found.key, mtk, ts)
 
@@ -189,7 +194,7 @@ class BcastMachine(RuleBasedStateMachine):
         forged[position % len(raw)] ^= 1 << bit
         before = self.it.card.persistent(), self.it.card.volatile()
         sw, found = self.it.generate(bytes(forged))
-        assert sw in ("6A80", "6A88", "9862", "9865")
+        assert sw in ("6700", "6985", "6A88", "9862", "9865")
         assert (found, self.it.card.persistent(), self.it.card.volatile()) == ({}, *before)
 
     # --- parental control

@@ -13,7 +13,7 @@ from tests.oracle import bcast_wire
 from tests.oracle.bcast_model import LtkmData, StkmData
 from tests.oracle.bcast_wire import Wire
 from tests.oracle.mikey import Ltkm, Stkm
-from tests.support.network import BM_SC, Bootstrap, bootstrap, derive_naf_keys
+from tests.support.network import FQDN, Bootstrap, bootstrap, derive_naf_keys
 from tests.support.profiles import TEXT
 from tests.support.testcard import Answer, TestCard, pin_bytes, tlv
 
@@ -84,7 +84,7 @@ class BcastCard:
         size = 4 if m.policy else 2
         extension = bcast_wire.ltkm_extension(m, self.wire, reporting=reporting, rating=rating)
         return Ltkm(
-            self.network.muk(), CSB_ID, RAND, m.ts, BM_SC, self.network.b_tid, m.key_id[0], m.key_id[1] + m.key_id[2],
+            self.network.muk(), CSB_ID, RAND, m.ts, FQDN, self.network.b_tid, m.key_id[0], m.key_id[1] + m.key_id[2],
             m.key, m.lower.to_bytes(size, "big"), m.upper.to_bytes(size, "big"), verify, extension,
         )  # fmt: skip
 
@@ -100,7 +100,7 @@ class BcastCard:
         """Return a parental control message."""
         extension = bcast_wire.parental_extension(pin is not None, level, unblock, self.wire)
         return Ltkm(
-            self.network.muk(), CSB_ID, RAND, ts, BM_SC, self.network.b_tid, KEY_DOMAIN, bytes(4),
+            self.network.muk(), CSB_ID, RAND, ts, FQDN, self.network.b_tid, KEY_DOMAIN, bytes(4),
             pin_bytes(pin) if pin else b"", b"\0\0", b"\0\0", False, extension,
         )  # fmt: skip
 

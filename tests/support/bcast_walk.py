@@ -45,15 +45,19 @@ class Walk:
     def deliver(
         self, key_id: KeyId, key: bytes, bounds: tuple[int, int], policy: str | None, cost: int = 0,
         tokens: int | None = None, counter: int | None = None, *, add: bool = False, keep: bool = False,
-        old: bool = False,
+        old: bool = False, former_smk: bool = False,
     ) -> None:  # fmt: skip
-        """Mint an LTKM with the next counter (with the last one when `old`) and send it."""
+        """Mint an LTKM with the next counter (with the last one when `old`) and send it.
+
+        With `former_smk` it comes under the SMK used last, which may have been superseded.
+        """
         if not policy:
             bounds = bounds[0], min(bounds[1], 0xFFFF)
         if policy and tokens is not None and POLICIES.get(policy, ("", "", ""))[2] in ("", "count") and cost:
             tokens = None  # seldom send tokens that have no purse
         self.ltkm_ts += 0 if old else 1
-        m = LtkmData(key_id, key, *bounds, self.ltkm_ts, policy, cost, tokens, counter, add, keep, self.newest_smk())
+        smk = (former_smk and self.model.used) or self.newest_smk()
+        m = LtkmData(key_id, key, *bounds, self.ltkm_ts, policy, cost, tokens, counter, add, keep, smk)
         self.send_ltkm(self.pair.ltkm(m), m)
 
     def newest_smk(self) -> int:
@@ -74,7 +78,8 @@ class Walk:
             self.deliver(key_id, SEK, (0, MOST), "live_teks", counter=given, keep=True)
             found = self.model.find(key_id)
             if found is not None and key_id == key_ids[-1]:
-                for ts in range(found.counter + 1, found.counter + counter + 2):
+                heard = max(0, found.counter)
+                for ts in range(heard + 1, heard + counter + 2):
                     self.watch_at(key_id, SEK, ts & 0xFFFF, ts)
             self.deliver(key_id, SEK, (1, 0), "live_teks")
 

@@ -9,7 +9,7 @@ from card import CardProfile
 from card.ports import TraceSink
 from tests.oracle import bcmcs
 from tests.oracle.mikey import Ltkm
-from tests.support.network import BM_SC, KEY_DOMAIN
+from tests.support.network import FQDN, KEY_DOMAIN
 from tests.support.profiles import TEXT
 from tests.support.testcard import Answer, TestCard
 
@@ -108,12 +108,12 @@ def ltkm(counter: int = 1, **changes: Any) -> Ltkm:
         csb_id=0x11223344,
         rand=rand,
         timestamp=counter,
-        id_i=BM_SC,
+        id_i=FQDN,
         id_r=NAI.encode(),
         key_domain_id=KEY_DOMAIN,
         msk_id=bytes.fromhex("00010001"),
         msk=bytes(range(0xA0, 0xB0)),
-        lower=b"\x00\x01",
+        lower=b"\x00\x00",
         upper=b"\xff\xfe",
         verify=False,
     )

@@ -119,7 +119,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "binary": lambda path: path.write_bytes(bytes(range(256)) * 16),
     "database of somebody": lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(4080)),
     "archive": lambda path: path.write_bytes(b"PK\x05\x06" + bytes(4) + b"\xff" * 14),
-    "half a character": lambda path: path.write_text('{"format": "bcast-uicc ltkms 1", "impi": "\\ud800"}\n'),
+    "half a character": lambda path: path.write_text('{"format": "bcast-uicc ltkms 2", "impi": "\\ud800"}\n'),
     "surrogate in UTF-8": lambda path: path.write_bytes(b'name = "\xed\xa0\x80"\n'),
     "far date": lambda path: path.write_text("start = 9999-12-31T23:59:59+00:00\nname = 'x'\n"),
     "far time": lambda path: path.write_text('{"number": 1, "at": 1e308, "link": "x", "type": "card"}\n'),

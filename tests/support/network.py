@@ -13,7 +13,10 @@ from tests.support.testcard import TestCard, lv
 IMPI = f"{IMSI}@ims.mnc001.mcc001.3gppnetwork.org".encode()
 BSF = b"bsf.mnc001.mcc001.pub.3gppnetwork.org"
 UA_MBMS = bytes.fromhex("0100000001")
-BM_SC = b"bmsc.mnc001.mcc001.pub.3gppnetwork.org" + UA_MBMS
+FQDN = b"bmsc.mnc001.mcc001.pub.3gppnetwork.org"
+"""IDi of the BM-SC's messages (TS 33.246 clause 6.4.5.1)."""
+BM_SC = FQDN + UA_MBMS
+"""NAF_ID of the BM-SC."""
 KEY_DOMAIN = bytes.fromhex("00F110")
 MSK_UPDATE, MTK_GENERATION, MSK_DELETION, MUK_DELETION = 1, 2, 3, 4
 LIFETIME = b"2031-01-01T00:00:00Z"
@@ -58,12 +61,12 @@ class Bootstrap:
             csb_id=0x11223344,
             rand=bytes(range(16)),
             timestamp=counter,
-            id_i=naf_id,
+            id_i=naf_id.removesuffix(UA_MBMS),
             id_r=self.b_tid,
             key_domain_id=KEY_DOMAIN,
             msk_id=bytes.fromhex("00010001"),
             msk=bytes(range(0xA0, 0xB0)),
-            lower=b"\x00\x01",
+            lower=b"\x00\x00",
             upper=b"\xff\xfe",
             verify=False,
         )
@@ -71,7 +74,10 @@ class Bootstrap:
 
 
 def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
-    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd."""
+    """Return an MTK message under the MSK that an MSK message brought; TEK b0 to bf, salt c0 to cd.
+
+    The MTK ID is the counter, unless another one is given.
+    """
     message = Stkm(
         psk=ltkm.msk,
         csb_id=ltkm.csb_id,
@@ -79,7 +85,7 @@ def stkm(ltkm: Ltkm, counter: int = 1, **changes: Any) -> Stkm:
         timestamp=counter,
         key_domain_id=ltkm.key_domain_id,
         msk_id=ltkm.msk_id,
-        mtk_id=b"\x00\x01",
+        mtk_id=(counter & 0xFFFF).to_bytes(2, "big"),
         tek=bytes(range(0xB0, 0xC0)),
         salt=bytes(range(0xC0, 0xCE)),
     )
@@ -90,7 +96,7 @@ def bootstrap(card: TestCard, seq: int = 1, number: int | None = None) -> Bootst
     """Run a bootstrapping with the card and write B-TID and lifetime as a terminal does; USIM current, PIN verified."""
     made = vector(seq, rand(number or seq), seq % 32)
     answer = card.ok("0088008423DD", lv(rand(number or seq), autn_star(made)))
-    assert answer == b"\xdb" + lv(made["f2"])
+    assert answer == b"\xdb" + lv(gba.flip(made["f2"]))
     session = Bootstrap(made["f3"] + made["f4"], rand(number or seq))
     write_b_tid(card, session)
     return session
@@ -107,6 +113,12 @@ def derive_naf_keys(card: TestCard, naf_id: bytes = BM_SC) -> bytes:
     """Run a NAF derivation; return the card's answer."""
     data = b"\xde" + lv(naf_id, IMPI)
     return card.ok("00880084", bytes((len(data),)), data)
+
+
+def refused_naf_derivation(card: TestCard, naf_id: bytes = BM_SC) -> None:
+    """Run a NAF derivation that must fail, as there is no Ks."""
+    data = b"\xde" + lv(naf_id, IMPI)
+    card.refused("6985", "00880084", bytes((len(data),)), data)
 
 
 def deliver(card: TestCard, message: Ltkm) -> None:

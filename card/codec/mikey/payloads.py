@@ -15,7 +15,6 @@ from card.codec.mikey.fields import known, prefixed, unsigned
 from card.codec.mikey.numbers import (
     EncryptionAlgorithm,
     ExtensionType,
-    IdentityType,
     MacAlgorithm,
     PayloadType,
     TimestampType,
@@ -76,22 +75,24 @@ class Rand:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """ID: who sends or receives, opaque bytes (RFC 3830 clause 6.7). IDi comes first, then IDr."""
+    """ID: who sends or receives, opaque bytes (RFC 3830 clause 6.7). IDi comes first, then IDr.
+
+    The type is carried as it came, 0 to 255: a receiver of MBMS messages ignores it (TS 33.246 clause 6.4.5.1).
+    """
 
     payload_type: ClassVar[PayloadType] = PayloadType.ID
 
-    type: IdentityType
+    type: int
     value: bytes
 
     @classmethod
     def decode(cls, reader: Reader) -> Self:
         """Read type, length and value."""
-        kind = known(IdentityType, reader.u8("ID type"), "ID type")
-        return cls(kind, reader.take(reader.u16("length of ID"), "ID"))
+        return cls(reader.u8("ID type"), reader.take(reader.u16("length of ID"), "ID"))
 
     def encode(self) -> bytes:
         """Return type, length and value."""
-        return bytes((self.type,)) + prefixed(self.value, 2, "ID")
+        return unsigned(self.type, 1, "ID type") + prefixed(self.value, 2, "ID")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,16 @@ from tests.vectors.bcast_negative.messages import (
     two,
 )
 from tests.vectors.bcast_negative.states import FREE, G1, LAST_LTKM, MOST, PLAIN
-from tests.vectors.bcast_negative.vector import MALFORMED, NO_PLACE, UNKNOWN, WRONG_MAC, Vector, answer_of, mode
+from tests.vectors.bcast_negative.vector import (
+    CONDITIONS,
+    NO_PLACE,
+    UNKNOWN,
+    UNUSABLE,
+    WRONG_MAC,
+    Vector,
+    answer_of,
+    mode,
+)
 
 NEXT_LTKM = LtkmData(FREE, SEK, 10, 2000, LAST_LTKM + 1, "live_free")
 NEXT_STKM = StkmData(FREE, SEK, 6, 101, extended=True)
@@ -53,10 +62,10 @@ def ltkm_contents(site: Site) -> Iterator[Vector]:
     yield from ltkm_keys(good, site)
     yield from identities(good, site)
     with_mtk = good.with_body(EXTENSION, key_ids(KEY_DOMAIN, b"\0\1\0\1", b"\0\1")).build()
-    yield Vector("LTKM with an MTK ID", ("KeyId",), mode("LTKM", with_mtk), MALFORMED)
+    yield Vector("LTKM with an MTK ID", ("KeyId",), mode("LTKM", with_mtk), UNUSABLE)
     yield from old_counters(site)
     for plain, name in ltkm_key_data():
-        yield Vector(f"LTKM with {name}", ("KeyData",), mode("LTKM", replace(good, plain=plain).build()), MALFORMED)
+        yield Vector(f"LTKM with {name}", ("KeyData",), mode("LTKM", replace(good, plain=plain).build()), UNUSABLE)
     yield from management(site)
     yield from purses(site)
     yield from parental_control(site)
@@ -73,20 +82,23 @@ def ltkm_keys(good: Message, site: Site) -> Iterator[Vector]:
         yield Vector(f"LTKM under {name}", ("Key",), mode("LTKM", replace(good, psk=psk).build()), WRONG_MAC)
     other = replace(good, rand=bytes(16)).build()
     yield Vector("LTKM made with another RAND than it carries", ("Key",), mode("LTKM", other), WRONG_MAC)
-    yield Vector("LTKM without RAND", ("Missing",), mode("LTKM", good.without(RAND_PAYLOAD).build()), MALFORMED)
-    yield Vector("LTKM with RAND twice", ("Duplicated",), mode("LTKM", good.twice(RAND_PAYLOAD).build()), MALFORMED)
+    yield Vector("LTKM without RAND", ("Missing",), mode("LTKM", good.without(RAND_PAYLOAD).build()), UNUSABLE)
+    yield Vector("LTKM with RAND twice", ("Duplicated",), mode("LTKM", good.twice(RAND_PAYLOAD).build()), UNUSABLE)
 
 
 def identities(good: Message, site: Site) -> Iterator[Vector]:
-    """Unknown, missing and too many. On a CSIM the SMK comes from RK for whatever server."""
+    """Unknown, missing and too many. On a CSIM the SMK comes from RK for whatever server.
+
+    For a server without a NAF key the terminal must derive one (TS 31.102 clause 7.1.1.6).
+    """
     for nth, name in ((0, "server"), (1, "subscriber")):
         for identity in (b"", b"nobody", b"\xff" * 300) if site.application == "USIM" or nth else ():
-            other = good.with_body(IDENTITY, b"\x01" + two(identity), nth).build()
+            other = good.with_body(IDENTITY, b"\x00" + two(identity), nth).build()
             text = f"LTKM of an unknown {name}, {len(identity)} bytes"
-            yield Vector(text, ("Identity",), mode("LTKM", other), UNKNOWN)
+            yield Vector(text, ("Identity",), mode("LTKM", other), UNKNOWN if nth else CONDITIONS)
         other = good.without(IDENTITY, nth).build()
-        yield Vector(f"LTKM without the identity of the {name}", ("Missing",), mode("LTKM", other), MALFORMED)
-    yield Vector("LTKM with three identities", ("Duplicated",), mode("LTKM", good.twice(IDENTITY).build()), MALFORMED)
+        yield Vector(f"LTKM without the identity of the {name}", ("Missing",), mode("LTKM", other), UNUSABLE)
+    yield Vector("LTKM with three identities", ("Duplicated",), mode("LTKM", good.twice(IDENTITY).build()), UNUSABLE)
 
 
 def old_counters(site: Site) -> Iterator[Vector]:
@@ -102,7 +114,7 @@ def old_counters(site: Site) -> Iterator[Vector]:
 def ltkm_key_data() -> Iterator[tuple[bytes, str]]:
     """Yield key data that an LTKM with a policy must not bring, each with its name."""
     lower, upper = four(10), four(2000)
-    for size in (1, 15, 17, 32):
+    for size in (1, 15, 17, 23, 33):
         yield key_data(bytes(size), lower, upper), f"a key of {size} bytes"
     for kind in (0x42, 0xF2, 0x23, 0x2F):
         yield key_data(SEK, lower, upper, kind), f"key and validity type {kind:02X}"
@@ -124,21 +136,21 @@ def management(site: Site) -> Iterator[Vector]:
     assert whole is not None
     for size in range(1, len(whole)):
         cut = site.ltkm(_RICH, whole[:size]).build()
-        yield Vector(f"LTKM management data cut to {size} bytes", ("Management",), mode("LTKM", cut), MALFORMED)
+        yield Vector(f"LTKM management data cut to {size} bytes", ("Management",), mode("LTKM", cut), UNUSABLE)
     for extra in (b"\0", bytes(300)):
         more = site.ltkm(_RICH, whole + extra).build()
         text = f"LTKM management data with {len(extra)} bytes behind"
-        yield Vector(text, ("Management",), mode("LTKM", more), MALFORMED)
+        yield Vector(text, ("Management",), mode("LTKM", more), UNUSABLE)
     for subtype in (0, 2, 3, 5, 255):
         other = site.ltkm(_RICH, bytes((subtype,)) + whole[1:]).build()
-        yield Vector(f"LTKM with OMA BCAST subtype {subtype}", ("Subtype",), mode("LTKM", other), MALFORMED)
+        yield Vector(f"LTKM with OMA BCAST subtype {subtype}", ("Subtype",), mode("LTKM", other), UNUSABLE)
     none = site.ltkm(_RICH, b"").build()
-    yield Vector("LTKM with an empty OMA BCAST extension", ("Subtype",), mode("LTKM", none), MALFORMED)
+    yield Vector("LTKM with an empty OMA BCAST extension", ("Subtype",), mode("LTKM", none), UNUSABLE)
     for rating in (b"", b"\1", b"\1\2\3"):
         # The descriptor of the rating is the last: tag, length, two bytes.
         bad = whole[:-4] + bytes((whole[-4], len(rating))) + rating
         other = site.ltkm(_RICH, bad).build()
-        yield Vector(f"a parental rating of {len(rating)} bytes", ("Criteria",), mode("LTKM", other), MALFORMED)
+        yield Vector(f"a parental rating of {len(rating)} bytes", ("Criteria",), mode("LTKM", other), UNUSABLE)
 
 
 def purses(site: Site) -> Iterator[Vector]:
@@ -170,12 +182,12 @@ def parental_control(site: Site) -> Iterator[Vector]:
     for pin in (b"", b"1234", pin_bytes("123"), b"12345678\xff", b"12\xff\xff34\xff\xff", b"abcdefgh", bytes(8)):
         whole = mode("LTKM", site.parental(LAST_LTKM + 1, pin, None).build())
         text = f"parental control with PINCODE {pin.hex() or 'of no bytes'}"
-        yield Vector(text, ("Pin",), whole, MALFORMED)
+        yield Vector(text, ("Pin",), whole, UNUSABLE)
     subtype, level = bcast_wire.parental_extension(False, (1, 9), False, site.wire)[:2]
     for rest in ((), (level,), (level, 1), (0, 0), (level, 1, 2, 3)):
         data = bytes((subtype, *rest))
         whole = mode("LTKM", site.ltkm(replace(_RICH, key=b"", policy=None), data).build())
-        yield Vector(f"parental control data {data.hex()}", ("Management",), whole, MALFORMED)
+        yield Vector(f"parental control data {data.hex()}", ("Management",), whole, UNUSABLE)
 
 
 # --- STKM
@@ -186,17 +198,17 @@ def stkm_contents(site: Site) -> Iterator[Vector]:
     good = site.stkm(NEXT_STKM)
     yield from stkm_keys(good, site)
     for plain, name in stkm_key_data():
-        yield Vector(f"STKM with {name}", ("KeyData",), mode("STKM", replace(good, plain=plain).build()), MALFORMED)
+        yield Vector(f"STKM with {name}", ("KeyData",), mode("STKM", replace(good, plain=plain).build()), UNUSABLE)
     whole = bcast_wire.stkm_extension(replace(NEXT_STKM, rating=(1, 5)), site.wire, binding=7)
     assert whole is not None
     for size in range(1, len(whole)):
         cut = site.stkm(NEXT_STKM, whole[:size]).build()
-        yield Vector(f"STKM management data cut to {size} bytes", ("Management",), mode("STKM", cut), MALFORMED)
+        yield Vector(f"STKM management data cut to {size} bytes", ("Management",), mode("STKM", cut), UNUSABLE)
     more = site.stkm(NEXT_STKM, whole + b"\0").build()
-    yield Vector("STKM management data with a byte behind", ("Management",), mode("STKM", more), MALFORMED)
+    yield Vector("STKM management data with a byte behind", ("Management",), mode("STKM", more), UNUSABLE)
     for subtype in (0, 1, 3, 4, 255):
         other = site.stkm(NEXT_STKM, bytes((subtype,)) + whole[1:]).build()
-        yield Vector(f"STKM with OMA BCAST subtype {subtype}", ("Subtype",), mode("STKM", other), MALFORMED)
+        yield Vector(f"STKM with OMA BCAST subtype {subtype}", ("Subtype",), mode("STKM", other), UNUSABLE)
 
 
 def stkm_keys(good: Message, site: Site) -> Iterator[Vector]:
@@ -216,7 +228,7 @@ def stkm_keys(good: Message, site: Site) -> Iterator[Vector]:
     for found in ((KEY_DOMAIN, b"\0\1\0\1"), (KEY_DOMAIN,), (KEY_DOMAIN[:2], b"\0\1\0\1", b"\0\6"), (b"", b"", b"")):
         other = good.with_body(EXTENSION, key_ids(*found)).build()
         sizes = [len(item) for item in found]
-        yield Vector(f"STKM with identifiers of {sizes} bytes", ("KeyId",), mode("STKM", other), MALFORMED)
+        yield Vector(f"STKM with identifiers of {sizes} bytes", ("KeyId",), mode("STKM", other), UNUSABLE)
 
 
 def stkm_key_data() -> Iterator[tuple[bytes, str]]:

@@ -30,6 +30,7 @@ from tests.vectors.bcast_negative.rules import (
     held,
     held_elsewhere,
     in_clear,
+    keys_of_before,
     let_out,
     no_room,
     pretended_binding,
@@ -61,7 +62,7 @@ LTKM, STKM, OBJECT, OPERATION, BLOCK, ANY = (
     "BcastLtkmTest", "BcastStkmTest", "BcastObjectTest", "BcastOperationTest", "BcastBlockTest", "BcastCommandTest",
 )  # fmt: skip
 NOT_VERIFIED = "6982"
-SAC = '[sac]\ntek = "{}"\npsk = [{{ terminal_id = "terminal-1", key = "' + "00" * 32 + '" }}]\n'
+SAC = '[sac]\ntek = "{}"\npsk = [{{ terminal_id = "490154203237518", key = "' + "00" * 32 + '" }}]\n'
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def reasons(site: Site) -> Iterator[Group]:
     yield group(OBJECT, recorded(site), stkm, needed_by_recordings(site))
     known = accepted_ltkm(site, replace(NEXT_LTKM, upper=1000))
     yield group(LTKM, full_key(site), [known], no_room(site))
-    yield group(ANY, superseded(site), stale_smk(site))
+    yield group(ANY, superseded(site), keys_of_before(site), stale_smk(site))
 
 
 def without_access(site: Site) -> Iterator[Group]:

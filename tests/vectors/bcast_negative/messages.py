@@ -11,7 +11,7 @@ from tests.oracle.bcast_model import LtkmData, StkmData
 from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import CSB_ID, KEY_DOMAIN, RAND, tek
 from tests.support.csim import NAI, RK
-from tests.support.network import BM_SC, Bootstrap, rand, vector
+from tests.support.network import FQDN, Bootstrap, rand, vector
 
 MAC_SIZE = 20
 KEMAC, T, IDENTITY, RAND_PAYLOAD, EXTENSION = 1, 5, 6, 11, 21
@@ -143,7 +143,7 @@ class Site:
         if found is not None:
             payloads.append((EXTENSION, b"\x05" + two(found)))
         payloads += [(T, b"\x02" + four(m.ts)), (RAND_PAYLOAD, bytes((len(RAND),)) + RAND)]
-        payloads += [(IDENTITY, b"\x01" + two(BM_SC)), (IDENTITY, b"\x00" + two(self.subscriber))]
+        payloads += [(IDENTITY, b"\x00" + two(FQDN)), (IDENTITY, b"\x00" + two(self.subscriber))]
         plain = key_data(m.key, m.lower.to_bytes(size, "big"), m.upper.to_bytes(size, "big"))
         return Message(b"\x01\x00", 0, tuple(payloads), plain, self.smk, m.ts)
 

@@ -13,10 +13,12 @@ from tests.vectors.bcast_negative.states import CONTENT, FREE, recording
 from tests.vectors.bcast_negative.vector import (
     CONDITIONS,
     MALFORMED,
+    MALFORMED_OBJECT,
     MODES,
     NO_PLACE,
     OMA_BCAST,
     UNKNOWN,
+    UNUSABLE,
     WRONG_P1_P2,
     Vector,
     answer_of,
@@ -48,12 +50,12 @@ def objects(site: Site) -> Iterator[Vector]:
     """Data objects 53 and 73 in a stocked card."""
     raw = site.stkm(NEXT_STKM).build()
     for number in (0, 5, 6, 0x7F, 0xFF):
-        yield Vector(f"mode {number}", ("Mode",), tlv(0x53, bytes((number,)) + raw), MALFORMED)
+        yield Vector(f"mode {number}", ("Mode",), tlv(0x53, bytes((number,)) + raw), MALFORMED_OBJECT)
     for name, number in MODES.items():
-        yield Vector(f"{name} of no bytes", ("Mode",), tlv(0x53, bytes((number,))), MALFORMED)
-    yield Vector("an empty object", ("Mode",), tlv(0x53, b""), MALFORMED)
+        yield Vector(f"{name} of no bytes", ("Mode",), tlv(0x53, bytes((number,))), UNUSABLE)
+    yield Vector("an empty object", ("Mode",), tlv(0x53, b""), MALFORMED_OBJECT)
     for body in (b"", bytes(4), bytes(6)):
-        yield Vector(f"MSK deletion with {len(body)} bytes", ("Mode",), tlv(0x53, b"\x03" + body), MALFORMED)
+        yield Vector(f"MSK deletion with {len(body)} bytes", ("Mode",), tlv(0x53, b"\x03" + body), MALFORMED_OBJECT)
     yield Vector("MSK deletion of an unknown group", ("Mode",), tlv(0x53, b"\x03" + bytes(5)), UNKNOWN)
     yield from deletions(site.wire)
 
@@ -65,7 +67,7 @@ def deletions(wire: Wire) -> Iterator[Vector]:
     for content in (
         b"", tlv(0xAF, b""), tlv(_TEMPLATE, b""), tlv(_TEMPLATE, tlv(tag, b"")), tlv(_TEMPLATE, tlv(tag, b"\x09")),
     ):  # fmt: skip
-        yield Vector(f"object 73 {content.hex()}", ("Deletion",), tlv(0x73, content), MALFORMED)
+        yield Vector(f"object 73 {content.hex()}", ("Deletion",), tlv(0x73, content), MALFORMED_OBJECT)
     for found in (
         fields(wire, {"key domain": KEY_DOMAIN}),
         group + number,
@@ -75,7 +77,7 @@ def deletions(wire: Wire) -> Iterator[Vector]:
         group + group,
     ):
         text, body = f"SPE deletion with {found.hex()}", deletion(wire, "delete policies", found)
-        yield Vector(text, ("Deletion",), body, MALFORMED)
+        yield Vector(text, ("Deletion",), body, MALFORMED_OBJECT)
     body = deletion(wire, "delete policies", fields(wire, _UNKNOWN_GROUP))
     yield Vector("SPE deletion of an unknown group", ("Deletion",), body, UNKNOWN)
     body = deletion(wire, "delete recording", fields(wire, _UNKNOWN_CONTENT))
@@ -141,10 +143,10 @@ def blocks(site: Site) -> Iterator[Vector]:
         ("the even instruction with the MBMS context", "0088008503530102", WRONG_P1_P2),
         ("another class", "8089808503530102", NO_CLASS),
         ("an object longer than the card's buffer", "008980850653837FFFFF02", TOO_LONG),
-        ("a length in four bytes", "0089808506538400000102", MALFORMED),
-        ("a length of no known form", "008980850753850000000102", MALFORMED),
-        ("bytes behind the object", "00898085055301020000", MALFORMED),
-        ("an object of another tag", "0089808503540102", MALFORMED),
+        ("a length in four bytes", "0089808506538400000102", MALFORMED_OBJECT),
+        ("a length of no known form", "008980850753850000000102", MALFORMED_OBJECT),
+        ("bytes behind the object", "00898085055301020000", MALFORMED_OBJECT),
+        ("an object of another tag", "0089808503540102", MALFORMED_OBJECT),
         ("OMA BCAST command with an object 53", f"001B80{audit:02X}03530102", MALFORMED),
         ("OMA BCAST command, retrieval with data", f"001BA0{audit:02X}03730100", WRONG_LENGTH),
         ("OMA BCAST command, retrieval when nothing waits", f"001BA0{audit:02X}00", CONDITIONS),

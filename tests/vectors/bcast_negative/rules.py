@@ -16,6 +16,7 @@ from tests.vectors.bcast_negative.states import (
     FREE,
     LAST_LTKM,
     LEVEL,
+    LIVE_ONLY,
     MOST,
     OLD,
     PLAIN,
@@ -61,6 +62,7 @@ def refused_stkms(site: Site) -> Iterator[StkmData]:
     yield from (StkmData(FREE, SEK, 6, ts, True, (kind, value)) for ts in (101, 50) for value in (beyond, strictest))
     yield from (StkmData(POOR, SEK, 1, ts) for ts in (1, 2, MOST, 0))
     yield from (StkmData(COUNTED, SEK, 1, ts) for ts in (1, MOST, 0))
+    yield from (StkmData(LIVE_ONLY, SEK, mtk, ts) for ts in (0, 1, 99, 100) for mtk in (5, 6))
     yield from (StkmData(OLD, SEK, 1, ts) for ts in (0, 1, 49, 50, 51, MOST))
     yield from (StkmData(PLAIN, SEK, mtk, ts) for mtk in (1, 6, 100) for ts in (0, 1, 99, 100))
     yield from (StkmData(PLAIN, SEK, mtk, 101) for mtk in (0, 101, 0xFFFF))
@@ -151,18 +153,23 @@ def no_room(site: Site) -> Iterator[Vector]:
 
 
 def stale_smk(site: Site) -> Iterator[Vector]:
-    """After a new bootstrapping: keys of before, and LTKMs for the new subscriber identity under the old SMK."""
-    for m, name in ((NEXT_STKM, "a key with policies"), (PLAIN_STKM, "a plain MBMS key"),
-                    (StkmData(FREE, SEK, 6, 50), "a key with policies, for play-back")):  # fmt: skip
-        text = f"STKM under {name} that came with the SMK of before"
-        yield Vector(text, ("StaleSmk",), mode("STKM", site.stkm(m).build()), STALE)
+    """After a new SMK was taken up: LTKMs under the one used last, and for the new subscriber identity under it."""
+    for kind, m in (("LTKM", NEXT_LTKM), ("plain LTKM", PLAIN_LTKM)):
+        whole = mode("LTKM", site.ltkm(m).build())
+        yield Vector(f"{kind} under the SMK of before", ("StaleSmk",), whole, STALE)
     renewed = replace(site, subscriber=LATER.b_tid)
-    for kind, m_ in (("LTKM", NEXT_LTKM), ("plain LTKM", PLAIN_LTKM)):
-        whole = mode("LTKM", renewed.ltkm(m_).build())
+    for kind, m in (("LTKM", NEXT_LTKM), ("plain LTKM", PLAIN_LTKM)):
+        whole = mode("LTKM", renewed.ltkm(m).build())
         yield Vector(f"{kind} for the new B-TID under the SMK of before", ("Key",), whole, WRONG_MAC)
     strange = replace(renewed, smk=LATER.muk(b"another server"))
     whole = mode("LTKM", strange.ltkm(NEXT_LTKM).build())
     yield Vector("LTKM under the new SMK of another server", ("Key",), whole, WRONG_MAC)
+
+
+def keys_of_before(site: Site) -> Iterator[Vector]:
+    """STKMs under keys that came with the SMK of before: nothing in MTK generation asks for it."""
+    for m, name in ((NEXT_STKM, "with policies"), (PLAIN_STKM, "of plain MBMS")):
+        yield replace(accepted_stkm(site, m), comment=f"an STKM under a key {name} that came with the SMK of before")
 
 
 def without_service(site: Site) -> Iterator[Vector]:

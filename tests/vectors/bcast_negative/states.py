@@ -17,6 +17,7 @@ from tests.vectors.bcast_negative.vector import AUTHENTICATE, MBMS, OMA_BCAST, m
 MOST = 2**32 - 1
 G1, G2, G3 = (KEY_DOMAIN, b"\0\1"), (KEY_DOMAIN, b"\0\2"), (KEY_DOMAIN, b"\0\3")
 FREE, POOR, COUNTED, OLD, PLAIN = (*G1, b"\0\1"), (*G1, b"\0\2"), (*G2, b"\0\1"), (*G2, b"\0\2"), (*G3, b"\0\1")
+LIVE_ONLY = (*G2, b"\0\3")
 LAST_LTKM = 20
 LEVEL = (1, 9)  # of the rating type, the level granted
 PARENTAL_PIN, WRONG_PIN = "4711", "0000"
@@ -29,8 +30,9 @@ RIGHTS = (
     LtkmData(COUNTED, SEK, 0, MOST, 4, "live_teks", counter=0),
     LtkmData(OLD, SEK, 1, 50, 5, "playback_ppt_key", cost=1),
     LtkmData(PLAIN, SEK, 1, 100, 6),
+    LtkmData(LIVE_ONLY, SEK, 0, MOST, 7, "live_free"),
 )
-USED = (StkmData(FREE, SEK, 5, 100), StkmData(PLAIN, SEK, 5, 100))
+USED = (StkmData(FREE, SEK, 5, 100), StkmData(PLAIN, SEK, 5, 100), StkmData(LIVE_ONLY, SEK, 5, 100))
 MORE_RIGHTS = (
     LtkmData(FREE, SEK, 10, 1000, 11, "live_teks", counter=1),
     LtkmData(FREE, SEK, 10, 1000, 12, "playback_free"),
@@ -122,7 +124,7 @@ def empty(site: Site, profile: str = "", services_off: str = "") -> State:
 
 
 def stocked(site: Site, profile: str = "") -> State:
-    """Return a card with every kind of right, one STKM heard under two of the keys, and a level granted."""
+    """Return a card with every kind of right, one STKM heard under three of the keys, and a level granted."""
     return empty(site, profile).then(
         "keys with every kind of right",
         *(sent("LTKM", site.ltkm(m).build()) for m in RIGHTS),
@@ -173,8 +175,10 @@ def full_key(site: Site) -> State:
 
 
 def superseded(site: Site) -> State:
-    """Return a stocked card that bootstrapped again and has not heard from the server since."""
-    return stocked(site).then("a newer SMK that was not used yet", *bootstrap(2))
+    """Return a stocked card that bootstrapped again, and took the new SMK up with a message that it refused."""
+    forged = replace(site, subscriber=bootstrapping(2).b_tid).ltkm(replace(RIGHTS[0], ts=1)).build()
+    refused = Step(mode("LTKM", forged), sw="9862")
+    return stocked(site).then("a newer SMK that was not used yet", *bootstrap(2), refused)
 
 
 def service_lost_later(site: Site) -> State:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 from tests.oracle.bcast_wire import Wire
 from tests.support.testcard import tlv
 
-MALFORMED, WRONG_MAC, UNKNOWN, NO_PLACE, CONDITIONS = "6A80", "9862", "6A88", "9866", "6985"
+MALFORMED, MALFORMED_OBJECT, UNKNOWN, NO_PLACE, CONDITIONS = "6A80", "6700", "6A88", "9866", "6985"
+WRONG_MAC = UNUSABLE = "9862"
+"""TS 31.102 has one word for a validation that failed; a message that cannot be read or used takes it too."""
 NO_SERVICE, STALE, WRONG_P1_P2 = "9864", "9865", "6A86"
 MODES = {"LTKM": 1, "STKM": 2}
 AUTHENTICATE, OMA_BCAST, MBMS = 0x89, 0x1B, 0x85
@@ -45,8 +47,10 @@ def answer_of(outcome: str, wire: Wire, *, plain: bool = False) -> tuple[str, in
     """Return status word and status byte of an outcome of the model."""
     match outcome:
         case "replayed" if plain:
-            return WRONG_MAC, None
+            return STALE, None
         case "outside interval":
+            return STALE, None
+        case "invalidated":
             return CONDITIONS, None
         case "no place":
             return NO_PLACE, None
@@ -72,7 +76,7 @@ NOTES: Mapping[str, Note] = {
     "Duplicated": Note("MODIFIED_PARAMETER", "A payload that may stand once stands twice."),
     "Forged": Note("AUTH_BYPASS", "One bit of the MAC differs."),
     "Header": Note("MODIFIED_PARAMETER", "Version, data type, PRF or CS ID map in the header is not supported."),
-    "Identity": Note("AUTH_BYPASS", "The LTKM names a server or a subscriber for whom there is no SMK."),
+    "Identity": Note("AUTH_BYPASS", "The LTKM names a server or a subscriber without an SMK."),
     "Key": Note("AUTH_BYPASS", "The message is protected under another key, or with another RAND."),
     "KeyData": Note("MODIFIED_PARAMETER", "The decrypted key data do not hold exactly the key and validity wanted."),
     "KeyId": Note("MODIFIED_PARAMETER", "The key identifiers are incomplete, too many, or name no key of the card."),
@@ -92,7 +96,7 @@ NOTES: Mapping[str, Note] = {
     "Rule": Note("AUTH_BYPASS", "A sound STKM that counter, validity, rating or credit forbid."),
     "Service": Note("AUTH_BYPASS", "The service that the command needs is not available."),
     "Spe": Note("MODIFIED_PARAMETER", "The security policy extension is one that the card does not support."),
-    "StaleSmk": Note("AUTH_BYPASS", "A newer SMK was derived and not used yet: keys that came under the old one rest."),
+    "StaleSmk": Note("AUTH_BYPASS", "The LTKM came under the SMK used last, and a newer one was generated."),
     "Subtype": Note("MODIFIED_PARAMETER", "The OMA BCAST extension has a subtype that this message cannot have."),
     "Timestamp": Note("MODIFIED_PARAMETER", "The timestamp is not a counter."),
     "Tokens": Note("MODIFIED_PARAMETER", "Tokens come without a purse for them, or neither a key nor tokens come."),

@@ -48,8 +48,8 @@ def test_plain_keys_keep_the_mbms_form(it: BcastCard) -> None:
     assert raw_answer(it, 1, it.ltkm(LtkmData(KEY_ID, SEK, 1, 100, 1)).build()) == "5301DB9000"
     message = it.stkm(StkmData(KEY_ID, SEK, 7, 10)).build()
     assert raw_answer(it, 2, message) == f"5311DB{tek(7).hex().upper()}9000"
-    message = it.stkm(StkmData(KEY_ID, SEK, 7, 11, True)).build()
-    assert raw_answer(it, 2, message) == f"731AAE188001008610{tek(7).hex().upper()}8901039000"
+    message = it.stkm(StkmData(KEY_ID, SEK, 8, 11, True)).build()
+    assert raw_answer(it, 2, message) == f"731AAE188001008610{tek(8).hex().upper()}8901039000"
 
 
 def test_no_credit(it: BcastCard) -> None:
@@ -120,7 +120,7 @@ def test_without_the_service_the_card_is_a_plain_mbms_card() -> None:
     assert it.update(it.ltkm(clear).build()) == ("9000", {0xDB: b""})
     assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 7, 10, True)).build()) == ("9000", {0xDB: tek(7)})
     assert it.operation("audit") == ("6D00", b"")
-    assert it.deletion("delete policies", **it.key_fields(KEY_ID[:2])) == ("6A80", {})
+    assert it.deletion("delete policies", **it.key_fields(KEY_ID[:2])) == ("6700", {})
 
 
 def test_content_protection_wants_a_channel_where_the_card_demands_one() -> None:

@@ -53,14 +53,22 @@ MINIMAL = pre_shared(Timestamp(7), KEMAC)
 class TestVectors:
     def test_ltkm(self) -> None:
         message = MikeyMessage.decode(LTKM["message"])
-        assert message.header == Header(DataType.PRE_SHARED, LTKM["csb_id"], verification_requested=True)
+        session = CryptoSession(0, LTKM["ssrc"], 0)
+        assert message.header == Header(
+            DataType.PRE_SHARED,
+            LTKM["csb_id"],
+            verification_requested=True,
+            map_type=CsIdMapType.SRTP_ID,
+            sessions=(session,),
+        )
         assert message.key_ids() == MbmsKeyIds(LTKM["key_domain_id"], LTKM["msk_id"])
         assert message.one(Timestamp) == Timestamp(LTKM["timestamp"])
         assert message.one(Rand).value == LTKM["rand"]
         assert message.all(Identity) == (
-            Identity(IdentityType.URI, LTKM["id_i"]),
+            Identity(IdentityType.NAI, LTKM["id_i"]),
             Identity(IdentityType.NAI, LTKM["id_r"]),
         )
+        assert message.one(SecurityPolicy) == SecurityPolicy(0, 0, LTKM["sp_params"])
         assert message.encode() == LTKM["message"]
 
     def test_stkm(self) -> None:
@@ -79,7 +87,7 @@ class TestVectors:
 
     def test_key_data(self) -> None:
         (msk,) = decode_key_data(LTKM["key_data"])
-        assert msk == KeyData(KeyType.TEK, Secret(LTKM["key"]), None, KeyInterval(b"\x00\x01", b"\xff\xfe"))
+        assert msk == KeyData(KeyType.TEK, Secret(LTKM["key"]), None, KeyInterval(b"\x00\x00", b"\xff\xfe"))
         assert isinstance(msk.validity, KeyInterval)
         assert (msk.validity.lower, msk.validity.upper) == (LTKM["lower"], LTKM["upper"])
         (mtk,) = decode_key_data(STKM["key_data"])

@@ -65,7 +65,8 @@ def test_the_same_naf_again_takes_the_same_record(card: TestCard) -> None:
     assert card.record(EF_GBANL, 2) == entry(NAFS[1], first.b_tid)
 
 
-def test_with_no_record_free_the_oldest_derivation_goes(card: TestCard) -> None:
+@pytest.mark.norm("4")
+def test_with_no_record_free_the_key_derived_longest_ago_goes(card: TestCard) -> None:
     session = bootstrap(card)
     derive_naf_keys(card, NAFS[0])
     derive_naf_keys(card, NAFS[1])
@@ -75,21 +76,34 @@ def test_with_no_record_free_the_oldest_derivation_goes(card: TestCard) -> None:
     assert card.record(EF_GBANL, 2) == entry(NAFS[2], session.b_tid)
 
 
+@pytest.mark.norm("4")
+def test_a_key_that_was_used_stays(card: TestCard) -> None:
+    """TS 31.102 clause 7.1.1.5: least recently used or derived. An MSK update uses the key."""
+    session = bootstrap(card)
+    derive_naf_keys(card, NAFS[0])
+    derive_naf_keys(card, NAFS[1])
+    deliver(card, session.ltkm(naf_id=NAFS[0]))
+    derive_naf_keys(card, NAFS[2])
+    assert card.record(EF_GBANL, 1) == entry(NAFS[0], session.b_tid)
+    assert card.record(EF_GBANL, 2) == entry(NAFS[2], session.b_tid)
+
+
+def test_a_refused_message_is_no_use_of_a_key(card: TestCard) -> None:
+    session = bootstrap(card)
+    derive_naf_keys(card, NAFS[0])
+    deliver(card, session.ltkm(naf_id=NAFS[0]))
+    derive_naf_keys(card, NAFS[1])
+    card.mbms_refused("9862", MSK_UPDATE, session.ltkm(2, naf_id=NAFS[0], psk=bytes(32)).build())
+    derive_naf_keys(card, NAFS[2])
+    assert card.record(EF_GBANL, 1) == entry(NAFS[2], session.b_tid)
+
+
 def test_a_lost_naf_key_cannot_open_a_message(card: TestCard) -> None:
     session = bootstrap(card)
     for naf in NAFS:
         derive_naf_keys(card, naf)
-    card.mbms_refused("6A88", MSK_UPDATE, session.ltkm(naf_id=NAFS[0]).build())
+    card.mbms_refused("6985", MSK_UPDATE, session.ltkm(naf_id=NAFS[0]).build())
     deliver(card, session.ltkm(naf_id=NAFS[1]))
-
-
-def test_a_muk_in_use_outlives_its_naf_key() -> None:
-    card, session = card_with_muk()
-    deliver(card, session.ltkm(1))
-    derive_naf_keys(card, NAFS[0])
-    derive_naf_keys(card, NAFS[1])
-    assert BM_SC not in card.record(EF_GBANL, 1) + card.record(EF_GBANL, 2)
-    deliver(card, session.ltkm(2))
 
 
 def test_keys_survive_power() -> None:
@@ -104,7 +118,7 @@ def test_a_key_belongs_to_the_b_tid_it_was_derived_under(card: TestCard) -> None
     assert card.record(EF_GBANL, 1) == entry(BM_SC, b""), "no B-TID was written yet"
     session = bootstrap(card, 2)
     write_b_tid(card, session)
-    card.mbms_refused("6A88", MSK_UPDATE, session.ltkm().build())
+    assert card.mbms(MSK_UPDATE, session.ltkm().build()).sw == "6A88"
     derive_naf_keys(card)
     deliver(card, session.ltkm())
 
@@ -116,10 +130,11 @@ def test_any_name_that_fits_the_record(card: TestCard, size: int) -> None:
     assert card.record(EF_GBANL, 1) == entry(bytes(size), session.b_tid)
 
 
+@pytest.mark.norm("38")
 def test_a_name_that_does_not_fit_the_record(card: TestCard) -> None:
     bootstrap(card)
     data = b"\xde" + lv(bytes(190), b"i")
-    card.refused("6A80", "00880084", bytes((len(data),)), data)
+    card.refused("6700", "00880084", bytes((len(data),)), data)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 128, b"\x10" + bytes(16) + b"\xff" * 111, b"\x80" * 128])

@@ -101,6 +101,7 @@ class Session:
         deliver(card, session.ltkm(1))
         card.mbms(MSK_UPDATE, session.ltkm(1).build())
         card.mbms(MSK_UPDATE, session.ltkm(2, msk=bytes(15)).build())
+        card.mbms(MSK_UPDATE, session.ltkm(2, psk=bytes(32)).build())
         card.mbms(MTK_GENERATION, stkm(message, 1).build())
         card.mbms(MTK_GENERATION, stkm(message, 1).build())
         card.mbms(MTK_GENERATION, stkm(message, 2, tek=bytes(15)).build())

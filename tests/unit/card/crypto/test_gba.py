@@ -31,3 +31,9 @@ def test_parameters_cannot_slide_into_one_another() -> None:
     """The length behind each parameter keeps ("ab", "c") and ("a", "bc") apart."""
     key = Secret(bytes(32))
     assert gba.derive(key, 1, b"ab", b"c") != gba.derive(key, 1, b"a", b"bc")
+
+
+def test_the_last_bit_of_res_is_flipped_whatever_its_length() -> None:
+    assert gba.flip_res(VECTOR["res"]) == VECTOR["res_sent"]
+    assert gba.flip_res(gba.flip_res(VECTOR["res"])) == VECTOR["res"]
+    assert gba.flip_res(bytes(4)) == b"\0\0\0\1"

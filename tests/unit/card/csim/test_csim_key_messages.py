@@ -7,7 +7,7 @@ import pytest
 from tests.oracle import bcmcs
 from tests.support.csim import NAI, RK, SELECT_CSIM, csim_card, ltkm
 from tests.support.network import (
-    BM_SC,
+    FQDN,
     KEY_DOMAIN,
     MSK_DELETION,
     MSK_UPDATE,
@@ -67,7 +67,7 @@ class TestLtkm:
 
     def test_the_counter_cannot_be_deleted(self, card: TestCard) -> None:
         assert card.mbms(MSK_UPDATE, ltkm(5).build()).sw == "9000"
-        muk = tlv(0xA0, tlv(0x80, NAI.encode()) + tlv(0x82, BM_SC))
+        muk = tlv(0xA0, tlv(0x80, NAI.encode()) + tlv(0x82, FQDN))
         card.mbms_refused("6A88", MUK_DELETION, muk)
         card.mbms_refused("9862", MSK_UPDATE, ltkm(5).build())
 
@@ -89,7 +89,7 @@ class TestStkm:
     def test_replay(self, card: TestCard) -> None:
         assert card.mbms(MSK_UPDATE, ltkm().build()).sw == "9000"
         key_of(card, 7)
-        assert card.mbms(MTK_GENERATION, stkm(ltkm(), 7).build()).sw == "9862"
+        assert card.mbms(MTK_GENERATION, stkm(ltkm(), 7).build()).sw == "9865"
 
     def test_without_a_key(self, card: TestCard) -> None:
         card.mbms_refused("6A88", MTK_GENERATION, stkm(ltkm()).build())
@@ -105,7 +105,7 @@ class TestBesideTheUsim:
         assert card.mbms(MSK_UPDATE, ltkm().build()).sw == "9000"
         card.ok(SELECT_USIM)
         card.mbms_refused("6A88", MTK_GENERATION, stkm(ltkm()).build())
-        card.mbms_refused("6A88", MSK_UPDATE, ltkm(2).build())
+        card.mbms_refused("6985", MSK_UPDATE, ltkm(2).build())
 
     def test_both_work_in_turns(self, card: TestCard) -> None:
         card.ok(SELECT_USIM)

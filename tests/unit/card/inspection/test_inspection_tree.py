@@ -72,9 +72,9 @@ def test_keys_and_counters_are_described(used: Path) -> None:
     assert card["sequence numbers"]["USIM"] == {"highest": "000000000021", "1": "000000000021"}
     assert card["bootstrapping"]["USIM"]["ks"]["ks"] == "hidden (32 bytes)"
     (muk,) = card["MUKs"]["USIM"].values()
-    assert (bytes.fromhex(muk["id_i"]), muk["counter"]) == (network.BM_SC, 1)
+    assert (bytes.fromhex(muk["id_i"]), muk["counter"]) == (network.FQDN, 1)
     (msk,) = card["MSKs"]["USIM"].values()
-    assert (msk["lower"], msk["upper"], msk["key"]) == (1, 0xFFFE, "hidden (16 bytes)")
+    assert (msk["lower"], msk["upper"], msk["key"]) == (0, 0xFFFE, "hidden (16 bytes)")
 
 
 def secrets_of(path: Path) -> list[str]:

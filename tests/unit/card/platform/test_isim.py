@@ -87,13 +87,16 @@ def test_keys_of_its_own() -> None:
     assert card.ok("0088008122", lv(rand(1), made["autn"])) == b"\xdb" + lv(made["f2"], made["f3"], made["f4"])
 
 
+@pytest.mark.norm("1", "3")
 def test_gba_works_on_its_own_files() -> None:
+    """An ISIM is given the NAF_ID alone and takes its own IMPI (TS 31.103 clauses 7.1.1.2 and 7.1.1.3)."""
     card = ready()
     made = vector(1, rand(1))
-    assert card.ok("0088008423DD", lv(rand(1), autn_star(made))) == b"\xdb" + lv(made["f2"])
+    assert card.ok("0088008423DD", lv(rand(1), autn_star(made))) == b"\xdb" + lv(gba.flip(made["f2"]))
     assert card.read(0x6FD5)[:17] == lv(rand(1))
     naf_id = b"naf.example" + bytes.fromhex("0100000002")
-    data = b"\xde" + lv(naf_id, IMPI)
+    card.refused("6700", "0088008440DE", lv(naf_id, IMPI))
+    data = b"\xde" + lv(naf_id)
     ks = made["f3"] + made["f4"]
     assert card.ok("00880084", bytes((len(data),)), data) == b"\xdb" + lv(gba.ks_ext_naf(ks, rand(1), IMPI, naf_id))
     assert naf_id in card.record(0x6FD7, 1)

@@ -57,7 +57,7 @@ def test_the_same_stkm_then_works_inside(setting: tuple[TestCard, Ltkm]) -> None
 def test_everything_else_works_in_clear(setting: tuple[TestCard, Ltkm]) -> None:
     card, message = setting
     assert card.mbms(MSK_DELETION, message.key_domain_id + message.msk_id[:2]).data == "DB"
-    assert card.mbms(MSK_UPDATE, b"").sw == "6A80"
+    assert card.mbms(MSK_UPDATE, b"").sw == "9862"
 
 
 def test_without_a_policy_a_tek_leaves_in_clear_and_inside() -> None:
@@ -74,7 +74,7 @@ def test_inside_it_is_the_whole_way(setting: tuple[TestCard, Ltkm], size: int) -
     card, message = setting
     tunnel = OracleTerminal(card).open()
     get_tek(tunnel, message, 1, size)
-    tunnel.expect(stkm_commands(message, 1)[0], "9862")
+    tunnel.expect(stkm_commands(message, 1)[0], "9865")
     get_tek(tunnel, message, 2, size)
 
 
@@ -82,8 +82,9 @@ def test_a_tek_that_waits_inside_cannot_be_fetched_in_clear(setting: tuple[TestC
     card, message = setting
     tunnel = OracleTerminal(card).open()
     tunnel.expect(stkm_commands(message, 1)[0], "62F3")
-    for fetch in ("0089A00000", "0089200000", "00C0000000", "007301A000"):
+    for fetch in ("0089A00000", "0089200000", "007301A000"):
         card.refused("6985", fetch)
+    card.refused("6F00", "00C0000000")
     tunnel.expect("0089A00000", ANSWER + b"\x90\x00")
 
 
@@ -148,7 +149,7 @@ def test_the_tek_never_crosses_the_wire(setting: tuple[TestCard, Ltkm]) -> None:
 SAC = """
 [sac]
 tek = "%s"
-psk = [{ terminal_id = "terminal-1", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
+psk = [{ terminal_id = "490154203237518", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
 """
 MESSAGE = StkmData(KEY_ID, SEK, mtk=1, ts=1, extended=True)
 

@@ -76,6 +76,7 @@ def test_what_the_terminal_listens_to() -> None:
         ("at = 1.0", "at = 5", r"event\[1\].at: 5 is not allowed; seconds from 0 to 2"),
         ("at = 1.0", "at = 1.9", "event.at: no crypto period begins at 1.9 s or later"),
         ("at = 1.0", "at = 0", "event.at: no crypto period begins at 0 s"),
+        ('id = "one"', 'id = "one"\nsek_size = 20', r"sek_size: 20 is not allowed; 16, 24 and 32"),
         ('kind = "switch"', 'kind = "flip"', r"event\[2\].kind: 'flip' .* sek-rollover, switch"),
         ('kind = "switch"\nservice = "two"', 'kind = "switch"\nservice = "x"', r"event\[2\].service: 'x'"),
         ('at = 1.2\nkind = "switch"\nservice = "two"', 'at = 0.7\nkind = "sek-rollover"\nservice = "one"', "two SEK"),

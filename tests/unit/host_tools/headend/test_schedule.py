@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from host_tools.headend.schedule import MediaSlot, StkmSlot, deliveries, slots
+from host_tools.headend.schedule import MediaSlot, StkmSlot, deliveries, slots, stkm_slots
 from host_tools.headend.service_keys import key_domain_id, service_keys, traffic_key
 from tests.unit.host_tools.headend.networks import small_scenario
 
@@ -20,15 +20,43 @@ def test_slots_come_in_order_of_time() -> None:
     assert all(before.at <= after.at for before, after in pairwise(ALL))
 
 
+@pytest.mark.norm("61")
 @pytest.mark.parametrize("service", ["one", "two"])
-def test_every_stkm_has_a_higher_counter_and_no_lower_mtk_id(service: str) -> None:
+def test_stkms_of_plain_mbms_are_sent_again_as_they_were(service: str) -> None:
+    """TS 33.246 clause 6.4.3: T counts new messages, and from 1 again under another MSK."""
     mine = [slot for slot in STKMS if slot.service.id == service]
+    for mtk_id in range(1, SCENARIO.periods + 1):
+        of_period = [slot for slot in mine if slot.mtk_id == mtk_id]
+        assert {slot.counter for slot in of_period} == {mtk_id - of_period[0].key.first_mtk_id + 1}
+        assert [slot.copy for slot in of_period] == list(range(len(of_period)))
+    assert [slot.at for slot in mine[::2][:4]] == [-100, 100, 300, 400]
+    assert all(after.mtk_id - before.mtk_id in (0, 1) for before, after in pairwise(mine))
+
+
+def test_stkms_of_oma_bcast_have_a_new_t_each_time_over_all_keys() -> None:
+    """T is the time scale of policies there, so it neither stands still nor begins anew."""
+    scenario = small_scenario(**{'id = "one"': 'id = "one"\nbcast = { protection_after_reception = 3 }'})
+    mine = list(stkm_slots(scenario, "one"))
     assert [slot.copy for slot in mine] == [0, 1] * (len(mine) // 2)
     firsts = mine[::2]
     assert [slot.counter for slot in firsts] == list(range(1, len(firsts) + 1))
     assert [slot.counter for slot in mine[1::2]] == [slot.counter for slot in firsts]
-    assert all(after.mtk_id - before.mtk_id in (0, 1) for before, after in pairwise(firsts))
-    assert [slot.at for slot in firsts[:4]] == [-100, 100, 300, 400]
+    assert {slot.key.msk_id.hex() for slot in mine} == {"00010001", "00010002"}
+
+
+@pytest.mark.norm("59")
+def test_the_first_mtk_id_is_above_the_lower_limit() -> None:
+    """TS 33.246 clause 6.5.4: SEQl < MTK ID."""
+    for key in service_keys(SCENARIO):
+        used = {slot.mtk_id for slot in STKMS if slot.key == key}
+        assert (key.validity.lower, key.validity.upper) == (min(used) - 1, max(used))
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_keys_of_three_sizes(size: int) -> None:
+    """TS 33.246 clause 4.2."""
+    scenario = small_scenario(**{'id = "one"': f'id = "one"\nsek_size = {size}'})
+    assert [len(key.key) for key in service_keys(scenario)] == [size, size, 16]
 
 
 @pytest.mark.parametrize("service", ["one", "two"])

@@ -73,7 +73,7 @@ class TestArguments:
             ("bcast_policy('P1', 'unlimited live', 0x, 0x, 0x, 'now')", "no flag 'now'; there are: add, keep, report"),
             ("bcast_parental('P1', 0x7E, 0x, 0x00)", "an argument has the wrong size"),
             ("bcast_stkm_data('P1', 0x, 0x)", "an argument has the wrong size"),
-            ("bcast_verified(rand, rand, smk)", "the verification message cannot be read"),
+            ("verified(rand, rand, smk)", "the verification message cannot be read"),
             ("csim_nai(0x00FF)", "holds no NAI"),
         ],
     )
@@ -161,9 +161,9 @@ class TestMessages:
     def test_its_verification_message(self) -> None:
         sent = replace(self.LTKM, verify=True)
         answer = sent.build_verification()
-        assert run("bcast_verified(sent, answer, smk)", sent=sent.build(), answer=answer) == answer
+        assert run("verified(sent, answer, smk)", sent=sent.build(), answer=answer) == answer
         with pytest.raises(ExpressionError, match="the MAC of the verification message is wrong"):
-            run("bcast_verified(sent, answer, smk)", sent=sent.build(), answer=answer[:-1] + bytes((answer[-1] ^ 1,)))
+            run("verified(sent, answer, smk)", sent=sent.build(), answer=answer[:-1] + bytes((answer[-1] ^ 1,)))
 
     def test_an_stkm(self) -> None:
         wanted = Stkm(KEY, CSB_ID, RAND, 9, KEY_ID[0], KEY_ID[1] + KEY_ID[2], b"\x00\x02", TEK, None, b"\x02\x0c\x00")

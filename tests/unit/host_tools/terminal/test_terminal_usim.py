@@ -7,6 +7,7 @@ import pytest
 from card.codec.bcd import encode_imsi
 from card.codec.fcp import DescriptorByte, Fcp
 from card.crypto.secret import Secret
+from card.spec.gba import naf_id
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import GbaResponse
@@ -18,7 +19,7 @@ from host_tools.terminal.errors import (
     PinNeededError,
     PinWrongError,
 )
-from host_tools.terminal.gba import bootstrap, naf_id
+from host_tools.terminal.gba import bootstrap
 from host_tools.terminal.identity import Identity
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.usim import Usim
@@ -168,7 +169,7 @@ class FakeBsf:
 
 GBA = "0088008423DD10" + "01" * 16 + "10" + "02" * 16 + "00"
 GBABP = (
-    select_line(0x6FD6, 104),
+    "00A40804047FFF6FD600 -> " + Fcp(DescriptorByte.TRANSPARENT, 0x6FD6, file_size=104).encode().hex() + "9000",
     "00D600111B05" + b"b@bsf".hex() + "14" + b"2030-01-01T00:00:00Z".hex() + " -> 9000",
 )
 
@@ -206,7 +207,7 @@ class TestGba:
 
     def test_naf_derivation_sends_both_names(self) -> None:
         card, _ = usim("008800840CDE066E010000000103696D7000 -> DB20" + "33" * 32 + "9000")
-        assert card.gba_naf_derivation(naf_id("n"), b"imp") == Secret(b"\x33" * 32)
+        assert card.gba_naf_derivation(naf_id(b"n"), b"imp") == Secret(b"\x33" * 32)
 
 
 class TestIdentity:

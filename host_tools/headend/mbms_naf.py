@@ -1,0 +1,78 @@
+"""The BM-SC as a server of GBA: gets the MUK and MRK of subscribers from the BSF and keeps them (TS 33.246 clause 6.1).
+
+The BSF forgets a Ks when a new one is made; the BM-SC goes on with the MUK it knows, and asks the terminal for the new
+B-TID with a solicited pull under it (clause 6.3.2.2.4). Of each subscriber it keeps two: the terminal has no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from card.crypto.gba import derive_ks_naf_mrk
+from card.crypto.secret import Secret
+from host_tools.headend.bsf import Bsf, NafKeys
+from host_tools.headend.gba_settings import KeyChoice
+
+_MUKS_OF_A_SUBSCRIBER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MbmsKeys:
+    """MUK and MRK of one B-TID (32 bytes each), whose they are, and when their time is over."""
+
+    impi: str
+    muk: Secret
+    mrk: Secret
+    expires: datetime
+
+
+def mbms_keys(keys: NafKeys) -> MbmsKeys:
+    """Return MUK and MRK from NAF keys, as TS 33.246 clause 6.1 and annex F assign them.
+
+    With MBMS in a GBA_U card: Ks_int_NAF and Ks_ext_NAF. With MBMS in the terminal the key it has is the MUK, and the
+    MRK is derived from it. Which of the two a GBA_U card is, `key_choice` tells.
+    """
+    if keys.uicc_key is not None and keys.key_choice is not KeyChoice.ME_BASED:
+        return MbmsKeys(keys.impi, keys.uicc_key, keys.me_key, keys.expires)
+    return MbmsKeys(keys.impi, keys.me_key, derive_ks_naf_mrk(keys.me_key), keys.expires)
+
+
+class MbmsNaf:
+    """Knows the MBMS keys of the subscribers of one BSF."""
+
+    def __init__(self, bsf: Bsf, name: str) -> None:
+        """Take the BSF, and the name under which it knows this BM-SC."""
+        self._bsf = bsf
+        self._name = name
+        self._known: dict[str, MbmsKeys] = {}
+
+    def smk(self, b_tid: str, naf_id: bytes, rand: bytes) -> Secret:
+        """Return the MUK, the same for every LTKM. Raises `HeadendError`."""
+        del rand
+        return self._keys(b_tid, naf_id).muk
+
+    def srk(self, b_tid: str, naf_id: bytes) -> Secret:
+        """Return the MRK. Raises `HeadendError`."""
+        return self._keys(b_tid, naf_id).mrk
+
+    def expires(self, b_tid: str, naf_id: bytes) -> datetime:
+        """Return when the MUK is over. Raises `HeadendError`."""
+        return self._keys(b_tid, naf_id).expires
+
+    def identity(self, b_tid: str, naf_id: bytes) -> str:
+        """Return the IMPI, which ties the B-TIDs of a subscriber together. Raises `HeadendError`."""
+        return self._keys(b_tid, naf_id).impi
+
+    def _keys(self, b_tid: str, naf_id: bytes) -> MbmsKeys:
+        found = self._known.get(b_tid)
+        if found is None:
+            found = mbms_keys(self._bsf.naf_keys(self._name, b_tid, naf_id, gba_u_aware=True))
+            self._known[b_tid] = found
+            self._forget_older(found.impi)
+        return found
+
+    def _forget_older(self, impi: str) -> None:
+        mine = [b_tid for b_tid, keys in self._known.items() if keys.impi == impi]
+        for b_tid in mine[:-_MUKS_OF_A_SUBSCRIBER]:
+            del self._known[b_tid]
