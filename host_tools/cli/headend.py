@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.cli.exits import INPUT, CliError
+from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_options import tables_of
-from host_tools.files.writing import whole_file, write_whole
+from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
@@ -163,3 +163,5 @@ def _plain_errors() -> Iterator[None]:
         yield
     except (HeadendError, MediaError) as error:
         raise CliError(str(error), INPUT) from None
+    except UnwritableFile as error:
+        raise CliError(str(error), ENVIRONMENT) from None

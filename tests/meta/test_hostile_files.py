@@ -44,6 +44,7 @@ RECIPES: dict[str, dict[str, str]] = {
                         "subscriber": "@profile", "trace_files": ">t.jsonl"},
     "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
                         "trace_files": ">t.jsonl"},
+    "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
@@ -204,7 +205,8 @@ def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
 @pytest.mark.parametrize("words", RECIPES)
 def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
     expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
-                "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD}}  # fmt: skip
+                "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
+                "terminal gba push": {ExitCode.INPUT}}  # fmt: skip
     assert bench.call(words, recipe_of(bench, words)) in expected.get(words, {ExitCode.OK})
 
 
