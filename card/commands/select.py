@@ -15,6 +15,7 @@ from card.commands.reply import Refused, Reply
 from card.filesystem.errors import FileNotFound
 from card.filesystem.filesystem import DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
+from card.spec.fids import MF
 from card.spec.files import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -119,7 +120,7 @@ def _find(ctx: Context, request: Select) -> FileNode:
     channel, tree = ctx.channel, ctx.files.tree
     match request.by:
         case By.FILE_ID:
-            fid = request.fids[0] if request.fids else 0x3F00
+            fid = request.fids[0] if request.fids else MF
             return tree.select_by_fid(fid, channel.directory, channel.application)
         case By.CHILD_DF:
             node = tree.child(channel.directory, request.fids[0])

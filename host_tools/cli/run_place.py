@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.files.temporary import remove_leftovers
 from host_tools.realism.wrapped import WrappedCard
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 
@@ -59,6 +60,7 @@ def private_place(stack: ExitStack, slot: int) -> Place:
     """Start a pcscd of our own for the life of `stack` and say how clients find it. Raises `CliError`."""
     from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
 
+    remove_leftovers()
     try:
         pcscd = stack.enter_context(PrivatePcscd(slots=max(STOCK_SLOTS, slot + 1)))
     except PcscdError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -63,7 +63,7 @@ class PlayJob:
 
         However it is told to end, files and card are left in order.
         """
-        with interruptible(), explained(), opened_capture(self.capture) as capture:
+        with interruptible(), explained(), open_capture(self.capture) as capture:
             out = MediaOut(self.output)
             with self.card.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, as_json)
@@ -133,14 +133,3 @@ def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:
     datagrams = iter(capture)
     first = next(datagrams, None)
     return (iter(()), 0.0) if first is None else (chain((first,), datagrams), first.timestamp)
-
-
-@contextmanager
-def opened_capture(path: Path) -> Iterator[CaptureReader]:
-    """Open a capture for the length of a `with` block. Raises `CliError`, `CaptureError`."""
-    with ExitStack() as stack:
-        try:
-            capture = stack.enter_context(open_capture(path))
-        except OSError as error:
-            raise CliError(f"{path}: {error.strerror}", INPUT) from None
-        yield capture

@@ -12,6 +12,7 @@ import click
 
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_extras import Extras, extra_options
 from host_tools.cli.terminal_options import (
     FILE,
@@ -60,7 +61,8 @@ def record(
     from host_tools.terminal.recording import record_to
 
     check_key_options(options)
-    name = output.stem if content is None else content
+    refuse_clash([output], [capture, options["ltkms"], options["profile"], options["subscriber"]])
+    name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
     srtp = srtp_format(options)
@@ -113,10 +115,10 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 
 def _store(capture: Path, writer: RecordingWriter) -> CliError | None:
     """Record without a card; return what is to be complained of once the recording is written."""
-    from host_tools.cli.terminal_play import opened_capture
     from host_tools.cli.terminal_verdict import BrokenOff, require_whole
+    from host_tools.media.pcap import open_capture
 
-    with opened_capture(capture) as datagrams:
+    with open_capture(capture) as datagrams:
         for datagram in datagrams:
             writer.take(datagram)
         try:

@@ -36,8 +36,6 @@ def read_events(path: Path) -> Iterator[TraceEvent]:
         yield from _read_capture(path)
     except (TraceFileError, MediaError) as error:
         raise CliError(f"{error}", INPUT) from None
-    except OSError as error:
-        raise CliError(f"{path}: {error.strerror}", INPUT) from None
 
 
 def _read_capture(path: Path) -> Iterator[TraceEvent]:

@@ -17,7 +17,7 @@ from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.links.base import Link
+from host_tools.links.base import Link, together
 from host_tools.script.safety import PIN1, may_try_pin
 from host_tools.terminal.card_application import Application, CardFiles
 from host_tools.terminal.errors import TerminalError
@@ -69,6 +69,11 @@ def explore(link: Link, pin: Secret | None = None) -> FoundCard:
 
     With a PIN the card is read twice, first without it: so it shows what the PIN opens. Raises `LinkError`.
     """
+    with together(link):
+        return _explored(link, pin)
+
+
+def _explored(link: Link, pin: Secret | None) -> FoundCard:
     client = ApduClient(link)
     client.reset()
     card = CardFiles(client)

@@ -7,6 +7,7 @@ that are written. Whatever is in a capture, reading ends with what could be read
 from __future__ import annotations
 
 import ipaddress
+import os
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from typing import Any, BinaryIO
 
 import dpkt
 
+from card.disk.kinds import CAPTURE
+from card.disk.reading import open_plain
 from host_tools.media.datagrams import Datagram, Endpoint, IsFragment, find_datagram
 from host_tools.media.errors import CaptureError
 from host_tools.media.fragments import Reassembler
@@ -149,9 +152,9 @@ class CaptureReader:
 
 @contextmanager
 def open_capture(path: Path) -> Iterator[CaptureReader]:
-    """Open a capture file for the length of a `with` block. Raises `CaptureError` and `OSError`."""
-    with path.open("rb") as file:
-        yield CaptureReader(file, path.name, path.stat().st_size)
+    """Open a capture file for the length of a `with` block. Raises `CaptureError`, `UnusableFile`."""
+    with open_plain(path, CAPTURE) as file:
+        yield CaptureReader(file, path.name, os.fstat(file.fileno()).st_size)
 
 
 class CaptureWriter:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+from host_tools.files.writing import UnwritableFile, open_in_place
 from host_tools.media.errors import CaptureError, OutputError
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.pcap import CaptureWriter, Datagram
@@ -67,8 +68,8 @@ def open_sink(stem: Path, payload_type: int) -> Sink:
         if payload_type == PayloadFormat.MP2T:
             return TransportStreamSink(stem.with_name(stem.name + ".ts"))
         return PacketSink(stem.with_name(stem.name + ".pcap"))
-    except OSError as error:
-        raise OutputError(f"{stem}: cannot be written: {error.strerror}") from None
+    except UnwritableFile as error:
+        raise OutputError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,14 @@ class WavSink:
     """Audio as a .wav file of 16-bit samples. Short gaps become silence; late packets are left out."""
 
     def __init__(self, path: Path, audio: AudioFormat) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
         self.left_out: Counter[str] = Counter()
         self._audio = audio
         self._frame_bytes = _SAMPLE_BYTES * audio.channels
         self._expected: int | None = None
         self._sound = self._silence = self._missing = 0  # frames written as sound and silence, and silence left out
-        self._file: BinaryIO = path.open("wb")
+        self._file: BinaryIO = open_in_place(path)
         self._wave = wave.open(self._file, "wb")  # noqa: SIM115  # closed by close()
         self._wave.setnchannels(audio.channels)
         self._wave.setsampwidth(_SAMPLE_BYTES)
@@ -155,11 +156,11 @@ class TransportStreamSink:
     """MPEG-2 TS packets one after the other (RFC 2250): whole 188-byte packets only."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
         self.left_out: Counter[str] = Counter()
         self.silence_left_out = 0.0
-        self._file: BinaryIO = path.open("wb")
+        self._file: BinaryIO = open_in_place(path)
 
     def start_anew(self) -> None:
         """Nothing is kept from packet to packet."""
@@ -180,11 +181,11 @@ class PacketSink:
     """Decrypted RTP as a capture, for formats that have no plain file."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
         self.left_out: Counter[str] = Counter()
         self.silence_left_out = 0.0
-        self._file: BinaryIO = path.open("wb")
+        self._file: BinaryIO = open_in_place(path)
         self._writer = CaptureWriter(self._file)
 
     def start_anew(self) -> None:

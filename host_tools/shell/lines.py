@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from card.disk.kinds import HISTORY
+from card.disk.reading import require_plain
+from card.errors import UnusableFile
 from card.spec.secrets import Secrecy, find_secrecy
+from host_tools.files.writing import UnwritableFile, write_whole
 
 _KEPT_LINES = 1000
 _HEADER_DIGITS = 10  # CLA, INS, P1, P2 and Lc: up to there nothing is secret
@@ -35,11 +38,6 @@ def holds_secret(line: str) -> bool:
     return row is None or row.command is not Secrecy.OPEN
 
 
-def piped_lines() -> Iterator[str]:
-    """Yield the lines of standard input."""
-    yield from sys.stdin
-
-
 def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]:
     """Yield what a person types until Ctrl-D. Lines with a PIN or a key are not remembered."""
     import readline
@@ -48,7 +46,8 @@ def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]
     readline.set_completer(lambda word, state: _candidate(complete(readline.get_line_buffer(), word), state))
     readline.parse_and_bind("tab: complete")
     readline.set_auto_history(False)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnusableFile):
+        require_plain(history, HISTORY)
         readline.read_history_file(history)
     try:
         while (line := _input(prompt)) is not None:
@@ -77,9 +76,9 @@ def _input(prompt: str) -> str | None:
 def _save(history: Path) -> None:
     import readline
 
-    readline.set_history_length(_KEPT_LINES)
+    last = readline.get_current_history_length()
+    lines = [readline.get_history_item(number) for number in range(max(1, last - _KEPT_LINES + 1), last + 1)]
     # A history that cannot be kept is no reason to complain at every end.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnwritableFile):
         history.parent.mkdir(parents=True, exist_ok=True)
-        readline.write_history_file(history)
-        history.chmod(0o600)
+        write_whole(history, "".join(f"{line}\n" for line in lines).encode(), private=True)

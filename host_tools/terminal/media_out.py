@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class Stream:
         self.packets += 1
         self._digest.update(packet.payload)
         if self.sink is not None:
-            self.sink.write(packet, carrier)
+            with _told(self.sink.path):
+                self.sink.write(packet, carrier)
 
 
 @dataclass(slots=True)
@@ -121,7 +123,8 @@ class MediaOut:
         finally:
             for stream in self._streams:
                 if stream.sink is not None:
-                    stream.sink.close()
+                    with _told(stream.sink.path):
+                        stream.sink.close()
 
     def _hand_on(self, source: _Source, ordered: Iterable[InOrder[tuple[RtpPacket, Datagram]]]) -> None:
         for found in ordered:
@@ -156,6 +159,15 @@ class MediaOut:
         path = stem.with_name(stem.name + "".join(parts))
         taken = any(stream.sink is not None and stream.sink.path.stem == path.name for stream in self._streams)
         return path.with_name(f"{path.name}-{len(self._streams)}") if taken else path
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into `OutputError`, which names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _new_file(stem: Path, packet: RtpPacket) -> Sink:

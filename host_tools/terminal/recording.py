@@ -15,6 +15,8 @@ import hashlib
 import io
 import json
 import math
+import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +24,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from card.errors import DecodeError
-from host_tools.drafts import draft_path
-from host_tools.media.errors import MediaError
+from card.disk.kinds import RECORDING
+from card.disk.reading import open_plain
+from card.errors import DecodeError, UnusableFile
+from host_tools.files.writing import UnwritableFile, whole_file
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram
 from host_tools.media.records import END_OF_TIME
 from host_tools.media.rtp import looks_like_rtp
@@ -40,6 +44,7 @@ MOST_STKMS = 65_536
 MOST_TRACK = 1 << 26
 """Bytes of the STKM track, which is kept in memory."""
 _LARGEST_INDEX = 1 << 20
+_LARGEST_PIECE = 1 << 24
 _LONGEST_CONTENT_ID = 255
 
 
@@ -205,21 +210,17 @@ def record_to(
     media_ports: frozenset[int] = frozenset(),
     srtp: SrtpFormat = HEADEND_FORMAT,
 ) -> Iterator[RecordingWriter]:
-    """Write a recording that appears under its name only when the block ends well. Raises `RecordingError`."""
-    part = draft_path(path)
+    """Write a recording that appears under its name only when the block ends well. Raises `OutputError`."""
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             with archive.open(MEDIA, "w", force_zip64=True) as media:
                 writer = RecordingWriter(media, content_id, stkm_port, media_ports, srtp)
                 yield writer
             # A member without a time of its own, so that the same content gives the same file.
             archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
             archive.writestr(zipfile.ZipInfo(INDEX), writer.index().to_json())
-        part.replace(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    except UnwritableFile as error:
+        raise OutputError(str(error)) from None
 
 
 class RecordedContent:
@@ -321,10 +322,24 @@ def _whole(capture: CaptureReader, member: str) -> Iterator[Datagram]:
 def open_recording(path: Path) -> Iterator[RecordedContent]:
     """Open a recording for the length of a `with` block. Raises `RecordingError`."""
     try:
-        archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise RecordingError(f"{path.name} is no recording: {error}") from None
-    with archive:
-        yield RecordedContent(archive, path.name)
+        plain = open_plain(path, RECORDING)
+    except UnusableFile as error:
+        raise RecordingError(str(error)) from None
+    with _Piecemeal(plain.detach()) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
+            raise RecordingError(f"{path.name} is no recording: {error}") from None
+        with archive:
+            yield RecordedContent(archive, path.name)
+
+
+class _Piecemeal(io.BufferedReader):
+    """A file that refuses to be read in large pieces: the directory of an archive may claim any size."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes. Raises `ValueError` for more than a recording has in one piece."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if min(left, left if size is None or size < 0 else size) > _LARGEST_PIECE:
+            raise ValueError("its directory is too large")
+        return super().read(size)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from card.codec.redaction import blank
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
 from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.redact import Hider
@@ -115,6 +116,15 @@ class RecordingLink:
         atr = self._inner.reset()
         self._recorder.card_event(RESET, atr)
         return atr
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._inner)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._inner)
 
     def close(self) -> None:
         """Let the card go and finish the sinks."""

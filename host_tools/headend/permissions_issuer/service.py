@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
+from host_tools.files.temporary import temporary_folder
 from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
 from host_tools.tbk_path import find_key_id
 
@@ -161,7 +160,7 @@ def _server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     # ssl reads a private key from a file only.
-    with tempfile.TemporaryDirectory(prefix="bcast-uicc-tls-") as folder:
-        paths = certificate.write(Path(folder) / "server")
+    with temporary_folder("tls") as folder:
+        paths = certificate.write(folder / "server")
         context.load_cert_chain(*map(str, paths))
     return context

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from card.crypto.secret import Secret
-from card.state.records import _FOR_OPTIONAL
+from card.state.records import _without_none
 from tests.support.planted import planted, shows_plant
 from tests.support.secret_records import SECRET_RECORDS
 
@@ -19,7 +19,7 @@ def filled(kind: type[Any]) -> Any:
     plain: dict[Any, Any] = {bytes: b"\0" * 16, int: 1, bool: True, str: "name", dict[str, int]: {}}
     values: dict[str, Any] = {}
     for field in fields(kind):
-        hint = _FOR_OPTIONAL.get(hints[field.name], hints[field.name])
+        hint = _without_none(hints[field.name])
         if not field.init:
             continue
         values[field.name] = Secret(planted(16)) if hint is Secret else plain[hint]

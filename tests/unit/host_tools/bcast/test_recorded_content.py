@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from card.spec.bcast_tables import Direction, Reason
-from host_tools.media.errors import MediaError
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.bcast import RefusalReason
@@ -129,7 +130,7 @@ class TestFile:
 
     def test_a_folder_that_is_not_there(self, file: Path) -> None:
         missing = file.parent / "no" / "where"
-        with pytest.raises(RecordingError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
+        with pytest.raises(OutputError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
             pass
 
 
@@ -350,6 +351,7 @@ class TestHostileFiles:
             {"content_id": "\ud800"},
             {"format": "other"}, {"content_id": ""}, {"content_id": 7}, {"begins": "soon"}, {"stkms": None},
             {"spans": [{}]}, {"spans": 4},
+            {"ends": 1e308}, {"begins": float("nan")},
             {"spans": [{"key_domain": "00", "msk_id": "00", "first_ts": 1, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": 5, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": "x", "last_ts": 2}]},
@@ -361,6 +363,15 @@ class TestHostileFiles:
         assert RecordingIndex.parse(json.dumps(good)).content_id == "film"
         with pytest.raises(ValueError):
             RecordingIndex.parse(json.dumps(good | change))
+
+    def test_a_directory_beyond_all_measure_is_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "any"
+        with path.open("wb") as file:
+            file.truncate(1 << 31)
+            file.seek(0, 2)
+            file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 3, 3, 1 << 30, 1 << 30, 0))
+        with pytest.raises(RecordingError, match="its directory is too large"), open_recording(path):
+            pass
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(index=st.binary(max_size=200), track=st.binary(max_size=200), media=st.binary(max_size=200))

@@ -77,7 +77,7 @@ def test_ltkms_need_a_card(scenario: Path, tmp_path: Path) -> None:
 def test_a_wrong_scenario_is_one_message(tmp_path: Path) -> None:
     result = run("check", tmp_path / "none.toml")
     assert result.exit_code == INPUT
-    assert "none.toml: No such file" in result.output
+    assert "none.toml: cannot be read: No such file" in result.output
     assert run("check", "nothing").exit_code == INPUT
 
 

@@ -78,6 +78,13 @@ def test_a_stored_server_plays_its_part() -> None:
         ("b_tid", None, "b_tid is missing"),
         ("ltkms", {}, "ltkms is missing or of the wrong kind"),
         ("ltkms", [5], "at is missing"),
+        ("b_tid", "\ud800", r"b_tid holds half of a character \(a lone surrogate\)"),
+        ("impi", "x\udfff", r"impi holds half of a character \(a lone surrogate\)"),
+        ("b_tid", "é@bsf", "b_tid is no name: printable ASCII is wanted"),
+        ("lifetime", "1\n2", "lifetime is no name"),
+        ("ltkms", [{"at": 1e308, "service": "", "ltkm": ""}], "at is no time within a broadcast"),
+        ("ltkms", [{"at": float("nan"), "service": "", "ltkm": ""}], "at is no time within a broadcast"),
+        ("ltkms", [{"at": 10**400, "service": "", "ltkm": ""}], "int too large"),
         ("ltkms", [{"at": True, "service": "", "ltkm": ""}], "at is missing or of the wrong kind"),
     ],
 )

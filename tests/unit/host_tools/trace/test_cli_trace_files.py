@@ -87,8 +87,7 @@ def test_so_it_is_when_traces_are_compared_and_filtered(run: Run, pcapng: Path, 
     assert (status, "unreadable from byte" in err) == (ExitCode.INPUT, True)
     status, _, err = run("filter", pcapng, "-o", tmp_path / "o.jsonl")
     assert (status, "unreadable from byte" in err) == (ExitCode.INPUT, True)
-    kept = (tmp_path / "o.jsonl").read_text().splitlines()
-    assert len(kept) > len(EVENTS)
+    assert not (tmp_path / "o.jsonl").exists(), "whole, or not at all"
 
 
 def test_a_trace_in_both_forms_shows_no_difference(run: Run, pcapng: Path, lines: Path) -> None:
@@ -105,9 +104,8 @@ def test_every_logical_channel_is_its_own(run: Run, pcapng: Path) -> None:
     for channel in range(4, 20):
         _, out, _ = run("filter", pcapng, f"channel={channel}")
         names = [line.partition(" -> ")[0].split(" ", 2)[2] for line in out.splitlines()]
-        assert names == [
-            f"SELECT by FID 2FE2, channel {channel} [MF/EF_ICCID]", f"GET RESPONSE, channel {channel} [MF/EF_ICCID]",
-        ]  # fmt: skip
+        # Nothing in the trace opened the channel: where it stands is not known, and the file gets no name.
+        assert names == [f"SELECT by FID 2FE2, channel {channel}", f"GET RESPONSE, channel {channel}"]
 
 
 def test_packets_that_are_no_part_of_the_trace_are_told(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
 from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines, explain_data
@@ -21,6 +24,7 @@ from host_tools.trace.gsmtap import (
     gsmtap_packets,
 )
 from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, decode_event, encode_event, read_json_lines
+from host_tools.trace.sinks import file_sink
 from host_tools.trace.tpdu import join_exchange, split_exchange
 from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
 
@@ -122,6 +126,7 @@ UNSEEN_BORDERS = [
 def test_what_cannot_be_split_by_looking_comes_back_from_a_capture_as_it_was(
     tmp_path: Path, command: str, response: str
 ) -> None:
+    """What is read from a file that is not open to all comes back as zeros; the border shows all the same."""
     event = exchange(2, command, response)
     path = tmp_path / "t.pcapng"
     sink = PcapngSink(path.open("wb"))
@@ -129,8 +134,22 @@ def test_what_cannot_be_split_by_looking_comes_back_from_a_capture_as_it_was(
     sink.close()
     (found,) = CapturedTrace(path)
     assert isinstance(found, TracedExchange)
-    assert (found.command, found.response) == (event.command, event.response)
-    assert list(diff_traces(as_captured([event]), [found])) == []
+    assert (len(found.command), len(found.response)) == (len(event.command), len(event.response))
+    assert (found.command[:4], found.response[-2:]) == (event.command[:4], event.response[-2:])
+
+
+@pytest.mark.parametrize(("command", "response"), [row for row in UNSEEN_BORDERS if row[0].startswith("00B0")])
+def test_what_is_open_comes_back_byte_for_byte(tmp_path: Path, command: str, response: str) -> None:
+    events = [exchange(1, "00A4000C022FE2", "9000"), exchange(2, command, response)]
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    for event in events:
+        sink.emit(event)
+    sink.close()
+    _, found = CapturedTrace(path)
+    assert isinstance(found, TracedExchange)
+    assert (found.command, found.response) == (events[1].command, events[1].response)
+    assert list(diff_traces(as_captured(events), list(CapturedTrace(path)))) == []
 
 
 @given(st.binary(min_size=1, max_size=300), st.binary(min_size=1, max_size=300))
@@ -382,3 +401,61 @@ def test_every_command_of_both_traces_is_accounted_for(left: list[str], right: l
 @given(st.binary(max_size=30), st.binary(max_size=30))
 def test_data_differ_or_not(left: bytes, right: bytes) -> None:
     assert bool(explain_data(left, right)) is (left != right)
+
+
+def saved_capture(tmp_path: Path) -> Path:
+    path = tmp_path / "t.pcapng"
+    sink = file_sink(path)
+    for event in EVENTS:
+        sink.emit(event)
+    sink.close()
+    return path
+
+
+def test_a_capture_that_is_cut_off_is_told_as_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    assert invoke(["trace", "show", "--brief", str(path)]) == ExitCode.OK
+    whole = capsys.readouterr().out.splitlines()
+    path.write_bytes(path.read_bytes()[:-7])
+    for command in (["show", "--brief", path], ["diff", path, path], ["filter", path, "-o", tmp_path / "x.jsonl"]):
+        assert invoke(["trace", *map(str, command)]) == ExitCode.INPUT
+        out, err = capsys.readouterr()
+        assert re.search(r"t\.pcapng: \d+ packets read, \d+ of them UDP, unreadable from byte \d+ on \(cut off", err)
+        if command[0] == "show":
+            shown = out.splitlines()
+            assert shown == whole[: len(shown)], "what was read is shown"
+            assert 0 < len(shown) < len(whole)
+    assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_block_that_claims_more_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    with path.open("ab") as file:
+        file.write(bytes.fromhex("06000000 00000080") + bytes(64))
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert "a block that claims 2147483648 bytes" in capsys.readouterr().err
+
+
+def test_a_time_beyond_the_calendar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    content = bytearray(path.read_bytes())
+    packet = content.index(bytes.fromhex("06000000"), 28)
+    content[packet + 12 : packet + 20] = b"\xff" * 8
+    path.write_bytes(content)
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert "beyond the year 9999" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"number": 1', ":1: not a whole line of a trace: was the file cut off?"),
+        (b"nonsense\n", ":1: not a line of a trace"),
+        (b"\n\xff\n", ":2: not a line of a trace"),
+    ],
+)
+def test_lines_that_are_none(tmp_path: Path, content: bytes, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(content)
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert f"{path}{words}" in capsys.readouterr().err
