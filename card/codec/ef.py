@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from card.codec import dialling, ef_csim, ef_dir, ef_names
+from card.codec import dialling, ef_csim, ef_dir, ef_names, group_call
 from card.codec.bcd import decode_digits, decode_imsi, decode_plmn, encode_digits, encode_imsi, encode_plmn
 from card.errors import DecodeError
 
@@ -162,5 +162,6 @@ CODECS: Mapping[str, EfCodec] = {
     "spc": EfCodec(lambda digits: encode_digits(digits, 3), ef_csim.decode_spc),
     "hrpd nai": EfCodec(ef_csim.encode_hrpd_nai, ef_csim.decode_hrpd_nai),
     "bak parameters": EfCodec(ef_csim.encode_bak_parameters, ef_csim.decode_bak_parameters),
+    "voice groups": EfCodec(group_call.encode_groups, group_call.decode_groups),
     "application": EfCodec(ef_dir.encode_application, ef_dir.decode_application),
 }

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from card.codec.reader import Reader
+from card.codec.terminal_id import LONGEST_TERMINAL_ID
 from card.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlv, encode_tlvs, iter_tlvs
+from card.crypto.local_key import LONGEST_TERMINAL_APPLI_ID
 from card.errors import DecodeError
-from card.spec.sac_tables import ID_SIZE, MAC_SIZE, NONCE_SIZE, SAC_LIMITS, SacTag
+from card.spec.sac_tables import ID_SIZE, MAC_SIZE, NONCE_SIZE, SacTag
 
 _ICCID_SIZE = 10
 _ENDPOINT_HEAD = 7
-_IDENTIFIER = range(1, SAC_LIMITS["identifier"].value + 1)
+# As in a local key (TS 33.110 clause A.2).
+_TERMINAL_ID = range(1, LONGEST_TERMINAL_ID + 1)
+_TERMINAL_APPLI_ID = range(1, LONGEST_TERMINAL_APPLI_ID + 1)
 _AID = range(5, 17)
 
 
@@ -112,8 +116,8 @@ class MasterRequest:
     def _sizes() -> dict[SacTag, range]:
         return {
             SacTag.METHODS: _exactly(1),
-            SacTag.TERMINAL_ID: _IDENTIFIER,
-            SacTag.TERMINAL_APPLI_ID: _IDENTIFIER,
+            SacTag.TERMINAL_ID: _TERMINAL_ID,
+            SacTag.TERMINAL_APPLI_ID: _TERMINAL_APPLI_ID,
             SacTag.UICC_APPLI_ID: _AID,
         }
 

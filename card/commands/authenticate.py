@@ -8,24 +8,25 @@ from enum import IntEnum
 from typing import Any
 
 from card.codec.apdu import CommandApdu
+from card.codec.group_call import SERVICE_ID_SIZE, VoiceService
 from card.codec.reader import Reader
 from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
-from card.commands.reply import Reply
+from card.commands.reply import Refused, Reply
 from card.crypto.gsm_conversion import derive_kc
 from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
-from card.domain.errors import ServiceNotAvailable
-from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT, VBS_SECURITY, VGCS_SECURITY
-from card.errors import DecodeError
+from card.domain.group_calls import SERVICES, VSTK_RAND_SIZE
+from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
+from card.errors import CardError, DecodeError
 from card.spec.ins import INS
 from card.spec.refs import Ref
+from card.spec.status import SW
 
 _SUCCESS = b"\xdb"
 _SYNCHRONISATION_FAILURE = b"\xdc"
 _BOOTSTRAPPING = 0xDD
 _NAF_DERIVATION = 0xDE
-_SERVICE_ID_SIZE = 4
 
 
 class Context3G(IntEnum):
@@ -55,9 +56,9 @@ class NafDerivation:
 
 @dataclass(frozen=True, slots=True)
 class GroupChallenge:
-    """Voice service (4 bytes), number of the group key, and VSTK_RAND (1 to 16 bytes)."""
+    """Voice service, number of the group key, and VSTK_RAND (36 bits in 5 bytes)."""
 
-    service_id: bytes
+    service: VoiceService
     key_id: int
     rand: bytes
 
@@ -90,15 +91,19 @@ def decode_3g(data: bytes) -> Challenge:
 
 
 def decode_group_call(data: bytes) -> GroupChallenge:
-    """Read length-prefixed VService_Id, VK_Id and VSTK_RAND."""
+    """Read length-prefixed Vservice_Id, VK_Id and VSTK_RAND (TS 31.102 clause 7.1.2.2).
+
+    AUTHENTICATE does not answer 6A80 (clause 7.3.2): raises `Refused` with 6700 where a length is wrong.
+    """
     reader = Reader(data)
-    service_id = _exact(reader, _SERVICE_ID_SIZE, "VService_Id")
-    key_id = _exact(reader, 1, "VK_Id")[0]
-    rand = reader.lv("VSTK_RAND")
-    reader.expect_end("group call challenge")
-    if not 0 < len(rand) <= RAND_SIZE:
-        raise DecodeError("VSTK_RAND has 1 to 16 bytes")
-    return GroupChallenge(service_id, key_id, rand)
+    try:
+        service = VoiceService.decode(_exact(reader, SERVICE_ID_SIZE, "Vservice_Id"))
+        key_id = _exact(reader, 1, "VK_Id")[0]
+        rand = _exact(reader, VSTK_RAND_SIZE, "VSTK_RAND")
+        reader.expect_end("group call challenge")
+    except DecodeError:
+        raise Refused(SW.WRONG_LENGTH) from None
+    return GroupChallenge(service, key_id, rand)
 
 
 def decode_gba(data: bytes) -> Challenge | NafDerivation:
@@ -131,11 +136,9 @@ def run_3g(security: Security, challenge: Challenge) -> bytes:
 
 
 def run_group_call(security: Security, challenge: GroupChallenge) -> bytes:
-    """Return VSTK, where the card offers security of group calls or of broadcast calls."""
-    services = security.application.services
-    if not (services.offers(VGCS_SECURITY) or services.offers(VBS_SECURITY)):
-        raise ServiceNotAvailable
-    vstk = security.application.groups.derive_vstk(challenge.service_id, challenge.key_id, challenge.rand)
+    """Return VSTK. The call and its security must both be available, by the service flag (TS 31.102 clause 7.1.1.3)."""
+    security.application.services.require(*SERVICES[challenge.service.call])
+    vstk = security.application.groups.derive_vstk(challenge.service, challenge.key_id, challenge.rand)
     return _SUCCESS + _lv(vstk.reveal())
 
 
@@ -193,6 +196,9 @@ def authenticate(ctx: Context, request: Authenticate) -> Reply:
     return Reply(request.context.run(security, request.context.decode(request.data)))
 
 
+# TS 31.102 table 7.3.2 has no 6A80 for this command: what does not add up is a wrong length.
+_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: SW.WRONG_LENGTH}
+
 ROWS = (
     CommandRow(
         name="AUTHENTICATE",
@@ -203,7 +209,7 @@ ROWS = (
         ref=Ref("TS 31.102", "7.1"),
         data=Data.REQUIRED,
         parameters=lambda p1, _: p1 == 0,
-        errors=ERRORS,
+        errors=_ERRORS,
         hidden=Hidden.RESPONSE,
     ),
 )

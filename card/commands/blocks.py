@@ -95,7 +95,7 @@ def _missing(received: bytes) -> int:
     except DecodeError:
         if len(received) < _HEADER_ROOM:
             return 1
-        raise
+        raise Refused(SW.WRONG_LENGTH) from None
     return length - reader.remaining
 
 

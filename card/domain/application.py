@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
+from card.codec.group_call import VoiceCall
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.aka_choice import make_algorithm
 from card.crypto.bcmcs import RegistrationKey, UnknownFunctions, find_functions
@@ -21,6 +23,7 @@ from card.domain.key_root import GbaKeyRoot, KeyRoot, RkKeyRoot
 from card.domain.local_key import LocalKeys
 from card.domain.mbms import MbmsKeys
 from card.domain.record_files import RecordFile
+from card.domain.secure_channel.settings import SacSettings
 from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
@@ -75,6 +78,7 @@ class _Files:
     service_numbers: Mapping[int, int] | None = None
 
 
+_GROUP_LISTS: Mapping[VoiceCall, int] = {VoiceCall.VGCS: 0x6FB1, VoiceCall.VBS: 0x6FB3}
 _USIM_FILES = _Files(0x6F38, 0x6FD6, 0x6FDA, 0x6FD8, 0x6FD7)
 _FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, impi=0x6F02, service_numbers=ISIM_NUMBERS)}
 
@@ -147,6 +151,11 @@ class _Own:
     def node(self, fid: int) -> FileNode | None:
         return self._files.tree.get(f"{self._root}/{fid:04X}")
 
+    def content(self, fid: int) -> bytes:
+        """Return what a transparent file holds, nothing when it is not there."""
+        node = self.node(fid)
+        return self._files.contents.whole(node) if node is not None else b""
+
     def records(self, fid: int) -> RecordFile:
         return RecordFile(self._files, self.node(fid))
 
@@ -167,9 +176,11 @@ def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files
         impi=own.node(known.impi) if known.impi else None,
         plain_res=record.plain_res,
     )
-    groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc))
+    lists = {call: partial(own.content, fid) for call, fid in _GROUP_LISTS.items()}
+    groups = GroupKeys(nv, name, lambda key: make_algorithm(record.algorithm, key, record.opc), lists)
     mbms = MbmsKeys(nv, name, own.records(known.muk), own.records(known.msk))
-    local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name))
+    policy = SacSettings(nv).local_key_policy
+    local_keys = LocalKeys(nv, name, gba, card_iccid(files), application_aid(files, name), policy)
     bcast = Bcast(nv, name, load_tables(nv), mbms) if known.msk else None
     return Application(
         name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from card.codec.mikey import counters
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
 from card.spec.provisional import CAPACITY
@@ -20,15 +21,11 @@ NEVER = -1
 """Stands for the counter of a key under which nothing was heard: 0 is a counter like any other."""
 NO_MTK = -1
 _FINGERPRINT_SIZE = 8
-_HALF = 1 << 31
 
 
 def is_newer(counter: int, last: int) -> bool:
-    """Tell whether a 32-bit counter is newer than the last one, or the first (TS 33.246 clause 6.4.3, RFC 1982).
-
-    The distance of 2**31, which RFC 1982 leaves undefined, counts as old.
-    """
-    return last == NEVER or 0 < (counter - last) % (1 << 32) < _HALF
+    """Tell whether a 32-bit counter is newer than the last one, or the first (TS 33.246 clause 6.4.3)."""
+    return last == NEVER or counters.is_newer(counter, last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,14 @@ class GbaKeyRoot:
         self._gba.forget(naf_id(id_i), id_r)
 
     def _note_overwritten(self, naf_key: NafKeyRecord) -> None:
-        """A NAF key gave way: where it was a MUK not yet taken up, it cannot be any more."""
+        """A NAF key gave way: where it was a MUK not yet taken up, it cannot be any more.
+
+        Where it was the MUK in use, derived once more, nothing is lost, whatever was overwritten before it.
+        """
         for muk in self._keys.muks():
-            if naf_id(muk.id_i) == naf_key.naf_id and (muk.id_r, muk.key) != (naf_key.b_tid, naf_key.key):
-                self._keys.put_muk(replace(muk, overwritten=True))
+            if naf_id(muk.id_i) == naf_key.naf_id:
+                lost = (muk.id_r, muk.key) != (naf_key.b_tid, naf_key.key)
+                self._keys.put_muk(replace(muk, overwritten=lost))
 
 
 class RkKeyRoot:

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 from card.codec.atr import compose_atr
 from card.codec.data_objects import split_objects
+from card.crypto.local_key import terminal_appli_id
 from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
 from card.domain.bcast_store import store_tables
 from card.domain.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
 from card.domain.pin import PinRecord, PinTable
-from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, store_settings
+from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, list_names, store_settings
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.contents import UNWRITTEN, FileContents
-from card.filesystem.filesystem import store_nodes
-from card.personalisation.contents import applications
+from card.filesystem.filesystem import PINS_IN_EVERY_FCP_KEY, store_nodes
+from card.personalisation.contents import applications, pins_of
 from card.personalisation.layout import CSIM, ISIM, USIM, PlannedFile, lay_out
 from card.personalisation.toolkit import store_toolkit
 from card.ports import Store
@@ -37,6 +38,8 @@ def personalise(profile: CardProfile, store: Store) -> None:
     nv = NonVolatile(store)
     if nv.get(ATR_KEY) is not None:
         raise StoreError("the store holds a card already")
+    if profile.pins_in_every_fcp:
+        nv.put(PINS_IN_EVERY_FCP_KEY, b"\x01")
     nv.put(ATR_KEY, profile.atr or compose_atr(t1=profile.transport is Transport.T1))
     store_nodes(nv, [file.node for file in planned])
     contents = FileContents(nv)
@@ -63,7 +66,7 @@ def _write(contents: FileContents, file: PlannedFile) -> None:
 def _store_pins(profile: CardProfile, nv: NonVolatile) -> None:
     pins = PinTable(nv)
     for application in applications(profile):
-        for reference, pin in profile.pins.pins_by_reference().items():
+        for reference, pin in pins_of(profile, application).items():
             pins.add(application, _pin_record(reference, pin))
         for reference, adm in profile.pins.adms_by_reference().items():
             pins.add(application, PinRecord(reference, adm.value, adm.tries, adm.tries))
@@ -86,7 +89,7 @@ def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
         records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)
     groups = RecordTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
     for group in usim.group_keys:
-        groups.put(group_key_name(group.service_id, group.key_id), GroupKey(group.key))
+        groups.put(group_key_name(group.voice_service, group.key_id), GroupKey(group.key))
     for name, each in records.items():
         RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(name, each)
         if sqn.initial_seq:
@@ -97,10 +100,12 @@ def _store_secure_channels(sac: SacProfile | None, nv: NonVolatile) -> None:
     if sac is None:
         return
     kinds = ",".join(sorted({kind.value for kind in sac.kinds}))
-    psks = [PskRecord(secret.terminal_id.encode(), secret.key) for secret in sac.psk]
+    psks = [PskRecord(secret.terminal_id, secret.key) for secret in sac.psk]
     keys = sac.scp03
     scp03 = Scp03Record(keys.version, keys.key_enc, keys.key_mac) if keys is not None else None
-    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections), psks, scp03)
+    names = (terminal_appli_id(name.encode()) for name in sac.terminal_applications)
+    policy = list_names(sac.terminals), list_names(names)
+    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections, *policy), psks, scp03)
 
 
 def _store_bcast(profile: CardProfile, nv: NonVolatile) -> None:

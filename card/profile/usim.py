@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Self
 
+from card.codec.group_call import VoiceCall, VoiceService
 from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
 from card.crypto.tuak import derive_topc
@@ -24,13 +25,15 @@ from card.profile.fields import (
     secret_hex,
 )
 from card.profile.loader import Fault
+from card.spec.aids import USIM_AID
+from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 
 SQN_BITS = 48
+GROUP_KEYS_AT_MOST = 2
 _HIGHEST_SQN = (1 << SQN_BITS) - 1
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
-DEFAULT_AID = bytes.fromhex("A0000000871002FFFFFFFF8907090000")
-_USIM_AID_PREFIX = DEFAULT_AID[:7]
+DEFAULT_AID = USIM_AID + bytes.fromhex("FFFFFFFF8907090000")
 
 # The characters on which ASCII and the GSM default alphabet agree (TS 23.038 clause 6.2.1).
 _SPN_TEXT = r"""[A-Za-z0-9 !"#%&'()*+,\-./:;<=>?]{1,16}"""
@@ -66,7 +69,7 @@ class Plmn:
 
 def _parse_usim_aid(text: str) -> bytes:
     aid = parse_hex(text)
-    if not aid.startswith(_USIM_AID_PREFIX) or len(aid) > 16:
+    if not aid.startswith(USIM_AID) or len(aid) > 16:
         raise ValueError("not a USIM AID")
     return aid
 
@@ -158,11 +161,21 @@ class PhonebookEntry:
 
 @dataclass(frozen=True, slots=True)
 class GroupKeyProfile:
-    """A key V_Ki of a voice group or broadcast service, and its number (TS 31.102 clause 7.1.2)."""
+    """A key V_Ki of a group that makes group calls or hears broadcast calls (TS 31.102 clauses 4.2.73 to 4.2.78).
 
-    service_id: Annotated[bytes, hex_bytes(4, 4)]
-    key_id: Annotated[int, integer(1, 15)]
+    `key_id` is VK_Id, 1 or 2 (clause 7.1.2.2); `cipher` the algorithm A5/n of calls under the key, 0 for none.
+    """
+
+    service: Annotated[VoiceCall, choice(VoiceCall)]
+    group: Annotated[str, matching("[0-9]{1,8}", "1 to 8 digits")]
+    key_id: Annotated[int, integer(1, GROUP_KEYS_AT_MOST)]
     key: Annotated[Secret, KEY]
+    cipher: Annotated[int, integer(0, 7)] = 1
+
+    @property
+    def voice_service(self) -> VoiceService:
+        """Kind of call and number of the group."""
+        return VoiceService(self.service, int(self.group))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +255,20 @@ class UsimProfile:
     def check(self) -> Iterator[Fault]:
         """Yield what does not fit together: keys the algorithm has no use for, an IMSI without subscriber digits."""
         yield from self._check_constants()
+        services = self.services
+        has_name = (self.network_name or PLMN_NETWORK_NAME in services.extra) and (
+            PLMN_NETWORK_NAME not in services.disabled
+        )
+        if OPERATOR_PLMN_LIST in services.extra and not has_name:
+            text = f"found {OPERATOR_PLMN_LIST} without {PLMN_NETWORK_NAME}; allowed: both (TS 31.102 clause 4.2.8)"
+            yield Fault(("services", "extra"), text)
         if len(self.k) != 16 and self.algorithm is not Algorithm.TUAK:
             yield Fault(("k",), f"of 32 bytes, which only tuak takes; allowed: {KEY.allowed}")
+        seen: set[tuple[VoiceService, int]] = set()
+        for position, group in enumerate(self.group_keys):
+            if (group.voice_service, group.key_id) in seen:
+                yield Fault(("group_keys", position, "key_id"), "found again; allowed: each key of a group once")
+            seen.add((group.voice_service, group.key_id))
         if len(self.imsi) <= 3 + self.mnc_length:
             yield Fault(("imsi",), f"ends with the MNC; allowed: more than {3 + self.mnc_length} digits")
 

@@ -15,6 +15,7 @@ _SMS_FREE = b"\x00"
 _SMSS = b"\x00\xff"  # last message reference 0, no "memory capacity exceeded"
 _MBI = bytes(4)
 _MWIS = bytes(5)
+_VOICE_GROUPS = 32  # groups that fit EF_VGCS and EF_VBS; the specification has room for 50
 _CFIS = b"\x01\x00"  # profile 1, no forwarding
 
 
@@ -45,8 +46,8 @@ USIM_SERVICE_FILES: tuple[EfRow, ...] = (
     EfRow("EF_OCT", 0x6F83, _CYCLIC, 3, _ref("4.2.36"), _PIN_INCREASE, records=1, service=8, default=bytes(3)),
     EfRow("EF_EXT5", 0x6F4E, _LINEAR, 13, _ref("4.2.37"), PIN_PIN, records=2, service=44, default=b"\x00"),
     EfRow(
-        "EF_EST", 0x6F56, _TRANSPARENT, 1, _ref("4.2.47"), PIN_PIN2, sfi=0x05, service=34, default=b"\x00",
-        codec="services", examples=(("01", [1]),),
+        "EF_EST", 0x6F56, _TRANSPARENT, 1, _ref("4.2.47"), PIN_PIN2, sfi=0x05, service=34,
+        further_services=(2, 6, 35), default=b"\x00", codec="services", examples=(("01", [1]),),
     ),
     EfRow(
         "EF_PNN", 0x6FC5, _LINEAR, 24, _ref("4.2.58"), Access(read=Right.ALWAYS), sfi=0x19, records=4, service=45,
@@ -62,6 +63,18 @@ USIM_SERVICE_FILES: tuple[EfRow, ...] = (
     EfRow("EF_MWIS", 0x6FCA, _LINEAR, 5, _ref("4.2.63"), PIN_PIN, records=2, service=48, default=_MWIS),
     EfRow("EF_CFIS", 0x6FCB, _LINEAR, 16, _ref("4.2.64"), PIN_PIN, records=2, service=49, default=_CFIS),
     EfRow("EF_EXT7", 0x6FCC, _LINEAR, 13, _ref("4.2.65"), PIN_PIN, records=2, service=49, default=b"\x00"),
+    EfRow(
+        "EF_VGCS", 0x6FB1, _TRANSPARENT, 4 * _VOICE_GROUPS, _ref("4.2.73"), PIN_ADM, service=57, codec="voice groups",
+        examples=(("21FFFFFF21436587", ["12", "12345678"]), ("F0FFFFFF", ["0"])),
+    ),
+    EfRow("EF_VGCSS", 0x6FB2, _TRANSPARENT, 7, _ref("4.2.74"), PIN_PIN, service=57),
+    EfRow(
+        "EF_VBS", 0x6FB3, _TRANSPARENT, 4 * _VOICE_GROUPS, _ref("4.2.75"), PIN_ADM, service=58, codec="voice groups",
+        examples=(("2143F5FF", ["12345"]),),
+    ),
+    EfRow("EF_VBSS", 0x6FB4, _TRANSPARENT, 7, _ref("4.2.76"), PIN_PIN, service=58),
+    EfRow("EF_VGCSCA", 0x6FD4, _TRANSPARENT, 2 * _VOICE_GROUPS, _ref("4.2.77"), PIN_ADM, service=64),
+    EfRow("EF_VBSCA", 0x6FD5, _TRANSPARENT, 2 * _VOICE_GROUPS, _ref("4.2.78"), PIN_ADM, service=65),
     EfRow("EF_EHPLMNPI", 0x6FDB, _TRANSPARENT, 1, _ref("4.2.85"), PIN_ADM, service=73, default=b"\x00"),
     EfRow("EF_LRPLMNSI", 0x6FDC, _TRANSPARENT, 1, _ref("4.2.86"), PIN_ADM, service=74, default=b"\x00"),
     EfRow("EF_NAFKCA", 0x6FDD, _LINEAR, 64, _ref("4.2.87"), PIN_ADM, records=2, service=76),

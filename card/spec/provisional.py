@@ -63,5 +63,6 @@ CAPACITY: Mapping[str, Choice] = {
         64, "number of keys of a kind that are gone whose counters are remembered", Ref("TS 33.246", "6.4", _OURS)
     ),
     "msk_groups": Choice(16, "records of EF_MSK", Ref("TS 31.102", "4.2.80", _OURS)),
+    "local_keys": Choice(8, "number of Ks_local kept by an application", Ref("TS 31.102", "7.1.1.11", _OURS)),
     "object_size": Choice(16384, "longest data object accepted in blocks, bytes", Ref("TS 102 221", "11.1.16", _OURS)),
 }

@@ -207,7 +207,6 @@ SAC_LIMITS: Mapping[str, Choice] = {
     "least_container": Choice(16, "smallest container block a terminal may ask for, bytes", _manage(_OURS)),
     "masters": Choice(4, "Master SAs agreed on and not yet proved, and again as many kept", _manage(_OURS)),
     "object_size": Choice(16384, "longest container in all its blocks, bytes", _transact(_OURS)),
-    "identifier": Choice(64, "longest Terminal_ID and Terminal_appli_ID, bytes", _manage(_OURS)),
 }
 
 MASTER_SECRET_SIZE = 32

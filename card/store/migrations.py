@@ -33,11 +33,16 @@ def _part_keys_from_counters(contents: Contents) -> Contents:
     return migrated
 
 
+def _conform(contents: Contents) -> Contents:
+    """Version 3: what the card keeps follows the 3GPP texts that were read for it."""
+    return _rename_group_keys(_renew_local_keys(_renew_mbms_keys(contents)))
+
+
 _MBMS_UA_PROTOCOL = "0100000001"
 
 
-def _follow_the_norm(contents: Contents) -> Contents:
-    """Version 3: MBMS keys as TS 31.102 clause 7.1.1 has them.
+def _renew_mbms_keys(contents: Contents) -> Contents:
+    """MBMS keys as TS 31.102 clause 7.1.1 has them.
 
     A MUK goes by the FQDN of its BM-SC and is the one used last too. The counter of an MSK goes by its name, a counter
     of 0 stands for a message; the lower limit of an MSK without policies is exclusive.
@@ -82,8 +87,53 @@ def _rename_counter(migrated: Contents, name: str, heard: dict[str, Any]) -> Non
     migrated[kept] = json.dumps({**heard, "counter": heard["counter"] or -1}).encode()
 
 
+def _renew_local_keys(contents: Contents) -> Contents:
+    """Drop what came from the old derivation of Ks_local, and name terminals as TS 33.110 clause 3.1 does.
+
+    A local key of the old form matches no terminal's any more, nor does an association with the old names: both go,
+    and the terminal derives and agrees again. A secret given beforehand stays under the Terminal_ID of its IMEI, or
+    under its name where that has 1 to 10 bytes; nobody could ask for one with a longer name, so it goes.
+    """
+    gone = ("ks-local/", "ks-local-randx/", "sac-master/")
+    renewed = {name: raw for name, raw in contents.items() if not name.startswith((*gone, "sac-psk/"))}
+    for name, raw in contents.items():
+        if not name.startswith("sac-psk/"):
+            continue
+        try:
+            record = json.loads(raw)
+            terminal_id = _terminal_id(bytes.fromhex(record["terminal_id"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise StoreError(f"card file: record {name} cannot be read") from None
+        if len(terminal_id) <= _LONGEST_TERMINAL_ID:
+            record["terminal_id"] = terminal_id.hex()
+            renewed[f"sac-psk/{hashlib.sha256(terminal_id).hexdigest()[:32]}"] = json.dumps(record).encode()
+    return renewed
+
+
+_LONGEST_TERMINAL_ID = 10
+
+
+def _terminal_id(name: bytes) -> bytes:
+    """Return the name of a terminal, an IMEI as a mobile identity with identifier and length (TS 24.008 10.5.1.4)."""
+    if len(name) != 15 or not name.isdigit():
+        return name
+    digits = name.decode()
+    swapped = "".join(digits[place + 1] + digits[place] for place in range(1, 15, 2))
+    return bytes.fromhex(f"1708{digits[0]}A{swapped}")
+
+
+def _rename_group_keys(contents: Contents) -> Contents:
+    """Name the key of a voice group without the acknowledgement and priority that Vservice_Id holds too."""
+    renamed = {}
+    for name, raw in contents.items():
+        prefix, slash, last = name.rpartition("/")
+        is_group_key = name.startswith("group/") and len(last) == len("00000000-00")
+        renamed[f"{prefix}{slash}{last[:7]}0{last[8:]}" if is_group_key else name] = raw
+    return renamed
+
+
 SCHEMA_VERSION = 3
-MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters, 2: _follow_the_norm}
+MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters, 2: _conform}
 
 
 def migrate(contents: Contents, version: int) -> Contents:

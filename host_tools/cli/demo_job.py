@@ -24,6 +24,7 @@ from host_tools.terminal.bcast import Tek
 from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.mtk_gate import MtkGate
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -71,6 +72,12 @@ class Outcome:
             self.differences.append(f"{what}: {found} instead of {expected}")
 
 
+class GatedFeed(StkmFeed, Protocol):
+    """A feed that knows which plain MTK messages its card need not see."""
+
+    gate: MtkGate
+
+
 class Side(Protocol):
     """What differs between the applications: the card, its network, and how the two come to share keys."""
 
@@ -82,7 +89,7 @@ class Side(Protocol):
     def network(self) -> Network:
         """The other side."""
 
-    def begin(self, link: Link, reporter: Reporter, outcome: Outcome, /) -> tuple[StkmFeed, KeyDelivery]:
+    def begin(self, link: Link, reporter: Reporter, outcome: Outcome, /) -> tuple[GatedFeed, KeyDelivery]:
         """Connect to the card and establish its keys; return where STKMs go, and the LTKMs to deliver."""
 
 
@@ -137,9 +144,10 @@ class DemoJob:
             f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM"
         )
 
-    def _play(self, feed: StkmFeed, delivery: KeyDelivery, capture: Path) -> None:
+    def _play(self, feed: GatedFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
-        player = Player(feed, out, PlayOptions(stkm_port=self._network.scenario.stkm.port))
+        options = PlayOptions(stkm_port=self._network.scenario.stkm.port)
+        player = Player(feed, out, options, gate=feed.gate)
         with (
             closing(out),
             open_capture(capture) as datagrams,

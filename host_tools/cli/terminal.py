@@ -9,6 +9,7 @@ import click
 
 from host_tools.cli.terminal_audit import audit
 from host_tools.cli.terminal_extras import Extras, extra_options
+from host_tools.cli.terminal_gba import gba
 from host_tools.cli.terminal_options import (
     FILE,
     CardChoice,
@@ -70,5 +71,5 @@ def info(as_json: bool, **options: Any) -> None:
     show_card(CardChoice.of(options), as_json)
 
 
-for _command in (audit, record, replay):
+for _command in (audit, gba, record, replay):
     terminal.add_command(_command)

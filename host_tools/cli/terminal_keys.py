@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from host_tools.cli.exits import INPUT, CliError
 from host_tools.headend.errors import VerificationError
 from host_tools.headend.subscriber import subscriber_of
+from host_tools.terminal.errors import LtkmRefusedError
 from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
+from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
     from host_tools.headend.handover import PlannedLtkm
     from host_tools.headend.network import Network, TestNetwork
     from host_tools.headend.schedule import Delivery
-    from host_tools.terminal.bcast import LtkmReceipt
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.purchase import PurchaseFlow
 
@@ -45,9 +46,11 @@ def check_receipt(network: Network, ltkm: bytes, receipt: LtkmReceipt) -> None:
 
 
 def require_taken(_ltkm: bytes, receipt: LtkmReceipt) -> None:
-    """Raise `VerificationError` when the card refused an LTKM with a status of OMA BCAST."""
-    if receipt.refusal is not None:
-        raise VerificationError(f"the card did not take an LTKM: {receipt.refusal.replace('_', ' ')}")
+    """Raise `LtkmRefusedError` when the card did not take an LTKM, `VerificationError` when its policies refuse it."""
+    if receipt.verdict is LtkmVerdict.POLICY:
+        raise VerificationError(f"the card did not take an LTKM: {receipt.words}")
+    if not receipt.taken:
+        raise LtkmRefusedError(f"The LTKM was not taken: {receipt.words}.")
 
 
 def keys_from_network(middleware: TerminalMiddleware, network: TestNetwork) -> KeyDelivery:

@@ -77,7 +77,7 @@ class PlayJob:
         delivery, purchase = self._keys(middleware, start)
         on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
         feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=not as_json)
-        player = Player(feed, out, self.options)
+        player = Player(feed, out, self.options, gate=middleware.gate)
 
         def rows() -> list[tuple[str, str]]:
             return [progress_row(capture.share), *statistics_rows(player.statistics)]

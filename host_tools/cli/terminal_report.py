@@ -31,6 +31,7 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
     rows = [
         ("STKMs seen", str(statistics.stkms_seen)),
         ("  resent", f"{statistics.stkms_resent} ({statistics.stkms_filtered} identical, kept from the card)"),
+        ("  sent before, as T or MTK ID says", f"{statistics.stkms_stale} kept from the card"),
         ("  fed to the card", str(statistics.stkms_fed)),
         ("  refused", str(statistics.stkms_refused)),
     ]

@@ -49,17 +49,20 @@ def protect(link: Link, kind: str | None, profile: Path | None) -> Link:
 
 
 def _parse_key(given: str) -> Credentials:
+    from card.codec.terminal_id import ALLOWED, parse_terminal_id
     from card.crypto.secret import Secret
     from host_tools.terminal.sac.association import Credentials
 
     name, _, digits = given.rpartition(":")
     try:
-        key = bytes.fromhex(digits)
+        terminal_id, key = parse_terminal_id(name), bytes.fromhex(digits)
     except ValueError:
-        key = b""
-    if not name or not name.isascii() or len(key) != _KEY_SIZE:
-        raise CliError(f"{KEY_VARIABLE}: TERMINAL_ID:HEX is wanted, with {2 * _KEY_SIZE} hex digits.", INPUT)
-    return Credentials(name.encode(), _APPLICATION, Secret(key))
+        terminal_id = key = b""
+    if len(key) != _KEY_SIZE:
+        raise CliError(
+            f"{KEY_VARIABLE}: TERMINAL_ID:HEX is wanted: {ALLOWED}; then a colon and {2 * _KEY_SIZE} hex digits.", INPUT
+        )
+    return Credentials(terminal_id, _APPLICATION, Secret(key))
 
 
 def _from_profile(path: Path | None) -> Credentials:
@@ -75,4 +78,4 @@ def _from_profile(path: Path | None) -> Credentials:
         raise CliError(str(error), INPUT) from None
     if sac is None or not sac.psk:
         raise CliError(f"{path}: --sac needs a secret in [[sac.psk]].", INPUT)
-    return Credentials(sac.psk[0].terminal_id.encode(), _APPLICATION, sac.psk[0].key)
+    return Credentials(sac.psk[0].terminal_id, _APPLICATION, sac.psk[0].key)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NOT_AUTHENTIC = "they are not authentic under the keys they name"
 _BINDING = "--binding opens keys that are bound to a terminal"
+_ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
+_UNPLAYABLE = "SRTP here plays traffic keys of 16 bytes only, not the 24 or 32 that the card gave"
 _SUITE = "does --srtp-suite say how they are made?"
 
 
@@ -29,7 +31,7 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
     """
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
-        reason = statistics.refusals.most_common(1)[0][0]
+        reason = next((words for words, _ in statistics.refusals.most_common(1)), _ALL_STALE)
         raise CliError(f"The card gave no traffic key: {reason}. {broken}".strip(), CARD)
     unopened = _unopened(statistics, options)
     if broken:
@@ -57,6 +59,7 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
         packets_decrypted=sum(piece.packets_decrypted for piece in pieces),
         packets_repeated=sum(piece.packets_repeated for piece in pieces),
         packets_failed=sum(piece.packets_failed for piece in pieces),
+        teks_unplayable=sum(piece.teks_unplayable for piece in pieces),
         packets_without_key=sum(piece.packets_without_key for piece in pieces),
         missing_keys=sum((piece.missing_keys for piece in pieces), Counter()),
     )
@@ -82,6 +85,8 @@ def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
 
 def _why(statistics: PlayStatistics, srtp: SrtpFormat) -> str:
     """Say why media packets stay shut: the reason of most of them."""
+    if statistics.teks_unplayable:
+        return _UNPLAYABLE
     if not srtp.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
     if statistics.packets_failed >= statistics.packets_without_key:

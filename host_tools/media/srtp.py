@@ -102,6 +102,13 @@ class SrtpReceiver:
             self._searched.clear()
             self._strangers.clear()
 
+    def forget_key(self, mki: bytes) -> None:
+        """Drop the key named `mki` and what came from it; nothing where it is not here."""
+        gone = self._keys.pop(mki, None)
+        for source in self._sources.values():
+            if source.keys is gone:
+                source.keys = None
+
     def has_key(self, mki: bytes) -> bool:
         """Tell whether the key named `mki` is here."""
         return mki in self._keys

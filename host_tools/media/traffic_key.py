@@ -22,10 +22,16 @@ class TrafficKey:
     tek: Secret
     salt: Secret = field(default_factory=_no_salt)
 
+    @property
+    def is_playable(self) -> bool:
+        """Tell whether SRTP here can use it. An MTK may have 24 or 32 bytes as well: libsrtp plays 16 alone."""
+        return len(self.tek) == TEK_SIZE and len(self.salt) == SALT_SIZE
+
     def master(self) -> bytes:
         """Return SRTP master key and master salt in a row. Raises `SrtpError` for a wrong size."""
-        if len(self.tek) != TEK_SIZE or len(self.salt) != SALT_SIZE:
-            raise SrtpError(f"SRTP needs a key of {TEK_SIZE} and a salt of {SALT_SIZE} bytes")
+        if not self.is_playable:
+            found = f"{len(self.tek)} and {len(self.salt)} bytes found"
+            raise SrtpError(f"SRTP needs a key of {TEK_SIZE} and a salt of {SALT_SIZE} bytes: {found}")
         return self.tek.reveal() + self.salt.reveal()
 
 

@@ -23,7 +23,9 @@ MBMS_OBJECT = 0x53
 BCAST_OBJECT = 0x73
 _BCAST_TEMPLATE = 0xAE
 _SUCCESS = 0xDB
-_KEY_SIZE = 16
+_KEY_SIZES = (16, 24, 32)  # an MTK is an SRTP master key of 128, 192 or 256 bits (TS 33.246 clause 4.2)
+_MTK_SALT_SIZE = 14  # the salt of streaming has 112 bits, download has none (TS 33.246 clause 6.4.5.3)
+_LONGEST_SALT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class MskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class MtkAnswer:
-    """The card's decision about an STKM: a TEK (16 bytes) and maybe a salt, or a status saying why not.
+    """The card's decision about an STKM: a TEK (16, 24 or 32 bytes) and maybe a salt, or a status saying why not.
 
     `protection` is protection_after_reception (0 to 3), where the card reports it.
     """
@@ -87,7 +89,7 @@ def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
     with answer_to("MTK generation"):
         content, objects = _open(data)
         if objects is None:
-            return MtkAnswer(_key(content[:_KEY_SIZE]), _salt(content[_KEY_SIZE:]))
+            return _split_mtk(content)
         tags = tables.response_tags
         key = objects.get(tags["tek"])
         return MtkAnswer(
@@ -118,14 +120,23 @@ def _open(data: bytes) -> tuple[bytes, Mapping[int, bytes] | None]:
     return b"", MappingProxyType(decode_tlvs(template.value))
 
 
+def _split_mtk(content: bytes) -> MtkAnswer:
+    """Take MTK and salt apart, between which nothing stands: the whole size says where (TS 31.102 clause 7.1.2.5)."""
+    if len(content) in _KEY_SIZES:
+        return MtkAnswer(Secret(content))
+    if len(content) - _MTK_SALT_SIZE in _KEY_SIZES:
+        return MtkAnswer(Secret(content[:-_MTK_SALT_SIZE]), Secret(content[-_MTK_SALT_SIZE:]))
+    raise DecodeError(f"MTK and salt have {len(content)} bytes; 16, 24 or 32 and 14 more with a salt are wanted")
+
+
 def _key(value: bytes) -> Secret:
-    if len(value) != _KEY_SIZE:
-        raise DecodeError(f"the traffic key has {len(value)} bytes")
+    if len(value) not in _KEY_SIZES:
+        raise DecodeError(f"the traffic key has {len(value)} bytes; 16, 24 or 32 are wanted")
     return Secret(value)
 
 
 def _salt(value: bytes) -> Secret | None:
-    if len(value) > _KEY_SIZE:
+    if len(value) > _LONGEST_SALT:
         raise DecodeError(f"the salt has {len(value)} bytes")
     return Secret(value) if value else None
 

@@ -9,22 +9,29 @@ from card.crypto.secret import Secret
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.terminal.bcast import LtkmReceipt, StkmOutcome, deliver_ltkm, feed_stkm
+from host_tools.terminal.bcast import StkmOutcome, feed_stkm
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.departure import Departure, Service, signal_departure
 from host_tools.terminal.errors import PinNeededError, TerminalError
+from host_tools.terminal.ltkm_delivery import KeepAll, LtkmDelivery, NafKeys, NoNafKeys, SpareKeys
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
+from host_tools.terminal.mtk_gate import MtkGate
 
 App = TypeVar("App", bound=CardApplication)
 Who = TypeVar("Who")  # the subscriber
 
 
 class ApplicationMiddleware(Generic[App, Who]):
-    """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events."""
+    """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events.
+
+    `gate` tells which plain MTK messages the card need not see; `feed` gives it any.
+    """
 
     def __init__(self, client: ApduClient, application: App) -> None:
         self._client = client
         self._application = application
         self._identity: Who | None = None
+        self.gate = MtkGate(application)
 
     @property
     def reader(self) -> str:
@@ -55,9 +62,18 @@ class ApplicationMiddleware(Generic[App, Who]):
             raise
         return self._identity
 
-    def deliver(self, ltkm: bytes) -> LtkmReceipt:
-        """Give an LTKM to the card and return what to send back. Raises `StatusError`, `LinkError`."""
-        return deliver_ltkm(self._application, ltkm)
+    def deliver(self, ltkm: bytes, *, spare: SpareKeys | None = None) -> LtkmReceipt:
+        """Give an LTKM to the card; return what came of it, what to send back and what to ask for.
+
+        `spare` says which keys a full card may lose; without it, none. Raises `MalformedAnswerError`, `LinkError`.
+        """
+        return self._deliver(ltkm, NoNafKeys(), spare)
+
+    def _deliver(self, ltkm: bytes, naf_keys: NafKeys, spare: SpareKeys | None) -> LtkmReceipt:
+        try:
+            return LtkmDelivery(self._application, naf_keys, spare or KeepAll()).deliver(ltkm)
+        finally:
+            self.gate.keys_changed()
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Give an STKM to the card and return the TEK or the reason why there is none. Raises `LinkError`."""

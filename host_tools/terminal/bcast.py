@@ -1,4 +1,4 @@
-"""Key delivery as the terminal sees it: LTKM in, receipt out; STKM in, TEK or a reason out."""
+"""An STKM as the terminal sees it: a TEK comes out, or a reason why there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason
 from card.spec.status import SW, describe
 from host_tools.apdu.response import StatusError
-from host_tools.terminal.answers import MskAnswer, MtkAnswer, ParentalRequest
+from host_tools.terminal.answers import MtkAnswer, ParentalRequest
 from host_tools.terminal.card_application import CardApplication
 
 
@@ -20,9 +20,9 @@ class RefusalReason(Enum):
     """Why an STKM gave no TEK. The value is what a person reads."""
 
     UNKNOWN_KEY = "no key for this service in the card"
-    MAC_OR_REPLAY = "message authentication failed or the message was replayed"
-    NOT_FRESH = "not fresh: the message was played before, or its key came under one that was replaced since"
-    CONDITIONS = "conditions of use not satisfied (outside the key's validity, or no right for live)"
+    WRONG_MAC = "message authentication failed, or the message cannot be used"
+    NOT_FRESH = "not fresh: the traffic key's number is outside the key's validity or was reached before"
+    CONDITIONS = "conditions of use not satisfied: the key was invalidated, or gives no right for live"
     MALFORMED = "the message is malformed"
     PIN_NEEDED = "the card wants its PIN first"
     NOT_SUPPORTED = "the card does not do MBMS security"
@@ -42,7 +42,7 @@ class RefusalReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tek:
-    """A traffic encryption key (16 bytes) and, for SRTP, its salt (14 bytes).
+    """A traffic encryption key (16, 24 or 32 bytes) and, for SRTP, its salt (14 bytes).
 
     `protection` is protection_after_reception (0 to 3), where the card reports it.
     """
@@ -65,22 +65,10 @@ class Refusal:
 StkmOutcome = Tek | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class LtkmReceipt:
-    """The card's answer to an LTKM; `verification` is what to send back to the network, if anything.
-
-    `refusal` says why the card did not take it, which in the BCAST form comes with a normal status word.
-    """
-
-    verification: bytes | None
-    answer: MskAnswer
-    refusal: Reason | None = None
-
-
 _REASON_OF_SW: Mapping[int, RefusalReason] = MappingProxyType(
     {
         SW.REFERENCED_DATA_NOT_FOUND: RefusalReason.UNKNOWN_KEY,
-        SW.INCORRECT_MAC: RefusalReason.MAC_OR_REPLAY,
+        SW.INCORRECT_MAC: RefusalReason.WRONG_MAC,
         SW.KEY_FRESHNESS_FAILURE: RefusalReason.NOT_FRESH,
         SW.CONDITIONS_NOT_SATISFIED: RefusalReason.CONDITIONS,
         SW.WRONG_DATA: RefusalReason.MALFORMED,
@@ -112,17 +100,6 @@ def reason_of(status: int, tables: BcastTables = P1) -> Reason | None:
     """Return what a status byte of the BCAST form means by a set of tables, or None."""
     rows = tables.answers.items()
     return next((reason for reason, value in rows if value == status < LOWEST_STATUS_WORD), None)
-
-
-def deliver_ltkm(usim: CardApplication, ltkm: bytes) -> LtkmReceipt:
-    """Give an LTKM (MIKEY bytes) to the card.
-
-    Raises `StatusError` when the card refuses it, `MalformedAnswerError`, `LinkError`.
-    """
-    answer = usim.msk_update(ltkm)
-    reason = reason_of(answer.status or 0, usim.tables)
-    taken = answer.status is None or reason in (Reason.DONE, Reason.PURSE_OVERFLOW)
-    return LtkmReceipt(answer.verification, answer, None if taken else reason)
 
 
 def feed_stkm(usim: CardApplication, stkm: bytes) -> StkmOutcome:

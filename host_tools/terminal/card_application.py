@@ -36,20 +36,22 @@ from host_tools.terminal.errors import (
     PinWrongError,
     answer_to,
 )
+from host_tools.terminal.key_files import EF_MSK, EF_MUK, MskEntry, MukEntry, decode_msks, decode_muk
 
 PIN1 = 0x01
 MF = 0x3F00
 EF_DIR = 0x2F00
 EF_ICCID = 0x2FE2
-EF_MSK = 0x6FD7
+CURRENT_ADF = 0x7FFF
+"""Names the ADF of the selected application in a path (TS 102 221 clause 8.3)."""
 
 _SELECT_BY_FID = 0x00
 _SELECT_BY_AID = 0x04
+_SELECT_BY_PATH = 0x08  # from the MF
 _WANT_FCP = 0x04
 _CONTEXT_MBMS = 0x85
 _MSK_UPDATE, _MTK_GENERATION, _MSK_DELETION, _MUK_DELETION = 1, 2, 3, 4
 _FIRST_BLOCK = 0x80
-_DOMAIN_SIZE, _PAIR_SIZE = 3, 8  # of an EF_MSK record
 _MAX_FILE = 0x8000  # READ BINARY addresses 15 bits of offset
 
 
@@ -70,7 +72,6 @@ class CardApplication:
     def __init__(self, client: ApduClient, tables: BcastTables = P1) -> None:
         self._client = client
         self.tables = tables
-        self._aid: bytes | None = None
 
     # Selection and files
 
@@ -89,9 +90,7 @@ class CardApplication:
 
     def select_application(self, aid: bytes) -> Fcp:
         """Select an application by its AID and return its FCP."""
-        fcp = self._select(_SELECT_BY_AID, aid, "selecting the application")
-        self._aid = aid
-        return fcp
+        return self._select(_SELECT_BY_AID, aid, "selecting the application")
 
     def select(self, file_id: int) -> Fcp:
         """Select a file by its identifier (2 bytes) and return its FCP."""
@@ -129,8 +128,11 @@ class CardApplication:
 
     def read_records(self, fcp: Fcp) -> tuple[bytes, ...]:
         """Return every record of the selected record file, whose FCP is given."""
+        return tuple(self._iter_records(fcp))
+
+    def _iter_records(self, fcp: Fcp) -> Iterator[bytes]:
         length = min(fcp.record_length, MAX_SHORT_LC)
-        return tuple(self.read_record(number, length) for number in range(1, fcp.record_count + 1))
+        return (self.read_record(number, length) for number in range(1, fcp.record_count + 1))
 
     # PIN
 
@@ -178,7 +180,7 @@ class CardApplication:
         decode_deletion_answer(self._mbms(_MSK_DELETION, key_domain_id + key_group, "MSK deletion"))
 
     def muk_deletion(self, id_r: bytes, id_i: bytes) -> None:
-        """Delete the MUK that the identities IDr (B-TID) and IDi (NAF ID) name."""
+        """Delete the MUK that the identities IDr (B-TID) and IDi (FQDN of the BM-SC) name."""
         muk_id = encode_tlv(0xA0, encode_tlv(0x80, id_r) + encode_tlv(0x82, id_i))
         decode_deletion_answer(self._mbms(_MUK_DELETION, muk_id, "MUK deletion"))
 
@@ -194,13 +196,23 @@ class CardApplication:
         command = CommandApdu(0, INS.AUTHENTICATE_ODD, _FIRST_BLOCK, _CONTEXT_MBMS, data)
         return self._structured(self._client.expect(command, what), what)
 
-    def read_msk_counters(self) -> dict[bytes, int]:
-        """Return the live counter of every MSK in EF_MSK by key domain (3 bytes) and MSK ID (4).
+    def read_msks(self) -> tuple[MskEntry, ...]:
+        """Return the MSKs that EF_MSK shows, each with the T of its last MTK message (TS 31.102 clause 4.2.80)."""
+        return tuple(entry for record in self._own_records(EF_MSK) for entry in decode_msks(record))
 
-        TS 31.102 clause 4.2.81.
+    def read_msk_counters(self) -> dict[bytes, int]:
+        """Return the live counter of every MSK in EF_MSK by key domain (3 bytes) and MSK ID (4)."""
+        return {entry.key_domain_id + entry.msk_id: entry.counter for entry in self.read_msks()}
+
+    def iter_muks(self) -> Iterator[MukEntry]:
+        """Yield the MUKs that EF_MUK shows, each with the T of its last MSK message (TS 31.102 clause 4.2.81).
+
+        Records are read as they are wanted: no other file may be selected meanwhile.
         """
-        records = self.read_records(self._select_own(EF_MSK))
-        return dict(pair for record in records for pair in _msk_counters(record))
+        return (entry for record in self._own_records(EF_MUK) if (entry := decode_muk(record)) is not None)
+
+    def _own_records(self, file_id: int) -> Iterator[bytes]:
+        return self._iter_records(self._select_own(file_id))
 
     def _structured(self, answer: bytes, what: str) -> bytes:
         if not answer:
@@ -217,24 +229,17 @@ class CardApplication:
             return Fcp.decode(answer)
 
     def _select_own(self, file_id: int) -> Fcp:
-        """Select a file of the application, wherever the selection was."""
-        if self._aid is not None:
-            self.select_application(self._aid)
-        return self.select(file_id)
+        """Select a file of the application, wherever the selection was.
+
+        By path: to select the application anew could end its session and what was verified in it.
+        """
+        path = CURRENT_ADF.to_bytes(2, "big") + file_id.to_bytes(2, "big")
+        return self._select(_SELECT_BY_PATH, path, f"selecting file {file_id:04X} of the application")
 
     def _mbms(self, mode: int, body: bytes, what: str) -> bytes:
         data = encode_tlv(MBMS_OBJECT, bytes((mode,)) + body)
         command = CommandApdu(0, INS.AUTHENTICATE_ODD, _FIRST_BLOCK, _CONTEXT_MBMS, data)
         return self._client.expect(command, what)
-
-
-def _msk_counters(record: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the keys of a record of EF_MSK: domain (3), number of keys (1), then MSK ID (4) and counter (4) of each."""
-    domain, pairs = record[:_DOMAIN_SIZE], record[_DOMAIN_SIZE + 1 :]
-    count = record[_DOMAIN_SIZE] if len(record) > _DOMAIN_SIZE else 0
-    for start in range(0, min(count * _PAIR_SIZE, len(pairs) - _PAIR_SIZE + 1), _PAIR_SIZE):
-        msk_id, counter = pairs[start : start + 4], pairs[start + 4 : start + _PAIR_SIZE]
-        yield domain + msk_id, int.from_bytes(counter, "big")
 
 
 def _decode_application(record: bytes) -> Application | None:

@@ -23,7 +23,7 @@ _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyTy
         RefusalReason.NO_PLAYBACK_RIGHT: Direction.PLAYBACK,
         RefusalReason.PLAYBACK_USED_UP: Direction.PLAYBACK,
         # These come before the policies are looked at, or because there is none for the direction.
-        RefusalReason.MAC_OR_REPLAY: None,
+        RefusalReason.WRONG_MAC: None,
         RefusalReason.MALFORMED: None,
         RefusalReason.NOT_FRESH: None,
         RefusalReason.CONDITIONS: None,

@@ -51,6 +51,14 @@ class NetworkRefusedError(TerminalError):
     """The card found the network's challenge not authentic, or the network refused the card's answer."""
 
 
+class NoUsableKsError(TerminalError):
+    """The card has no Ks from which a key may be derived: none at all, or one that is over or serves another."""
+
+
+class LtkmRefusedError(TerminalError):
+    """The card did not take an LTKM, or the terminal kept it from the card."""
+
+
 @contextmanager
 def answer_to(what: str) -> Iterator[None]:
     """Turn a `DecodeError` of the block inside into a `MalformedAnswerError` that names the command."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from card.crypto.secret import Secret
 from host_tools.terminal.aka import GbaResponse
-from host_tools.terminal.errors import NetworkRefusedError
+from host_tools.terminal.errors import NetworkRefusedError, NoUsableKsError
+from host_tools.terminal.key_files import Bootstrapping
 from host_tools.terminal.usim import Usim
 
 
@@ -75,6 +77,33 @@ def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
     raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
 
 
-def derive_naf_key(usim: Usim, naf: bytes, impi: str) -> Secret:
-    """Have the card derive the keys for a NAF and return Ks_ext_NAF (32 bytes). Raises `StatusError`."""
+def usable_ks(usim: Usim, now: datetime | None = None) -> Bootstrapping:
+    """Return the bootstrapping from which the card may derive a NAF key now (TS 31.102 clause 5.2.21).
+
+    Without `now`, an aware time, the lifetime is not looked at. Raises `NoUsableKsError` when there is no Ks, when its
+    lifetime is over (TS 33.220 clause 4.4.9), and when it came by GBA push for another NAF (TS 33.223 clause 5.1.4);
+    also `StatusError`, `LinkError`.
+    """
+    found = usim.read_bootstrapping()
+    if found is None:
+        raise NoUsableKsError("The card holds no bootstrapped key (Ks): bootstrap first.")
+    if found.is_pushed:
+        raise NoUsableKsError("The card's Ks came by GBA push and serves the NAF of that push alone: bootstrap first.")
+    if now is not None and found.has_ended(now):
+        raise NoUsableKsError(f"The card's Ks was good until {found.lifetime}: bootstrap again.")
+    return found
+
+
+def derive_naf_key(usim: Usim, naf: bytes, impi: str, *, now: datetime | None = None, bsf: Bsf | None = None) -> Secret:
+    """Have the card derive the keys for a NAF and return Ks_ext_NAF (32 bytes).
+
+    EF_GBABP is read first. Where no Ks is fit for it, the terminal bootstraps with `bsf`. Raises as `usable_ks` where
+    there is no `bsf`, and as `bootstrap`.
+    """
+    try:
+        usable_ks(usim, now)
+    except NoUsableKsError:
+        if bsf is None:
+            raise
+        bootstrap(usim, bsf, impi)
     return usim.gba_naf_derivation(naf, impi.encode())

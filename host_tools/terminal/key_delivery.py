@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from host_tools.terminal.bcast import LtkmReceipt
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 
 class LtkmTaker(Protocol):
@@ -49,7 +49,7 @@ class KeyDelivery:
     def deliver_until(self, moment: float) -> None:
         """Deliver everything that is due by `moment`.
 
-        Raises `StatusError` when the card refuses one, `LinkError`, and what `check` raises.
+        Raises `LinkError` and what `check` raises, which hears of a refusal.
         """
         while self._waiting and self._waiting[0].at <= moment:
             ltkm = self._waiting.popleft().mint()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
@@ -11,6 +13,8 @@ from host_tools.links.base import Link
 from host_tools.terminal.application_middleware import ApplicationMiddleware
 from host_tools.terminal.gba import Bootstrapped, Bsf, bootstrap, derive_naf_key
 from host_tools.terminal.identity import Identity, read_identity
+from host_tools.terminal.ltkm_delivery import GbaNafKeys, SpareKeys
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.usim import Usim
 
 
@@ -44,9 +48,22 @@ class TerminalMiddleware(ApplicationMiddleware[Usim, Identity]):
         """Run GBA_U bootstrapping with a BSF. Raises `NetworkRefusedError`, `StatusError`, `LinkError`."""
         return bootstrap(self.usim, bsf, self.identity.impi)
 
-    def establish(self, naf_id: bytes) -> Secret:
+    def establish(self, naf_id: bytes, *, now: datetime | None = None, bsf: Bsf | None = None) -> Secret:
         """Derive the keys shared with a NAF (the BSM): the card keeps SMK, the terminal gets SRK (32 bytes).
 
-        Raises `StatusError` (6985 before any bootstrapping), `LinkError`.
+        EF_GBABP is read first: a Ks must be there and, with `now` (an aware time), its lifetime not over. Else the
+        terminal bootstraps with `bsf`. Raises `NoUsableKsError` where there is none, `NetworkRefusedError`,
+        `StatusError`, `LinkError`.
         """
-        return derive_naf_key(self.usim, naf_id, self.identity.impi)
+        return derive_naf_key(self.usim, naf_id, self.identity.impi, now=now, bsf=bsf)
+
+    def deliver(
+        self, ltkm: bytes, *, spare: SpareKeys | None = None, now: datetime | None = None, bsf: Bsf | None = None
+    ) -> LtkmReceipt:
+        """Give an LTKM to the card; return what came of it, what to send back and what to ask for.
+
+        A NAF key that the card has lost is derived again while its Ks is there; with `bsf` the terminal bootstraps
+        where a new B-TID is needed. `spare` says which keys a full card may lose; without it, none. Raises
+        `MalformedAnswerError`, `LinkError` and what the BSF raises.
+        """
+        return self._deliver(ltkm, GbaNafKeys(self.usim, self.identity.impi, bsf, now), spare)

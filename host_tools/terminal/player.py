@@ -19,10 +19,12 @@ from host_tools.media.rtp import RtpPacket, looks_like_rtp
 from host_tools.media.srtp import SrtpReceiver
 from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat
 from host_tools.media.traffic_key import TrafficKey, mki_of
-from host_tools.terminal.bcast import Refusal, StkmOutcome, Tek
+from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation, StkmFeed, StkmView
 from host_tools.terminal.departure import Departure, Service, TunedServices
 from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.mtk_gate import MtkGate
+from host_tools.terminal.session_keys import SessionKeys
 from host_tools.terminal.statistics import PlayStatistics
 from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 
@@ -79,6 +81,7 @@ class Player:
 
     The card is told when a service of OMA BCAST is left: when it fell silent while another one goes on, and when
     playing ends. Players that share `tuned` go on with each other's services; then only its owner knows the end.
+    A `gate` keeps plain MTK messages from the card that were sent before.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Player:
         timer: Callable[[], float] = time.perf_counter,
         *,
         tuned: TunedServices | None = None,
+        gate: MtkGate | None = None,
     ) -> None:
         self.statistics = PlayStatistics()
         self._middleware = middleware
@@ -101,6 +105,8 @@ class Player:
         self._held: deque[tuple[bytes, Datagram]] = deque()
         self._tuned = tuned or TunedServices()
         self._owns_the_end = tuned is None
+        self._gate = gate
+        self._session_keys = SessionKeys()
 
     def play(self, datagrams: Iterable[Datagram], hooks: Hooks | None = None) -> PlayStatistics:
         """Play everything and return the counters. Raises `LinkError`, `TerminalError`, `MediaError`.
@@ -120,6 +126,7 @@ class Player:
             for mki, _datagram in self._held:
                 self.statistics.count_without_key(mki)
             self._held.clear()
+            self._forget(self._session_keys.end())
         self._leave_all()
         self._hooks.on_progress()
         return self.statistics
@@ -153,14 +160,31 @@ class Player:
         if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
             return
+        if self._is_stale(view):
+            self.statistics.stkms_stale += 1
+            return
         match self._feed_with_remedy(view, stkm, sighting):
             case Tek() as tek:
                 self._filter.remember(view.ids, stkm)
+                if self._gate is not None:
+                    self._gate.took(view.ids, view.timestamp)
                 self.statistics.teks += sighting is Sighting.NEW
                 self._tune(datagram, view)
+                self._keep(view)
                 self._use(view.ids, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
+                if refusal.reason is RefusalReason.UNKNOWN_KEY:
+                    self._forget(self._session_keys.drop_msk(view.ids))
+
+    def _keep(self, view: StkmView) -> None:
+        """Make room for a new MTK. TEKs of OMA BCAST are kept as SRTP keeps them: they may come again in any order."""
+        if not view.is_bcast:
+            self._forget(self._session_keys.add(view.ids))
+
+    def _forget(self, mkis: Iterable[bytes]) -> None:
+        for mki in mkis:
+            self._receiver.forget_key(mki)
 
     def _tune(self, datagram: Datagram, view: StkmView) -> None:
         """Note that a service is played; a plain MBMS one means nothing to the command that signals events."""
@@ -173,6 +197,12 @@ class Player:
         if sighting is Sighting.RESENT:
             return self._options.teks_wanted_once
         return sighting is Sighting.IDENTICAL and not self._options.feed_all
+
+    def _is_stale(self, view: StkmView) -> bool:
+        """Tell whether a message of a plain MBMS key was sent before, so that the card would refuse it."""
+        if self._gate is None or view.is_bcast or self._options.feed_all:
+            return False
+        return self._gate.judge(view.ids, view.timestamp) is not None
 
     def _feed_with_remedy(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
         """Feed an STKM, and once more when something was done about a refusal."""
@@ -197,6 +227,9 @@ class Player:
         self._hooks.on_tek(ids, tek)
         mki = mki_of(ids.msk_id, ids.mtk_id or b"")
         key = TrafficKey(tek.key) if tek.salt is None else TrafficKey(tek.key, tek.salt)
+        if not key.is_playable:
+            self.statistics.teks_unplayable += 1
+            return
         self._receiver.add_key(mki, key)
         waiting, self._held = self._held, deque()
         for _mki, datagram in waiting:

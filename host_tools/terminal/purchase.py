@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from card.crypto.secret import Secret
-from host_tools.terminal.bcast import LtkmReceipt, Refusal, RefusalReason
+from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.decision import StkmView
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 BUYABLE = frozenset(
     {
@@ -55,7 +56,7 @@ class PurchaseFlow:
     made: int = 0
 
     def __call__(self, view: StkmView, refusal: Refusal) -> bool:
-        """Buy; True when LTKMs came. Raises `StatusError`, `LinkError` and what the shop and `check` raise."""
+        """Buy; True when LTKMs came. Raises `LinkError` and what the shop and `check` raise."""
         if refusal.reason not in BUYABLE or self.made >= self.most:
             return False
         ltkms = tuple(self.shop.purchase(view, refusal.reason))

@@ -20,17 +20,19 @@ class PlayStatistics:
     """Counters of one run.
 
     STKMs: `stkms_seen` in all; `stkms_resent` of them repeat a traffic key, `stkms_filtered` of those were
-    identical and kept from the card; `stkms_fed` went to the card; `refusals` counts reasons;
-    `stkms_unreadable` are datagrams on the STKM port that are no STKM. `remedies` counts refusals that were answered
-    with a purchase or a PIN. `granted` counts the TEKs given by why, where decisions are explained. `departures` are
-    services left of which the card was told, `departures_refused` those it would not hear of. `packets_*` count media
-    packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed` not authentic. `missing_keys`
-    counts those without key by the MKI they carry, for the first 64 MKIs.
+    identical and kept from the card; `stkms_stale` were kept from it, too: as T or MTK ID of a plain MBMS key say, they
+    were sent before; `stkms_fed` went to the card; `refusals` counts reasons; `stkms_unreadable` are datagrams on the
+    STKM port that are no STKM. `remedies` counts refusals that were answered with a purchase or a PIN.
+    `teks_unplayable` are of a size that SRTP here cannot use. `granted` counts the TEKs given by why, where decisions
+    are explained. `departures` are services left of which the card was told, `departures_refused` those it would not
+    hear of. `packets_*` count media packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed`
+    not authentic. `missing_keys` counts those without key by the MKI they carry, for the first 64 MKIs.
     """
 
     stkms_seen: int = 0
     stkms_resent: int = 0
     stkms_filtered: int = 0
+    stkms_stale: int = 0
     stkms_fed: int = 0
     stkms_unreadable: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
@@ -39,6 +41,7 @@ class PlayStatistics:
     departures: int = 0
     departures_refused: int = 0
     teks: int = 0
+    teks_unplayable: int = 0
     packets_seen: int = 0
     packets_decrypted: int = 0
     packets_repeated: int = 0
@@ -99,6 +102,7 @@ class PlayStatistics:
                 "seen": self.stkms_seen,
                 "resent": self.stkms_resent,
                 "filtered": self.stkms_filtered,
+                "stale": self.stkms_stale,
                 "fed": self.stkms_fed,
                 "refused": self.stkms_refused,
                 "refusals": dict(self.refusals.most_common()),
@@ -110,6 +114,7 @@ class PlayStatistics:
             },
             "departures": {"told": self.departures, "refused": self.departures_refused},
             "teks": self.teks,
+            "teks_unplayable": self.teks_unplayable,
             "packets": {
                 "seen": self.packets_seen,
                 "decrypted": self.packets_decrypted,

@@ -26,13 +26,14 @@ from host_tools.terminal.errors import (
     NetworkRefusedError,
     NoUsimError,
 )
+from host_tools.terminal.key_files import EF_GBABP, EF_GBANL, Bootstrapping, NafEntry, decode_gbabp, decode_naf
 
 USIM_AID_PREFIX = bytes.fromhex("A0000000871002")  # TS 101 220 annex E
 EF_IMSI = 0x6F07
 EF_UST = 0x6F38
 EF_AD = 0x6FAD
-EF_GBABP = 0x6FD6
 
+_LARGEST_GBABP = 1 + 16 + 2 * (1 + 255)  # RAND, B-TID and lifetime with their length bytes
 _CONTEXT_GSM, _CONTEXT_3G, _CONTEXT_GBA = 0x80, 0x81, 0x84
 
 
@@ -65,7 +66,8 @@ class Usim(CardApplication):
     def gba_naf_derivation(self, naf_id: bytes, impi: bytes) -> Secret:
         """Derive the keys for a NAF and return Ks_ext_NAF (32 bytes); Ks_int_NAF stays in the card.
 
-        `naf_id` is the FQDN followed by the 5-byte Ua protocol identifier, `impi` is UTF-8.
+        `naf_id` is the FQDN followed by the 5-byte Ua protocol identifier, `impi` is UTF-8. (An ISIM takes the IMPI
+        from its own file, TS 31.103 clause 7.1.2.4; a USIM has none.)
         """
         data = bytes((GBA_NAF_DERIVATION,)) + encode_lv(naf_id, impi)
         return decode_naf_key(self._challenge(_CONTEXT_GBA, data, "NAF derivation"))
@@ -74,6 +76,15 @@ class Usim(CardApplication):
         """Write B-TID and key lifetime into EF_GBABP behind the RAND (TS 31.102 clause 4.2.79)."""
         self._select_own(EF_GBABP)
         self.update_binary(encode_lv(b_tid.encode(), lifetime.encode()), offset=1 + len(rand))
+
+    def read_bootstrapping(self) -> Bootstrapping | None:
+        """Return what EF_GBABP says of the Ks in the card, None when there is no Ks (TS 31.102 clause 5.2.21)."""
+        size = self._select_own(EF_GBABP).file_size or 0
+        return decode_gbabp(self.read_binary(min(size, _LARGEST_GBABP)))
+
+    def read_naf_keys(self) -> tuple[NafEntry, ...]:
+        """Return the NAFs whose keys the card holds, as EF_GBANL says (TS 31.102 clause 4.2.83)."""
+        return tuple(entry for record in self._own_records(EF_GBANL) if (entry := decode_naf(record)) is not None)
 
     def _challenge(self, context: int, data: bytes, what: str) -> bytes:
         command = CommandApdu(0, INS.AUTHENTICATE, 0, context, data, le=MAX_SHORT_LE)

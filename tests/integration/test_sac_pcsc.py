@@ -174,7 +174,7 @@ def test_yubikit_gets_a_tek(insert: Desk, transport: Transport) -> None:
     deliver(card, session.ltkm())
     with closing(PcscLink.open(insert(card.card))) as link:
         protocol = SmartCardProtocol(YubikitConnection(link), ins_send_remaining=0xC0)
-        protocol.init_scp(Scp03KeyParams(KeyRef(ScpKid.SCP03, 1), StaticKeys(KEY_ENC, KEY_MAC)))
+        protocol.init_scp(Scp03KeyParams(KeyRef(ScpKid.SCP03, 0x30), StaticKeys(KEY_ENC, KEY_MAC)))
         protocol.send_apdu(0, 0xA4, 0x04, 0x0C, AID)
         protocol.send_apdu(0, 0x20, 0, 1, pin_bytes(PIN1))
         data = tlv(0x53, b"\x02" + stkm(session.ltkm(), 1).build())

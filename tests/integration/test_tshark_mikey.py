@@ -28,9 +28,15 @@ from tests.vectors.loader import load
 
 MIKEY_PORT = 2269
 VECTORS = load("mikey")
-LTKM, STKM, VERIFICATION = (
+LTKM, STKM, VERIFICATION, DOWNLOAD, PULL = (
     MikeyMessage.decode(raw)
-    for raw in (VECTORS["ltkm"]["message"], VECTORS["stkm"]["message"], VECTORS["ltkm"]["verification"])
+    for raw in (
+        VECTORS["ltkm"]["message"],
+        VECTORS["stkm"]["message"],
+        VECTORS["ltkm"]["verification"],
+        VECTORS["download_ltkm"]["message"],
+        VECTORS["pull"]["message"],
+    )
 )
 PAYLOAD_NAMES = {f"mikey.{name}" for name in ("hdr", "ext", "t", "rand", "id", "sp", "kemac", "v", "err")}
 
@@ -83,7 +89,11 @@ def values(fields: Fields, *names: str) -> list[str]:
     return [value for name, value in fields if name in {f"mikey.{wanted}" for wanted in names}]
 
 
-@pytest.mark.parametrize("message", [LTKM, STKM, VERIFICATION], ids=["ltkm", "stkm", "verification"])
+@pytest.mark.parametrize(
+    "message",
+    [LTKM, STKM, VERIFICATION, DOWNLOAD, PULL],
+    ids=["ltkm", "stkm", "verification", "download", "pull"],
+)
 def test_payloads_begin_and_end_where_we_say(message: MikeyMessage, dissect: Dissect) -> None:
     following = [payload.payload_type for payload in message.payloads[1:]] + [0]
     ours = [message.header.encode(message.payloads[0].payload_type)]
@@ -96,13 +106,16 @@ def test_ltkm_field_for_field(dissect: Dissect) -> None:
     fields, vector = dissect(LTKM), VECTORS["ltkm"]
     assert values(fields, "version", "type", "csb_id") == ["01", "00", "11223344"]
     assert values(fields, "v.set", "prf_func") == ["1", "0"]
-    assert values(fields, "cs_count", "cs_id_map_type") == ["00", "01"]
-    assert values(fields, "next_payload") == ["15", "05", "0b", "06", "06", "01", "00"]
+    assert values(fields, "cs_count", "cs_id_map_type") == ["01", "00"]
+    assert values(fields, "next_payload") == ["15", "05", "0b", "06", "06", "0a", "01", "00"]
     assert values(fields, "ext.type", "ext.data") == ["03", "000300f110010400010001"]
     assert values(fields, "t.ts_type", "t") == ["0b0200000001", "02"]
     assert values(fields, "rand.data") == [vector["rand"].hex()]
-    assert values(fields, "id.type") == ["01", "00"]
+    assert values(fields, "id.type") == ["00", "00"]
     assert values(fields, "id.data") == [vector["id_i"].hex(), vector["id_r"].hex()]
+    assert values(fields, "srtp_id.policy_no", "srtp_id.ssrc", "srtp_id.roc") == ["00", "12345678", "00000000"]
+    assert values(fields, "sp.no", "sp.proto_type", "sp.param_len") == ["00", "00", "0025"]
+    assert values(fields, "sp.param.type") == [f"{kind:02x}" for kind in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 13)]
     assert values(fields, "kemac.encr_alg", "kemac.mac_alg") == ["01", "01"]
     assert values(fields, "kemac.key_data_len") == ["001a"]
     assert values(fields, "kemac.mac") == [vector["message"][-20:].hex()]

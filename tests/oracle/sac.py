@@ -109,7 +109,7 @@ def master_end_mac(master: bytes, names: Names) -> bytes:
 
 @dataclass(frozen=True)
 class LocalKey:
-    """A Ks_local as the network and the terminal compute it."""
+    """A Ks_local as the network and the terminal compute it, read from TS 33.110 clause 4.5.2 and annex A."""
 
     ks_int_naf: bytes
     b_tid: bytes
@@ -121,24 +121,28 @@ class LocalKey:
     randx: bytes
     limit: int
 
-    def _fields(self) -> list[bytes]:
-        return [
-            self.b_tid, self.naf_id, self.terminal_id, self.iccid, self.terminal_appli_id, self.uicc_appli_id,
-            self.randx, struct.pack(">I", self.limit),
-        ]  # fmt: skip
+    @property
+    def counter_limit(self) -> bytes:
+        high, low = divmod(self.limit, 1 << 64)
+        return struct.pack(">QQ", high, low)
 
     @property
     def key(self) -> bytes:
-        return kdf(self.ks_int_naf, 0x01, b"ks_local", *self._fields())
-
-    def _mac(self, front: bytes) -> bytes:
-        text = front + b"".join(struct.pack(">H", len(field)) + field for field in self._fields())
-        return hmac.new(self.key, text, hashlib.sha256).digest()[:16]
+        s = b"\x01"
+        s += self.b_tid + struct.pack(">H", len(self.b_tid))
+        s += self.terminal_id + struct.pack(">H", len(self.terminal_id))
+        s += self.iccid + struct.pack(">H", len(self.iccid))
+        s += self.terminal_appli_id + struct.pack(">H", len(self.terminal_appli_id))
+        s += self.uicc_appli_id + struct.pack(">H", len(self.uicc_appli_id))
+        s += self.randx + struct.pack(">H", len(self.randx))
+        s += self.counter_limit + b"\x00\x10"
+        return hmac.new(self.ks_int_naf, s, hashlib.sha256).digest()
 
     @property
     def request_mac(self) -> bytes:
-        return self._mac(b"")
+        text = self.naf_id + self.terminal_id + self.iccid + self.terminal_appli_id + self.uicc_appli_id + self.randx
+        return hmac.new(self.key, text + self.counter_limit, hashlib.sha256).digest()[:16]
 
     @property
     def response_mac(self) -> bytes:
-        return self._mac(b"verification successful message")
+        return hmac.new(self.key, b"verification successful", hashlib.sha256).digest()[:16]

@@ -50,7 +50,7 @@ def test_any_objects(sent: list[tuple[int, bytes]]) -> None:
     card = ready()
     for mode, data in sent:
         assert card.send(command(mode, data)).sw != "6F00"
-    assert card.mbms(MTK_GENERATION, stkm(ltkm(), 0xFFFF).build()).sw == "9000"
+    assert card.mbms(MTK_GENERATION, stkm(ltkm(), 0xFFFE).build()).sw == "9000"
 
 
 @given(st.integers(0, 255), st.integers(1, 255))

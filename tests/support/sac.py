@@ -17,7 +17,9 @@ from tests.support.ports import SeededRng
 from tests.support.profiles import card_profile
 from tests.support.testcard import TestCard
 
-TERMINAL, TERMINAL_APPLI = b"terminal-1", b"player"
+IMEI = "490154203237518"
+TERMINAL, OTHER_TERMINAL = bytes.fromhex("17084A09512430325781"), bytes.fromhex("0A1032547698103254F6")
+TERMINAL_APPLI = b"player"
 PSK = Secret(bytes(range(32)))
 OTHER_PSK = Secret(bytes(range(1, 33)))
 KEY_ENC, KEY_MAC = bytes(range(0x40, 0x50)), bytes(range(0x50, 0x60))
@@ -27,7 +29,7 @@ CREDENTIALS = Credentials(TERMINAL, TERMINAL_APPLI, PSK)
 def sac_profile(tek: TekPolicy = TekPolicy.CHANNEL, **changes: object) -> CardProfile:
     """Return the test profile with every kind of channel, and a policy."""
     kinds = (Kind.SECURED_APDU, Kind.TLS, Kind.SCP03)
-    secrets = (SharedSecret(TERMINAL.decode(), PSK), SharedSecret("terminal-2", OTHER_PSK))
+    secrets = (SharedSecret(TERMINAL, PSK), SharedSecret(OTHER_TERMINAL, OTHER_PSK))
     keys = Scp03Profile(Secret(KEY_ENC), Secret(KEY_MAC))
     sac = SacProfile(kinds, tek, psk=secrets, scp03=keys, naf_key_centre="nkc.example.org")
     return replace(card_profile(), sac=replace(sac, **changes))  # type: ignore[arg-type]

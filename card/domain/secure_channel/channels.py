@@ -34,7 +34,7 @@ from card.crypto.sac import (
 from card.crypto.secret import Secret
 from card.domain.application import Application
 from card.domain.errors import KeyNotFound, ServiceNotAvailable
-from card.domain.local_key import LocalKeys
+from card.domain.local_key import LocalKeys, LocalKeyUsedUp
 from card.domain.secure_channel.errors import (
     AlgorithmRefused,
     AlreadyStarted,
@@ -131,17 +131,20 @@ class SecureChannels:
         if local_keys is None or not request.methods & Method.GBA:
             return None
         key = local_keys.find(request.terminal_id, request.terminal_appli_id, request.uicc_appli_id)
-        return None if key is None else self._master_of(request, Method.GBA, key.key, key.identifier.encode())
+        if key is None:
+            return None
+        master = self._master_of(request, Method.GBA, key.key)
+        return replace(master, local_key=key.identifier.encode(), uses_left=key.uses_left)
 
     def _from_psk(self, request: MasterRequest) -> MasterSa | None:
         psk = self.settings.find_psk(request.terminal_id) if request.methods & Method.PSK else None
         return None if psk is None else self._master_of(request, Method.PSK, psk)
 
-    def _master_of(self, request: MasterRequest, method: Method, secret: Secret, local_key: bytes = b"") -> MasterSa:
+    def _master_of(self, request: MasterRequest, method: Method, secret: Secret) -> MasterSa:
         names = (request.terminal_id, request.terminal_appli_id, request.uicc_appli_id)
         made = self._rng.random_bytes(ID_SIZE)
         chosen = method | Method.KEY_EXISTS
-        return MasterSa(made, self._uicc_id, *names, request.methods, chosen, secret, local_key)
+        return MasterSa(made, self._uicc_id, *names, request.methods, chosen, secret)
 
     def _master(self, state: SacState, msa_id: bytes) -> MasterSa:
         for master in state.masters:
@@ -231,24 +234,28 @@ class SecureChannels:
 
     def _keep(self, state: SacState, master: MasterSa) -> SacState:
         """Count a use of Ks_local and make the association lasting, in place of the oldest if there are too many."""
-        self._count_use(master)
-        kept = dict(self._kept.items())
-        if master.msa_id.hex() not in kept:
+        master = self._count_use(master)
+        kept, name = dict(self._kept.items()), master.msa_id.hex()
+        if name not in kept:
             if len(kept) >= SAC_LIMITS["masters"].value:
-                self._kept.delete(min(kept, key=lambda name: kept[name].serial))
-            serial = 1 + max((one.serial for one in kept.values()), default=0)
-            self._kept.put(master.msa_id.hex(), replace(master, serial=serial))
+                self._kept.delete(min(kept, key=lambda other: kept[other].serial))
+            master = replace(master, serial=1 + max((one.serial for one in kept.values()), default=0))
+        if kept.get(name) != master:
+            self._kept.put(name, master)
         return replace(state, masters=tuple(one for one in state.masters if one.msa_id != master.msa_id))
 
-    def _count_use(self, master: MasterSa) -> None:
-        """Take one use off the Ks_local of an association, which ends when a newer key took the place of its own."""
+    def _count_use(self, master: MasterSa) -> MasterSa:
+        """Take one use off the Ks_local of an association, or off what the association knows of one that is gone."""
         local_keys = self._local_keys(master.uicc_appli_id) if master.local_key else None
         if local_keys is None:
-            return
+            return master
         try:
-            local_keys.count_use(KeyIdentifier.decode(master.local_key))
+            left = local_keys.count_use(KeyIdentifier.decode(master.local_key), master.secret)
         except KeyNotFound:
-            raise UnknownAssociation from None
+            if not master.uses_left:
+                raise LocalKeyUsedUp from None
+            left = master.uses_left - 1
+        return replace(master, uses_left=left)
 
     # --- end
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
+from card.domain.local_key import LocalKeyPolicy
 from card.spec.sac_tables import Kind, TekPolicy
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -19,12 +20,22 @@ _ONLY = "card"
 
 @dataclass(frozen=True, slots=True)
 class SacRecord:
-    """What a card offers. `kinds` are values of `Kind` with commas between, `tek` is one of `TekPolicy`."""
+    """What a card offers. `kinds` are values of `Kind` with commas between, `tek` is one of `TekPolicy`.
+
+    `terminals` and `applications` are those of the policy for local keys, in hex with commas between.
+    """
 
     kinds: str
     tek: str
     container: int
     connections: int
+    terminals: str = ""
+    applications: str = ""
+
+    @property
+    def policy(self) -> LocalKeyPolicy:
+        """Whom the card derives local keys for."""
+        return LocalKeyPolicy(_names(self.terminals), _names(self.applications))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,15 @@ class Scp03Record:
     key_mac: Secret
 
 
+def _names(listed: str) -> frozenset[bytes]:
+    return frozenset(bytes.fromhex(name) for name in listed.split(",") if name)
+
+
+def list_names(names: Iterable[bytes]) -> str:
+    """Write names as `SacRecord` keeps them."""
+    return ",".join(name.hex() for name in names)
+
+
 class SacSettings:
     """The settings of one card. They change at personalisation only, so they are read once."""
 
@@ -53,6 +73,7 @@ class SacSettings:
         self.tek = TekPolicy(record.tek)
         self.container = record.container
         self.connections = record.connections
+        self.local_key_policy = record.policy
         self.scp03 = RecordTable(nv, _SCP03_PREFIX, Scp03Record).get(_ONLY)
         self._psks = RecordTable(nv, _PSK_PREFIX, PskRecord)
 

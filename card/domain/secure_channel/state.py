@@ -16,7 +16,9 @@ from card.state.session import Unfinished
 class MasterSa:
     """A Master SA: its name, the parties, the secret (32 bytes) and, when that is a Ks_local, the key's identifier.
 
-    `serial` grows with each one kept, so that the oldest can be told.
+    The secret is a copy: an association goes on when its Ks_local made room for another (TS 31.102 clause 7.1.1.11),
+    and then counts its uses by itself, from the `uses_left` it knew last. `serial` grows with each one kept, so that
+    the oldest can be told.
     """
 
     msa_id: bytes
@@ -28,6 +30,7 @@ class MasterSa:
     method: int
     secret: Secret
     local_key: bytes = b""
+    uses_left: int = 0
     serial: int = 0
 
     @property

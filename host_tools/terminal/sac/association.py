@@ -16,7 +16,10 @@ _BITS = {Kind.SECURED_APDU: ChannelBits.SECURED_APDU, Kind.TLS: ChannelBits.TLS}
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who the terminal is (1 to 64 bytes each) and the secrets (32 bytes) it shares with the card, one at least."""
+    """Who the terminal is, and the secrets (32 bytes) it shares with the card, one at least.
+
+    `terminal_id` has 1 to 10 bytes, `terminal_appli_id` 1 to 32 (TS 33.110 clause A.2).
+    """
 
     terminal_id: bytes
     terminal_appli_id: bytes

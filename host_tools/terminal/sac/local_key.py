@@ -1,4 +1,4 @@
-"""Local keys as the terminal has the card derive them (AUTHENTICATE with P2 86; TS 33.110 annex B)."""
+"""Local keys as the terminal has the card derive them (TS 33.110 clause 4.5 and annex B; AUTHENTICATE with P2 86)."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def identifier_of(inputs: LocalKeyInputs) -> KeyIdentifier:
 def establish_local_key(client: ApduClient, ks_local: Secret, inputs: LocalKeyInputs) -> None:
     """Have the card derive the Ks_local (32 bytes) that the network gave the terminal.
 
-    Raises `CardNotGenuine` when the card's MAC is wrong, `StatusError` (6A88: no NAF key; 9862: another key) and
-    `LinkError`.
+    Raises `CardNotGenuine` when the card's MAC is wrong, `StatusError` (6A88: no NAF key; 6985: the card has no local
+    key for this terminal or pair of applications; 9862: another key) and `LinkError`.
     """
     request = KeyDerivation(identifier_of(inputs), inputs.counter_limit, request_mac(ks_local, inputs))
-    if not equal_bytes(_run(client, request), response_mac(ks_local, inputs)):
+    if not equal_bytes(_run(client, request), response_mac(ks_local)):
         raise CardNotGenuine("The card did not derive the same local key.")
 
 
 def is_local_key_available(client: ApduClient, inputs: LocalKeyInputs) -> bool:
-    """Ask whether the card holds a local key that may still be used. Raises `StatusError`, `LinkError`."""
+    """Ask whether the card holds a valid local key (TS 31.102 clause 7.1.1.12). Raises `StatusError`, `LinkError`."""
     try:
         _run(client, AvailabilityCheck(identifier_of(inputs)))
     except StatusError as error:
-        if error.sw in (SW.REFERENCED_DATA_NOT_FOUND, SW.KEY_FRESHNESS_FAILURE):
+        if error.sw == SW.REFERENCED_DATA_NOT_FOUND:
             return False
         raise
     return True

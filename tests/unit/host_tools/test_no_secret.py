@@ -40,6 +40,7 @@ from host_tools.media.pcap import open_capture
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError
+from host_tools.terminal.ltkm_receipt import LtkmVerdict
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player
@@ -160,9 +161,10 @@ def play(
     )  # fmt: skip
     with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
         assert Player(middleware, out).play(capture, hooks).teks == 6
-    with pytest.raises(StatusError) as refused:
-        middleware.deliver(network.ltkm(network.deliveries[0], name)[:-1])
-    lines += [refused.value, middleware.identity, vars(network)]
+    ltkm = network.ltkm(network.deliveries[0], name)
+    refused = middleware.deliver(ltkm[:-1] + bytes((ltkm[-1] ^ 1,)))
+    assert refused.verdict is LtkmVerdict.NOT_AUTHENTIC
+    lines += [refused, middleware.deliver(ltkm[:-1]), middleware.identity, vars(network)]
 
 
 @pytest.fixture(scope="module")

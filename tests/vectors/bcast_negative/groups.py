@@ -62,7 +62,7 @@ LTKM, STKM, OBJECT, OPERATION, BLOCK, ANY = (
     "BcastLtkmTest", "BcastStkmTest", "BcastObjectTest", "BcastOperationTest", "BcastBlockTest", "BcastCommandTest",
 )  # fmt: skip
 NOT_VERIFIED = "6982"
-SAC = '[sac]\ntek = "{}"\npsk = [{{ terminal_id = "terminal-1", key = "' + "00" * 32 + '" }}]\n'
+SAC = '[sac]\ntek = "{}"\npsk = [{{ terminal_id = "490154203237518", key = "' + "00" * 32 + '" }}]\n'
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,6 @@ MINIMAL = pre_shared(Timestamp(7), KEMAC)
 
 
 class TestVectors:
-    @pytest.mark.norm("9", "10", "57")
     def test_ltkm(self) -> None:
         message = MikeyMessage.decode(LTKM["message"])
         session = CryptoSession(0, LTKM["ssrc"], 0)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from card.crypto import gba
 from card.crypto.secret import Secret
 from tests.vectors.loader import load
@@ -35,7 +33,6 @@ def test_parameters_cannot_slide_into_one_another() -> None:
     assert gba.derive(key, 1, b"ab", b"c") != gba.derive(key, 1, b"a", b"bc")
 
 
-@pytest.mark.norm("1", "2")
 def test_the_last_bit_of_res_is_flipped_whatever_its_length() -> None:
     assert gba.flip_res(VECTOR["res"]) == VECTOR["res_sent"]
     assert gba.flip_res(gba.flip_res(VECTOR["res"])) == VECTOR["res"]

@@ -1,4 +1,4 @@
-"""TUAK, XOR and group call keys through the card."""
+"""TUAK and XOR through the card."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 from card.crypto.aka_choice import make_algorithm
 from card.crypto.secret import Secret
 from card.errors import ProfileError
-from card.profile.usim import Algorithm, GroupKeyProfile, ServicesProfile
-from tests.oracle import milenage
-from tests.support.profiles import OPC, card_profile
+from card.profile.usim import Algorithm
+from tests.support.profiles import card_profile
 from tests.support.testcard import TestCard, lv
 
 RAND = bytes(range(16))
@@ -64,41 +63,3 @@ def test_topc_from_top() -> None:
 def test_constants_that_do_not_belong() -> None:
     with pytest.raises(ProfileError, match="neither top nor topc"):
         card_with(Algorithm.TUAK, bytes(16))
-
-
-# --- group calls (VGCS and VBS)
-
-SERVICE, KEY = bytes.fromhex("00000815"), bytes(range(16, 32))
-
-
-def group_card(*services: int) -> TestCard:
-    base = card_profile()
-    keys = (GroupKeyProfile(SERVICE, 2, Secret(KEY)),)
-    usim = replace(base.usim, group_keys=keys, services=ServicesProfile(extra=services))
-    return TestCard.new(replace(base, usim=usim)).ready()
-
-
-@pytest.mark.parametrize("service", [64, 65])
-def test_group_call(service: int) -> None:
-    answer = group_card(service).ok("008800820D", lv(SERVICE, b"\x02", b"\x01\x02\x03\x04\x05"))
-    padded = bytes(11) + b"\x01\x02\x03\x04\x05"
-    assert answer == b"\xdb" + lv(milenage.vector(KEY, OPC, padded, SQN, AMF)["f3"])
-
-
-@pytest.mark.parametrize(
-    ("sw", "data"),
-    [
-        ("6A88", lv(SERVICE, b"\x01", b"\x01")),
-        ("6A88", lv(bytes(4), b"\x02", b"\x01")),
-        ("6A80", lv(SERVICE, b"\x02", b"")),
-        ("6A80", lv(SERVICE, b"\x02", bytes(17))),
-        ("6A80", lv(SERVICE[1:], b"\x02", b"\x01")),
-        ("6A80", lv(SERVICE, b"\x02")),
-    ],
-)
-def test_group_call_refused(sw: str, data: bytes) -> None:
-    group_card(64).refused(sw, "00880082", bytes((len(data),)), data)
-
-
-def test_group_call_without_the_service() -> None:
-    group_card().refused("9864", "0088008209", lv(SERVICE, b"\x02", b"\x01"))

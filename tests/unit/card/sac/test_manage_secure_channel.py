@@ -96,7 +96,7 @@ def test_master_sas_have_fresh_names(terminal: OracleTerminal) -> None:
         (master_value(aid=bytes(16)), "6A88"),
         (master_value(aid=bytes(4)), "6A80"),
         (master_value(terminal_id=b""), "6A80"),
-        (master_value(terminal_id=bytes(65)), "6A80"),
+        (master_value(terminal_id=bytes(11)), "6A80"),
         (master_value()[3:], "6A80"),
         (master_value() + tlv(0x99, b""), "6A80"),
         (master_value() + tlv(0x83, b"\x02"), "6A80"),

@@ -246,7 +246,7 @@ def test_a_wrong_secret(card: TestCard) -> None:
     ("seen", "meant"),
     [
         ("methods", 3),
-        ("terminal_id", b"terminal-2"),
+        ("terminal_id", bytes.fromhex("0A1032547698103254F6")),
         ("terminal_appli_id", b"other"),
         ("uicc_appli_id", bytes.fromhex("A0000003431002FF86FF0389FFFFFFFF")),
         ("uicc_id", bytes(10)),

@@ -14,7 +14,7 @@ from card.spec.sac_tables import SAC_STATUS, TAG_REFS, Procedure, SacTag, Transf
 from card.spec.status import find_row
 
 ID = st.binary(min_size=16, max_size=16)
-NAME = st.binary(min_size=1, max_size=64)
+TERMINAL, NAME = st.binary(min_size=1, max_size=10), st.binary(min_size=1, max_size=32)
 AID = st.binary(min_size=5, max_size=16)
 BYTE = st.integers(0, 255)
 PAIR = st.binary(min_size=2, max_size=2)
@@ -23,7 +23,7 @@ TERMINATION = st.builds(sac.Termination, ID, ID)
 
 MESSAGES = st.one_of(
     st.builds(sac.Endpoints, st.binary(min_size=10, max_size=10), st.lists(ENDPOINT, max_size=4).map(tuple)),
-    st.builds(sac.MasterRequest, BYTE, NAME, NAME, AID),
+    st.builds(sac.MasterRequest, BYTE, TERMINAL, NAME, AID),
     st.builds(sac.MasterResponse, BYTE, ID),
     st.builds(sac.ConnectionRequest, ID, PAIR, ID),
     st.builds(sac.ConnectionResponse, PAIR, ID, ID, ID),

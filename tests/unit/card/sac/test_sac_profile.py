@@ -12,6 +12,8 @@ from tests.support.testcard import TestCard
 
 DEMO = demo_path().read_text()
 KEY = "00" * 32
+THE_KEY = f'key = "{KEY}"'
+IMEI, OCTETS = "490154203237518", "0x17084A09512430325781"
 
 
 def parse(text: str) -> CardProfile:
@@ -41,14 +43,20 @@ def test_everything() -> None:
     tek = "channel-or-binding"
     container = 100
     connections = 4
-    psk = [{{ terminal_id = "356938035643809", key = "{KEY}" }}]
+    psk = [{{ terminal_id = "356938035643809", key = "{KEY}" }}, {{ terminal_id = "0x01ff", key = "{KEY}" }}]
     scp03 = {{ key_enc = "{KEY[:32]}", key_mac = "{KEY[:32]}", version = 3 }}
     naf_key_centre = "nkc.example.org"
+    terminals = ["356938035643809", "0x01"]
+    terminal_applications = ["org.example.player"]
     """
     sac = parse(text).sac
     assert sac is not None
     assert sac.kinds == tuple(Kind)
     assert sac.tek is TekPolicy.CHANNEL_OR_BINDING
+    assert [secret.terminal_id.hex() for secret in sac.psk] == ["17083a65390853468390", "01ff"]
+    assert [terminal.hex() for terminal in sac.terminals] == ["17083a65390853468390", "01"]
+    assert sac.scp03 is not None
+    assert sac.scp03.version == 3
     assert KEY[:32] not in repr(sac)
     assert TestCard.new(parse(text)).ok("0073000000")[:1] == b"\x73"
 
@@ -62,10 +70,17 @@ def test_everything() -> None:
         ("container = 241", "240"),
         ("connections = 1", "2"),
         ("connections = 5", "4"),
-        ('psk = [{ terminal_id = "", key = "00" }]', "64"),
-        ('psk = [{ terminal_id = "a b", key = "00" }]', "without spaces"),
-        ('psk = [{ terminal_id = "a", key = "00" }]', "32 bytes"),
-        (f'psk = [{{ terminal_id = "a", key = "{KEY}" }}, {{ terminal_id = "a", key = "{KEY}" }}]', "one secret"),
+        ('psk = [{ terminal_id = "", key = "00" }]', "15 digits of an IMEI"),
+        ('psk = [{ terminal_id = "35693803564380", key = "00" }]', "15 digits of an IMEI"),
+        ('psk = [{ terminal_id = "0x", key = "00" }]', "1 to 10 octets"),
+        (f'psk = [{{ terminal_id = "0x{"00" * 11}", key = "00" }}]', "1 to 10 octets"),
+        ('psk = [{ terminal_id = "0x1", key = "00" }]', "32 bytes"),
+        (
+            f'psk = [{{ terminal_id = "{IMEI}", {THE_KEY} }}, {{ terminal_id = "{OCTETS}", {THE_KEY} }}]',
+            "one secret",
+        ),
+        ('terminals = ["a"]', "15 digits of an IMEI"),
+        ('terminal_applications = [""]', "1 to 255 characters"),
         ('kinds = ["scp03"]', "scp03"),
         (f'scp03 = {{ key_enc = "{KEY[:32]}", key_mac = "{KEY[:32]}" }}', "kinds"),
         (f'kinds = ["scp03"]\nscp03 = {{ key_enc = "{KEY[:32]}", key_mac = "{KEY[:32]}", version = 0 }}', "127"),
@@ -77,4 +92,12 @@ def test_problems_are_told(text: str, said: str) -> None:
 
 
 def test_a_secret_is_never_quoted() -> None:
-    assert "abcdef" not in problem('[sac]\npsk = [{ terminal_id = "a", key = "abcdef" }]')
+    assert "abcdef" not in problem('[sac]\npsk = [{ terminal_id = "0x61", key = "abcdef" }]')
+
+
+def test_the_key_version_of_scp03_is_one_that_globalplatform_sets_aside_for_it() -> None:
+    keys = f'key_enc = "{KEY[:32]}", key_mac = "{KEY[:32]}"'
+    sac = parse(f'[sac]\nkinds = ["scp03"]\nscp03 = {{ {keys} }}\n').sac
+    assert sac is not None
+    assert sac.scp03 is not None
+    assert sac.scp03.version == 0x30

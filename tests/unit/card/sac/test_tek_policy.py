@@ -82,8 +82,9 @@ def test_a_tek_that_waits_inside_cannot_be_fetched_in_clear(setting: tuple[TestC
     card, message = setting
     tunnel = OracleTerminal(card).open()
     tunnel.expect(stkm_commands(message, 1)[0], "62F3")
-    for fetch in ("0089A00000", "0089200000", "00C0000000", "007301A000"):
+    for fetch in ("0089A00000", "0089200000", "007301A000"):
         card.refused("6985", fetch)
+    card.refused("6F00", "00C0000000")
     tunnel.expect("0089A00000", ANSWER + b"\x90\x00")
 
 
@@ -148,7 +149,7 @@ def test_the_tek_never_crosses_the_wire(setting: tuple[TestCard, Ltkm]) -> None:
 SAC = """
 [sac]
 tek = "%s"
-psk = [{ terminal_id = "terminal-1", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
+psk = [{ terminal_id = "490154203237518", key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" }]
 """
 MESSAGE = StkmData(KEY_ID, SEK, mtk=1, ts=1, extended=True)
 

@@ -91,7 +91,8 @@ class Stage:
         hooks = self.hooks(*remedies, on_time=on_time)
         if explain:
             hooks = replace(hooks, explain=explaining.take)
-        player = Player(explaining if explain else feed or self.middleware, self.out(), options)
+        used = explaining if explain else feed or self.middleware
+        player = Player(used, self.out(), options, gate=self.middleware.gate)
         return player.play(self.capture if datagrams is None else datagrams, hooks)
 
     def hooks(self, *remedies: Remedy, on_time: Callable[[float], None] | None = None) -> Hooks:

@@ -16,6 +16,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.links.base import TransmissionProtocol
 from host_tools.terminal.audit import Auditor, Policy, Quantities, RecordedSpan
 from host_tools.terminal.errors import MalformedAnswerError, TerminalError
+from host_tools.terminal.key_files import decode_msks
 from host_tools.terminal.usim import Usim
 
 DOMAIN, GROUP = bytes.fromhex("00f110"), bytes.fromhex("0001")
@@ -163,9 +164,7 @@ class TestEfMsk:
 
     @given(st.lists(st.binary(min_size=20, max_size=20), max_size=3))
     def test_any_records(self, records: list[bytes]) -> None:
-        from host_tools.terminal.card_application import _msk_counters
-
         for record in records:
-            found = dict(_msk_counters(record))
-            assert all(len(name) == 7 for name in found)
-            assert len(found) <= min(record[3], 2)
+            found = list(decode_msks(record))
+            assert all((len(msk.key_domain_id), len(msk.msk_id)) == (3, 4) for msk in found)
+            assert len(found) == (record[3] if record[3] <= 2 else 0)

@@ -139,6 +139,7 @@ class TestReceipts:
         stage = Stage(variant("subscribe", **{"spe = 0x4                       # unlimited live": "spe = 0xB"}))
         ltkm = stage.network.ltkm(stage.network.deliveries[0], stage.b_tid)
         receipt = stage.middleware.deliver(ltkm)
+        assert receipt.answer is not None
         assert (receipt.refusal, receipt.answer.unsupported_spe) == ("spe_not_supported", 0x0B)
 
     def test_a_report_comes_with_the_verification_message(self) -> None:

@@ -11,7 +11,7 @@ from card.profile.schema import demo_path
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.terminal_sac import KEY_VARIABLE, protect
 from host_tools.terminal.sac.link import SacLink
-from tests.support.sac import PSK, TERMINAL, Wire, sac_card
+from tests.support.sac import IMEI, PSK, Wire, sac_card
 
 KEY = PSK.reveal().hex()
 STATUS = bytes.fromhex("80F2000C")
@@ -34,7 +34,7 @@ def test_without_the_option_the_link_stays_as_it_is(wire: Wire) -> None:
 
 @pytest.mark.parametrize("kind", ["x-sac-1", "tls-psk"])
 def test_the_secret_of_the_profile(wire: Wire, tmp_path: Path, kind: str) -> None:
-    psk = f'[sac]\npsk = [{{ terminal_id = "{TERMINAL.decode()}", key = "{KEY}" }}]\n'
+    psk = f'[sac]\npsk = [{{ terminal_id = "{IMEI}", key = "{KEY}" }}]\n'
     link = protect(wire, kind, profile(tmp_path, psk))
     assert isinstance(link, SacLink)
     assert link.transmit(STATUS) == b"\x90\x00"
@@ -42,11 +42,13 @@ def test_the_secret_of_the_profile(wire: Wire, tmp_path: Path, kind: str) -> Non
 
 
 def test_the_secret_of_the_environment(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, f"{TERMINAL.decode()}:{KEY}")
+    monkeypatch.setenv(KEY_VARIABLE, f"{IMEI}:{KEY}")
     assert protect(wire, "x-sac-1", None).transmit(STATUS) == b"\x90\x00"
 
 
-@pytest.mark.parametrize("given", ["", ":", KEY, f"x:{KEY}00", "x:zz", f"é:{KEY}"])
+@pytest.mark.parametrize(
+    "given", ["", ":", KEY, f"{IMEI}:{KEY}00", f"{IMEI}:zz", f"x:{KEY}", f"é:{KEY}", f"{IMEI}0:{KEY}"]
+)
 def test_a_malformed_secret_is_not_quoted(wire: Wire, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv(KEY_VARIABLE, given)
     with pytest.raises(CliError) as caught:

@@ -16,7 +16,7 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.jsonl import read_json_lines
-from tests.support.sac import PSK, TERMINAL
+from tests.support.sac import IMEI, PSK
 from tests.unit.vpicc_bridge.fakes import ATR, OFF, ON, FakePort
 
 PIN = b"1234\xff\xff\xff\xff"
@@ -79,7 +79,7 @@ def test_the_shell_and_a_recording_write_traces(tmp_path: Path, monkeypatch: pyt
 
 def test_both_sides_of_a_secure_channel_are_traced(tmp_path: Path) -> None:
     profile, trace = tmp_path / "card.toml", tmp_path / "t.jsonl"
-    psk = f'[sac]\npsk = [{{ terminal_id = "{TERMINAL.decode()}", key = "{PSK.reveal().hex()}" }}]\n'
+    psk = f'[sac]\npsk = [{{ terminal_id = "{IMEI}", key = "{PSK.reveal().hex()}" }}]\n'
     profile.write_text(demo_path().read_text() + psk)
     command = ["terminal", "info", "--link", "inprocess", "--profile", str(profile), "--sac", "x-sac-1"]
     assert invoke([*command, "--trace", str(trace)]) == ExitCode.OK

@@ -321,7 +321,7 @@ class TestRecordings:
     ) -> None:
         path, film = changed(broadcast, tmp_path / "x.pcap", bytes), tmp_path / "x.bcrec"
         assert run("terminal", "record", path, "-o", film, "--no-card")[0] == ExitCode.OK
-        interrupt_after(monkeypatch, 34, lambda: vanish("X"))
+        interrupt_after(monkeypatch, 50, lambda: vanish("X"))
         status, out, err = run("terminal", "replay", film, *WITH_KEYS, "--piece", "0-4", "--piece", "4-", "--json")
         pieces = json.loads(out)["pieces"]
         assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)

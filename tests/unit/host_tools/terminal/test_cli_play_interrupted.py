@@ -104,7 +104,7 @@ def test_a_replay(
     whole, calls = InProcessLink.transmit, iter(range(1000))
 
     def transmit(link: InProcessLink, apdu: bytes) -> bytes:
-        if next(calls) == 34:
+        if next(calls) == 50:
             signal.raise_signal(number)
         return whole(link, apdu)
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from card.profile.schema import demo_path
-from host_tools.cli.exits import ExitCode
+from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.main import invoke
+from host_tools.cli.terminal_verdict import judge
+from host_tools.media.pcap import CaptureReport
+from host_tools.terminal.player import PlayOptions
+from host_tools.terminal.statistics import PlayStatistics
 
 WITH_KEYS = (
     "--link", "inprocess", "--profile", str(demo_path()), "--pin", "1234", "--scenario", "terminal_binding"
@@ -45,3 +49,20 @@ def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
     recording = broadcast.with_name("recording.pcap")
     assert invoke(["terminal", "record", str(broadcast), "-o", str(recording), "--no-card"]) == ExitCode.OK
     assert invoke(["terminal", "replay", str(recording), *WITH_KEYS, "--piece", "500-501"]) == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("counted", "status", "said"),
+    [
+        (PlayStatistics(stkms_seen=3, stkms_stale=3), ExitCode.CARD, "it was given each of these STKMs before"),
+        (
+            PlayStatistics(stkms_seen=1, teks=1, teks_unplayable=1, packets_seen=5, packets_without_key=5),
+            ExitCode.DIFFERENT,
+            "traffic keys of 16 bytes only",
+        ),
+    ],
+)
+def test_what_the_counters_say(counted: PlayStatistics, status: int, said: str) -> None:
+    with pytest.raises(CliError, match=said) as raised:
+        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions())
+    assert raised.value.exit_code == status

@@ -11,7 +11,6 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
-from card.spec.status import SW
 from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
@@ -156,8 +155,20 @@ class TestKeyLadder:
         truth = network_recording.truth
         assert result.stkms_refused == truth.stkms_sent - truth.stkms_different
         assert result.teks == len(truth.teks)
-        # The MTK ID of one that was accepted is the lower limit for the next (TS 33.246 clause 6.5.4).
-        assert all("9865" in reason for reason in result.refusals)
+        assert all("9865" in reason for reason in result.refusals)  # SEQl is the MTK ID now (TS 33.246 clause 6.5.4)
+
+    @pytest.mark.norm("67")
+    def test_resent_stkms_of_plain_keys_do_not_reach_the_card(
+        self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
+    ) -> None:
+        delivery = keys_from_network(terminal, new_network())
+        played = datagrams(network_recording, tmp_path)
+        first = Player(terminal, MediaOut(), gate=terminal.gate)
+        first.play(played, Hooks(on_time=delivery.deliver_until))
+        truth = network_recording.truth
+        assert (first.statistics.stkms_fed, first.statistics.stkms_refused) == (len(truth.teks), 0)
+        again = Player(terminal, MediaOut(), gate=terminal.gate).play(played)
+        assert (again.stkms_fed, again.stkms_stale) == (0, truth.stkms_sent)
 
     def test_one_service_alone(
         self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
@@ -188,7 +199,7 @@ class TestKeyLadder:
         terminal.deliver(network.bsm.withdrawal("tone-a", b_tid, network.bsm.keys("tone-a")[0]))
         refused = terminal.feed(later)
         assert isinstance(refused, Refusal)
-        assert refused.sw == SW.CONDITIONS_NOT_SATISFIED  # TS 31.102 clause 7.1.1.8: the MSK is there, and invalid
+        assert refused.reason is RefusalReason.CONDITIONS  # it stays in the card, invalid (TS 31.102 clause 7.1.1.8)
 
     def test_a_forged_verification_message_is_noticed(self, terminal: TerminalMiddleware) -> None:
         network = new_network()

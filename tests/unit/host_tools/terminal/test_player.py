@@ -249,7 +249,34 @@ class TestMedia:
         keys = [stkm(number, number) for number in range(1, 5)]
         result = play(card, *keys, *[foreign.packet(9) for _ in range(200)])
         assert result.packets_without_key == 200
-        assert len(tried) == 8 * len(keys)
+        assert len(tried) == 8 * 2  # of the keys of a session, two are kept (TS 33.246 clause 6.5.4)
+
+    @pytest.mark.norm("71")
+    def test_the_two_newest_keys_of_a_session_are_kept(self, card: FakeCard) -> None:
+        keys = [stkm(number, number) for number in (1, 2, 3)]
+        result = play(card, *keys, *[Media(5004 + 2 * number).packet(number) for number in (1, 2, 3)])
+        assert (result.packets_decrypted, result.packets_without_key) == (2, 1)
+        assert list(result.missing_keys) == [mki_of(MSK_ID, b"\0\1")]
+
+    @pytest.mark.norm("71")
+    def test_the_keys_of_an_msk_that_is_gone_go_with_it(self, card: FakeCard) -> None:
+        media = Media()
+
+        def datagrams() -> Iterator[Datagram]:
+            yield stkm(1, 1)
+            yield media.packet(1)
+            card.refuse = True
+            yield stkm(2, 2)
+            yield media.packet(1)
+
+        result = Player(card, MediaOut()).play(datagrams())
+        assert (result.packets_decrypted, result.packets_without_key) == (1, 1)
+
+    @pytest.mark.norm("27")
+    def test_a_key_that_srtp_cannot_use_is_counted(self, card: FakeCard, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(card, "feed", lambda _message: Tek(Secret(bytes(32)), SALT))
+        result = play(card, stkm(1, 1), Media().packet(1))
+        assert (result.teks, result.teks_unplayable, result.packets_without_key) == (1, 1, 1)
 
     def test_only_the_ports_asked_for(self, card: FakeCard) -> None:
         media, foreign = Media(), Media(6000)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import Reason
@@ -49,6 +50,14 @@ class TestMbmsShape:
         answer = decode_mtk_answer(bytes.fromhex("531FDB") + TEK + SALT)
         assert (answer.key, answer.salt) == (Secret(TEK), Secret(SALT))
 
+    @pytest.mark.norm("27")
+    @pytest.mark.parametrize("size", [16, 24, 32])
+    @pytest.mark.parametrize("salt", [b"", SALT])
+    def test_every_size_of_an_mtk_is_split_at_the_salt(self, size: int, salt: bytes) -> None:
+        key = bytes(range(size))
+        answer = decode_mtk_answer(encode_tlv(0x53, b"\xdb" + key + salt))
+        assert (answer.key, answer.salt) == (Secret(key), Secret(salt) if salt else None)
+
     def test_msk_update_without_verification(self) -> None:
         assert decode_msk_answer(bytes.fromhex("5301DB")).verification is None
 
@@ -59,7 +68,9 @@ class TestMbmsShape:
         mikey = bytes(200)
         assert decode_msk_answer(bytes.fromhex("5381C9DB") + mikey).verification == mikey
 
-    @pytest.mark.parametrize("raw", ["5301DB", "5302DB00", "5310DB" + "00" * 15, "5322DB" + "00" * 33])
+    @pytest.mark.parametrize(
+        "raw", ["5301DB", "5302DB00", "5310DB" + "00" * 15, "5322DB" + "00" * 33, "532FDB" + "00" * 45]
+    )
     def test_wrong_key_sizes(self, raw: str) -> None:
         with pytest.raises(MalformedAnswerError, match="MTK generation"):
             decode_mtk_answer(bytes.fromhex(raw))

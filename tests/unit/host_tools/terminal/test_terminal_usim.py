@@ -169,7 +169,7 @@ class FakeBsf:
 
 GBA = "0088008423DD10" + "01" * 16 + "10" + "02" * 16 + "00"
 GBABP = (
-    select_line(0x6FD6, 104),
+    "00A40804047FFF6FD600 -> " + Fcp(DescriptorByte.TRANSPARENT, 0x6FD6, file_size=104).encode().hex() + "9000",
     "00D600111B05" + b"b@bsf".hex() + "14" + b"2030-01-01T00:00:00Z".hex() + " -> 9000",
 )
 

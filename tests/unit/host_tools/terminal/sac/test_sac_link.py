@@ -61,7 +61,7 @@ def test_the_whole_job_inside(kind: Kind) -> None:
     middleware = TerminalMiddleware(sac_link(wire, kind=kind))
     assert middleware.connect(Secret(PIN1.encode())).imsi == "001010123456789"
     for counter in (1, 2, 3):
-        outcome = middleware.feed(stkm(message, counter).build())
+        outcome = middleware.feed(stkm(message, counter, mtk_id=counter.to_bytes(2, "big")).build())
         assert isinstance(outcome, Tek)
         assert outcome.key.reveal() == bytes(range(0xB0, 0xC0))
     middleware.close()

@@ -1,0 +1,117 @@
+"""`bcast-uicc terminal gba push`: give the card a GBA push message, and say what came of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
+from host_tools.cli.terminal_options import FILE, CardChoice, card_options
+from host_tools.printable import printable
+
+if TYPE_CHECKING:
+    from host_tools.terminal.gba_push import NafSa, PushOutcome, PushVerdict
+
+_LARGEST_FILE = 1 << 16
+_VERSIONS = range(0x10, 0x20)  # of the first byte: version 1, which no text begins with (TS 33.223 clause 5.3.5)
+
+
+@click.group()
+def gba() -> None:
+    """Keys from GBA: take a push of the network."""
+
+
+@gba.command()
+@click.argument("message", metavar="FILE", type=FILE)
+@card_options
+def push(message: Path, as_json: bool, **options: Any) -> None:
+    """Take a GBA push message (GPI) from FILE: bytes, or hex or base64 text.
+
+    The card checks its challenge, the message is checked and deciphered with keys from the card, and the card derives
+    the keys of the NAF that the message names. Nothing goes back to the network.
+    """
+    from host_tools.cli.terminal_session import explained
+    from host_tools.terminal.gba_push import take_push
+
+    raw = read_message(message)
+    with explained(), CardChoice.of(options).connected() as middleware:
+        outcome = take_push(middleware.usim, raw, middleware.identity.impi)
+    _show(outcome, as_json)
+    status = _exits().get(outcome.verdict)
+    if status is not None:
+        raise CliError(f"{message}: {outcome.verdict.value}.", status)
+
+
+def read_message(path: Path) -> bytes:
+    """Return the bytes of a message from a file that holds them, or text in hex or base64. Raises `CliError`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise CliError(f"{path}: {error.strerror}", INPUT) from None
+    if len(content) > _LARGEST_FILE:
+        raise CliError(f"{path}: larger than {_LARGEST_FILE} bytes, so it is no GBA push message", INPUT)
+    if content[:1] and content[0] in _VERSIONS:
+        return content
+    text = b"".join(content.split())
+    for decode in (bytes.fromhex, _from_base64):
+        try:
+            return decode(text.decode("ascii"))
+        except ValueError:
+            continue
+    raise CliError(f"{path}: neither a GBA push message (its first byte is 10 or 11) nor hex or base64 text", INPUT)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _exits() -> Mapping[PushVerdict, int]:
+    """Return the exit status of what did not set up keys; a copy that comes again is dropped in silence."""
+    from host_tools.terminal.gba_push import PushVerdict
+
+    return MappingProxyType(
+        {
+            PushVerdict.UNREADABLE: INPUT,
+            PushVerdict.NOT_GBA_U: INPUT,
+            PushVerdict.OTHER_APPLICATION: INPUT,
+            PushVerdict.UNUSABLE: INPUT,
+            PushVerdict.NOT_AUTHENTIC: CARD,
+            PushVerdict.OUT_OF_STEP: CARD,
+            PushVerdict.FORGED: DIFFERENT,
+        }
+    )
+
+
+def _show(outcome: PushOutcome, as_json: bool) -> None:
+    from host_tools.cli.terminal_report import print_json, print_table
+
+    found: dict[str, object] = {"verdict": outcome.verdict.name.lower(), "words": outcome.verdict.value}
+    found |= _said_of(outcome.sa) if outcome.sa is not None else {}
+    if outcome.auts is not None:
+        found["auts"] = outcome.auts.hex()
+    if as_json:
+        print_json(found)
+    else:
+        print_table("GBA push", [(name.replace("_", " "), printable(str(value))) for name, value in found.items()])
+
+
+def _said_of(sa: NafSa) -> dict[str, object]:
+    return {
+        "naf": sa.fqdn,
+        "ua_protocol": sa.ua_protocol.hex(),
+        "expires": sa.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expired": datetime.now(UTC) >= sa.expires,
+        "downlink_id": sa.downlink_id,
+        "p_tid": sa.p_tid,
+    }
