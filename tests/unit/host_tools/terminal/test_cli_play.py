@@ -280,7 +280,7 @@ def test_a_reader_that_vanishes_leaves_what_was_counted(
     run: Run, broadcast: list[Datagram], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = changed(broadcast, tmp_path / "x.pcap", bytes)
-    interrupt_after(monkeypatch, 34, lambda: vanish("X"))
+    interrupt_after(monkeypatch, 60, lambda: vanish("X"))
     status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json")
     result = json.loads(out)
     assert (status, err.count("\n")) == (ExitCode.ENVIRONMENT, 1)

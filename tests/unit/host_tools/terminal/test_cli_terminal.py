@@ -185,7 +185,7 @@ class TestErrors:
         calls = iter(range(1000))
 
         def vanishing(link: InProcessLink, apdu: bytes) -> bytes:
-            if next(calls) > 34:
+            if next(calls) > 60:
                 raise ReaderGone("The card in reader “X” vanished while it was in use.")
             return whole(link, apdu)
 
