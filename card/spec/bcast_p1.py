@@ -22,6 +22,7 @@ from card.spec.bcast_tables import (
     Source,
     SpeRow,
 )
+from card.spec.ratings import LOWER_IS_STRICTER
 from card.spec.refs import Confidence
 from card.spec.status import SW
 
@@ -168,5 +169,6 @@ P1 = BcastTables(
     },
     pin_reference=0x82,
     identity_with_validity=False,
-    higher_is_stricter=True,
+    lower_is_stricter=LOWER_IS_STRICTER,
+    unrated_is_held=False,
 )

@@ -33,7 +33,7 @@ def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[Key
     from host_tools.terminal.purchase import PurchaseFlow
 
     b_tid = middleware.bootstrap(network.bsf).b_tid
-    middleware.establish(network.bsm.naf_id)
+    middleware.establish(network.bsm.naf_id, now=network.scenario.start, bsf=network.bsf)
     desk = TokenDesk(network.shop, b_tid)
     flow = PurchaseFlow(desk, middleware.deliver, lambda ltkm, receipt: check_receipt(network, ltkm, receipt))
     return keys_to_deliver(middleware, network, b_tid), flow

@@ -87,8 +87,9 @@ def deletion(tables: bytes, reason: bytes, objects: bytes) -> bytes:
 
 
 def stricter(tables: bytes, level: bytes) -> bytes:
-    """Return a rating (1 byte) that a level granted just holds back."""
-    return bytes((level[0] + (1 if _find(tables).higher_is_stricter else -1),))
+    """Return the rating (type and value) that a level granted (type and value) just holds back."""
+    kind, value = level
+    return bytes((kind, value - 1 if kind in _find(tables).lower_is_stricter else value + 1))
 
 
 def policy(tables: bytes, name: bytes, cost: bytes, tokens: bytes, counter: bytes, flags: bytes) -> bytes:

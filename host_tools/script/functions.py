@@ -234,7 +234,9 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "bcast_status": FunctionRow(bcast.status, False, "the status object of an answer"),
     "bcast_refusal": FunctionRow(bcast.refusal, False, "the data of a refusal; none behind a status word"),
     "bcast_deletion": FunctionRow(bcast.deletion, False, "the data that answer a deletion; none behind a status word"),
-    "bcast_stricter": FunctionRow(bcast.stricter, False, "a rating that a level granted just holds back"),
+    "bcast_stricter": FunctionRow(
+        bcast.stricter, False, "the rating (type and value) that a level granted just holds back"
+    ),
     "bcast_policy": FunctionRow(bcast.policy, False, "the extension of an LTKM with a policy"),
     "bcast_rated_policy": FunctionRow(bcast.rated_policy, False, "the extension of an LTKM with a policy and a rating"),
     "bcast_parental": FunctionRow(bcast.parental, False, "the extension of a parental control message"),

@@ -167,7 +167,7 @@ class Session:
         found = self._card.applications()
         self._aids = tuple(entry.aid for entry in found)
         for entry in found:
-            self._write(f"{entry.aid.hex().upper()}  {printable(entry.label)}")
+            self._write("  ".join((entry.aid.hex().upper(), *filter(None, (printable(entry.label), entry.name)))))
         self._write("EF_DIR is the selected file now.")
 
     def _pin(self, which: str) -> None:

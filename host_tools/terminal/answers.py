@@ -17,6 +17,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
+from card.spec.ratings import rating_words, value_words
 from host_tools.terminal.errors import answer_to
 
 MBMS_OBJECT = 0x53
@@ -37,6 +38,10 @@ class ParentalRequest:
     rating_value: int
     level_granted: int
 
+    def __str__(self) -> str:
+        granted = value_words(self.rating_type, self.level_granted)
+        return f"{rating_words(self.rating_type, self.rating_value)}, level granted {granted}"
+
 
 @dataclass(frozen=True, slots=True)
 class MskAnswer:
@@ -56,7 +61,8 @@ class MskAnswer:
 class MtkAnswer:
     """The card's decision about an STKM: a TEK (16, 24 or 32 bytes) and maybe a salt, or a status saying why not.
 
-    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    `protection` is protection_after_reception (0 to 3), where the card reports it. `is_bcast` says that the answer has
+    the OMA BCAST shape: message or key is under its rules.
     """
 
     key: Secret | None = None
@@ -64,6 +70,7 @@ class MtkAnswer:
     status: int | None = None
     parental: ParentalRequest | None = None
     protection: int | None = None
+    is_bcast: bool = False
 
 
 def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
@@ -98,6 +105,7 @@ def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
             status=_byte(objects, tags["status"], "the status"),
             parental=_parental(objects.get(tags["parental_control"])),
             protection=_byte(objects, tags["protection_after_reception"], "protection after reception"),
+            is_bcast=True,
         )
 
 

@@ -14,6 +14,7 @@ from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv, iter_tlvs, read_tlv
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import application_name
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from card.spec.ins import INS
@@ -61,6 +62,11 @@ class Application:
 
     aid: bytes
     label: str
+
+    @property
+    def name(self) -> str:
+        """What the application is called by its AID, "" for one that is not known."""
+        return application_name(self.aid)
 
 
 class CardApplication:

@@ -15,6 +15,7 @@ from card.codec.ef_csim import decode_hrpd_nai, decode_imsi_m, decode_sip_nai
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import CSIM_AID
 from card.spec.bcmcs_tables import MODE_ROWS, TAGS, Item, Mode
 from card.spec.ins import INS
 from card.spec.status import SW
@@ -23,7 +24,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.errors import NoCsimError, TerminalError, answer_to
 
-CSIM_AID_PREFIX = bytes.fromhex("A0000003431002")  # 3GPP2 C.S0065
+CSIM_AID_PREFIX = CSIM_AID
 EF_IMSI_M = 0x6F22
 EF_CDMAHOME = 0x6F28
 EF_CSIM_ST = 0x6F32

@@ -5,6 +5,7 @@ from __future__ import annotations
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
+from card.spec.aids import USIM_AID
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
@@ -28,7 +29,7 @@ from host_tools.terminal.errors import (
 )
 from host_tools.terminal.key_files import EF_GBABP, EF_GBANL, Bootstrapping, NafEntry, decode_gbabp, decode_naf
 
-USIM_AID_PREFIX = bytes.fromhex("A0000000871002")  # TS 101 220 annex E
+USIM_AID_PREFIX = USIM_AID
 EF_IMSI = 0x6F07
 EF_UST = 0x6F38
 EF_AD = 0x6FAD

@@ -8,18 +8,15 @@ from functools import cache
 
 from card.codec.apdu import CommandApdu, channel_of
 from card.errors import DecodeError
+from card.spec.aids import AID_ROWS
 from card.spec.catalogue import all_directories, all_files
 from card.spec.files import DfRow, EfRow
 from card.spec.ins import INS
 
 MF = "3F00"
 _MASTER_FILE, _CURRENT_ADF = 0x3F00, 0x7FFF
-APPLICATIONS: Mapping[bytes, str] = {
-    bytes.fromhex("A0000000871002"): "ADF.USIM",
-    bytes.fromhex("A0000000871004"): "ADF.ISIM",
-    bytes.fromhex("A0000003431002"): "ADF.CSIM",
-}
-"""RID and application code to the directory's name (TS 101 220 annex E)."""
+APPLICATIONS: Mapping[bytes, str] = {row.prefix: row.directory for row in AID_ROWS if row.directory}
+"""RID and application code to the directory's name, of applications whose files are known."""
 _BY_SFI_BINARY = frozenset({INS.READ_BINARY, INS.UPDATE_BINARY})
 _BY_SFI_RECORD = frozenset({INS.READ_RECORD, INS.UPDATE_RECORD, INS.SEARCH_RECORD, INS.INCREASE})
 

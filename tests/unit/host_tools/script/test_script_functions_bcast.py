@@ -110,7 +110,8 @@ class TestTables:
         assert run("bcast_deletion('X2', 'recorded', 0x)") == b""
 
     def test_which_rating_is_held_back(self) -> None:
-        assert (run("bcast_stricter('P1', 0x05)"), run("bcast_stricter('X2', 0x05)")) == (b"\x06", b"\x04")
+        assert (run("bcast_stricter('P1', 0x7E05)"), run("bcast_stricter('X2', 0x7E05)")) == (b"\x7e\x06", b"\x7e\x04")
+        assert (run("bcast_stricter('P1', 0x0205)"), run("bcast_stricter('X2', 0x0205)")) == (b"\x02\x04", b"\x02\x06")
 
 
 class TestExtensions:

@@ -104,6 +104,7 @@ class TestLines:
         desk = Desk()
         *_, usim, _isim, last = desk.run("apps").splitlines()
         assert USIM.hex().upper() in usim
+        assert usim.endswith("  USIM")
         assert last == "EF_DIR is the selected file now."
         assert "EF_DIR" in desk.run("apdu 00B2010400")
         assert all(verb.usage in desk.run("help") for verb in desk.session.verbs.values())

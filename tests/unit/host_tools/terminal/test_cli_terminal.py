@@ -217,6 +217,7 @@ class TestInfo:
         assert status == ExitCode.OK
         assert result["imsi"] == "001010123456789"
         assert result["applications"][0]["aid"].startswith("A0000000871002")
+        assert [one["name"] for one in result["applications"]] == ["USIM", "ISIM"]
         assert {68, 69} <= set(result["services"])
         assert result["pin_tries_left"] == 3
 

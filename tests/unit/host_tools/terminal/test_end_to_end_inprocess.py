@@ -11,6 +11,7 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
+from card.spec.status import SW
 from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
@@ -199,7 +200,7 @@ class TestKeyLadder:
         terminal.deliver(network.bsm.withdrawal("tone-a", b_tid, network.bsm.keys("tone-a")[0]))
         refused = terminal.feed(later)
         assert isinstance(refused, Refusal)
-        assert refused.reason is RefusalReason.CONDITIONS  # it stays in the card, invalid (TS 31.102 clause 7.1.1.8)
+        assert refused.sw == SW.CONDITIONS_NOT_SATISFIED  # TS 31.102 clause 7.1.1.8: the MSK is there, and invalid
 
     def test_a_forged_verification_message_is_noticed(self, terminal: TerminalMiddleware) -> None:
         network = new_network()

@@ -11,6 +11,7 @@ from card.spec.gba import naf_id
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import GbaResponse
+from host_tools.terminal.bcast import Refusal, RefusalReason, feed_stkm
 from host_tools.terminal.errors import (
     MalformedAnswerError,
     NetworkRefusedError,
@@ -142,6 +143,25 @@ class TestMbms:
         card, _ = usim("008980850453 0202BB -> 9865")
         with pytest.raises(StatusError, match="MTK generation: 9865: key freshness failure"):
             card.mtk_generation(b"\xbb")
+
+
+@pytest.mark.norm("70")
+@pytest.mark.parametrize(
+    ("sw", "reason", "words"),
+    [
+        ("9862", RefusalReason.WRONG_MAC, "message authentication failed"),
+        ("9865", RefusalReason.NOT_FRESH, "number is outside the key's validity or was reached before"),
+        ("6985", RefusalReason.CONDITIONS, "the key was invalidated"),
+        ("6A88", RefusalReason.UNKNOWN_KEY, "no key for this service"),
+    ],
+)
+def test_why_an_stkm_gave_no_tek(sw: str, reason: RefusalReason, words: str) -> None:
+    """The status words of MTK generation (TS 31.102 clause 7.1.1.8)."""
+    card, _ = usim(f"0089808504530202BB -> {sw}")
+    outcome = feed_stkm(card, b"\xbb")
+    assert isinstance(outcome, Refusal)
+    assert (outcome.reason, outcome.sw) == (reason, int(sw, 16))
+    assert words in outcome.words
 
 
 class FakeBsf:

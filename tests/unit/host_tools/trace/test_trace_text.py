@@ -100,6 +100,24 @@ def test_a_decoded_event() -> None:
     assert list(event_lines(RESET, LadderWatch())) == ["00:16:40.000 #1 -- reset  ATR 3B80"]
 
 
+def test_an_application_of_oma_is_named() -> None:
+    """The BSIM of OMA BCAST, which cards of others may have (OMNA, A000000412 and 0001)."""
+    aid = "A0000004120001" + "01" * 5
+    record = f"610E4F0C{aid}" + "FF" * 8 + "9000"
+    read = exchange(3, "00B2010418", record, file="MF/EF_DIR")
+    assert any("(OMA BCAST BSIM)" in line for line in event_lines(read, LadderWatch()))
+    selected = exchange(2, f"00A404040C{aid}", f"6212 8202 7821 840C {aid} 9000", file="MF")
+    assert any(line.endswith("(OMA BCAST BSIM)") for line in event_lines(selected, LadderWatch()))
+
+
+def test_ratings_are_named() -> None:
+    answer = exchange(2, "0089A085", "7309 AE07 800107 8804 82 03 04 03 9000".replace("7309 AE07", "730BAE09"))
+    lines = list(event_lines(answer, LadderWatch()))
+    assert any("MPAA R, level granted PG-13, PIN reference 82" in line for line in lines)
+    granted = exchange(2, "0089A085", "7309AE07 800100 8A02 05 02 9000")
+    assert any("level granted RIAA no parental advisory" in line for line in event_lines(granted, LadderWatch()))
+
+
 def test_a_summary_tells_the_fault_and_leaves_out_an_unknown_duration() -> None:
     event = exchange(2, "0084000008", "6581", seconds=0.0, fault="fault: wrong-sw 6581 at GET CHALLENGE #1")
     assert summary_line(event) == (
