@@ -173,7 +173,11 @@ BENT: list[tuple[str, Bend, str]] = [
     ("mbms", free_record_with_a_count, "The record is FF throughout"),
     ("mbms", invalid_msk_deleted, "An MTK message under an invalid MSK"),
     ("mbms", pull_stores_a_key, "EF_MSK is as it was"),
-    ("mbms", oldest_derivation_gives_way, "The NAF key that was used is still there"),
+    (
+        "mbms",
+        oldest_derivation_gives_way,
+        "The NAF key that was used is still there (of 2 records or more)",
+    ),
     ("mbms", ks_survives_muk_deletion, "Its Ks had the same B-TID and is gone: no NAF derivation"),
     ("mbms", ks_always_goes_with_a_muk, "EF_GBABP is that of the newer Ks"),
 ]
