@@ -14,6 +14,7 @@ import pytest
 
 from card.card import Card
 from card.personalisation.personalise import personalise
+from card.spec.bcast_p1 import P1
 from card.store.memory import MemoryStore
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -74,7 +75,7 @@ class Witness(InProcessLink):
 def again(contents: dict[str, bytes], message: Message) -> dict[str, bytes]:
     """Send a message to a card that was switched on with these contents; return what it remembers then."""
     witness = Witness(MemoryStore(contents))
-    TerminalMiddleware(witness).connect(PIN)
+    TerminalMiddleware(witness, tables=P1).connect(PIN)
     assert witness.load() == contents, "switching on leaves no trace"
     for block in message.blocks:
         witness.transmit(block)
