@@ -18,7 +18,7 @@ from card.crypto.gsm_conversion import derive_kc
 from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
 from card.domain.group_calls import SERVICES, VSTK_RAND_SIZE
 from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
-from card.errors import DecodeError
+from card.errors import CardError, DecodeError
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
@@ -196,6 +196,9 @@ def authenticate(ctx: Context, request: Authenticate) -> Reply:
     return Reply(request.context.run(security, request.context.decode(request.data)))
 
 
+# TS 31.102 table 7.3.2 has no 6A80 for this command: what does not add up is a wrong length.
+_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: SW.WRONG_LENGTH}
+
 ROWS = (
     CommandRow(
         name="AUTHENTICATE",
@@ -206,7 +209,7 @@ ROWS = (
         ref=Ref("TS 31.102", "7.1"),
         data=Data.REQUIRED,
         parameters=lambda p1, _: p1 == 0,
-        errors=ERRORS,
+        errors=_ERRORS,
         hidden=Hidden.RESPONSE,
     ),
 )

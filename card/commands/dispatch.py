@@ -13,6 +13,7 @@ from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family, 
 from card.commands.context import Context
 from card.commands.delivery import deliver
 from card.commands.errors import status_for
+from card.commands.generations import note_gsm_session, refuse_excluded_class
 from card.commands.registry import CommandRow, Data, Hidden
 from card.commands.reply import Refused
 from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
@@ -34,7 +35,9 @@ def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
         _end_unfinished_business(ctx, row)
         if not row.secured:
             refuse_clear_tek(ctx, apdu)
-        return deliver(ctx, apdu, row.execute(ctx, request))
+        reply = row.execute(ctx, request)
+        note_gsm_session(ctx, apdu.cla, reply)
+        return deliver(ctx, apdu, reply)
     except CardError as error:
         sw = status_for(error, row.errors)
         if sw is None:
@@ -51,6 +54,7 @@ def find_row(ctx: Context, raw: bytes) -> CommandRow:
         raise Refused(SW.WRONG_LENGTH)
     if is_wrapped(ctx, raw[0], raw[1]):
         return WRAPPED
+    refuse_excluded_class(ctx, raw[0])
     return find_command(raw[0], raw[1])
 
 

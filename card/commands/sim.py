@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from card.codec.apdu import ClassFamily, CommandApdu
+from card.commands.application_session import end_session
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, Hidden, any_parameters
 from card.commands.reply import Refused, Reply
@@ -64,6 +65,7 @@ def require_sim(ctx: Context) -> Application:
     if application is None:
         raise Refused(SW.CLA_NOT_SUPPORTED)
     if ctx.channel.application != application.name:
+        end_session(ctx, ctx.channel_number)
         ctx.change_channel(application=application.name)
     return application
 

@@ -113,7 +113,7 @@ P1 = BcastTables(
         Reason.STKM_REPLAYED: int(SW.KEY_FRESHNESS_FAILURE),
         Reason.LTKM_REPLAYED: int(SW.KEY_FRESHNESS_FAILURE),
         Reason.NO_ROOM: int(SW.NO_MEMORY_EF_MSK),
-        Reason.NO_PURSE: int(SW.WRONG_DATA),
+        Reason.NO_PURSE: int(SW.INCORRECT_MAC),
     },
     descriptors={"parental_rating": 0x01, "location": 0x02},
     response_tags={

@@ -28,6 +28,7 @@ FIRST_RESPONSE_BLOCK = 0xA0
 NEXT_RESPONSE_BLOCK = 0x20
 CHAINED_INSTRUCTIONS: frozenset[int] = frozenset({INS.AUTHENTICATE_ODD, INS.OMA_BCAST})
 
+_WARNINGS_OF_SELECT = frozenset({SW.FILE_DEACTIVATED_WARNING, SW.FILE_TERMINATED_WARNING})
 _MORE_COMMAND = frozenset({SW.MORE_COMMAND, SW.MORE_COMMAND_PROACTIVE})
 _MORE_RESPONSE = frozenset({SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE})
 
@@ -92,7 +93,7 @@ class WrongLengthProcessor:
 
 
 class GetResponseProcessor:
-    """Fetches what 61XX announces and joins the pieces."""
+    """Fetches what 61XX announces and joins the pieces, and what waits behind a warning of SELECT on T=0."""
 
     def __init__(self, following: Processor) -> None:
         self._next = following
@@ -100,6 +101,10 @@ class GetResponseProcessor:
     def transmit(self, command: CommandApdu) -> Response:
         """Execute the command and return the whole response. Raises `GarbledResponse` for one without end."""
         response = self._next.transmit(command)
+        if response.sw in _WARNINGS_OF_SELECT and command.ins == INS.SELECT and command.le and not response.data:
+            # TS 102 221 annex C: the warning comes first and is the status word of the whole.
+            fetched = self._next.transmit(_get_response(command.cla, response.sw & 0xFF00))
+            return replace(fetched, sw=response.sw) if fetched.sw == SW.OK else response
         if response.sw >> 8 != 0x61:
             return response
         collected = bytearray(response.data)

@@ -55,10 +55,16 @@ class Console:
             case Occupied():
                 self.outlook.occupied = True
             case Disconnected():
-                self.outlook.connected = self.outlook.occupied = False
+                self.outlook.connected = self.outlook.occupied = self.outlook.told = False
             case Unreachable():
                 self._print(f"{self._advice()}.", err=True)
                 self.outlook.advised = True
+
+    def card_is_in(self) -> None:
+        """Print once for each time that the card comes into the reader that clients find it there."""
+        if not self.outlook.told:
+            self.outlook.told = True
+            self._print("Ready:    the reader has the card", err=False)
 
     def _print(self, line: str, *, err: bool) -> None:
         try:
@@ -119,7 +125,7 @@ def run(
         place = named or private_place(stack, slot or 0)
         slots = stack.enter_context(Slots())
         make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
-        served = card if wait is None else AskedCard(card, console.outlook)
+        served = AskedCard(card, console.outlook, console.card_is_in)
         _serve(slots, card, place, realism.serve(served, sinks, place.name, make), console, wait)
 
 
@@ -139,7 +145,8 @@ def _refuse_contradictions(
 def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
     if kind == "vpicc":
         return _make_vicc_bridge(card, place, console)
-    from vpicc_bridge.connection import ALERT, Connection
+    from vpicc_bridge.alertness import ALERT
+    from vpicc_bridge.connection import Connection
 
     return Connection(lines(), card, console, alert=ALERT)
 

@@ -90,10 +90,11 @@ def diff(first: Path, second: Path) -> None:
     """
     from host_tools.cli.trace_files import is_capture, read_events
     from host_tools.trace.diff import diff_traces, difference_lines
-    from host_tools.trace.gsmtap import as_captured
 
     left, right = read_events(first), read_events(second)
     if is_capture(first) or is_capture(second):
+        from host_tools.trace.captured import as_captured
+
         left, right = as_captured(left), as_captured(right)
     count = 0
     for difference in diff_traces(left, right):

@@ -9,6 +9,7 @@ from card.codec.bcd import decode_digits, decode_imsi
 from card.codec.ef import CODECS
 from card.errors import CardError
 from card.spec.files import Structure
+from card.spec.services import NOT_BESIDE_ISIM, OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from host_tools.compare.access import access_lines, differing, find_access
 from host_tools.compare.explore import FoundCard, FoundFile
 from host_tools.terminal.card_application import Application
@@ -124,8 +125,14 @@ def _services(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     if wanted is None or there is None or wanted == there:
         return
     yield "\n[usim.services]"
-    yield f"extra = {sorted(wanted - there)}"
+    yield f"extra = {sorted(wanted - there - _not_allowed(card, wanted))}"
     yield f"disabled = {sorted(there - wanted)}"
+
+
+def _not_allowed(card: FoundCard, wanted: set[int]) -> set[int]:
+    """Return services that the card announces against TS 31.102 clause 4.2.8, which no profile may ask for."""
+    alone = {OPERATOR_PLMN_LIST} if PLMN_NETWORK_NAME not in wanted else set()
+    return alone | (set(NOT_BESIDE_ISIM) if _find(card, "ADF.ISIM") else set())
 
 
 def _service_numbers(card: FoundCard) -> set[int] | None:

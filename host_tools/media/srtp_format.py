@@ -54,7 +54,7 @@ class SrtpFormat:
         end = len(packet) - self.suite.tag_size
         start = end - self.mki_size
         if start < _RTP_HEADER:
-            raise SrtpError(f"{len(packet)} bytes are too few for an SRTP packet with {self._parts}")
+            raise SrtpError(f"too short for an SRTP packet with {self._parts}")
         return packet[start:end], packet[:start] + packet[end:]
 
     def join(self, bare: bytes, mki: bytes) -> bytes:

@@ -75,6 +75,23 @@ class TestGetResponse:
         with pytest.raises(GarbledResponse, match="without end"):
             GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF)
 
+    @pytest.mark.parametrize("warning", ["6283", "6285"])
+    def test_a_warning_of_select_comes_before_its_data(self, warning: str) -> None:
+        """TS 102 221 annex C, T=0: the warning, then GET RESPONSE; the whole ends with the warning."""
+        link = ScriptedLink(f"00A40004023F00 -> {warning}", "00C0000000 -> 62009000", protocol=TransmissionProtocol.T0)
+        response = GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF)
+        assert response == Response(b"\x62\x00", int(warning, 16))
+
+    def test_a_warning_with_nothing_behind_it(self) -> None:
+        link = ScriptedLink("00A40004023F0000 -> 6283", "00C0000000 -> 6F00")
+        assert GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF) == Response(b"", 0x6283)
+
+    @pytest.mark.parametrize("command", [READ, CommandApdu(0, 0xA4, 0, 0x0C, b"\x3f\x00")])
+    def test_no_data_were_wanted_behind_a_warning(self, command: CommandApdu) -> None:
+        link = ScriptedLink(f"{command.encode().hex().upper()} -> 6283")
+        assert GetResponseProcessor(FormatProcessor(link)).transmit(command).sw == 0x6283
+        assert link.finished
+
     def test_refusal_passes(self) -> None:
         link = ScriptedLink("00A40004023F0000 -> 6A82")
         assert GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF).sw == 0x6A82

@@ -207,6 +207,18 @@ class TestRecordAndReplay:
         assert "keeps nothing for MSK ID 00010001" in err
         assert "6A88" in err
 
+    @pytest.mark.parametrize("how", [("--no-card",), ("--unwatched",), ()])
+    def test_a_capture_that_breaks_off_is_recorded_as_far_as_it_goes(
+        self, run: Run, card: tuple[object, ...], tmp_path: Path, how: tuple[str, ...]
+    ) -> None:
+        capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
+        capture.write_bytes(capture.read_bytes()[:-7])
+        status, out, err = run("terminal", "record", capture, "-o", film, *card, "--scenario", "recorded", *how)
+        assert status == ExitCode.INPUT
+        assert "unreadable from byte" in err
+        assert f"{film}: 599 packets" in out
+        assert film.exists()
+
     def test_a_wrong_pin_leaves_no_recording(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
         status, _, err = run("terminal", "record", capture, "-o", film, *without_subscriber(card), "--pin", "9999")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from host_tools.terminal.recording import (
     record_to,
 )
 from host_tools.terminal.replay import Replay, Segment
+from tests.support.mutation import watched
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
 
 TERMINAL = bytes(17)
@@ -65,6 +67,19 @@ class TestFile:
             assert content.duration == pytest.approx(11.98)
             media = [d for d in content.datagrams() if d.destination.port != STKM_PORT]
         assert media == [d for d in stage.capture if d.destination.port != STKM_PORT]
+
+    @pytest.mark.parametrize("mki_size", [HEADEND_FORMAT.mki_size, 0])
+    def test_a_capture_that_runs_backwards_is_recorded_whole(self, file: Path, mki_size: int) -> None:
+        capture = Stage("counted_playback").capture
+        with record_to(file, "film", STKM_PORT, srtp=SrtpFormat(mki_size=mki_size)) as writer:
+            for number, datagram in enumerate(capture):
+                writer.take(replace(datagram, timestamp=10_000.0 - number))
+        with open_recording(file) as content:
+            assert (content.index.begins, content.duration) == (10_000.0, 0.0)
+            played = [datagram.payload for datagram in content.datagrams()]
+        stkms = {datagram.payload for datagram in capture if datagram.destination.port == STKM_PORT}
+        assert [one for one in played if one not in stkms] == [d.payload for d in capture if d.payload not in stkms]
+        assert set(played) & stkms
 
     def test_the_same_content_gives_the_same_file(self, file: Path) -> None:
         first = recorded(Stage("counted_playback"), file).read_bytes()
@@ -304,9 +319,35 @@ class TestHostileFiles:
         with pytest.raises(RecordingError), open_recording(file) as content:
             list(content.datagrams())
 
+    @pytest.mark.parametrize("member", [MEDIA, STKMS, INDEX])
+    def test_a_member_whose_two_sizes_differ(self, file: Path, member: str) -> None:
+        raw = bytearray(recorded(Stage("counted_playback"), file).read_bytes())
+        entry = raw.rindex(b"PK\x01\x02", 0, raw.rindex(member.encode()))
+        raw[entry + 20 : entry + 24] = (0x4000_0000).to_bytes(4, "little")  # the compressed size
+        file.write_bytes(bytes(raw))
+        with (
+            watched(60, 100),
+            pytest.raises(RecordingError, match=rf"{member} has two sizes, \d+ and 1073741824 bytes"),
+            open_recording(file) as content,
+        ):
+            list(content.datagrams())
+
+    @pytest.mark.parametrize("member", [MEDIA, STKMS])
+    def test_a_member_that_breaks_off(self, file: Path, member: str) -> None:
+        """The archive and its checksums are in order, the capture in it is not."""
+        with zipfile.ZipFile(recorded(Stage("counted_playback"), file)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data[:-7] if name == member else data)
+        with pytest.raises(RecordingError, match=rf"{member}: .*unreadable from byte"), open_recording(file) as content:
+            list(content.datagrams())
+
     @pytest.mark.parametrize(
         "change",
         [
+            {"begins": 1e308}, {"ends": float("nan")}, {"begins": -1}, {"ends": 253402300800}, {"ends": float("inf")},
+            {"content_id": "\ud800"},
             {"format": "other"}, {"content_id": ""}, {"content_id": 7}, {"begins": "soon"}, {"stkms": None},
             {"spans": [{}]}, {"spans": 4},
             {"spans": [{"key_domain": "00", "msk_id": "00", "first_ts": 1, "last_ts": 2}]},
