@@ -14,6 +14,9 @@ MAX_EXTENDED_LE = 65536
 GSM_CLASS = 0xA0
 
 
+SIM_CLASS = 0xA0
+
+
 class ClassFamily(Enum):
     """Which coding of the class byte a command uses (TS 102 221 clause 10.1.1)."""
 
@@ -100,7 +103,7 @@ def class_family(cla: int) -> ClassFamily:
         return ClassFamily.INTERINDUSTRY
     if high in (0x8, 0xC, 0xE):
         return ClassFamily.ETSI
-    return ClassFamily.GSM if cla == GSM_CLASS else ClassFamily.RFU
+    return ClassFamily.GSM if cla == SIM_CLASS else ClassFamily.RFU
 
 
 def channel_of(cla: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from card.codec.apdu import GSM_CLASS, MAX_SHORT_LE, ClassFamily, CommandApdu
 from card.commands.announcement import with_proactive
 from card.commands.context import Context
-from card.commands.registry import CommandRow, Data, Hidden, zero_parameters
+from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import Refused, Reply
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -88,7 +88,5 @@ ROWS = (
         data=Data.FORBIDDEN,
         parameters=zero_parameters,
         keeps=(PendingResponse, IncomingObject, OutgoingObject),
-        # What is fetched may be the answer to an authentication; `tracing.py` knows when it is not.
-        hidden=Hidden.RESPONSE,
     ),
 )

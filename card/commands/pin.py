@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.crypto.secret import Secret
 from card.domain.pin import (
@@ -147,7 +147,6 @@ def _row(
         ref=Ref("TS 102 221", clause),
         data=Data.OPTIONAL if 0 in lengths else Data.REQUIRED,
         parameters=parameters,
-        hidden=Hidden.COMMAND,
     )
 
 

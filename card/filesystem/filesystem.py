@@ -8,8 +8,9 @@ from card.codec.access_rule import AccessRule, Condition, Operation
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.errors import DecodeError
 from card.filesystem.contents import FileContents
-from card.filesystem.node import CURRENT_ADF_ID, MF_ID, FileNode
+from card.filesystem.node import FileNode
 from card.filesystem.tree import FileTree
+from card.spec.fids import CURRENT_ADF, MF
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -149,5 +150,5 @@ def store_nodes(nv: NonVolatile, nodes: Iterable[FileNode]) -> None:
 
 def _fcp_file_id(node: FileNode) -> int:
     if node.structure is Structure.MF:
-        return MF_ID
-    return CURRENT_ADF_ID if node.structure is Structure.ADF else node.fid
+        return MF
+    return CURRENT_ADF if node.structure is Structure.ADF else node.fid

@@ -7,8 +7,6 @@ from functools import partial
 
 from card.spec.files import Structure
 
-MF_ID = 0x3F00
-CURRENT_ADF_ID = 0x7FFF  # names the ADF of the current application (TS 102 221 clause 8.3)
 MF_PATH = "3F00"
 ADF_PREFIX = "ADF."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Condition, Operation, needs
 from card.codec.data_objects import split_objects
 from card.errors import DecodeError, ProfileError
-from card.filesystem.node import ADF_PREFIX, CURRENT_ADF_ID, MF_ID, MF_PATH, FileNode
+from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
 from card.personalisation.contents import (
     CONTENTS,
     RECORD_COUNTS,
@@ -24,6 +24,7 @@ from card.personalisation.verification import Verification
 from card.profile.files import AccessCondition, AccessProfile, FileProfile, Root
 from card.profile.schema import CardProfile
 from card.spec.catalogue import ROOTS, all_files
+from card.spec.fids import CURRENT_ADF, MF
 from card.spec.files import Access, DfRow, EfRow, Right, Structure
 
 USIM = "USIM"
@@ -75,10 +76,10 @@ Plan = dict[str, PlannedFile]
 
 def lay_out(profile: CardProfile) -> list[PlannedFile]:
     """Return all files of the card. Raises `ProfileError` where the profile's files do not fit together."""
-    plan: Plan = {MF_PATH: _directory(FileNode(MF_PATH, MF_ID, Structure.MF, "MF"))}
+    plan: Plan = {MF_PATH: _directory(FileNode(MF_PATH, MF, Structure.MF, "MF"))}
     pins = application_pins(profile)
     for name, aid in applications(profile).items():
-        adf = FileNode(f"{ADF_PREFIX}{name}", CURRENT_ADF_ID, Structure.ADF, f"ADF_{name}", aid=aid, pin=pins[name])
+        adf = FileNode(f"{ADF_PREFIX}{name}", CURRENT_ADF, Structure.ADF, f"ADF_{name}", aid=aid, pin=pins[name])
         plan[adf.path] = _directory(adf)
     of_usim = usim_services(profile)
     services = {

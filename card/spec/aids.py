@@ -6,6 +6,7 @@ What a BSIM holds was not found: the profile has no such application, cards of o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from card.spec.refs import Confidence, Ref
@@ -38,6 +39,17 @@ AID_ROWS: tuple[AidRow, ...] = (
     AidRow(OMA_RID, "application of OMA", _OMNA),
 )
 """The longest beginning first, where one is the beginning of another."""
+
+
+APPLICATIONS: Mapping[bytes, str] = {row.prefix: row.directory for row in AID_ROWS if row.directory}
+"""RID and application code (7 bytes) to the directory's name, of applications whose files are known."""
+
+AID_PREFIX_SIZE = 7
+
+
+def aid_prefix(directory: str) -> bytes:
+    """Return how the AIDs begin (7 bytes) whose ADF the catalogue calls so. Raises `KeyError`."""
+    return {name: prefix for prefix, name in APPLICATIONS.items()}[directory]
 
 
 def application_name(aid: bytes) -> str:

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from card.spec.ratings import is_unrated
 from card.spec.refs import Confidence, Ref
 
 SERVICE_AND_CONTENT_PROTECTION = "OMA-TS-BCAST_SvcCntProtection"
+
+
+class TrafficProtection(IntEnum):
+    """Values of traffic_protection_protocol in an STKM. provisional: the number of SRTP."""
+
+    SRTP = 1
 
 
 class FieldKind(StrEnum):
@@ -83,7 +89,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeRow:
-    """One value of the security policy extension. Of several usable records the one of lowest `priority` pays."""
+    """One value of the security policy extension.
+
+    Of several usable records the one of lowest `priority` pays; one under which nothing is due now goes before them.
+    """
 
     value: int
     name: str

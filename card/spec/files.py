@@ -69,7 +69,8 @@ class EfRow:
     `further_services` brings it too.
     `examples` are pairs of content in hex and the value it stands for, where `codec` names the entry of
     `card.codec.ef.CODECS` that turns one into the other. A row with a `view` shows the content of another file, named
-    by its path on the card (`ADF.USIM/6F07`), and is there only when that file is.
+    by its path on the card (`ADF.USIM/6F07`), and is there only when that file is. What is in a `secret` file, a key or
+    a code, is never shown (`card.codec.redaction`); a file without a row counts as one.
     """
 
     name: str
@@ -86,6 +87,7 @@ class EfRow:
     codec: str = ""
     examples: tuple[tuple[str, object], ...] = field(default=())
     view: str = ""
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,5 +84,5 @@ USIM_SERVICE_FILES: tuple[EfRow, ...] = (
         "EF_EPSLOCI", 0x6FE3, _TRANSPARENT, 18, _ref("4.2.91"), PIN_PIN, sfi=0x1E, service=85,
         default=_NO_EPS_LOCATION,
     ),
-    EfRow("EF_EPSNSC", 0x6FE4, _LINEAR, 80, _ref("4.2.92"), PIN_PIN, sfi=0x18, records=1, service=85),
+    EfRow("EF_EPSNSC", 0x6FE4, _LINEAR, 80, _ref("4.2.92"), PIN_PIN, sfi=0x18, records=1, service=85, secret=True),
 )  # fmt: skip

@@ -127,7 +127,7 @@ def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
 
     bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
     with _whole_file(output) as file, bar:
-        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables)
+        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables=tables)
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

@@ -186,6 +186,7 @@ def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Brid
 
 
 def _introduce(card: Card, place: Place, link: Bridge) -> None:
+
     reader = place.reader or "as pcscd's configuration names it"
     click.echo(f"Reader:   {reader} (vpcd at {link.peer})")
     click.echo(f"ATR:      {card.atr.hex(' ').upper()}")

@@ -13,9 +13,9 @@ from typing import Any
 from card.codec.tlv import Tlv, iter_tlvs
 from card.errors import DecodeError
 from card.spec.bcast_tables import BcastTables, Reason, SpeRow
+from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
-from host_tools.apdu.processors import FIRST_RESPONSE_BLOCK
 from host_tools.compare.model import Observed, Pair
 from host_tools.compare.words import title
 from host_tools.printable import printable
@@ -26,7 +26,7 @@ UNSHOWN = ("", "rating")
 INSTRUCTIONS = (bytes((INS.OMA_BCAST,)), bytes((INS.AUTHENTICATE_ODD,)))
 """The commands whose answers the tables shape, by their instruction byte."""
 _TEMPLATE = 0xAE
-_FETCH = bytes((FIRST_RESPONSE_BLOCK,))
+_FETCH = bytes((Step.FIRST_RESPONSE,))
 _CONSTRUCTED = 0x20
 _DELETIONS = ("spe_deletion", "recording_deletion")
 _ANNOUNCED = (SW.RESPONSE_AVAILABLE, SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE)

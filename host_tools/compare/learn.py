@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from card.codec.bcd import decode_digits, decode_imsi
 from card.codec.ef import CODECS
 from card.errors import CardError
+from card.spec.aids import APPLICATIONS
 from card.spec.files import Structure
 from card.spec.services import NOT_BESIDE_ISIM, OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from host_tools.compare.access import access_lines, differing, find_access
 from host_tools.compare.explore import FoundCard, FoundFile
 from host_tools.terminal.card_application import Application
-from host_tools.trace.files import APPLICATIONS
 
 Emulate = Callable[[str], FoundCard]
 """Takes the text of a profile and returns what exploring the emulated card finds. Raises `CardError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from card.spec.aids import APPLICATIONS
 from host_tools.script.errors import ExpressionError
 from host_tools.script.functions import Call
 from host_tools.script.model import (
@@ -20,7 +21,6 @@ from host_tools.script.model import (
 from host_tools.script.template import Template
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
 from host_tools.script.walk import may_change_card, written_name
-from host_tools.trace.files import APPLICATIONS
 
 _MOST_LINES = 100_000
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from host_tools.script.safety import PIN_COMMANDS
+from card.spec.secrets import Secrecy, find_secrecy
 
 _KEPT_LINES = 1000
 _HEADER_DIGITS = 10  # CLA, INS, P1, P2 and Lc: up to there nothing is secret
@@ -23,12 +23,16 @@ def history_file() -> Path:
     return Path(state) / "bcast-uicc" / "history"
 
 
-def holds_pin(line: str) -> bool:
-    """Tell whether a line sends a command whose data is a PIN; such lines stay out of the history."""
+def holds_secret(line: str) -> bool:
+    """Tell whether a line sends data that may be a PIN or a key; such lines stay out of the history.
+
+    Which file is current is not known here, so nothing that is written to one is kept.
+    """
     digits = "".join(line.strip().removeprefix("apdu").split())
     if len(digits) <= _HEADER_DIGITS or not _HEX_DIGITS.issuperset(digits):
         return False
-    return int(digits[2:4], 16) in PIN_COMMANDS
+    row = find_secrecy(int(digits[:2], 16), int(digits[2:4], 16))
+    return row is None or row.command is not Secrecy.OPEN
 
 
 def piped_lines() -> Iterator[str]:
@@ -37,7 +41,7 @@ def piped_lines() -> Iterator[str]:
 
 
 def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]:
-    """Yield what a person types until Ctrl-D. Lines with a PIN are not remembered."""
+    """Yield what a person types until Ctrl-D. Lines with a PIN or a key are not remembered."""
     import readline
 
     readline.set_completer_delims(" \t")
@@ -48,7 +52,7 @@ def typed_lines(prompt: str, complete: Complete, history: Path) -> Iterator[str]
         readline.read_history_file(history)
     try:
         while (line := _input(prompt)) is not None:
-            if line.strip() and not holds_pin(line):
+            if line.strip() and not holds_secret(line):
                 readline.add_history(line)
             yield line
     finally:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from card.spec.aids import APPLICATIONS
 from card.spec.catalogue import all_directories, all_files
-from host_tools.trace.files import APPLICATIONS
 
 _FID = re.compile(r"[0-9A-F]{4}")
 _PATH = re.compile(r"[0-9A-F]{4}(/[0-9A-F]{4})+")

@@ -10,6 +10,7 @@ from card.codec.apdu import CommandApdu
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import APPLICATIONS
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -18,10 +19,9 @@ from host_tools.printable import printable
 from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
 from host_tools.script.writer import ScriptWriter
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
+from host_tools.terminal.card_application import CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
 from host_tools.trace.events import TraceEvent
-from host_tools.trace.files import APPLICATIONS
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 
@@ -60,7 +60,7 @@ class Session:
         self._script: ScriptWriter | None = None
         self._link = RecordingLink(link, Recorder(link.name, [self]))
         self._client = ApduClient(self._link)
-        self._card = Usim(self._client)
+        self._card = CardFiles(self._client)
         self._root = "3F00"
         self._selected: Fcp | None = None
         self._aids = tuple(APPLICATIONS)  # until the card has told its own

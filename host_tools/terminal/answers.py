@@ -15,15 +15,12 @@ from card.codec.reader import Reader
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
+from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED
 from card.spec.ratings import rating_words, value_words
 from host_tools.terminal.errors import answer_to
 
-MBMS_OBJECT = 0x53
-BCAST_OBJECT = 0x73
 _BCAST_TEMPLATE = 0xAE
-_SUCCESS = 0xDB
 _KEY_SIZES = (16, 24, 32)  # an MTK is an SRTP master key of 128, 192 or 256 bits (TS 33.246 clause 4.2)
 _MTK_SALT_SIZE = 14  # the salt of streaming has 112 bits, download has none (TS 33.246 clause 6.4.5.3)
 _LONGEST_SALT = 16
@@ -73,7 +70,7 @@ class MtkAnswer:
     is_bcast: bool = False
 
 
-def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
+def decode_msk_answer(data: bytes, tables: BcastTables) -> MskAnswer:
     """Read the answer to MSK update. Raises `MalformedAnswerError`."""
     with answer_to("MSK update"):
         content, objects = _open(data)
@@ -91,7 +88,7 @@ def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
         )
 
 
-def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
+def decode_mtk_answer(data: bytes, tables: BcastTables) -> MtkAnswer:
     """Read the answer to MTK generation. Raises `MalformedAnswerError`."""
     with answer_to("MTK generation"):
         content, objects = _open(data)
@@ -118,9 +115,9 @@ def decode_deletion_answer(data: bytes) -> None:
 def _open(data: bytes) -> tuple[bytes, Mapping[int, bytes] | None]:
     """Return the content behind DB (plain MBMS), or nothing and the objects of the BCAST template."""
     outer = decode_tlv(data)
-    if outer.tag not in (MBMS_OBJECT, BCAST_OBJECT):
+    if outer.tag not in (UNSTRUCTURED, STRUCTURED):
         raise DecodeError(f"tag {outer.tag:02X} instead of 53 or 73")
-    if outer.value[:1] == bytes((_SUCCESS,)):
+    if outer.value[:1] == bytes((SUCCESS,)):
         return outer.value[1:], None
     template = decode_tlv(outer.value)
     if template.tag != _BCAST_TEMPLATE:

@@ -8,7 +8,6 @@ from enum import Enum
 from types import MappingProxyType
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason
 from card.spec.status import SW, describe
 from host_tools.apdu.response import StatusError
@@ -103,7 +102,7 @@ _WORDS_OF_REASON: Mapping[Reason, RefusalReason] = MappingProxyType(
 )
 
 
-def reason_of(status: int, tables: BcastTables = P1) -> Reason | None:
+def reason_of(status: int, tables: BcastTables) -> Reason | None:
     """Return what a status byte of the BCAST form means by a set of tables, or None."""
     rows = tables.answers.items()
     return next((reason for reason, value in rows if value == status < LOWEST_STATUS_WORD), None)

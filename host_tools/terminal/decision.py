@@ -10,7 +10,6 @@ from typing import Protocol
 from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
 from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables, Direction
 from card.spec.ratings import rating_words
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
@@ -33,6 +32,27 @@ _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyTy
 
 
 @dataclass(frozen=True, slots=True)
+class StkmName:
+    """What names an STKM whatever the card's tables are: key IDs and T (32 bits)."""
+
+    ids: MbmsKeyIds
+    timestamp: int
+
+    @classmethod
+    def decode(cls, raw: bytes) -> StkmName:
+        """Read an STKM. Raises `DecodeError` for anything that is not one."""
+        return cls.of(MikeyMessage.decode(raw))
+
+    @classmethod
+    def of(cls, message: MikeyMessage) -> StkmName:
+        """Read a decoded message. Raises `DecodeError` when it is no STKM."""
+        ids = message.key_ids()
+        if ids.mtk_id is None:
+            raise DecodeError("the message names no traffic key: it is no STKM")
+        return cls(ids, message.one(Timestamp).value)
+
+
+@dataclass(frozen=True, slots=True)
 class StkmView:
     """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
 
@@ -47,19 +67,17 @@ class StkmView:
     ratings: tuple[str, ...] = ()
 
     @classmethod
-    def decode(cls, raw: bytes, tables: BcastTables = P1) -> StkmView:
+    def decode(cls, raw: bytes, tables: BcastTables) -> StkmView:
         """Read an STKM. Raises `DecodeError` for anything that is not one.
 
         Management data that do not follow the tables are left out: the card has the last word about them.
         """
         message = MikeyMessage.decode(raw)
-        ids = message.key_ids()
-        if ids.mtk_id is None:
-            raise DecodeError("the message names no traffic key: it is no STKM")
+        name = StkmName.of(message)
         extension = _management_data(message)
         management = _management(extension, tables) if extension is not None else None
         ratings = _ratings(management, tables) if management is not None else ()
-        return cls(ids, message.one(Timestamp).value, extension is not None, management, ratings)
+        return cls(name.ids, name.timestamp, extension is not None, management, ratings)
 
 
 def _management_data(message: MikeyMessage) -> bytes | None:
@@ -202,7 +220,14 @@ def _why_granted(explanation: Explanation | None) -> str:
 
 
 class StkmFeed(Protocol):
-    """Something that takes an STKM and gives the card's verdict, and hears which service is left."""
+    """Something that takes an STKM and gives the card's verdict, and hears which service is left.
+
+    `tables` are the card's for what is provisional about OMA BCAST.
+    """
+
+    @property
+    def tables(self) -> BcastTables:
+        """The tables by which an STKM is read."""
 
     def feed(self, stkm: bytes, /) -> StkmOutcome:
         """Give an STKM to the card."""
@@ -216,6 +241,11 @@ class FeedLayer:
     """A feed around another one, which hears of the services left."""
 
     feed_below: StkmFeed
+
+    @property
+    def tables(self) -> BcastTables:
+        """Those of the card below."""
+        return self.feed_below.tables
 
     def leave(self, service: Service) -> Departure | None:
         """Pass it on."""

@@ -155,7 +155,7 @@ class Player:
     def _take_stkm(self, datagram: Datagram) -> None:
         stkm = datagram.payload
         try:
-            view = StkmView.decode(stkm)
+            view = StkmView.decode(stkm, self._middleware.tables)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             return

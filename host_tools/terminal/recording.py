@@ -31,7 +31,7 @@ from host_tools.media.rtp import looks_like_rtp
 from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import RecordedSpan
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.decision import StkmName
 from host_tools.terminal.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 
 FORMAT = "bcast-uicc recording 1"
@@ -177,7 +177,7 @@ class RecordingWriter:
 
     def _take_stkm(self, datagram: Datagram) -> None:
         try:
-            view = StkmView.decode(datagram.payload)
+            heading = StkmName.decode(datagram.payload)
         except DecodeError:
             return
         digest = hashlib.sha256(datagram.payload).digest()
@@ -187,8 +187,9 @@ class RecordingWriter:
             raise RecordingError(f"a recording holds at most {MOST_STKMS} STKMs of {MOST_TRACK} bytes in all")
         self._seen.add(digest)
         self._stkms.write(datagram)
-        name, at = view.ids.key_domain_id + view.ids.msk_id, view.timestamp
-        span = self._spans.get(name) or RecordedSpan(view.ids.key_domain_id, view.ids.msk_id, at, at)
+        ids, at = heading.ids, heading.timestamp
+        name = ids.key_domain_id + ids.msk_id
+        span = self._spans.get(name) or RecordedSpan(ids.key_domain_id, ids.msk_id, at, at)
         self._spans[name] = replace(span, first_ts=min(span.first_ts, at), last_ts=max(span.last_ts, at))
 
     def _is_media(self, datagram: Datagram) -> bool:
@@ -275,7 +276,7 @@ class RecordedContent:
                 if number >= MOST_STKMS or left < 0:
                     raise ValueError(f"it holds more than {MOST_STKMS} STKMs, or more than {MOST_TRACK} bytes of them")
                 try:
-                    ids = StkmView.decode(datagram.payload).ids
+                    ids = StkmName.decode(datagram.payload).ids
                 except DecodeError:
                     continue
                 service = ids.key_domain_id + ids.key_group

@@ -22,8 +22,7 @@ from typing import Protocol
 from card.crypto.primitives import aes_ecb_decrypt
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
+from host_tools.tbk_path import MEDIA_TYPE, tbk_path
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
@@ -31,7 +30,6 @@ from host_tools.terminal.errors import TerminalError
 TBK_SIZE = 16
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
 _LAST_PORT = 65_535
-_MEDIA_TYPE = "application/octet-stream"
 _LARGEST_ANSWER = 1024
 _MOST_TRIES = 3  # an issuer that is not there must not hold up every STKM
 _PATIENCE = 10.0  # seconds without a byte from the issuer
@@ -82,8 +80,7 @@ class PermissionsClient:
         host = parts["host"]
         connection = _Connection(host, int(parts["port"] or 443), self._connect_to, self._context)
         try:
-            path = (parts["path"] or "").rstrip("/")
-            connection.request("GET", f"{path}/tbk/{key_id:08x}", headers={"Accept": _MEDIA_TYPE})
+            connection.request("GET", tbk_path(parts["path"] or "", key_id), headers={"Accept": MEDIA_TYPE})
             return _read_key(connection.getresponse())
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise PermissionsError(f"The permissions issuer {host} gave no key: {_words(error)}.") from None
@@ -137,7 +134,6 @@ class BindingFeed(FeedLayer):
     """
 
     keys: BindingKeys | None
-    tables: BcastTables = P1
     on_problem: Callable[[PermissionsError], None] = lambda _error: None
     _held: dict[tuple[bytes, int], Secret] = field(default_factory=dict, init=False, repr=False)
     _failures: Counter[tuple[bytes, int]] = field(default_factory=Counter, init=False)

@@ -9,13 +9,14 @@ from functools import cache
 from card.codec.apdu import CommandApdu
 from card.codec.ef import CODECS
 from card.codec.fcp import DescriptorByte, Tag
+from card.codec.redaction import Span
 from card.errors import CardError, DecodeError
 from card.spec.aids import application_name
 from card.spec.catalogue import all_files
 from card.spec.files import EfRow
 from card.spec.ins import INS
 from card.spec.ratings import rating_words, value_words
-from host_tools.trace.events import Span, TracedExchange
+from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import find_mikey, mikey_lines
 from host_tools.trace.tlv import TlvItem, walk_tlvs
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from card.codec.redaction import Span
 from host_tools.printable import printable
-from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
+from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 
 _LONGEST_LINE = 1 << 20
 _END_OF_TIME = 1 << 37  # seconds since 1970, beyond the year 6000

@@ -11,16 +11,15 @@ from collections.abc import Iterator
 
 from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu, class_family
 from card.errors import DecodeError
+from card.spec.contexts import RESPONSE_STEPS
 from card.spec.ins import INS
 from card.spec.status import response_available
 
 _HEADER = 5
-_GET_DATA, _GET_IDENTITY = 0xCA, 0x78
-_FETCH_BLOCKS = (0xA0, 0x20)
 _BLOCK_WISE = (INS.AUTHENTICATE_ODD, INS.OMA_BCAST, INS.RETRIEVE_DATA)
 _RECEIVING: frozenset[int] = frozenset({
     INS.READ_BINARY, INS.READ_RECORD, INS.GET_RESPONSE, INS.STATUS, INS.GET_CHALLENGE, INS.FETCH,
-    _GET_DATA,
+    INS.GET_DATA,
 })  # fmt: skip
 
 
@@ -88,4 +87,4 @@ def _receives(tpdu: bytes) -> bool:
     ins, p1 = tpdu[1], tpdu[2]
     if ins == INS.MANAGE_CHANNEL:
         return p1 == 0
-    return ins in _RECEIVING or (ins in _BLOCK_WISE and p1 in _FETCH_BLOCKS) or ins == _GET_IDENTITY
+    return ins in _RECEIVING or (ins in _BLOCK_WISE and p1 in RESPONSE_STEPS) or ins == INS.GET_IDENTITY

@@ -531,7 +531,7 @@ class Model:
         return Answer("done", tek=True)
 
     def _pay(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> str:
-        """Take what is due from the first record that can pay; return why none can, or nothing."""
+        """Take what is due from one record; return why none can pay it, or nothing."""
         if not valid:
             return ""
         if live and key.mtk == m.mtk:
@@ -541,12 +541,10 @@ class Model:
             if not live and r.last is not None and m.ts >= r.last[0] and m.mtk == r.last[1]:
                 r.last = m.ts, m.mtk
                 return ""
-        for r in valid:
+        # What is free now goes first, whatever the order of payment: nothing is paid twice over.
+        for r in sorted(valid, key=lambda r: self._price(m, r) > 0):
             _, due, source = POLICIES[r.policy]
-            goes_on = r.last is not None and m.ts > r.last[0]
-            price = r.cost if source in ("live", "playback", "user", "service") else 1
-            if due == "never" or (due == "once" and r.paid) or (due == "start" and goes_on):
-                price = 0
+            price = self._price(m, r)
             credit = r.count if source == "count" else self.balance(source, key.group) if source else 0
             if price > credit:
                 continue
@@ -563,6 +561,14 @@ class Model:
         return {"playback_counted": "no play-backs", "live_teks": "no teks", "playback_teks": "no teks"}.get(
             first, "no credit"
         )
+
+    def _price(self, m: StkmData, r: Record) -> int:
+        """Return what an STKM costs under a record."""
+        _, due, source = POLICIES[r.policy]
+        goes_on = r.last is not None and m.ts > r.last[0]
+        if due == "never" or (due == "once" and r.paid) or (due == "start" and goes_on):
+            return 0
+        return r.cost if source in ("live", "playback", "user", "service") else 1
 
     # --- the terminal's own operations
 

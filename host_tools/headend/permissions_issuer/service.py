@@ -6,7 +6,6 @@ Mutual TLS: a terminal without a certificate of our authority gets no connection
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import tempfile
@@ -24,9 +23,9 @@ from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
 from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
+from host_tools.tbk_path import find_key_id
 
 LOOPBACK = "127.0.0.1"
-_PATH = re.compile(r"/(?:[A-Za-z0-9._~-]+/)*tbk/([0-9a-f]{8})")
 _PATIENCE = 10.0  # seconds a client may take for each step
 _MOST_CLIENTS = 32
 
@@ -132,12 +131,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request for a binding key."""
         assert isinstance(self.server, _Server)
         assert isinstance(self.connection, ssl.SSLSocket)
-        match = _PATH.fullmatch(self.path)
-        if match is None:
+        key_id = find_key_id(self.path)
+        if key_id is None:
             self._reply(HTTPStatus.NOT_FOUND, b"")
             return
         terminal = _common_name(self.connection)
-        self._reply(*self.server.issuer.answer(terminal, int(match[1], 16)))
+        self._reply(*self.server.issuer.answer(terminal, key_id))
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Write nothing."""

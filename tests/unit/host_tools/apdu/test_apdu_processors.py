@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,10 +229,10 @@ class TestTrace:
 
     def test_ordinary_data_is_shown(self) -> None:
         lines: list[str] = []
-        link = ScriptedLink("00B000000A -> 98109000")
+        link = ScriptedLink("00B082000A -> 98109000")
         client = ApduClient(link, trace=lambda event: lines.append(str(event)))
-        client.transmit(READ)
-        assert "READ_BINARY" in lines[0]
+        client.transmit(replace(READ, p1=0x82))  # EF_ICCID under the MF
+        assert "READ BINARY" in lines[0]
         assert "9810" in lines[0]
 
 

@@ -39,14 +39,14 @@ def scenario(extra: str) -> Scenario:
 
 
 def network(plan: Scenario) -> tuple[TestNetwork, str]:
-    made = TestNetwork(plan, subscriber_of(CardProfile.demo()))
+    made = TestNetwork(plan, subscriber_of(CardProfile.demo()), tables=P1)
     challenge = made.bsf.challenge(made.subscriber.impi)
     return made, made.bsf.presume_answered(challenge.rand).b_tid
 
 
 def stkms(plan: Scenario) -> list[StkmView]:
     capture = CaptureReader(io.BytesIO(network(plan)[0].recording().pcap))
-    return [StkmView.decode(datagram.payload) for datagram in capture if datagram.destination.port == 2269]
+    return [StkmView.decode(datagram.payload, P1) for datagram in capture if datagram.destination.port == 2269]
 
 
 class TestMistakes:

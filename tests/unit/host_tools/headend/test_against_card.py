@@ -15,6 +15,7 @@ from card.codec.gba_push import SealedGpi
 from card.crypto.gba_push import GPI_NAF_IDS, GpiKeys, open_gpi
 from card.crypto.secret import Secret
 from card.profile.usim import GbaRes
+from card.spec.bcast_p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.headend.errors import HeadendError
@@ -34,12 +35,12 @@ PIN = Secret(b"1234")
 
 
 def fresh_network() -> TestNetwork:
-    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()))
+    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
 
 
 @pytest.fixture
 def terminal() -> Iterator[TerminalMiddleware]:
-    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)))
+    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)), tables=P1)
     middleware.connect(PIN)
     yield middleware
     middleware.close()
@@ -187,7 +188,7 @@ def test_keys_that_were_pushed_carry_an_ltkm(terminal: TerminalMiddleware) -> No
 def test_a_card_takes_keys_of_three_sizes(terminal: TerminalMiddleware, size: int) -> None:
     """TS 33.246 clause 4.2."""
     scenario = small_scenario(**{'id = "one"': f'id = "one"\nsek_size = {size}'})
-    network = TestNetwork(scenario, subscriber_of(CardProfile.demo()))
+    network = TestNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
     b_tid = subscribe(terminal, network)
     key = network.bsm.current_key("one")
     assert len(key.key) == size
@@ -200,12 +201,12 @@ def test_a_card_from_before_the_flipped_res_needs_a_bsf_that_knows() -> None:
     """TS 33.220 clause 5.3.2; `[usim.gba] res` of a profile, `network.plain_res` of a scenario."""
     profile = CardProfile.demo()
     old = replace(profile, usim=replace(profile.usim, gba=replace(profile.usim.gba, res=GbaRes.PLAIN)))
-    middleware = TerminalMiddleware(InProcessLink(memory_card(old, strict=True)))
+    middleware = TerminalMiddleware(InProcessLink(memory_card(old, strict=True)), tables=P1)
     middleware.connect(PIN)
     with pytest.raises(HeadendError, match="RES not flipped"):
         middleware.bootstrap(fresh_network().bsf)
     knows = small_scenario(**{"network.imsi": "network.plain_res = true\nnetwork.imsi"})
-    network = TestNetwork(knows, subscriber_of(profile), session="later")
+    network = TestNetwork(knows, subscriber_of(profile), session="later", tables=P1)
     assert middleware.bootstrap(network.bsf).b_tid.endswith("3gppnetwork.org")
     middleware.close()
 

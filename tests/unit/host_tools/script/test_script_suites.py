@@ -84,7 +84,7 @@ def test_the_bcast_steps_take_their_numbers_from_the_tables(suite: str) -> None:
 def test_the_bcast_suite_leaves_no_key_no_recording_and_no_credit() -> None:
     link = demo_link()
     run("bcast", link)
-    usim = Usim(ApduClient(link))
+    usim = Usim(ApduClient(link), P1)
     usim.select_application(bytes.fromhex("A0000000871002"))
     usim.verify_pin(Secret(PIN))
     auditor = Auditor(usim)

@@ -11,6 +11,7 @@ import pytest
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
 from host_tools.media.errors import NOT_AUTHENTIC
@@ -70,6 +71,8 @@ class Media:
 
 class FakeCard:
     """Gives the TEK of the MTK ID in the message, unless it is told to refuse."""
+
+    tables = P1
 
     def __init__(self) -> None:
         self.fed: list[bytes] = []

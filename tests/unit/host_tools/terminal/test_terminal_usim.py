@@ -7,6 +7,7 @@ import pytest
 from card.codec.bcd import encode_imsi
 from card.codec.fcp import DescriptorByte, Fcp
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -52,7 +53,7 @@ def file_lines(fid: int, content: str) -> tuple[str, str]:
 
 def usim(*script: str) -> tuple[Usim, ScriptedLink]:
     link = ScriptedLink(*script)
-    return Usim(ApduClient(link)), link
+    return Usim(ApduClient(link), P1), link
 
 
 class TestSelection:
@@ -245,7 +246,7 @@ class TestMiddleware:
             *CONNECT, f"0020000108{PIN_1234} -> 9000",
             *file_lines(0x6F07, self.IMSI), *file_lines(0x6FAD, "00000002"),
         )  # fmt: skip
-        middleware = TerminalMiddleware(link)
+        middleware = TerminalMiddleware(link, tables=P1)
         assert middleware.connect(Secret(b"1234")).imsi == "001010123456789"
         assert middleware.identity.mnc_length == 2
         middleware.close()
@@ -255,9 +256,9 @@ class TestMiddleware:
         select, _ = file_lines(0x6F07, self.IMSI)
         link = ScriptedLink(*CONNECT, select, "00B0000009 -> 6982")
         with pytest.raises(PinNeededError):
-            TerminalMiddleware(link).connect()
+            TerminalMiddleware(link, tables=P1).connect()
 
     def test_broken_imsi(self) -> None:
         link = ScriptedLink(*CONNECT, *file_lines(0x6F07, "FF" * 9), *file_lines(0x6FAD, "00000002"))
         with pytest.raises(MalformedAnswerError, match="IMSI"):
-            TerminalMiddleware(link).connect()
+            TerminalMiddleware(link, tables=P1).connect()
