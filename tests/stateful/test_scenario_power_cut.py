@@ -1,7 +1,7 @@
 """Power cuts in the scenarios that ship with the head-end, played live and again: at the write of every LTKM and STKM.
 
-Every key message writes once, an LTKM that takes up its MUK twice. Power fails before such a write or behind it: what
-was lost can be sent again and leads to the same card, an LTKM that was kept is known already, and nothing happens twice.
+Every key message writes once, an LTKM that takes up its MUK twice. Power fails before such a write or behind it. What
+was lost can be sent again and leads to the same card; an LTKM that was kept is known already, nothing happens twice.
 """
 
 from __future__ import annotations
