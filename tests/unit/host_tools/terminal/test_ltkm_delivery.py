@@ -142,7 +142,7 @@ class TestBeforeTheCard:
 
 
 class TestTaken:
-    @pytest.mark.norm("66")
+    @pytest.mark.norm("66", "71")
     def test_sp_is_in_use_only_when_the_card_took_the_message(self, it: Scene) -> None:
         sp = bytes.fromhex("0101011002010203011404010e")
         message = it.ltkm(sp=sp, ssrc=1)
