@@ -32,15 +32,15 @@ class Subcommand:
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
-        "demo": Subcommand("host_tools.cli.demo", "demo", "The whole job once, checked."),
-        "run": Subcommand("host_tools.cli.run", "run", "Put a card into a PC/SC reader and keep it there."),
+        "demo": Subcommand("host_tools.cli.demo.commands", "demo", "The whole job once, checked."),
+        "run": Subcommand("host_tools.cli.run.commands", "run", "Put a card into a PC/SC reader and keep it there."),
         "doctor": Subcommand("host_tools.cli.doctor", "doctor", "Find what this machine lacks, and the fix."),
-        "card": Subcommand("host_tools.cli.card", "card", "Make and look at card files."),
-        "terminal": Subcommand("host_tools.cli.terminal", "terminal", "Be the terminal: play a broadcast."),
-        "headend": Subcommand("host_tools.cli.headend", "headend", "Be the network: record a broadcast."),
-        "script": Subcommand("host_tools.cli.script", "script", "Run APDU scripts and the conformance suite."),
-        "trace": Subcommand("host_tools.cli.trace", "trace", "Show, filter, compare and tap traces."),
-        "compare": Subcommand("host_tools.cli.compare", "compare", "Compare two cards; learn a profile."),
+        "card": Subcommand("host_tools.cli.card.commands", "card", "Make and look at card files."),
+        "terminal": Subcommand("host_tools.cli.terminal.commands", "terminal", "Be the terminal: play a broadcast."),
+        "headend": Subcommand("host_tools.cli.headend.commands", "headend", "Be the network: record a broadcast."),
+        "script": Subcommand("host_tools.cli.script.commands", "script", "Run APDU scripts and the conformance suite."),
+        "trace": Subcommand("host_tools.cli.trace.commands", "trace", "Show, filter, compare and tap traces."),
+        "compare": Subcommand("host_tools.cli.compare.commands", "compare", "Compare two cards; learn a profile."),
         "realism": Subcommand("host_tools.cli.realism", "realism", "Learn how slow a card is, for `run --latency`."),
         "shell": Subcommand("host_tools.cli.shell", "shell", "Talk to a card by hand."),
     }

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host_tools.cli.exits import CARD, CliError
-from host_tools.cli.terminal_options import which_card_options
-from host_tools.cli.trace_options import TraceChoice, open_traced_link, recording_options
+from host_tools.cli.terminal.options import which_card_options
+from host_tools.cli.trace.options import TraceChoice, open_traced_link, recording_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret

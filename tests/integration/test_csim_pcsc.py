@@ -22,7 +22,7 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.cli.demo_csim import csim_subscriber
+from host_tools.cli.demo.csim import csim_subscriber
 from host_tools.cli.exits import ExitCode
 from host_tools.headend.rk import RkHome
 from host_tools.headend.seeded import Seeded, SeededRng

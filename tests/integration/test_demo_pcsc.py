@@ -20,7 +20,7 @@ from card.profile.schema import Transport
 from card.spec.bcast_p1 import P1
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
-from host_tools.cli.terminal_keys import keys_from_network
+from host_tools.cli.terminal.keys import keys_from_network
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of

@@ -20,8 +20,8 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
-from host_tools.cli.demo_csim import csim_subscriber
-from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
+from host_tools.cli.demo.csim import csim_subscriber
+from host_tools.cli.terminal.keys import keys_from_network, keys_to_deliver
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario

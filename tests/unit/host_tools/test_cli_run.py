@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from host_tools.cli.exits import CliError
-from host_tools.cli.run import Console, run
-from host_tools.cli.run_place import AskedCard, Outlook, Place, hint, watch
+from host_tools.cli.run.commands import Console, run
+from host_tools.cli.run.place import AskedCard, Outlook, Place, hint, watch
 from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, DiaryCard, FakePort, FakeVpcd, wait_until
 from vpicc_bridge.notices import Connected, Disconnected, Occupied, Unreachable
 
@@ -208,7 +208,7 @@ def test_a_console_without_a_reader_does_not_disturb_the_card(monkeypatch: pytes
     def broken(*_: object, **__: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("host_tools.cli.run.click.echo", broken)
+    monkeypatch.setattr("host_tools.cli.run.commands.click.echo", broken)
     console = Console(verbose=True)
     console.emit("an event")
     console.notice(Connected("somewhere"))
@@ -340,7 +340,7 @@ def test_the_advice_names_the_fix_and_not_its_comment(monkeypatch: pytest.Monkey
 
 def test_a_card_file_is_opened_before_a_pcscd_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started: list[object] = []
-    monkeypatch.setattr("host_tools.cli.run.private_place", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr("host_tools.cli.run.commands.private_place", lambda *arguments: started.append(arguments))
     result = CliRunner().invoke(run, [str(tmp_path / "none.card"), "--private-pcscd"])
     assert result.exit_code == 3
     assert started == []

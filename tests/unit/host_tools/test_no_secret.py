@@ -26,9 +26,9 @@ from card.profile.schema import demo_path
 from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
-from host_tools.cli.demo_csim import csim_subscriber
+from host_tools.cli.demo.csim import csim_subscriber
 from host_tools.cli.main import invoke
-from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.recorder import record

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from card import CardProfile, memory_card
 from card.spec.bcast_p1 import P1
-from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario

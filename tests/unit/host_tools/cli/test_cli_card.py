@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from card import CardProfile, open_card
 from host_tools.cli import main
-from host_tools.cli.card import card
+from host_tools.cli.card.commands import card
 from host_tools.cli.exits import ExitCode
 
 

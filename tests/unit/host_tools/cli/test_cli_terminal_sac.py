@@ -9,7 +9,7 @@ import pytest
 from card.crypto import tls_psk
 from card.profile.schema import demo_path
 from host_tools.cli.exits import CliError, ExitCode
-from host_tools.cli.terminal_sac import KEY_VARIABLE, protect
+from host_tools.cli.terminal.sac import KEY_VARIABLE, protect
 from host_tools.terminal.sac.link import SacLink
 from tests.support.sac import IMEI, PSK, Wire, sac_card
 

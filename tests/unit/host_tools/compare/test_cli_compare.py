@@ -120,7 +120,9 @@ def test_an_interrupted_comparison_still_writes_its_reports(
     assert "usim (in process): interrupted. usim-t1 (in process): interrupted." in shown
 
 
-@pytest.mark.parametrize("where", ["host_tools.cli.compare.load_scripts", "host_tools.cli.compare._open"])
+@pytest.mark.parametrize(
+    "where", ["host_tools.cli.compare.commands.load_scripts", "host_tools.cli.compare.commands._open"]
+)
 def test_an_interruption_before_the_first_command_leaves_reports_too(
     where: str, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +145,7 @@ def test_the_report_of_an_early_interruption_is_not_written_over_a_script(
     def interrupt(*_arguments: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("host_tools.cli.compare.load_scripts", interrupt)
+    monkeypatch.setattr("host_tools.cli.compare.commands.load_scripts", interrupt)
     assert compare("--a", "inprocess:usim", "--b", "inprocess:usim", script, "--json", script) == ExitCode.USAGE
     assert script.read_text() == SCRIPT
 

@@ -12,7 +12,7 @@ from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_x2 import X2
 from card.spec.refs import Confidence
-from host_tools.cli.compare_learn import Lesson
+from host_tools.cli.compare.learn import Lesson
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.main import invoke
 from host_tools.compare.allow import default_rules

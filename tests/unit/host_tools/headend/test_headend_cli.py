@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from card import CardProfile
 from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ENVIRONMENT, INPUT, OK, USAGE
-from host_tools.cli.headend import headend
+from host_tools.cli.headend.commands import headend
 from host_tools.headend.handover import Handover
 from host_tools.headend.recorder import record
 from host_tools.headend.subscriber import subscriber_of

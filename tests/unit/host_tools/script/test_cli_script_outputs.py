@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from host_tools.cli import script_run
 from host_tools.cli.main import invoke
 from host_tools.cli.new_file import new_file
+from host_tools.cli.script import run as script_run
 from host_tools.files.writing import UnwritableFile
 from host_tools.script.results import StepResult
 from tests.unit.host_tools.script.fakes import write

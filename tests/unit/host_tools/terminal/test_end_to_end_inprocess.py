@@ -13,10 +13,10 @@ from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.status import SW
-from host_tools.cli.demo_csim import CsimSide
-from host_tools.cli.demo_job import DemoJob, Side
-from host_tools.cli.demo_usim import UsimSide
-from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
+from host_tools.cli.demo.csim import CsimSide
+from host_tools.cli.demo.job import DemoJob, Side
+from host_tools.cli.demo.usim import UsimSide
+from host_tools.cli.terminal.keys import keys_from_file, keys_from_network
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.cli.terminal_report import media_rows
+from host_tools.cli.terminal.report import media_rows
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.jitter import DEPTH
 from host_tools.media.pcap import Datagram, Endpoint

@@ -8,8 +8,8 @@ from card import CardProfile
 from card.crypto.bcmcs import RegistrationKey, find_functions
 from card.errors import ProfileError
 from card.spec.bcmcs_tables import DEFAULT_TAGS
-from host_tools.cli.demo_job import Outcome, Reporter, demo_scenario
-from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.cli.demo.job import Outcome, Reporter, demo_scenario
+from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.rk import RkNetwork, RkSubscriber
 from host_tools.links.base import Link

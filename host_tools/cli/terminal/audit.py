@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from host_tools.cli.terminal_options import CardChoice, card_options
+from host_tools.cli.terminal.options import CardChoice, card_options
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
@@ -20,8 +20,8 @@ def audit(as_json: bool, **options: Any) -> None:
 
     A card without keys of OMA BCAST has nothing to report; keys that follow plain MBMS rules do not show here.
     """
-    from host_tools.cli.terminal_report import print_json
-    from host_tools.cli.terminal_session import explained
+    from host_tools.cli.terminal.report import print_json
+    from host_tools.cli.terminal.session import explained
     from host_tools.terminal.audit import Auditor
 
     with explained(), CardChoice.of(options).connected() as middleware:
@@ -45,7 +45,7 @@ def audit(as_json: bool, **options: Any) -> None:
 def _print_tables(
     groups: tuple[KeyGroup, ...], policies: list[Policy], recordings: tuple[Content, ...], tables: BcastTables
 ) -> None:
-    from host_tools.cli.terminal_report import print_columns
+    from host_tools.cli.terminal.report import print_columns
 
     if not groups:
         click.echo("The card reports no key of OMA BCAST.")

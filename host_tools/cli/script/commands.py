@@ -13,8 +13,8 @@ import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
-from host_tools.cli.terminal_options import which_card_options
-from host_tools.cli.trace_options import TraceChoice, open_traced_link, recording_options, trace_options
+from host_tools.cli.terminal.options import which_card_options
+from host_tools.cli.trace.options import TraceChoice, open_traced_link, recording_options, trace_options
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -63,7 +63,7 @@ def run(
     the list. AUTHENTICATE moves the card's sequence number on, as attaching to a network does. A PIN is never tried
     with fewer than two tries left, and one that was refused is not given again.
     """
-    from host_tools.cli.script_run import RunJob, check_settings
+    from host_tools.cli.script.run import RunJob, check_settings
     from host_tools.script.runner import RunOptions
     from host_tools.trace.known_secrets import KnownSecrets
 
@@ -142,8 +142,8 @@ def record(
     standard output) with the answers as expectations. With --from the session is one that was traced before. A PIN is
     not sent with fewer than two tries left; then the exit status is 4.
     """
-    from host_tools.cli.script_record import record_session
-    from host_tools.cli.trace_files import replay
+    from host_tools.cli.script.record import record_session
+    from host_tools.cli.trace.files import replay
     from host_tools.files.piped import piped_lines
     from host_tools.script.writer import ScriptWriter
 

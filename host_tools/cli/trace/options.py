@@ -13,7 +13,7 @@ import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.new_file import refuse_clash
-from host_tools.cli.terminal_session import explained, open_link
+from host_tools.cli.terminal.session import explained, open_link
 
 if TYPE_CHECKING:
     from host_tools.links.base import Link

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from card import CardProfile
-from host_tools.cli.demo_job import Outcome, Reporter, demo_scenario
-from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.cli.demo.job import Outcome, Reporter, demo_scenario
+from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link

@@ -15,9 +15,9 @@ from card.spec.aids import application_name
 from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.run_card import Realism, realism_options
-from host_tools.cli.run_place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
-from host_tools.cli.trace_options import TraceChoice, recording_options
+from host_tools.cli.run.card import Realism, realism_options
+from host_tools.cli.run.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
+from host_tools.cli.trace.options import TraceChoice, recording_options
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Connected, Disconnected, Notice, Occupied, Unreachable
 from vpicc_bridge.slots import Bridge, Slots

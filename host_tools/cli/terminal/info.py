@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from host_tools.cli.terminal_options import CardChoice
-from host_tools.cli.terminal_report import print_json, print_table
-from host_tools.cli.terminal_session import connect, explained
+from host_tools.cli.terminal.options import CardChoice
+from host_tools.cli.terminal.report import print_json, print_table
+from host_tools.cli.terminal.session import connect, explained
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.services import decode_service_table, service_name
 from host_tools.terminal.usim import EF_UST

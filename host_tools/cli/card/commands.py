@@ -73,7 +73,7 @@ def show(file: Path, as_json: bool, reveal: bool) -> None:
     if as_json:
         click.echo(json.dumps(description, indent=2))
         return
-    from host_tools.cli.card_view import print_card
+    from host_tools.cli.card.view import print_card
 
     print_card(str(file), description)
 
@@ -166,7 +166,7 @@ def restore(file: Path, snapshot_file: Path) -> None:
 def diff(ctx: click.Context, left: Path, right: Path, as_json: bool, reveal: bool) -> None:
     """Compare cards A and B value by value, keys included (that they differ is told, what they are is not)."""
     from card import diff_cards
-    from host_tools.cli.card_view import print_differences
+    from host_tools.cli.card.view import print_differences
 
     with plain_errors(left):
         a = _source(left)

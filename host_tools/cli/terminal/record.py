@@ -13,8 +13,8 @@ import click
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
-from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import (
+from host_tools.cli.terminal.extras import Extras, extra_options
+from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
@@ -25,7 +25,7 @@ from host_tools.cli.terminal_options import (
 )
 
 if TYPE_CHECKING:
-    from host_tools.cli.terminal_play import PlayJob
+    from host_tools.cli.terminal.play import PlayJob
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.recording import RecordingWriter
 
@@ -55,8 +55,8 @@ def record(
     Meanwhile the broadcast plays through the card, unless --unwatched. At the end the card is told which keys the
     recording needs, so that it keeps their policies.
     """
-    from host_tools.cli.terminal_play import PlayJob
-    from host_tools.cli.terminal_session import explained
+    from host_tools.cli.terminal.play import PlayJob
+    from host_tools.cli.terminal.session import explained
     from host_tools.terminal.player import PlayOptions
     from host_tools.terminal.recording import record_to
 
@@ -91,7 +91,7 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 
     A broadcast of which the card opened nothing is kept: it may be bought and played later. So is one that breaks off.
     """
-    from host_tools.cli.terminal_verdict import BrokenOff, NoTrafficKey
+    from host_tools.cli.terminal.verdict import BrokenOff, NoTrafficKey
 
     ended = False
 
@@ -115,7 +115,7 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 
 def _store(capture: Path, writer: RecordingWriter) -> CliError | None:
     """Record without a card; return what is to be complained of once the recording is written."""
-    from host_tools.cli.terminal_verdict import BrokenOff, require_whole
+    from host_tools.cli.terminal.verdict import BrokenOff, require_whole
     from host_tools.media.pcap import open_capture
 
     with open_capture(capture) as datagrams:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
-from host_tools.cli.trace_options import TraceChoice
+from host_tools.cli.trace.options import TraceChoice
 
 if TYPE_CHECKING:
     from host_tools.trace.events import TraceEvent, TraceSink
@@ -32,7 +32,7 @@ def trace() -> None:
 @click.option("--brief", is_flag=True, help="One line per exchange.")
 def show(file: Path, brief: bool) -> None:
     """Show a trace: commands, files, TLV objects, MIKEY fields, and what happens on the key ladder."""
-    from host_tools.cli.trace_files import replay
+    from host_tools.cli.trace.files import replay
     from host_tools.trace.text import TextSink
 
     replay(file, TextSink(click.echo, decoded=not brief))
@@ -48,7 +48,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     Without terms and with --output, a trace is turned into the other kind of file.
     """
     from host_tools.cli.new_file import refuse_clash
-    from host_tools.cli.trace_files import replay
+    from host_tools.cli.trace.files import replay
     from host_tools.trace.filter import FilterError, parse_filter
     from host_tools.trace.sinks import whole_trace
     from host_tools.trace.text import TextSink
@@ -89,7 +89,7 @@ def diff(first: Path, second: Path) -> None:
     Beside a capture, which has only what T=0 carries, the other trace is taken in that form too. Exits with 1 when
     anything differs.
     """
-    from host_tools.cli.trace_files import is_capture, read_events
+    from host_tools.cli.trace.files import is_capture, read_events
     from host_tools.trace.diff import diff_traces, difference_lines
 
     left, right = read_events(first), read_events(second)

@@ -15,7 +15,7 @@ import click
 from card.disk.kinds import GBA_PUSH
 from card.disk.reading import read_bytes
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
-from host_tools.cli.terminal_options import FILE, CardChoice, card_options
+from host_tools.cli.terminal.options import FILE, CardChoice, card_options
 from host_tools.printable import printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def push(message: Path, as_json: bool, **options: Any) -> None:
     The card checks its challenge, the message is checked and deciphered with keys from the card, and the card derives
     the keys of the NAF that the message names. Nothing goes back to the network.
     """
-    from host_tools.cli.terminal_session import explained
+    from host_tools.cli.terminal.session import explained
     from host_tools.terminal.gba_push import take_push
 
     raw = read_message(message)
@@ -89,7 +89,7 @@ def _exits() -> Mapping[PushVerdict, int]:
 
 
 def _show(outcome: PushOutcome, as_json: bool) -> None:
-    from host_tools.cli.terminal_report import print_json, print_table
+    from host_tools.cli.terminal.report import print_json, print_table
 
     found: dict[str, object] = {"verdict": outcome.verdict.name.lower(), "words": outcome.verdict.value}
     found |= _said_of(outcome.sa) if outcome.sa is not None else {}

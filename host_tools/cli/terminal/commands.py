@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from host_tools.cli.terminal_audit import audit
-from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_gba import gba
-from host_tools.cli.terminal_options import (
+from host_tools.cli.terminal.audit import audit
+from host_tools.cli.terminal.extras import Extras, extra_options
+from host_tools.cli.terminal.gba import gba
+from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
@@ -20,8 +20,8 @@ from host_tools.cli.terminal_options import (
     output_option,
     srtp_format,
 )
-from host_tools.cli.terminal_record import record
-from host_tools.cli.terminal_replay import replay
+from host_tools.cli.terminal.record import record
+from host_tools.cli.terminal.replay import replay
 
 _PORT = click.IntRange(1, 65_535)
 
@@ -50,7 +50,7 @@ def play(
     Each STKM in FILE.pcap goes to the card, each TEK it gives opens the media that follow. The card must hold the
     service's keys already, or get them first with --scenario or --ltkms.
     """
-    from host_tools.cli.terminal_play import PlayJob
+    from host_tools.cli.terminal.play import PlayJob
     from host_tools.terminal.player import PlayOptions
 
     check_key_options(options)
@@ -66,7 +66,7 @@ def play(
 @card_options
 def info(as_json: bool, **options: Any) -> None:
     """Show the card: reader, ATR, applications, subscriber and services."""
-    from host_tools.cli.terminal_info import show_card
+    from host_tools.cli.terminal.info import show_card
 
     show_card(CardChoice.of(options), as_json)
 

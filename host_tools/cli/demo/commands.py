@@ -17,13 +17,13 @@ from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
-from host_tools.cli.trace_options import TraceChoice, trace_options, traced
+from host_tools.cli.terminal.session import IN_PROCESS, PCSC, explained
+from host_tools.cli.trace.options import TraceChoice, trace_options, traced
 from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
 
 if TYPE_CHECKING:
-    from host_tools.cli.demo_job import Outcome, Side
+    from host_tools.cli.demo.job import Outcome, Side
     from host_tools.links.base import Link
     from host_tools.terminal.statistics import PlayStatistics
     from host_tools.trace.events import TraceSink
@@ -72,17 +72,17 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
 
 def _side(csim: bool) -> Side:
     if csim:
-        from host_tools.cli.demo_csim import CsimSide
+        from host_tools.cli.demo.csim import CsimSide
 
         return CsimSide()
-    from host_tools.cli.demo_usim import UsimSide
+    from host_tools.cli.demo.usim import UsimSide
 
     return UsimSide()
 
 
 def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
-    from host_tools.cli.demo_card import card_in_process, card_in_reader
-    from host_tools.cli.demo_job import DemoJob
+    from host_tools.cli.demo.card import card_in_process, card_in_reader
+    from host_tools.cli.demo.job import DemoJob
 
     if link == IN_PROCESS:
         steps.say("The card runs in this process: neither pcscd nor vpcd is used.")
@@ -118,7 +118,7 @@ class _Steps:
         self, statistics: PlayStatistics, share: Callable[[], float]
     ) -> AbstractContextManager[Callable[[], None]]:
         """Show the counters while the broadcast plays."""
-        from host_tools.cli.terminal_report import live_table, progress_row, statistics_rows
+        from host_tools.cli.terminal.report import live_table, progress_row, statistics_rows
 
         def rows() -> list[tuple[str, str]]:
             return [progress_row(share()), *statistics_rows(statistics)]
@@ -127,7 +127,7 @@ class _Steps:
 
 
 def _report(outcome: Outcome, files: list[str], link: str, as_json: bool) -> None:
-    from host_tools.cli.terminal_report import print_json, print_table, statistics_rows
+    from host_tools.cli.terminal.report import print_json, print_table, statistics_rows
 
     if as_json:
         result = {

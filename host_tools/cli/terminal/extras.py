@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from host_tools.cli.terminal_session import parse_pin
+from host_tools.cli.terminal.session import parse_pin
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret

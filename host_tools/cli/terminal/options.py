@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from host_tools.cli.exits import CliError
-from host_tools.cli.terminal_sac import sac_option
-from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
-from host_tools.cli.trace_options import TraceChoice, trace_options, traced
+from host_tools.cli.terminal.sac import sac_option
+from host_tools.cli.terminal.session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
+from host_tools.cli.trace.options import TraceChoice, trace_options, traced
 from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ class CardChoice:
 
         With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
         """
-        from host_tools.cli.terminal_sac import protect
-        from host_tools.cli.terminal_session import open_link
+        from host_tools.cli.terminal.sac import protect
+        from host_tools.cli.terminal.session import open_link
         from host_tools.links.base import together
         from host_tools.terminal.middleware import TerminalMiddleware
 
@@ -193,7 +193,7 @@ class CardChoice:
     @contextmanager
     def connected(self) -> Iterator[TerminalMiddleware]:
         """Open the card, select its USIM and give the PIN. Raises `CliError`, `TerminalError`, `LinkError`."""
-        from host_tools.cli.terminal_session import connect
+        from host_tools.cli.terminal.session import connect
 
         with self.opened() as (_, middleware):
             connect(middleware, self.pin)

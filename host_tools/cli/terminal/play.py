@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from host_tools.cli.exits import INPUT, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.terminal_extras import Extras
-from host_tools.cli.terminal_options import CardChoice
-from host_tools.cli.terminal_report import (
+from host_tools.cli.terminal.extras import Extras
+from host_tools.cli.terminal.options import CardChoice
+from host_tools.cli.terminal.report import (
     capture_rows,
     live_table,
     media_json,
@@ -23,8 +23,8 @@ from host_tools.cli.terminal_report import (
     progress_row,
     statistics_rows,
 )
-from host_tools.cli.terminal_session import explained
-from host_tools.cli.terminal_verdict import judge
+from host_tools.cli.terminal.session import explained
+from host_tools.cli.terminal.verdict import judge
 from host_tools.links.base import LinkError
 from host_tools.media.errors import MediaError
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
@@ -110,7 +110,7 @@ class PlayJob:
 
     def _keys(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
         """Return the delivery of keys that the options ask for, with everything done that comes before it."""
-        from host_tools.cli.terminal_keys import keys_from_file, open_network, subscribe
+        from host_tools.cli.terminal.keys import keys_from_file, open_network, subscribe
 
         subscriber = self.subscriber or self.card.profile
         if self.scenario is not None and subscriber is not None:

@@ -11,8 +11,8 @@ import click
 
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.terminal_extras import Extras, extra_options
-from host_tools.cli.terminal_options import (
+from host_tools.cli.terminal.extras import Extras, extra_options
+from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
@@ -73,8 +73,8 @@ def replay(
     The card decides whether it is a play-back, whether there is a right to it, and what it costs. Playing ends where
     the card refuses, unless --buy gets what it lacks.
     """
-    from host_tools.cli.terminal_session import explained
-    from host_tools.cli.terminal_verdict import judge_replay
+    from host_tools.cli.terminal.session import explained
+    from host_tools.cli.terminal.verdict import judge_replay
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.recording import open_recording
@@ -101,7 +101,7 @@ def replay(
 
 def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dict[str, Any]) -> PurchaseFlow | None:
     """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""
-    from host_tools.cli.terminal_keys import keys_from_file, open_network, subscribe
+    from host_tools.cli.terminal.keys import keys_from_file, open_network, subscribe
 
     subscriber = options["subscriber"] or options["profile"]
     if options["scenario"] is not None:
@@ -131,7 +131,7 @@ def _play(replaying: Replay, pieces: tuple[Segment, ...], hooks: Hooks) -> None:
 def _print(
     recording: Path, played: list[tuple[Segment, PlayStatistics]], out: MediaOut, extras: Extras, as_json: bool
 ) -> None:
-    from host_tools.cli.terminal_report import media_json, media_rows, print_json, print_table, statistics_rows
+    from host_tools.cli.terminal.report import media_json, media_rows, print_json, print_table, statistics_rows
 
     if as_json:
         pieces = [

@@ -11,10 +11,10 @@ import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
-from host_tools.cli.script import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
-from host_tools.cli.terminal_options import which_card_options
-from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
-from host_tools.cli.trace_options import TraceChoice, recording_options, traced
+from host_tools.cli.script.commands import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
+from host_tools.cli.terminal.options import which_card_options
+from host_tools.cli.terminal.session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
+from host_tools.cli.trace.options import TraceChoice, recording_options, traced
 from host_tools.files.writing import whole_text
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def learn(
     OMA BCAST commands: the emulator does the same, and what makes it answer alike is kept. Keys and PINs cannot be
     read from a card: the profile has placeholders for them, and what could not be learned is said in comments.
     """
-    from host_tools.cli.compare_learn import Lesson
+    from host_tools.cli.compare.learn import Lesson
     from host_tools.compare.explore import explore
 
     with plain_script_errors():

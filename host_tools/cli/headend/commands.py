@@ -12,7 +12,7 @@ import click
 
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.new_file import refuse_clash
-from host_tools.cli.terminal_options import tables_of
+from host_tools.cli.terminal.options import tables_of
 from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 
     The certificates are made afresh each time and are for tests.
     """
-    from host_tools.cli.headend_permissions import serve
+    from host_tools.cli.headend.permissions import serve
 
     with _plain_errors():
         serve(_load(scenario), folder, terminal_name, port)

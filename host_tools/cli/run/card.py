@@ -46,7 +46,7 @@ class Realism:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Realism:
         """Read the files that the options name. Raises `CliError`."""
-        from host_tools.cli.script import plain_script_errors
+        from host_tools.cli.script.commands import plain_script_errors
 
         latency, faults = options["latency"], options["faults"]
         with plain_script_errors():
