@@ -68,7 +68,25 @@ def explain(error: Exception) -> CliError | None:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, strerror=str(reason)):
             return CliError(f"cannot write any more: {reason}", ENVIRONMENT)
         case _:
-            return _explain_domain_error(error)
+            return _explain_session_error(error) or _explain_domain_error(error)
+
+
+def _explain_session_error(error: Exception) -> CliError | None:
+    """Translate an error of a session; when no session was begun, it cannot be one."""
+    if "host_tools.sessions.errors" not in sys.modules:
+        return None
+    from host_tools.sessions.errors import SessionError, Trouble
+
+    if not isinstance(error, SessionError):
+        return None
+    exits = {
+        Trouble.DIFFERENT: DIFFERENT,
+        Trouble.MISUSE: USAGE,
+        Trouble.ENVIRONMENT: ENVIRONMENT,
+        Trouble.CARD: CARD,
+        Trouble.INPUT: INPUT,
+    }
+    return CliError(error.message, exits[error.trouble])
 
 
 def _explain_domain_error(error: Exception) -> CliError | None:

@@ -62,14 +62,12 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def uicc_profile(request: pytest.FixtureRequest) -> CardProfile:
     """The profile that `uicc` and `virtual_reader` are made from. Override the fixture to make your own."""
-    from card import CardProfile
     from card.errors import ProfileError
+    from host_tools.sessions.cards import load_profile
 
     name = _chosen(request, PROFILE_MARKER)
     try:
-        if name.endswith(".toml"):
-            return CardProfile.load(_beside(request, name))
-        return CardProfile.demo(name)
+        return load_profile(_beside(request, name) if name.endswith(".toml") else Path(name))
     except (ProfileError, OSError) as error:
         return pytest.fail(f"card profile {name!r}: {error}", pytrace=False)
 

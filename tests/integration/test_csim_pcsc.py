@@ -22,11 +22,11 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.cli.demo.csim import csim_subscriber
 from host_tools.cli.exits import ExitCode
 from host_tools.headend.rk import RkHome
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.links.pcsc import PcscLink
+from host_tools.sessions.demo.csim import csim_subscriber
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from tests.integration.conftest import Desk

@@ -20,12 +20,12 @@ from card.profile.schema import Transport
 from card.spec.bcast_p1 import P1
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
-from host_tools.cli.terminal.keys import keys_from_network
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import NoReader, ReaderGone, TransmissionProtocol
 from host_tools.links.pcsc import PcscLink
+from host_tools.sessions.keys import keys_from_network
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.usim import EF_IMSI
 from tests.integration.conftest import Desk

@@ -20,8 +20,6 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
-from host_tools.cli.demo.csim import csim_subscriber
-from host_tools.cli.terminal.keys import keys_from_network, keys_to_deliver
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
@@ -29,6 +27,8 @@ from host_tools.headend.subscriber import subscriber_of
 from host_tools.headend.truth import TekName
 from host_tools.links.pcsc import PcscLink
 from host_tools.media.pcap import open_capture
+from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.keys import keys_from_network, keys_to_deliver
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX
 from host_tools.terminal.csim_middleware import CsimMiddleware

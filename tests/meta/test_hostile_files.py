@@ -17,8 +17,8 @@ import pytest
 
 from card.disk import reading
 from host_tools.cli.exits import ExitCode
-from host_tools.cli.headend import permissions as headend_permissions
 from host_tools.cli.main import cli, invoke
+from host_tools.sessions import permissions as headend_permissions
 from host_tools.trace.tap import Tap
 from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
 

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from card.disk.kinds import FAULTS, LATENCY, LTKMS, RULES
 from card.disk.reading import read_text
 from host_tools.cli.exits import ExitCode, explain
+from host_tools.cli.explained import explained
 from host_tools.cli.main import invoke
 from host_tools.cli.script.commands import plain_script_errors
-from host_tools.cli.terminal.session import explained
 from host_tools.compare.allow import parse_rules
 from host_tools.headend.handover import Handover
 from host_tools.realism.latency import parse_latency

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.cli.cards import CARD_SUFFIX, is_profile, load_profile, plain_errors
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.explained import plain_errors
+from host_tools.sessions.cards import CARD_SUFFIX, is_profile, load_profile
 
 if TYPE_CHECKING:
     from card import CardProfile, Edited

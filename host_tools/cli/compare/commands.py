@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.explained import PIN_VARIABLE, explained, parse_pin
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.script.commands import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
 from host_tools.cli.terminal.options import which_card_options
-from host_tools.cli.terminal.session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
-from host_tools.cli.trace.options import TraceChoice, recording_options, traced
+from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.files.writing import whole_text
+from host_tools.sessions.opening import IN_PROCESS, PCSC, card_in_process, open_link, traced
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -162,14 +164,14 @@ def learn(
     OMA BCAST commands: the emulator does the same, and what makes it answer alike is kept. Keys and PINs cannot be
     read from a card: the profile has placeholders for them, and what could not be learned is said in comments.
     """
-    from host_tools.cli.compare.learn import Lesson
     from host_tools.compare.explore import explore
+    from host_tools.sessions.learn import Lesson
 
     with plain_script_errors():
         scripts = load_scripts(names)
     refuse_clash([output], [*script_files(scripts), *traces, subscriber, profile])
     lesson = Lesson.read(scripts, _options(pin, destructive=destructive, allow_iccid=allow_iccid), traces, subscriber)
-    with new_file(output, force=force) as draft, explained(), open_link(link, reader, profile) as opened:
+    with new_file(output, force=force) as draft, explained(), open_link(link, reader, profile, Console()) as opened:
         found = explore(opened, pin)
         if not found.files:
             raise CliError(f"{found.name}: the card lets no file be selected: there is nothing to learn.", CARD)
@@ -182,18 +184,12 @@ def learn(
 @contextmanager
 def _open(side: str) -> Iterator[Link]:
     if not side.startswith(_PREFIX):
-        with open_link(PCSC, side, None) as link:
+        with open_link(PCSC, side, None, Console()) as link:
             yield link
         return
-    from host_tools.cli.cards import is_profile, open_card_argument
-    from host_tools.links.inprocess import InProcessLink
-
     card = Path(side.removeprefix(_PREFIX))
-    opened = InProcessLink(open_card_argument(card, fresh=is_profile(card)), f"{card} (in process)")
-    try:
+    with closing(card_in_process(card, Console(), f"{card} (in process)")) as opened:
         yield opened
-    finally:
-        opened.close()
 
 
 def _play(
@@ -218,7 +214,7 @@ def _compared(a: SideRun, b: SideRun, rules: Rules) -> Comparison:
 
 
 def _report(comparison: Comparison, html_file: Path | None, json_file: Path | None, show_allowed: bool) -> None:
-    from host_tools.cli.rich_console import Console
+    from host_tools.cli.rich_console import Console as RichConsole
     from host_tools.compare.as_json import write_json
     from host_tools.compare.html import write_html
     from host_tools.compare.model import INTERRUPTED
@@ -227,7 +223,7 @@ def _report(comparison: Comparison, html_file: Path | None, json_file: Path | No
     for path, write in ((html_file, write_html), (json_file, write_json)):
         if path is not None:
             _write(path, comparison, write)
-    print_comparison(comparison, Console(), show_allowed=show_allowed)
+    print_comparison(comparison, RichConsole(), show_allowed=show_allowed)
     if INTERRUPTED in (comparison.a.trouble, comparison.b.trouble):
         raise click.Abort
     lost = [f"{side.name}: {side.trouble}" for side in (comparison.a, comparison.b) if side.trouble]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,19 @@ import click
 from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.terminal.session import IN_PROCESS, PCSC, explained
-from host_tools.cli.trace.options import TraceChoice, trace_options, traced
+from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
+from host_tools.sessions.events import Event, Progressed, StepDone
+from host_tools.sessions.opening import IN_PROCESS, PCSC, traced
 
 if TYPE_CHECKING:
-    from host_tools.cli.demo.job import Outcome, Side
+    from host_tools.cli.terminal.report import LiveTable
     from host_tools.links.base import Link
+    from host_tools.media.pcap import CaptureReader
+    from host_tools.sessions.demo.job import Outcome, Side
     from host_tools.terminal.statistics import PlayStatistics
     from host_tools.trace.events import TraceSink
 
@@ -61,7 +65,7 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
         folder = stack.enter_context(_folder(keep))
         choice = TraceChoice.of(trace)
         sinks = stack.enter_context(choice.opened())
-        steps = _Steps(to_stderr=as_json, live=not choice.verbose)
+        steps = stack.enter_context(closing(_Steps(to_stderr=as_json, live=not choice.verbose)))
         outcome = _run(_side(csim), link, folder, steps, sinks)
         if audio is not None:
             outcome.files = _copied(outcome.files, audio)
@@ -72,17 +76,17 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
 
 def _side(csim: bool) -> Side:
     if csim:
-        from host_tools.cli.demo.csim import CsimSide
+        from host_tools.sessions.demo.csim import CsimSide
 
         return CsimSide()
-    from host_tools.cli.demo.usim import UsimSide
+    from host_tools.sessions.demo.usim import UsimSide
 
     return UsimSide()
 
 
 def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
     from host_tools.cli.demo.card import card_in_process, card_in_reader
-    from host_tools.cli.demo.job import DemoJob
+    from host_tools.sessions.demo.job import DemoJob
 
     if link == IN_PROCESS:
         steps.say("The card runs in this process: neither pcscd nor vpcd is used.")
@@ -102,6 +106,7 @@ class _Steps:
     def __init__(self, *, to_stderr: bool, live: bool) -> None:
         self._stderr = to_stderr
         self._live = live and not to_stderr
+        self._table: LiveTable | None = None
         encoding = (sys.stderr if to_stderr else sys.stdout).encoding or "ascii"
         self._tick = "✓" if _encodable("✓“”", encoding) else "+"
         self._plain = self._tick == "+"
@@ -110,20 +115,28 @@ class _Steps:
         """Print a line."""
         click.echo(text.replace("“", '"').replace("”", '"') if self._plain else text, err=self._stderr)
 
-    def step(self, text: str) -> None:
-        """Print a finished step."""
-        self.say(f"{self._tick} {text}")
+    def emit(self, event: Event, /) -> None:
+        """Show an event of the demo."""
+        match event:
+            case StepDone(words):
+                self.close()
+                self.say(f"{self._tick} {words}")
+            case Progressed(statistics, capture) if self._live:
+                self._show(statistics, capture)
+            case _:
+                pass
 
-    def playing(
-        self, statistics: PlayStatistics, share: Callable[[], float]
-    ) -> AbstractContextManager[Callable[[], None]]:
-        """Show the counters while the broadcast plays."""
-        from host_tools.cli.terminal.report import live_table, progress_row, statistics_rows
+    def close(self) -> None:
+        """Take the live table away."""
+        if self._table is not None:
+            self._table.stop()
 
-        def rows() -> list[tuple[str, str]]:
-            return [progress_row(share()), *statistics_rows(statistics)]
+    def _show(self, statistics: PlayStatistics, capture: CaptureReader) -> None:
+        from host_tools.cli.terminal.report import LiveTable, progress_row, statistics_rows
 
-        return live_table(self._live, "Replaying the broadcast", rows)
+        if self._table is None:
+            self._table = LiveTable("Replaying the broadcast")
+        self._table.show(lambda: [progress_row(capture.share), *statistics_rows(statistics)])
 
 
 def _report(outcome: Outcome, files: list[str], link: str, as_json: bool) -> None:

@@ -1,23 +1,33 @@
-"""`bcast-uicc headend`: be the network. Only parses and prints; the work is in `host_tools.headend`."""
+"""`bcast-uicc headend`: be the network. Only parses and prints; the work is in `host_tools.sessions`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.cli.explained import session_errors
+from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
-from host_tools.cli.terminal.options import tables_of
-from host_tools.files.writing import UnwritableFile, whole_file, write_whole
+from host_tools.files.writing import UnwritableFile
+from host_tools.sessions.events import (
+    BroadcastMade,
+    BroadcastProgressed,
+    Event,
+    LtkmsWritten,
+    PermissionsServed,
+    TruthWritten,
+)
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
-    from host_tools.headend.network import TestNetwork
+    from click._termui_impl import ProgressBar
+
     from host_tools.headend.scenario import Scenario
     from host_tools.headend.truth import Truth
 
@@ -47,15 +57,10 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
     if ltkms is not None and profile is None:
         raise click.UsageError("--ltkms needs --profile, because LTKMs are made for one card")
     refuse_clash([output, ltkms, truth], [Path(scenario), profile])
-    with _plain_errors():
-        plan = _load(scenario)
-        network = _network(plan, profile) if ltkms is not None and profile is not None else None
-        found = _record(plan, output, tables_of(profile))
-        click.echo(f"{output}: {_summary(plan, found)}")
-        if ltkms is not None and network is not None:
-            _write_ltkms(network, ltkms)
-        if truth is not None:
-            _write_truth(found, truth)
+    from host_tools.sessions.broadcast import BroadcastJob
+
+    with _plain_errors(), closing(_Show()) as show:
+        BroadcastJob(scenario, output, profile, ltkms, truth).run(show)
 
 
 @headend.command()
@@ -102,10 +107,10 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 
     The certificates are made afresh each time and are for tests.
     """
-    from host_tools.cli.headend.permissions import serve
+    from host_tools.sessions.permissions import serve
 
-    with _plain_errors():
-        serve(_load(scenario), folder, terminal_name, port)
+    with _plain_errors(), interruptible():
+        serve(_load(scenario), folder, terminal_name, port, _Show())
 
 
 def _load(scenario: str) -> Scenario:
@@ -114,22 +119,44 @@ def _load(scenario: str) -> Scenario:
     return find_scenario(scenario)
 
 
-def _network(plan: Scenario, profile: Path) -> TestNetwork:
-    from host_tools.cli.cards import load_profile, plain_errors
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.subscriber import subscriber_of
+class _Show(Console):
+    """Shows a bar on standard error while a broadcast is made, and each file that was written."""
 
-    with plain_errors():
-        found = load_profile(profile)
-    return TestNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
 
+    def emit(self, event: Event, /) -> None:
+        """Show the event."""
+        match event:
+            case BroadcastProgressed(reached, duration):
+                self._progress(reached, duration)
+            case BroadcastMade(output, scenario, truth):
+                self.close()
+                click.echo(f"{output}: {_summary(scenario, truth)}")
+            case LtkmsWritten(output, handover):
+                whose = f"{len(handover.ltkms)} LTKMs for {handover.result.b_tid}"
+                click.echo(f"{output}: {whose}, for a card fresh from its profile")
+            case TruthWritten(output, truth):
+                secret = f"{len(truth.teks)} TEKs in the clear, for tests only"
+                click.echo(f"{output}: {secret}; readable by you alone (mode 0600)")
+            case PermissionsServed():
+                keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
+                where = f"{event.host}:{event.port}"
+                click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
+            case _:
+                super().emit(event)
 
-def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
-    from host_tools.headend.recorder import record_to
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
 
-    bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
-    with whole_file(output) as file, bar:
-        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables=tables)
+    def _progress(self, reached: int, duration: int) -> None:
+        if self._bar is None:
+            self._bar = click.progressbar(length=duration, label="recording", file=sys.stderr)
+            self._bar.__enter__()
+        self._bar.update(max(reached - self._bar.pos, 0))
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:
@@ -140,19 +167,6 @@ def _summary(plan: Scenario, truth: Truth) -> str:
     return f"{plan.duration / 1000:g} s, {stkms}, {media}"
 
 
-def _write_ltkms(network: TestNetwork, path: Path) -> None:
-    from host_tools.headend.handover import Handover
-
-    handover = Handover.mint(network)
-    write_whole(path, handover.to_json().encode())
-    click.echo(f"{path}: {len(handover.ltkms)} LTKMs for {handover.result.b_tid}, for a card fresh from its profile")
-
-
-def _write_truth(truth: Truth, path: Path) -> None:
-    write_whole(path, truth.to_json().encode(), private=True)
-    click.echo(f"{path}: {len(truth.teks)} TEKs in the clear, for tests only; readable by you alone (mode 0600)")
-
-
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
@@ -160,7 +174,8 @@ def _plain_errors() -> Iterator[None]:
     from host_tools.media.errors import MediaError
 
     try:
-        yield
+        with session_errors():
+            yield
     except (HeadendError, MediaError) as error:
         raise CliError(str(error), INPUT) from None
     except UnwritableFile as error:

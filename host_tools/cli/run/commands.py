@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from card.spec.aids import application_name
-from host_tools.cli.cards import open_card_argument
+from host_tools.cli.console import Console as EventConsole
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.cli.explained import session_errors
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.run.card import Realism, realism_options
-from host_tools.cli.run.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
 from host_tools.cli.trace.options import TraceChoice, recording_options
+from host_tools.sessions.cards import open_named_card
+from host_tools.sessions.events import Event, PcscdStarted
+from host_tools.sessions.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Connected, Disconnected, Notice, Occupied, Unreachable
 from vpicc_bridge.slots import Bridge, Slots
@@ -114,19 +117,32 @@ def run(
     in your reader. Keep the port behind a firewall.
     """
     _refuse_contradictions(host, port, slot, listen, bridge, private_pcscd)
-    named = None if private_pcscd else named_place(host, port, slot or 0)
+    events = _RunShow()
     console = Console(verbose, lambda: hint(place))
-    with ExitStack() as stack:
+    with session_errors(), ExitStack() as stack:
+        named = None if private_pcscd else named_place(host, port, slot or 0)
         stack.enter_context(interruptible())
         realism = Realism.of(options)
         sinks = stack.enter_context(TraceChoice.of(options).opened(shielded=True))
-        card = open_card_argument(card_name, trace=console if verbose else None, fresh=fresh)
+        card = open_named_card(card_name, events, trace=console if verbose else None, fresh=fresh)
         stack.callback(card.close)
-        place = named or private_place(stack, slot or 0)
+        place = named or private_place(stack, slot or 0, events)
         slots = stack.enter_context(Slots())
         make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
         served = AskedCard(card, console.outlook, console.card_is_in)
         _serve(slots, card, place, realism.serve(served, sinks, place.name, make), console, wait)
+
+
+class _RunShow(EventConsole):
+    """Shows what happens before the card is in."""
+
+    def emit(self, event: Event, /) -> None:
+        """Show the event."""
+        match event:
+            case PcscdStarted(variable, socket):
+                click.echo(f"Clients:  export {variable}={socket}")
+            case _:
+                super().emit(event)
 
 
 def _refuse_contradictions(

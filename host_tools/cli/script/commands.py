@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.terminal.options import which_card_options
 from host_tools.cli.trace.options import TraceChoice, open_traced_link, recording_options, trace_options
+from host_tools.sessions.events import CardAnswered, Event, NotSent
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -142,10 +143,10 @@ def record(
     standard output) with the answers as expectations. With --from the session is one that was traced before. A PIN is
     not sent with fewer than two tries left; then the exit status is 4.
     """
-    from host_tools.cli.script.record import record_session
     from host_tools.cli.trace.files import replay
     from host_tools.files.piped import piped_lines
     from host_tools.script.writer import ScriptWriter
+    from host_tools.sessions.script_record import record_session
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
     to_stdout = str(output) == "-"
@@ -161,11 +162,28 @@ def record(
                     closing(writer), TraceChoice.of(trace).opened() as sinks,
                     open_traced_link(link, reader, profile, sinks) as opened,
                 ):  # fmt: skip
-                    record_session(opened, writer, piped_lines(sys.stdin), partial(click.echo, err=to_stdout))
+                    record_session(opened, writer, piped_lines(sys.stdin), _Answers(to_stderr=to_stdout))
         finally:
             draft.keep = writer.steps > 0
     if not draft.keep:
         raise CliError("nothing was recorded: no command came", INPUT)
+
+
+class _Answers(Console):
+    """Prints what the card says in a session that is recorded."""
+
+    def __init__(self, *, to_stderr: bool) -> None:
+        self._err = to_stderr
+
+    def emit(self, event: Event, /) -> None:
+        """Show the event."""
+        match event:
+            case CardAnswered(words):
+                click.echo(words, err=self._err)
+            case NotSent(why):
+                click.echo(f"not sent: {why}", err=self._err)
+            case _:
+                super().emit(event)
 
 
 @script.command()

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from host_tools.cli.explained import explained
 from host_tools.cli.terminal.options import CardChoice, card_options
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
+    from host_tools.sessions.look import Account
     from host_tools.terminal.audit import Content, KeyGroup, Policy, Quantities
 
 
@@ -21,56 +23,49 @@ def audit(as_json: bool, **options: Any) -> None:
     A card without keys of OMA BCAST has nothing to report; keys that follow plain MBMS rules do not show here.
     """
     from host_tools.cli.terminal.report import print_json
-    from host_tools.cli.terminal.session import explained
-    from host_tools.terminal.audit import Auditor
+    from host_tools.sessions.look import audit_card
 
     with explained(), CardChoice.of(options).connected() as middleware:
-        auditor = Auditor(middleware.usim)
-        groups = auditor.key_groups()
-        policies = [found for one in groups for found in auditor.policies(one.key_domain_id, one.key_group)]
-        recordings = auditor.recordings()
-        tables = middleware.usim.tables
+        found = audit_card(middleware)
     if as_json:
         print_json(
             {
-                "key_groups": [_group_dict(group) for group in groups],
-                "policies": [_policy_dict(policy, tables) for policy in policies],
-                "recordings": [_content_dict(content, tables) for content in recordings],
+                "key_groups": [_group_dict(group) for group in found.groups],
+                "policies": [_policy_dict(policy, found.tables) for policy in found.policies],
+                "recordings": [_content_dict(content, found.tables) for content in found.recordings],
             }
         )
         return
-    _print_tables(groups, policies, recordings, tables)
+    _print_tables(found)
 
 
-def _print_tables(
-    groups: tuple[KeyGroup, ...], policies: list[Policy], recordings: tuple[Content, ...], tables: BcastTables
-) -> None:
+def _print_tables(found: Account) -> None:
     from host_tools.cli.terminal.report import print_columns
 
-    if not groups:
+    if not found.groups:
         click.echo("The card reports no key of OMA BCAST.")
         return
     print_columns(
         "Key groups",
         ("domain", "group", "purses and counters"),
-        [(group.key_domain_id.hex(), group.key_group.hex(), _words(group.quantities)) for group in groups],
+        [(group.key_domain_id.hex(), group.key_group.hex(), _words(group.quantities)) for group in found.groups],
     )
     print_columns("Policies", ("domain", "MSK ID", "SPE", "STKM timestamps", "paid from", "marks"), [
         (
             policy.key_domain_id.hex(),
             policy.msk_id.hex(),
-            f"{policy.spe:X} {_spe_name(policy.spe, tables)}",
+            f"{policy.spe:X} {_spe_name(policy.spe, found.tables)}",
             f"{policy.first_ts} to {policy.last_ts}",
             _words(policy.quantities),
             ", ".join(sorted(policy.properties)),
         )
-        for policy in policies
+        for policy in found.policies
     ])  # fmt: skip
-    if recordings:
+    if found.recordings:
         print_columns(
             "Recordings",
             ("content", "terminal", "policies"),
-            [(_text(one.content_id), one.terminal_id.hex(), str(len(one.policies))) for one in recordings],
+            [(_text(one.content_id), one.terminal_id.hex(), str(len(one.policies))) for one in found.recordings],
         )
 
 

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from host_tools.cli.terminal.session import parse_pin
+from host_tools.cli.explained import parse_pin
+from host_tools.sessions.extras import Extras
 
-if TYPE_CHECKING:
-    from card.crypto.secret import Secret
-    from host_tools.terminal.decision import Decision, StkmFeed
-    from host_tools.terminal.departure import Departure
-    from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.player import Hooks
-    from host_tools.terminal.purchase import PurchaseFlow
-
-_MOST_NOTED = 10_000  # decisions, and events, kept for JSON
 _C = TypeVar("_C", bound=Callable[..., object])
-N = TypeVar("N")
 
 
 def parse_address(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -35,7 +25,7 @@ def parse_address(_ctx: click.Context, _parameter: click.Parameter, value: str |
 
 
 def extra_options(command: _C) -> _C:
-    """Add the options; they arrive together as `Extras.of(options)`."""
+    """Add the options; `extras_of` reads them."""
     for option in (
         click.option(
             "--permissions-issuer", metavar="HOST:PORT", callback=parse_address,
@@ -55,70 +45,7 @@ def extra_options(command: _C) -> _C:
     return command
 
 
-@dataclass(slots=True)
-class Extras:
-    """What the options ask for. `decisions` keeps what the card decided, `departures` the services left, for JSON."""
-
-    explain: bool = False
-    buy: bool = False
-    parental_pin: Secret | None = None
-    binding: Path | None = None
-    permissions_issuer: tuple[str, int] | None = None
-    no_events: bool = False
-    decisions: list[Decision] = field(default_factory=list)
-    departures: list[Departure] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Extras:
-        """Take the values of the options out of all that a command got."""
-        names = ("explain", "buy", "parental_pin", "binding", "permissions_issuer", "no_events")
-        return cls(**{name: options[name] for name in names})
-
-    def apply(
-        self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, *, to_stderr: bool
-    ) -> tuple[StkmFeed, Hooks]:
-        """Return where STKMs are to go, and the hooks with what the options add. Raises `PermissionsError`."""
-        from host_tools.terminal.decision import ExplainingFeed, UnsignalledFeed
-        from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
-
-        feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
-        if self.binding is not None:
-            feed = self._binding_feed(feed, self.binding)
-        if self.explain:
-            explaining = ExplainingFeed(feed, middleware.usim)
-            feed = explaining
-            hooks = replace(
-                hooks,
-                explain=explaining.take,
-                on_decision=lambda one: self._note(one, self.decisions, to_stderr),
-                on_departure=lambda one: self._note(one, self.departures, to_stderr),
-            )
-        remedies: list[Remedy] = [purchase] if self.buy and purchase is not None else []
-        if self.parental_pin is not None:
-            remedies.append(ParentalPinEntry(middleware.usim, self._given_pin))
-        return feed, replace(hooks, on_refusal=first_that_helps(remedies)) if remedies else hooks
-
-    def as_json(self) -> dict[str, object]:
-        """Return what is to be added to a JSON result."""
-        if not self.explain:
-            return {}
-        return {
-            "decisions": [decision.as_dict() for decision in self.decisions],
-            "events": [departure.as_dict() for departure in self.departures],
-        }
-
-    def _note(self, what: N, noted: list[N], to_stderr: bool) -> None:
-        if len(noted) < _MOST_NOTED:
-            noted.append(what)
-        if to_stderr:
-            click.echo(str(what), err=True)
-
-    def _given_pin(self) -> Secret | None:
-        return self.parental_pin
-
-    def _binding_feed(self, feed: StkmFeed, folder: Path) -> StkmFeed:
-        from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient
-
-        files = Credentials(folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")
-        client = PermissionsClient(files.context(), self.permissions_issuer)
-        return BindingFeed(feed, client, on_problem=lambda error: click.echo(str(error), err=True))
+def extras_of(options: Mapping[str, Any]) -> Extras:
+    """Take the values of the options out of all that a command got."""
+    names = ("explain", "buy", "parental_pin", "binding", "permissions_issuer", "no_events")
+    return Extras(**{name: options[name] for name in names})

@@ -38,7 +38,7 @@ def push(message: Path, as_json: bool, **options: Any) -> None:
     The card checks its challenge, the message is checked and deciphered with keys from the card, and the card derives
     the keys of the NAF that the message names. Nothing goes back to the network.
     """
-    from host_tools.cli.terminal.session import explained
+    from host_tools.cli.explained import explained
     from host_tools.terminal.gba_push import take_push
 
     raw = read_message(message)

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import CliError
-from host_tools.cli.terminal.sac import sac_option
-from host_tools.cli.terminal.session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
-from host_tools.cli.trace.options import TraceChoice, trace_options, traced
+from host_tools.cli.explained import PIN_VARIABLE, ask_pin, parse_pin
+from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
+from host_tools.sessions.opening import IN_PROCESS, PCSC, CardSource, connect
+from host_tools.sessions.secure_channel import KEY_VARIABLE, KINDS
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from card.spec.bcast_tables import BcastTables
     from host_tools.links.base import Link
+    from host_tools.sessions.keys import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 _MEDIA_STEM = "media"
 _C = TypeVar("_C", bound=Callable[..., object])
+
+
+sac_option = click.option(
+    "--sac",
+    type=click.Choice(KINDS),
+    is_flag=False,
+    flag_value=KINDS[0],
+    default=None,
+    help=f"Talk to the card through a secure channel (provisional). The secret is the first one of [sac] in the card "
+    f"profile, or {KEY_VARIABLE}=TERMINAL_ID:HEX.",
+)
 
 
 def which_card_options(command: _C) -> _C:
@@ -141,28 +154,31 @@ def check_key_options(options: Mapping[str, Any]) -> None:
         raise click.UsageError("--buy needs --scenario: its head-end is the one that sells")
 
 
+def key_source(options: Mapping[str, Any]) -> KeySource:
+    """Return what `key_options` say; the subscriber is that of --profile where --subscriber names no other."""
+    from host_tools.sessions.keys import KeySource
+
+    return KeySource(options["scenario"], options["subscriber"] or options["profile"], options["ltkms"])
+
+
 def _has_profile(options: Mapping[str, Any]) -> bool:
-    from host_tools.cli.cards import is_profile
+    from host_tools.sessions.cards import is_profile
 
     return is_profile(options["profile"])
 
 
 @dataclass(frozen=True, slots=True)
 class CardChoice:
-    """Which card to use, and how."""
+    """Which card to use, and where its trace goes."""
 
-    link: str
-    reader: str | None
-    profile: Path | None
-    pin: Secret | None
-    sac: str | None
+    source: CardSource
     trace: TraceChoice
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> CardChoice:
-        """Take the values of the options out of all that a command got."""
+        """Take the values of the options out of all that a command got; the environment has the secret of --sac."""
         chosen = {name: options[name] for name in ("link", "reader", "profile", "pin", "sac")}
-        return cls(**chosen, trace=TraceChoice.of(options))
+        return cls(CardSource(**chosen, sac_key=_sac_key()), TraceChoice.of(options))
 
     @property
     def verbose(self) -> bool:
@@ -171,45 +187,20 @@ class CardChoice:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Link, TerminalMiddleware]]:
-        """Open the card, inside a secure channel when asked to. Raises `CliError`, `LinkError`.
-
-        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
-        """
-        from host_tools.cli.terminal.sac import protect
-        from host_tools.cli.terminal.session import open_link
-        from host_tools.links.base import together
-        from host_tools.terminal.middleware import TerminalMiddleware
-
-        tables = tables_of(self.profile)  # before the card file is in use
-        with (
-            self.trace.opened() as sinks, open_link(self.link, self.reader, self.profile) as link, ExitStack() as stack,
-        ):  # fmt: skip
-            stack.enter_context(together(link))  # a terminal has its card for itself
-            used = traced(link, sinks)
-            if self.sac is not None:
-                used = traced(protect(used, self.sac, self.profile), sinks)
-            yield used, TerminalMiddleware(used, tables=tables)
+        """Open the trace and the card. Raises `CliError`, `SessionError`, `LinkError`, `CardError`."""
+        with self.trace.opened() as sinks, self.source.opened(sinks, Console()) as opened:
+            yield opened
 
     @contextmanager
     def connected(self) -> Iterator[TerminalMiddleware]:
-        """Open the card, select its USIM and give the PIN. Raises `CliError`, `TerminalError`, `LinkError`."""
-        from host_tools.cli.terminal.session import connect
-
+        """Open the card, select its USIM and give the PIN. Raises as `opened` does, and `TerminalError`."""
         with self.opened() as (_, middleware):
-            connect(middleware, self.pin)
+            connect(middleware, self.source.pin, ask_pin)
             yield middleware
 
 
-def tables_of(profile: Path | None) -> BcastTables:
-    """Return the BCAST tables of a card profile or a card file, without either the default set. Raises `CliError`."""
-    from card import bcast_tables
-    from card.spec.bcast_p1 import P1
-    from host_tools.cli.cards import is_profile, load_profile, plain_errors
+def _sac_key() -> Secret | None:
+    from card.crypto.secret import Secret
 
-    if profile is None:
-        return P1
-    if is_profile(profile):
-        with plain_errors():
-            return load_profile(profile).bcast.build_tables()
-    with plain_errors(profile):
-        return bcast_tables(profile)
+    given = os.environ.get(KEY_VARIABLE)
+    return Secret(os.fsencode(given)) if given else None

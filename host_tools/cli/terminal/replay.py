@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from host_tools.cli.exits import CARD, CliError
+from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.terminal.extras import Extras, extra_options
+from host_tools.cli.terminal.extras import extra_options, extras_of
 from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
     check_key_options,
     key_options,
+    key_source,
     media_options,
     output_option,
     srtp_format,
 )
+from host_tools.cli.terminal.show import TerminalShow
 
 if TYPE_CHECKING:
-    from host_tools.terminal.media_out import MediaOut
-    from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.player import Hooks
-    from host_tools.terminal.purchase import PurchaseFlow
-    from host_tools.terminal.recording import RecordedContent
-    from host_tools.terminal.replay import Replay, Segment
-    from host_tools.terminal.statistics import PlayStatistics
+    from host_tools.terminal.replay import Segment
 
 _SECONDS = r"([0-9]{1,6}(?:\.[0-9]{1,3})?)"
 _PIECE = re.compile(rf"(?:([0-9]{{1,5}})@)?{_SECONDS}?-{_SECONDS}?")
@@ -73,75 +68,13 @@ def replay(
     The card decides whether it is a play-back, whether there is a right to it, and what it costs. Playing ends where
     the card refuses, unless --buy gets what it lacks.
     """
-    from host_tools.cli.terminal.session import explained
-    from host_tools.cli.terminal.verdict import judge_replay
-    from host_tools.terminal.media_out import MediaOut
-    from host_tools.terminal.player import Hooks
-    from host_tools.terminal.recording import open_recording
-    from host_tools.terminal.replay import Replay
+    from host_tools.sessions.replay import ReplayJob
 
     check_key_options(options)
-    extras = Extras.of(options)
-    out = MediaOut(output)
-    card = CardChoice.of(options)
-    with interruptible(), explained(), open_recording(recording) as content, closing(out):
-        srtp = srtp_format(options, content.index.srtp)
-        with card.connected() as middleware:
-            purchase = _keys(middleware, content, options)
-            feed, hooks = extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
-            replaying = Replay(content, feed, out, keep_teks=not forget_teks, srtp=srtp)
-            try:
-                _play(replaying, pieces, hooks)
-            finally:
-                _print(recording, list(zip(pieces, replaying.played, strict=False)), out, extras, as_json)
-    if replaying.refused is not None:
-        raise CliError(f"The card refused: {replaying.refused.why}.", CARD)
-    judge_replay(replaying.played, srtp)
-
-
-def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dict[str, Any]) -> PurchaseFlow | None:
-    """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""
-    from host_tools.cli.terminal.keys import keys_from_file, open_network, subscribe
-
-    subscriber = options["subscriber"] or options["profile"]
-    if options["scenario"] is not None:
-        network = open_network(options["scenario"], subscriber, middleware.usim.tables)
-        delivery, purchase = subscribe(middleware, network)
-    elif options["ltkms"] is not None:
-        delivery, purchase = keys_from_file(middleware, options["ltkms"], content.index.begins), None
-    else:
-        return None
-    delivery.deliver_until(float("inf"))
-    return purchase
-
-
-def _play(replaying: Replay, pieces: tuple[Segment, ...], hooks: Hooks) -> None:
-    """Play the pieces until the card refuses; whoever has enough before leaves the services, too."""
-    try:
-        for piece in pieces:
-            replaying.play(piece, hooks)
-            if replaying.refused is not None:
-                break
-    except KeyboardInterrupt:
-        replaying.stop(hooks)
-        raise
-    replaying.stop(hooks)
-
-
-def _print(
-    recording: Path, played: list[tuple[Segment, PlayStatistics]], out: MediaOut, extras: Extras, as_json: bool
-) -> None:
-    from host_tools.cli.terminal.report import media_json, media_rows, print_json, print_table, statistics_rows
-
-    if as_json:
-        pieces = [
-            {"from": piece.start, "to": piece.end, "port": piece.port, **counted.as_dict()} for piece, counted in played
-        ]
-        files = [str(path) for path in out.files]
-        print_json({"pieces": pieces, "files": files, **media_json(out), **extras.as_json()})
-        return
-    for piece, counted in played:
-        end = "the end" if piece.end is None else f"{piece.end:g} s"
-        print_table(f"{recording.name}, {piece.start:g} s to {end}", statistics_rows(counted))
-    if out.streams:
-        print_table("Media", media_rows(out))
+    extras = extras_of(options)
+    job = ReplayJob(
+        recording, pieces, output, CardChoice.of(options).connected, key_source(options), extras,
+        lambda told: srtp_format(options, told), forget_teks,
+    )  # fmt: skip
+    with interruptible(), explained(), TerminalShow(as_json=as_json, explain=extras.explain) as show:
+        job.run(show)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.table import Table
 
     from host_tools.media.pcap import CaptureReport
@@ -135,31 +136,44 @@ def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]
     Console().print(table)
 
 
-@contextmanager
-def live_table(wanted: bool, title: str, rows: Callable[[], Sequence[tuple[str, str]]]) -> Iterator[Callable[[], None]]:
-    """Show a table of `rows` on standard error while the block runs, if `wanted` and on a terminal.
+class LiveTable:
+    """A table on standard error that follows what happens, if standard error is a terminal.
 
-    Yields what is to be called whenever something may have changed. It draws a few times a second, in the caller's
-    thread, because counters must not change while they are read.
+    It is drawn a few times a second, in the caller's thread, because counters must not change while they are read.
     """
-    from rich.live import Live
 
-    from host_tools.cli.rich_console import Console
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._drawn = 0.0
+        self._live: Live | None = None
+        self._over = not sys.stderr.isatty()
 
-    console = Console(stderr=True)
-    if not (wanted and console.is_terminal):
-        yield lambda: None
-        return
-    with Live(_table(title, rows()), console=console, transient=True, auto_refresh=False) as live:
-        drawn = time.monotonic()
+    def show(self, rows: Callable[[], Sequence[tuple[str, str]]]) -> None:
+        """Draw the table if it is time to; the first call opens it."""
+        if self._over:
+            return
+        if self._live is None:
+            self._live = self._opened(rows())
+        elif time.monotonic() - self._drawn < _REDRAW:
+            return
+        else:
+            self._live.update(_table(self._title, rows()), refresh=True)
+        self._drawn = time.monotonic()
 
-        def changed() -> None:
-            nonlocal drawn
-            if time.monotonic() - drawn >= _REDRAW:
-                live.update(_table(title, rows()), refresh=True)
-                drawn = time.monotonic()
+    def stop(self) -> None:
+        """Take the table away, for good."""
+        self._over = True
+        if self._live is not None:
+            self._live.stop()
 
-        yield changed
+    def _opened(self, rows: Sequence[tuple[str, str]]) -> Live:
+        from rich.live import Live
+
+        from host_tools.cli.rich_console import Console
+
+        live = Live(_table(self._title, rows), console=Console(stderr=True), transient=True, auto_refresh=False)
+        live.start()
+        return live
 
 
 def _table(title: str, rows: Sequence[tuple[str, str]]) -> Table:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.cli.explained import explained
 from host_tools.cli.new_file import refuse_clash
-from host_tools.cli.terminal.session import explained, open_link
 
 if TYPE_CHECKING:
     from host_tools.links.base import Link
@@ -99,17 +100,12 @@ def _shielded(sink: TraceSink) -> TraceSink:
     return ShieldedSink(sink, lambda sentence: click.echo(sentence, err=True))
 
 
-def traced(link: Link, sinks: Sequence[TraceSink], known: KnownSecrets | None = None) -> Link:
-    """Return the link, recorded under its name where there are sinks to record into; `known` secrets are hidden."""
-    from host_tools.trace.record import Recorder, RecordingLink
-
-    return RecordingLink(link, Recorder(link.name, sinks, known=known)) if sinks else link
-
-
 @contextmanager
 def open_traced_link(
     link: str, reader: str | None, profile: Path | None, sinks: Sequence[TraceSink], known: KnownSecrets | None = None
 ) -> Iterator[Link]:
     """Open a card for the length of a `with` block. Whoever opened the sinks closes them."""
-    with explained(), open_link(link, reader, profile) as opened:
+    from host_tools.sessions.opening import open_link, traced
+
+    with explained(), open_link(link, reader, profile, Console()) as opened:
         yield traced(opened, sinks, known)

@@ -17,9 +17,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from host_tools.cli.exits import CliError
 from host_tools.cli.run.commands import Console, run
-from host_tools.cli.run.place import AskedCard, Outlook, Place, hint, watch
+from host_tools.sessions.errors import SessionError
+from host_tools.sessions.place import AskedCard, Outlook, Place, hint, watch
 from tests.unit.vpicc_bridge.fakes import ATR, LOOPBACK, ON, DiaryCard, FakePort, FakeVpcd, wait_until
 from vpicc_bridge.notices import Connected, Disconnected, Occupied, Unreachable
 
@@ -258,7 +258,7 @@ def test_who_waits_gives_up_only_on_a_card_that_is_in_no_reader(outlook: Outlook
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()
-    giving_up = pytest.raises(CliError, match=reason) if reason else nullcontext()
+    giving_up = pytest.raises(SessionError, match=reason) if reason else nullcontext()
     ending = threading.Timer(1.2, ended.set)  # after two looks
     ending.start()
     try:

@@ -26,9 +26,7 @@ from card.profile.schema import demo_path
 from card.spec.bcast_p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
-from host_tools.cli.demo.csim import csim_subscriber
 from host_tools.cli.main import invoke
-from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.recorder import record
@@ -39,6 +37,8 @@ from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import open_capture
+from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError

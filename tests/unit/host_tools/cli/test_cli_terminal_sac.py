@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from card.crypto import tls_psk
+from card.crypto.secret import Secret
 from card.profile.schema import demo_path
-from host_tools.cli.exits import CliError, ExitCode
-from host_tools.cli.terminal.sac import KEY_VARIABLE, protect
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.secure_channel import protect
 from host_tools.terminal.sac.link import SacLink
 from tests.support.sac import IMEI, PSK, Wire, sac_card
 
@@ -29,44 +30,43 @@ def profile(folder: Path, text: str) -> Path:
 
 
 def test_without_the_option_the_link_stays_as_it_is(wire: Wire) -> None:
-    assert protect(wire, None, None) is wire
+    assert protect(wire, None, None, None) is wire
 
 
 @pytest.mark.parametrize("kind", ["x-sac-1", "tls-psk"])
 def test_the_secret_of_the_profile(wire: Wire, tmp_path: Path, kind: str) -> None:
     psk = f'[sac]\npsk = [{{ terminal_id = "{IMEI}", key = "{KEY}" }}]\n'
-    link = protect(wire, kind, profile(tmp_path, psk))
+    link = protect(wire, kind, profile(tmp_path, psk), None)
     assert isinstance(link, SacLink)
     assert link.transmit(STATUS) == b"\x90\x00"
     assert kind in link.name
 
 
-def test_the_secret_of_the_environment(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, f"{IMEI}:{KEY}")
-    assert protect(wire, "x-sac-1", None).transmit(STATUS) == b"\x90\x00"
+def test_the_secret_of_the_environment(wire: Wire) -> None:
+    given = Secret(f"{IMEI}:{KEY}".encode())
+    assert protect(wire, "x-sac-1", None, given).transmit(STATUS) == b"\x90\x00"
 
 
 @pytest.mark.parametrize(
     "given", ["", ":", KEY, f"{IMEI}:{KEY}00", f"{IMEI}:zz", f"x:{KEY}", f"é:{KEY}", f"{IMEI}0:{KEY}"]
 )
-def test_a_malformed_secret_is_not_quoted(wire: Wire, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, given)
-    with pytest.raises(CliError) as caught:
-        protect(wire, "x-sac-1", None)
-    assert caught.value.exit_code == ExitCode.INPUT
+def test_a_malformed_secret_is_not_quoted(wire: Wire, given: str) -> None:
+    with pytest.raises(SessionError) as caught:
+        protect(wire, "x-sac-1", None, Secret(given.encode()))
+    assert caught.value.trouble is Trouble.INPUT
     assert KEY[:8] not in caught.value.message
 
 
 def test_a_profile_without_secret(wire: Wire, tmp_path: Path) -> None:
     for text in ("", "[sac]\n"):
-        with pytest.raises(CliError, match="secret"):
-            protect(wire, "x-sac-1", profile(tmp_path, text))
-    with pytest.raises(CliError, match="sac"):
-        protect(wire, "x-sac-1", profile(tmp_path, "[sac]\nconnections = 9\n"))
+        with pytest.raises(SessionError, match="secret"):
+            protect(wire, "x-sac-1", profile(tmp_path, text), None)
+    with pytest.raises(SessionError, match="sac"):
+        protect(wire, "x-sac-1", profile(tmp_path, "[sac]\nconnections = 9\n"), None)
 
 
 def test_a_python_without_tls_psk(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls_psk, "has_tls_psk", lambda: False)
-    with pytest.raises(CliError, match="sslpsk3") as caught:
-        protect(wire, "tls-psk", None)
-    assert caught.value.exit_code == ExitCode.ENVIRONMENT
+    with pytest.raises(SessionError, match="sslpsk3") as caught:
+        protect(wire, "tls-psk", None, None)
+    assert caught.value.trouble is Trouble.ENVIRONMENT

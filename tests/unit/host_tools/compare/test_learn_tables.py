@@ -12,8 +12,7 @@ from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_x2 import X2
 from card.spec.refs import Confidence
-from host_tools.cli.compare.learn import Lesson
-from host_tools.cli.exits import CliError, ExitCode
+from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.compare.allow import default_rules
 from host_tools.compare.comparison import compare_runs
@@ -32,6 +31,8 @@ from host_tools.realism.plan import Fault, FaultKind, Injector
 from host_tools.script.load import find_scripts, load_script
 from host_tools.script.runner import RunOptions
 from host_tools.script.values import Value
+from host_tools.sessions.errors import SessionError
+from host_tools.sessions.learn import Lesson
 from host_tools.trace.jsonl import encode_event
 from tests.unit.host_tools.compare.lessons import DEMO, PIN, lesson, trace_of, with_tables
 from tests.unit.host_tools.compare.sides import side
@@ -260,7 +261,7 @@ class TestCommandLine:
         link = InProcessLink(FaultyCard(memory_card(PROFILE), plan))
         scripts = [load_script(path) for path in find_scripts(["bcast"])]
         taught = Lesson(scripts, RunOptions(pin=PIN, variables={"pin": Value(PIN.reveal().ljust(8, b"\xff"), True)}))
-        with pytest.raises(CliError, match="pulled out"):
+        with pytest.raises(SessionError, match="pulled out"):
             taught.propose(explore(InProcessLink(memory_card(PROFILE)), PIN), link)
 
     @pytest.mark.parametrize("content", [None, "", "no json\n", '{"type": "exchange"}\n'])

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from card.profile.schema import demo_path
-from host_tools.cli.exits import CliError, ExitCode
+from host_tools.cli.exits import ExitCode, explain
 from host_tools.cli.main import invoke
-from host_tools.cli.terminal.verdict import judge
 from host_tools.media.pcap import CaptureReport
+from host_tools.sessions.errors import SessionError
+from host_tools.sessions.events import Unheard
+from host_tools.sessions.verdict import judge
 from host_tools.terminal.player import PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -63,6 +65,8 @@ def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
     ],
 )
 def test_what_the_counters_say(counted: PlayStatistics, status: int, said: str) -> None:
-    with pytest.raises(CliError, match=said) as raised:
-        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions())
-    assert raised.value.exit_code == status
+    with pytest.raises(SessionError, match=said) as raised:
+        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions(), Unheard())
+    known = explain(raised.value)
+    assert known is not None
+    assert known.exit_code == status

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,6 @@ from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.status import SW
-from host_tools.cli.demo.csim import CsimSide
-from host_tools.cli.demo.job import DemoJob, Side
-from host_tools.cli.demo.usim import UsimSide
-from host_tools.cli.terminal.keys import keys_from_file, keys_from_network
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork
@@ -26,30 +22,30 @@ from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
+from host_tools.sessions.demo.csim import CsimSide
+from host_tools.sessions.demo.job import DemoJob, Side
+from host_tools.sessions.demo.usim import UsimSide
+from host_tools.sessions.events import Event, StepDone
+from host_tools.sessions.keys import keys_from_file, keys_from_network
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
-from host_tools.terminal.statistics import PlayStatistics
 
 PROFILE = CardProfile.demo()
 PIN = PROFILE.pins.pin1.value
 
 
 class Quiet:
-    """A reporter that keeps the steps."""
+    """Keeps the steps."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
 
-    def step(self, text: str) -> None:
-        self.steps.append(text)
-
-    def playing(
-        self, _statistics: PlayStatistics, _share: Callable[[], float]
-    ) -> AbstractContextManager[Callable[[], None]]:
-        return nullcontext(lambda: None)
+    def emit(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            self.steps.append(event.words)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Where `terminal play` gets a fresh card's keys from: a test head-end in this process, or a file of LTKMs."""
+"""Where a fresh card gets its keys from: a test head-end in this process, or a file of LTKMs."""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,31 @@ if TYPE_CHECKING:
     from host_tools.headend.schedule import Delivery
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.purchase import PurchaseFlow
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where the keys come from, if the card does not have them already.
+
+    Either the test head-end of a `scenario` (file or shipped name), which knows the subscriber of a card profile; or
+    `ltkms`, a file of LTKMs.
+    """
+
+    scenario: str | None = None
+    subscriber: Path | None = None
+    ltkms: Path | None = None
+
+    def fetch(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
+        """Bootstrap; return the delivery of the keys and the way to buy more, None for what there is not.
+
+        `start` is the moment the broadcast begins, in seconds on its own clock. Raises as `subscribe`, `open_network`
+        and `keys_from_file` do.
+        """
+        if self.scenario is not None and self.subscriber is not None:
+            return subscribe(middleware, open_network(self.scenario, self.subscriber, middleware.usim.tables))
+        if self.ltkms is not None:
+            return keys_from_file(middleware, self.ltkms, start), None
+        return None, None
 
 
 def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
@@ -78,18 +104,15 @@ def open_network(scenario: str, profile: Path, tables: BcastTables) -> TestNetwo
     """Return the test network of a scenario (file or shipped name) for the subscriber of a card profile.
 
     `tables` are those of the card, which need not be the profile's: a card file may have others. Its GBA challenges are
-    new each time, for cards that met earlier ones. Raises `HeadendError`, and `CliError` for a wrong profile.
+    new each time, for cards that met earlier ones. Raises `HeadendError`, and `ProfileError` for a wrong profile.
     """
-    from host_tools.cli.cards import load_profile, plain_errors
     from host_tools.headend.network import TestNetwork
-    from host_tools.headend.scenario import load_scenario, shipped_scenario
+    from host_tools.headend.scenario import find_scenario
+    from host_tools.sessions.cards import load_profile
 
-    path = Path(scenario)
-    is_name = scenario.isidentifier() and not path.exists()
-    plan = shipped_scenario(scenario) if is_name else load_scenario(path)
-    with plain_errors():
-        found = load_profile(profile)
-        return TestNetwork(plan, subscriber_of(found), session=secrets.token_hex(8), tables=tables)
+    plan = find_scenario(scenario)
+    subscriber = subscriber_of(load_profile(profile))
+    return TestNetwork(plan, subscriber, session=secrets.token_hex(8), tables=tables)
 
 
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:

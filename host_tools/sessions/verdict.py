@@ -1,4 +1,4 @@
-"""What `terminal play` and `replay` make of their counters: nothing to complain of, or a sentence and an exit code."""
+"""What playing and replaying make of their counters: nothing to complain of, or a sentence and a kind of trouble."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
 from host_tools.media.errors import NOT_AUTHENTIC
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.events import Events, MostStayShut
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
@@ -25,18 +24,18 @@ _UNPLAYABLE = "SRTP here plays traffic keys of 16 bytes only, not the 24 or 32 t
 _SUITE = "does --srtp-suite say how they are made?"
 
 
-class BrokenOff(CliError):
+class BrokenOff(SessionError):
     """A capture could not be read to its end. What was read before was used."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, INPUT)
+        super().__init__(message, Trouble.INPUT)
 
 
-class NoTrafficKey(CliError):
+class NoTrafficKey(SessionError):
     """The card refused every STKM. `broken` is a sentence where the capture could not be read to its end, either."""
 
     def __init__(self, message: str, broken: str) -> None:
-        super().__init__(f"{message} {broken}".strip(), CARD)
+        super().__init__(f"{message} {broken}".strip(), Trouble.CARD)
         self.broken = broken
 
 
@@ -46,10 +45,10 @@ def require_whole(path: Path, report: CaptureReport) -> None:
         raise BrokenOff(f"{path}: {report}.")
 
 
-def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions) -> None:
-    """Raise `CliError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
+def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions, events: Events) -> None:
+    """Raise `SessionError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
 
-    Where most of the media stay shut, a sentence says so.
+    Where most of the media stay shut, an event says so.
     """
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
@@ -59,20 +58,20 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
     if broken:
         raise BrokenOff(f"{broken} {unopened}".strip())
     if unopened:
-        raise CliError(unopened, DIFFERENT)
-    _warn(statistics, options.srtp)
+        raise SessionError(unopened, Trouble.DIFFERENT)
+    _warn(statistics, options.srtp, events)
 
 
-def judge_replay(pieces: Sequence[PlayStatistics], srtp: SrtpFormat) -> None:
-    """Raise `CliError` for pieces of a recording that have media packets of which not one opened.
+def judge_replay(pieces: Sequence[PlayStatistics], srtp: SrtpFormat, events: Events) -> None:
+    """Raise `SessionError` for pieces of a recording that have media packets of which not one opened.
 
-    Where most of the media stay shut, a sentence says so.
+    Where most of the media stay shut, an event says so.
     """
     media = _all_media(pieces)
     if media.packets_seen and not media.packets_decrypted:
         seen = _count(media.packets_seen, "media packet")
-        raise CliError(f"None of {seen} opens: {_why(media, srtp)}.", DIFFERENT)
-    _warn(media, srtp)
+        raise SessionError(f"None of {seen} opens: {_why(media, srtp)}.", Trouble.DIFFERENT)
+    _warn(media, srtp, events)
 
 
 def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
@@ -87,11 +86,11 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
     )
 
 
-def _warn(statistics: PlayStatistics, srtp: SrtpFormat) -> None:
-    """Say on standard error why most of the media stay shut, if they do."""
+def _warn(statistics: PlayStatistics, srtp: SrtpFormat, events: Events) -> None:
+    """Tell why most of the media stay shut, if they do."""
     shut, seen = statistics.packets_shut, statistics.packets_seen
     if shut > statistics.packets_decrypted:
-        click.echo(f"{shut} of {_count(seen, 'media packet')} stay shut: {_why(statistics, srtp)}.", err=True)
+        events.emit(MostStayShut(f"{shut} of {_count(seen, 'media packet')} stay shut: {_why(statistics, srtp)}."))
 
 
 def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:

@@ -1,4 +1,4 @@
-"""The option --sac of the terminal commands: everything they send to the card goes through a secure channel."""
+"""Everything that is sent to the card goes through a secure channel, where one is wanted."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.sessions.errors import SessionError, Trouble
 
 if TYPE_CHECKING:
+    from card.crypto.secret import Secret
     from host_tools.links.base import Link
     from host_tools.terminal.sac.association import Credentials
 
@@ -19,21 +18,12 @@ KINDS = ("x-sac-1", "tls-psk")
 _APPLICATION = b"bcast-uicc"
 _KEY_SIZE = 32
 
-sac_option = click.option(
-    "--sac",
-    type=click.Choice(KINDS),
-    is_flag=False,
-    flag_value=KINDS[0],
-    default=None,
-    help=f"Talk to the card through a secure channel (provisional). The secret is the first one of [sac] in the card "
-    f"profile, or {KEY_VARIABLE}=TERMINAL_ID:HEX.",
-)
 
-
-def protect(link: Link, kind: str | None, profile: Path | None) -> Link:
+def protect(link: Link, kind: str | None, profile: Path | None, given: Secret | None) -> Link:
     """Return the link inside a secure channel of the kind asked for, or the link itself without one.
 
-    Raises `CliError` when there is no secret, or when this Python cannot do TLS-PSK.
+    The secret is `given` as TERMINAL_ID:HEX (what the environment has), or the first one of [sac] in the card profile.
+    Raises `SessionError` when there is none, or when this Python cannot do TLS-PSK.
     """
     if kind is None:
         return link
@@ -42,25 +32,25 @@ def protect(link: Link, kind: str | None, profile: Path | None) -> Link:
     from host_tools.terminal.sac.link import SacLink
 
     if Kind(kind) is Kind.TLS and not has_tls_psk():
-        raise CliError(f"{WHAT_IS_MISSING}.", ENVIRONMENT)
-    given = os.environ.get(KEY_VARIABLE)
-    credentials = _parse_key(given) if given else _from_profile(profile)
+        raise SessionError(f"{WHAT_IS_MISSING}.")
+    credentials = _parse_key(given) if given is not None else _from_profile(profile)
     return SacLink(link, credentials, kind=Kind(kind))
 
 
-def _parse_key(given: str) -> Credentials:
+def _parse_key(given: Secret) -> Credentials:
     from card.codec.terminal_id import ALLOWED, parse_terminal_id
     from card.crypto.secret import Secret
     from host_tools.terminal.sac.association import Credentials
 
-    name, _, digits = given.rpartition(":")
+    name, _, digits = os.fsdecode(given.reveal()).rpartition(":")
     try:
         terminal_id, key = parse_terminal_id(name), bytes.fromhex(digits)
     except ValueError:
         terminal_id = key = b""
     if len(key) != _KEY_SIZE:
-        raise CliError(
-            f"{KEY_VARIABLE}: TERMINAL_ID:HEX is wanted: {ALLOWED}; then a colon and {2 * _KEY_SIZE} hex digits.", INPUT
+        raise SessionError(
+            f"{KEY_VARIABLE}: TERMINAL_ID:HEX is wanted: {ALLOWED}; then a colon and {2 * _KEY_SIZE} hex digits.",
+            Trouble.INPUT,
         )
     return Credentials(terminal_id, _APPLICATION, Secret(key))
 
@@ -71,11 +61,11 @@ def _from_profile(path: Path | None) -> Credentials:
     from host_tools.terminal.sac.association import Credentials
 
     if path is None:
-        raise CliError(f"--sac needs a secret: give --profile or set {KEY_VARIABLE}.", INPUT)
+        raise SessionError(f"--sac needs a secret: give --profile or set {KEY_VARIABLE}.", Trouble.INPUT)
     try:
         sac = CardProfile.load(path).sac
     except ProfileError as error:
-        raise CliError(str(error), INPUT) from None
+        raise SessionError(str(error), Trouble.INPUT) from None
     if sac is None or not sac.psk:
-        raise CliError(f"{path}: --sac needs a secret in [[sac.psk]].", INPUT)
+        raise SessionError(f"{path}: --sac needs a secret in [[sac.psk]].", Trouble.INPUT)
     return Credentials(sac.psk[0].terminal_id, _APPLICATION, sac.psk[0].key)

@@ -8,11 +8,12 @@ from card import CardProfile
 from card.crypto.bcmcs import RegistrationKey, find_functions
 from card.errors import ProfileError
 from card.spec.bcmcs_tables import DEFAULT_TAGS
-from host_tools.cli.demo.job import Outcome, Reporter, demo_scenario
-from host_tools.cli.terminal.keys import keys_to_deliver
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.rk import RkNetwork, RkSubscriber
 from host_tools.links.base import Link
+from host_tools.sessions.demo.job import Outcome, demo_scenario
+from host_tools.sessions.events import Events, StepDone
+from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.key_delivery import KeyDelivery
 
@@ -29,16 +30,17 @@ class CsimSide:
         self.tags = csim.tags.by_name() if csim else DEFAULT_TAGS
         self.network = RkNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
 
-    def begin(self, link: Link, reporter: Reporter, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
+    def begin(self, link: Link, events: Events, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
         """Connect, and register with the BSM by an HTTP digest that only a card with RK can answer."""
         middleware = CsimMiddleware(link, tables=self.tables, tags=self.tags)
-        reporter.step(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}")
+        events.emit(StepDone(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}"))
         identity = middleware.connect(self.profile.pins.pin1.value)
         outcome.compare("IMSI_M", identity.imsi, self.network.subscriber.imsi)
         outcome.compare("NAI", identity.nai, self.network.subscriber.nai)
-        reporter.step(f"CSIM selected, PIN verified, IMSI_M {identity.imsi}, NAI {identity.nai}")
+        events.emit(StepDone(f"CSIM selected, PIN verified, IMSI_M {identity.imsi}, NAI {identity.nai}"))
         self._register(middleware, outcome)
-        reporter.step("registered with the BSM: HTTP digest, user name NAI, password from the Auth-Key of the card")
+        how = "HTTP digest, user name NAI, password from the Auth-Key of the card"
+        events.emit(StepDone(f"registered with the BSM: {how}"))
         return middleware, keys_to_deliver(middleware, self.network, identity.nai)
 
     def _register(self, middleware: CsimMiddleware, outcome: Outcome) -> None:

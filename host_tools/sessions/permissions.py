@@ -1,4 +1,4 @@
-"""`bcast-uicc headend permissions`: the permissions issuer as a service of its own."""
+"""The permissions issuer as a service of its own."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
-
 from card.crypto.secret import Secret
-from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
-from host_tools.cli.interrupts import interruptible
 from host_tools.files.writing import told, write_whole
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.permissions_issuer.certificates import TestCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
 from host_tools.headend.scenario import Scenario
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.events import Events, PermissionsServed
 
 
-def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
-    """Write certificates into `folder` and serve until interrupted. Raises `CliError`, `HeadendError`."""
+def serve(scenario: Scenario, folder: Path, terminal: str, port: int, events: Events) -> None:
+    """Write certificates into `folder` and serve until interrupted. Raises `SessionError`, `HeadendError`."""
     keys, hosts = dict(_keys(scenario)), sorted(set(_hosts(scenario)))
     if not keys:
-        raise CliError(f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out", INPUT)
+        nothing = f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out"
+        raise SessionError(nothing, Trouble.INPUT)
     ca = TestCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,11 +32,10 @@ def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
     try:
         issuer = PermissionsIssuer(ca.certify_server(hosts), ca.certificate, keys, frozenset({terminal}), port)
     except OSError as error:
-        raise CliError(f"port {port}: {error.strerror}", ENVIRONMENT) from None
-    keys_given = "1 binding key" if len(keys) == 1 else f"{len(keys)} binding keys"
-    with interruptible(), issuer, suppress(KeyboardInterrupt):  # which is how it is meant to end
+        raise SessionError(f"port {port}: {error.strerror}") from None
+    with issuer, suppress(KeyboardInterrupt):  # which is how it is meant to end
         host, found = issuer.address
-        click.echo(f"{keys_given} for terminal {terminal}, at {host}:{found}; certificates in {folder}")
+        events.emit(PermissionsServed(len(keys), terminal, host, found, folder))
         threading.Event().wait()
 
 

@@ -1,7 +1,6 @@
-"""The job of `bcast-uicc demo`, step by step: from a card profile to decrypted media, each step checked.
+"""The demo, step by step: from a card profile to decrypted media, each step checked.
 
-Nothing in here prints; what happened is told to a `Reporter`, and the outcome says what differs from the head-end's
-own keys and media.
+Each finished step is an event, and the outcome says what differs from the head-end's own keys and media.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, sh
 from host_tools.headend.truth import TekName
 from host_tools.links.base import Link
 from host_tools.media.pcap import open_capture
+from host_tools.sessions.events import Events, Progressed, StepDone
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
@@ -34,21 +34,6 @@ CARD_FILE = "demo.card"
 CAPTURE_FILE = "broadcast.pcap"
 MEDIA_STEM = "broadcast"
 _KEY_GROUP_SIZE = 2  # bytes, the first of an MSK ID
-
-
-class Reporter(Protocol):
-    """Hears how the job gets on."""
-
-    def step(self, text: str) -> None:
-        """Take a finished step as one line. It names no key."""
-
-    def playing(
-        self, statistics: PlayStatistics, share: Callable[[], float]
-    ) -> AbstractContextManager[Callable[[], None]]:
-        """Return what surrounds the playing; it yields what is called when the counters have changed.
-
-        `share` tells how much of the capture was played, from 0 to 1.
-        """
 
 
 @dataclass(slots=True)
@@ -90,7 +75,7 @@ class Side(Protocol):
     def network(self) -> Network:
         """The other side."""
 
-    def begin(self, link: Link, reporter: Reporter, outcome: Outcome, /) -> tuple[GatedFeed, KeyDelivery]:
+    def begin(self, link: Link, events: Events, outcome: Outcome, /) -> tuple[GatedFeed, KeyDelivery]:
         """Connect to the card and establish its keys; return where STKMs go, and the LTKMs to deliver."""
 
 
@@ -102,13 +87,13 @@ class DemoJob:
         side: Side,
         folder: Path,
         open_link: Callable[[Path], AbstractContextManager[Link]],
-        reporter: Reporter,
+        events: Events,
     ) -> None:
         """Take the application to use and an empty folder; `open_link` yields a link to the card in a card file."""
         self._side = side
         self._folder = folder
         self._open_link = open_link
-        self._reporter = reporter
+        self._events = events
         self._outcome = Outcome()
         self._profile = side.profile
         self._network = side.network
@@ -119,7 +104,7 @@ class DemoJob:
         card_file = self._personalise()
         capture = self._record()
         with self._open_link(card_file) as link:
-            feed, delivery = self._side.begin(link, self._reporter, self._outcome)
+            feed, delivery = self._side.begin(link, self._events, self._outcome)
             self._deliver(delivery)
             self._play(feed, delivery, capture)
         self._check()
@@ -128,43 +113,41 @@ class DemoJob:
     def _personalise(self) -> Path:
         path = self._folder / CARD_FILE
         create_card(self._profile, path).close()
-        self._reporter.step(f"card profile “{self._profile.name}” personalised into {path.name}")
+        self._events.emit(StepDone(f"card profile “{self._profile.name}” personalised into {path.name}"))
         return path
 
     def _record(self) -> Path:
         path, scenario = self._folder / CAPTURE_FILE, self._network.scenario
         write_whole(path, self._network.recording().pcap)
         names = ", ".join(service.id for service in scenario.services)
-        self._reporter.step(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}")
+        self._events.emit(StepDone(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}"))
         return path
 
     def _deliver(self, delivery: KeyDelivery) -> None:
         """Deliver the LTKMs due before the broadcast."""
         delivery.deliver_until(self._network.scenario.start.timestamp())
-        self._reporter.step(
-            f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM"
+        self._events.emit(
+            StepDone(f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM")
         )
 
     def _play(self, feed: GatedFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
         options = PlayOptions(stkm_port=self._network.scenario.stkm.port)
         player = Player(feed, out, options, gate=feed.gate)
-        with (
-            closing(out),
-            open_capture(capture) as datagrams,
-            self._reporter.playing(player.statistics, lambda: datagrams.share) as changed,
-        ):
-            hooks = Hooks(self._take_tek, delivery.deliver_until, changed)
+        with closing(out), open_capture(capture) as datagrams:
+
+            def progressed() -> None:
+                self._events.emit(Progressed(player.statistics, datagrams))
+
+            hooks = Hooks(self._take_tek, delivery.deliver_until, progressed)
             self._outcome.statistics = player.play(datagrams, hooks)
             self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
         self._outcome.files = out.files
         self._outcome.ltkms = delivery.delivered
         self._outcome.compare("LTKMs not delivered", delivery.remaining, 0)
         self._count_changes()
-        self._reporter.step(
-            f"broadcast replayed with {delivery.delivered} LTKMs in all: SEK roll-overs {self._outcome.roll_overs}, "
-            f"service switches {self._outcome.switches}"
-        )
+        changes = f"SEK roll-overs {self._outcome.roll_overs}, service switches {self._outcome.switches}"
+        self._events.emit(StepDone(f"broadcast replayed with {delivery.delivered} LTKMs in all: {changes}"))
         self._compare_media(out)
 
     def _count_changes(self) -> None:
@@ -202,7 +185,8 @@ class DemoJob:
         packets = sum(media.packets for media in truth.media.values())
         outcome.compare("packets decrypted", outcome.statistics.packets_decrypted, packets)
         if not outcome.differences:
-            self._reporter.step(f"{outcome.teks_checked} TEKs and {packets} media packets equal the head-end's own")
+            equal = f"{outcome.teks_checked} TEKs and {packets} media packets equal the head-end's own"
+            self._events.emit(StepDone(equal))
 
 
 def demo_scenario() -> Scenario:

@@ -1,4 +1,4 @@
-"""Where `bcast-uicc run` puts its card, and when it stops waiting for a reader there."""
+"""Where a card is put into a reader, and when to stop waiting for a reader there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.files.temporary import remove_leftovers
 from host_tools.realism.wrapped import WrappedCard
+from host_tools.sessions.errors import SessionError
+from host_tools.sessions.events import Events, PcscdStarted
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class Place:
 
 
 def named_place(host: str | None, port: int | None, slot: int) -> Place:
-    """Return the place that the options name. Raises `CliError` for a host that does not exist."""
+    """Return the place that the options name. Raises `SessionError` for a host that does not exist."""
     where = host if host is not None else LOOPBACK
     chosen = port if port is not None else VPCD_FIRST_PORT + slot
     _require_host(where, chosen)
@@ -56,16 +55,16 @@ def named_place(host: str | None, port: int | None, slot: int) -> Place:
     return Place(where, chosen, f"Virtual PCD 00 {chosen - VPCD_FIRST_PORT:02X}" if stock else None)
 
 
-def private_place(stack: ExitStack, slot: int) -> Place:
-    """Start a pcscd of our own for the life of `stack` and say how clients find it. Raises `CliError`."""
+def private_place(stack: ExitStack, slot: int, events: Events) -> Place:
+    """Start a pcscd of our own for the life of `stack` and say how clients find it. Raises `SessionError`."""
     from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
 
     remove_leftovers()
     try:
         pcscd = stack.enter_context(PrivatePcscd(slots=max(STOCK_SLOTS, slot + 1)))
     except PcscdError as error:
-        raise CliError(f"{error}.", ENVIRONMENT) from error
-    click.echo(f"Clients:  export {SOCKET_VARIABLE}={pcscd.socket_path}")
+        raise SessionError(f"{error}.") from error
+    events.emit(PcscdStarted(SOCKET_VARIABLE, pcscd.socket_path))
     return Place(LOOPBACK, pcscd.ports[slot], pcscd.reader_names[slot], pcscd)
 
 
@@ -133,15 +132,15 @@ class AskedCard(WrappedCard):
 def watch(thread: threading.Thread, outlook: Outlook, place: Place, wait: float | None) -> None:
     """Return when a card's thread ends; `wait` is in seconds.
 
-    Raises `CliError` when the private pcscd ends, or when the card is in no reader in time.
+    Raises `SessionError` when the private pcscd ends, or when the card is in no reader in time.
     """
     deadline = None if wait is None else time.monotonic() + wait
     while thread.is_alive():
         thread.join(_LOOK)
         if place.pcscd is not None and (obituary := place.pcscd.obituary):
-            raise CliError(f"{obituary}.", ENVIRONMENT)
+            raise SessionError(f"{obituary}.")
         if deadline is not None and time.monotonic() > deadline and (reason := _why_out(outlook, place)):
-            raise CliError(f"{reason} within {wait:g} s{_once_advised(outlook, place)}.", ENVIRONMENT)
+            raise SessionError(f"{reason} within {wait:g} s{_once_advised(outlook, place)}.")
 
 
 def _why_out(outlook: Outlook, place: Place) -> str | None:
@@ -163,4 +162,4 @@ def _require_host(host: str, port: int) -> None:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a host name"
-        raise CliError(f"--host {host}: {reason}.", ENVIRONMENT) from None
+        raise SessionError(f"--host {host}: {reason}.") from None

@@ -1,4 +1,4 @@
-"""What `bcast-uicc compare learn` puts together: a card to learn from, and emulators to try guesses on."""
+"""Learns a profile from a card: puts together the card to learn from, and emulators to try guesses on."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
-from host_tools.cli.cards import load_profile, plain_errors
-from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.compare.allow import default_rules
 from host_tools.compare.evidence import Evidence, ScriptEvidence, TraceEvidence
 from host_tools.compare.explore import FoundCard, explore
@@ -22,6 +20,8 @@ from host_tools.links.inprocess import InProcessLink
 from host_tools.pin import pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
+from host_tools.sessions.cards import load_profile
+from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.trace.jsonl import TraceFileError, read_json_lines
 
 
@@ -38,13 +38,15 @@ class Lesson:
     def read(
         cls, scripts: list[Script], options: RunOptions, traces: Iterable[Path], subscriber: Path | None
     ) -> Lesson:
-        """Read the files of traces and the profile of the subscriber. Raises `CliError`."""
-        with plain_errors():
-            keys = None if subscriber is None else load_profile(subscriber)
+        """Read the files of traces and the profile of the subscriber. Raises `SessionError`."""
+        keys = None if subscriber is None else load_profile(subscriber)
         return cls(scripts, options, tuple(_read_trace(path) for path in traces), keys)
 
     def propose(self, found: FoundCard, link: Link) -> str:
-        """Return the proposed profile; the scripts run on the card behind `link`. Raises `CliError`, `LinkError`."""
+        """Return the proposed profile; the scripts run on the card behind `link`.
+
+        Raises `SessionError`, `LinkError`.
+        """
         evidence = self._evidence(link)
 
         def learn_tables(text: str) -> str:
@@ -55,14 +57,14 @@ class Lesson:
         try:
             return propose_profile(found, _explore_emulated, learn_tables if evidence else None)
         except LearnError as error:
-            raise CliError(str(error), INPUT) from error
+            raise SessionError(str(error), Trouble.INPUT) from error
 
     def _evidence(self, link: Link) -> list[Evidence]:
         evidence: list[Evidence] = [*self.traces]
         if self.scripts:
             seen = play_scripts(link, self.scripts, self.options)
             if seen.trouble:
-                raise CliError(f"{seen.name}: {seen.trouble}", ENVIRONMENT)
+                raise SessionError(f"{seen.name}: {seen.trouble}")
             evidence.append(ScriptEvidence(self.scripts, self.options, seen))
         return evidence
 
@@ -105,9 +107,9 @@ def _read_trace(path: Path) -> TraceEvidence:
     try:
         evidence = TraceEvidence.of(path.name, read_json_lines(path))
     except TraceFileError as error:
-        raise CliError(str(error), INPUT) from error
+        raise SessionError(str(error), Trouble.INPUT) from error
     except OSError as error:
-        raise CliError(f"{path}: cannot be read: {error.strerror}", INPUT) from error
+        raise SessionError(f"{path}: cannot be read: {error.strerror}", Trouble.INPUT) from error
     if not evidence.seen.steps:
-        raise CliError(f"{path}: no command to a card is in it.", INPUT)
+        raise SessionError(f"{path}: no command to a card is in it.", Trouble.INPUT)
     return evidence

@@ -1,0 +1,57 @@
+"""Makes the broadcast of a scenario, with the LTKMs for one card and the truth for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host_tools.files.writing import whole_file, write_whole
+from host_tools.headend.handover import Handover
+from host_tools.headend.network import TestNetwork
+from host_tools.headend.recorder import record_to
+from host_tools.headend.scenario import find_scenario
+from host_tools.headend.subscriber import subscriber_of
+from host_tools.sessions.cards import load_profile, tables_of
+from host_tools.sessions.events import BroadcastMade, BroadcastProgressed, Events, LtkmsWritten, TruthWritten
+
+if TYPE_CHECKING:
+    from host_tools.headend.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastJob:
+    """What to make: the capture, and where wanted the files of LTKMs and of the truth.
+
+    `scenario` is a file or the name of one that ships. `profile` is the card profile of the subscriber, whose tables
+    of OMA BCAST are followed, or a card file, of which only the tables are taken.
+    """
+
+    scenario: str
+    output: Path
+    profile: Path | None = None
+    ltkms: Path | None = None
+    truth: Path | None = None
+
+    def run(self, events: Events) -> None:
+        """Make everything, and tell each file. Raises `HeadendError`, `CardError`, `SessionError`, `UnwritableFile`."""
+        plan = find_scenario(self.scenario)
+        network = _network(plan, self.profile) if self.ltkms is not None and self.profile is not None else None
+        tables = tables_of(self.profile, events)
+        with whole_file(self.output) as file:
+            truth = record_to(
+                plan, file, lambda reached: events.emit(BroadcastProgressed(reached, plan.duration)), tables=tables
+            )
+        events.emit(BroadcastMade(self.output, plan, truth))
+        if self.ltkms is not None and network is not None:
+            handover = Handover.mint(network)
+            write_whole(self.ltkms, handover.to_json().encode())
+            events.emit(LtkmsWritten(self.ltkms, handover))
+        if self.truth is not None:
+            write_whole(self.truth, truth.to_json().encode(), private=True)
+            events.emit(TruthWritten(self.truth, truth))
+
+
+def _network(plan: Scenario, profile: Path) -> TestNetwork:
+    found = load_profile(profile)
+    return TestNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())

@@ -1,0 +1,63 @@
+"""What a terminal can do beside playing: explain, buy, give the parental PIN, open bound TEKs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host_tools.sessions.events import BindingFailed, Events, ServiceLeft, StkmDecided
+
+if TYPE_CHECKING:
+    from card.crypto.secret import Secret
+    from host_tools.terminal.decision import StkmFeed
+    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.player import Hooks
+    from host_tools.terminal.purchase import PurchaseFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is asked for.
+
+    With `explain`, an event tells of every decision of the card and of every service left. `binding` is the folder with
+    this terminal's certificate, `permissions_issuer` where the issuer really is.
+    """
+
+    explain: bool = False
+    buy: bool = False
+    parental_pin: Secret | None = None
+    binding: Path | None = None
+    permissions_issuer: tuple[str, int] | None = None
+    no_events: bool = False
+
+    def apply(
+        self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, events: Events
+    ) -> tuple[StkmFeed, Hooks]:
+        """Return where STKMs are to go, and the hooks with what is asked for. Raises `PermissionsError`."""
+        from host_tools.terminal.decision import ExplainingFeed, UnsignalledFeed
+        from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
+
+        feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
+        if self.binding is not None:
+            feed = self._binding_feed(feed, self.binding, events)
+        if self.explain:
+            explaining = ExplainingFeed(feed, middleware.usim)
+            feed = explaining
+            hooks = replace(
+                hooks,
+                explain=explaining.take,
+                on_decision=lambda one: events.emit(StkmDecided(one)),
+                on_departure=lambda one: events.emit(ServiceLeft(one)),
+            )
+        remedies: list[Remedy] = [purchase] if self.buy and purchase is not None else []
+        if self.parental_pin is not None:
+            remedies.append(ParentalPinEntry(middleware.usim, lambda: self.parental_pin))
+        return feed, replace(hooks, on_refusal=first_that_helps(remedies)) if remedies else hooks
+
+    def _binding_feed(self, feed: StkmFeed, folder: Path, events: Events) -> StkmFeed:
+        from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient
+
+        files = Credentials(folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")
+        client = PermissionsClient(files.context(), self.permissions_issuer)
+        return BindingFeed(feed, client, on_problem=lambda error: events.emit(BindingFailed(str(error))))

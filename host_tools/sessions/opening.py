@@ -1,0 +1,107 @@
+"""Opens the card to use: in a reader or in this process, traced, inside a secure channel, with its PIN given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.events import Events
+
+if TYPE_CHECKING:
+    from card.crypto.secret import Secret
+    from host_tools.links.base import Link
+    from host_tools.terminal.identity import Identity
+    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.trace.events import TraceSink
+    from host_tools.trace.known_secrets import KnownSecrets
+
+IN_PROCESS = "inprocess"
+PCSC = "pcsc"
+AskPin = Callable[[], "Secret"]
+
+
+@contextmanager
+def open_link(kind: str, reader: str | None, profile: Path | None, events: Events) -> Iterator[Link]:
+    """Open a card for the length of a `with` block.
+
+    In process, `profile` is a card profile, for a card that lives as long as the process, or a card file. On PC/SC,
+    `reader` is a reader's name or a part of it. Raises `SessionError`, `LinkError`, `CardError`.
+    """
+    link = card_in_process(profile, events) if kind == IN_PROCESS else _in_reader(reader)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def card_in_process(named: Path | None, events: Events, name: str | None = None) -> Link:
+    """Return a link to a card in this process, under a `name` of its own where one is given.
+
+    `named` is a profile, whose card then leaves nothing behind, or a card file. Raises `SessionError`, `CardError`.
+    """
+    from host_tools.links.inprocess import InProcessLink
+    from host_tools.sessions.cards import is_profile, open_named_card
+
+    if named is None:
+        raise SessionError("--link inprocess needs --profile: a card profile or a card file", Trouble.MISUSE)
+    card = open_named_card(named, events, fresh=is_profile(named))
+    return InProcessLink(card) if name is None else InProcessLink(card, name)
+
+
+def _in_reader(reader: str | None) -> Link:
+    from host_tools.links.pcsc import PcscLink
+
+    return PcscLink.open(reader)
+
+
+def traced(link: Link, sinks: Sequence[TraceSink], known: KnownSecrets | None = None) -> Link:
+    """Return the link, recorded under its name where there are sinks to record into; `known` secrets are hidden."""
+    from host_tools.trace.record import Recorder, RecordingLink
+
+    return RecordingLink(link, Recorder(link.name, sinks, known=known)) if sinks else link
+
+
+def connect(middleware: TerminalMiddleware, pin: Secret | None, ask_pin: AskPin) -> Identity:
+    """Select the USIM and give the PIN; where one is wanted and none was given, ask for it. Raises `TerminalError`."""
+    from host_tools.terminal.errors import PinNeededError
+
+    try:
+        return middleware.connect(pin)
+    except PinNeededError:
+        pass
+    return middleware.connect(ask_pin())
+
+
+@dataclass(frozen=True, slots=True)
+class CardSource:
+    """Which card a terminal uses. `sac` is the kind of secure channel, `sac_key` its secret where one is given."""
+
+    link: str
+    reader: str | None = None
+    profile: Path | None = None
+    pin: Secret | None = None
+    sac: str | None = None
+    sac_key: Secret | None = None
+
+    @contextmanager
+    def opened(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, TerminalMiddleware]]:
+        """Open the card, inside a secure channel when asked to. Raises `SessionError`, `LinkError`, `CardError`.
+
+        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
+        """
+        from host_tools.links.base import together
+        from host_tools.sessions.cards import tables_of
+        from host_tools.sessions.secure_channel import protect
+        from host_tools.terminal.middleware import TerminalMiddleware
+
+        tables = tables_of(self.profile, events)  # before the card file is in use
+        with open_link(self.link, self.reader, self.profile, events) as link, ExitStack() as stack:
+            stack.enter_context(together(link))  # a terminal has its card for itself
+            used = traced(link, sinks)
+            if self.sac is not None:
+                used = traced(protect(used, self.sac, self.profile, self.sac_key), sinks)
+            yield used, TerminalMiddleware(used, tables=tables)

@@ -1,0 +1,81 @@
+"""Plays a recording through the card, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from host_tools.media.srtp_format import SrtpFormat
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.events import Events, Replayed
+from host_tools.sessions.extras import Extras
+from host_tools.sessions.keys import KeySource
+from host_tools.sessions.play import Connected
+from host_tools.sessions.verdict import judge_replay
+from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.player import Hooks
+from host_tools.terminal.recording import open_recording
+from host_tools.terminal.replay import Replay, Segment
+
+if TYPE_CHECKING:
+    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.purchase import PurchaseFlow
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayJob:
+    """Which pieces of a recording to play, with which card, into which files.
+
+    `layout` returns the layout of the media for the one that the recording tells. With `forget_teks` the card is asked
+    again after a rewind.
+    """
+
+    recording: Path
+    pieces: tuple[Segment, ...]
+    output: Path | None
+    connected: Connected
+    keys: KeySource
+    extras: Extras
+    layout: Callable[[SrtpFormat], SrtpFormat]
+    forget_teks: bool = False
+
+    def run(self, events: Events) -> None:
+        """Play until the end or until the card refuses; `Replayed` tells the result. Raises `SessionError`."""
+        out = MediaOut(self.output)
+        with open_recording(self.recording) as content, closing(out):
+            srtp = self.layout(content.index.srtp)
+            with self.connected() as middleware:
+                purchase = self._fetch_keys(middleware, content.index.begins)
+                feed, hooks = self.extras.apply(middleware, purchase, Hooks(), events)
+                replaying = Replay(content, feed, out, keep_teks=not self.forget_teks, srtp=srtp)
+                try:
+                    _play(replaying, self.pieces, hooks)
+                finally:
+                    played = list(zip(self.pieces, replaying.played, strict=False))
+                    events.emit(Replayed(self.recording, played, out))
+        if replaying.refused is not None:
+            raise SessionError(f"The card refused: {replaying.refused.why}.", Trouble.CARD)
+        judge_replay(replaying.played, srtp, events)
+
+    def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> PurchaseFlow | None:
+        """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""
+        delivery, purchase = self.keys.fetch(middleware, begins)
+        if delivery is not None:
+            delivery.deliver_until(float("inf"))
+        return purchase
+
+
+def _play(replaying: Replay, pieces: tuple[Segment, ...], hooks: Hooks) -> None:
+    """Play the pieces until the card refuses; whoever has enough before leaves the services, too."""
+    try:
+        for piece in pieces:
+            replaying.play(piece, hooks)
+            if replaying.refused is not None:
+                break
+    except KeyboardInterrupt:
+        replaying.stop(hooks)
+        raise
+    replaying.stop(hooks)
