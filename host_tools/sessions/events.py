@@ -239,9 +239,10 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class SideDone:
-    """One of two cards has done the steps of a comparison."""
+    """One of two cards has done the steps of a comparison; `name` is its reader's."""
 
-    side: SideRun
+    name: str
+    run: SideRun
 
 
 # --- a card in a reader

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,24 +12,22 @@ from host_tools.cli.console import Console
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.explained import PIN_VARIABLE, explained, parse_pin
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
-from host_tools.cli.script.commands import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
+from host_tools.cli.script.commands import ALLOWED_VARIABLE, plain_script_errors
 from host_tools.cli.terminal.options import which_card_options
 from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.files.writing import whole_text
-from host_tools.sessions.opening import IN_PROCESS, PCSC, card_in_process, open_link, traced
+from host_tools.sessions.comparing import PREFIX
+from host_tools.sessions.events import Event, SideDone
+from host_tools.sessions.opening import open_link
+from host_tools.sessions.scripts import load_scripts, script_files
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from host_tools.compare.allow import Rules
-    from host_tools.compare.model import Comparison, SideRun
-    from host_tools.links.base import Link
-    from host_tools.script.model import Script
+    from host_tools.compare.model import Comparison
     from host_tools.script.runner import RunOptions
-    from host_tools.trace.events import TraceSink
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_PREFIX = f"{IN_PROCESS}:"
-_SIDE_HELP = f"a reader, by its name or a part of it, or {_PREFIX}PROFILE for a card in this process"
+_SIDE_HELP = f"a reader, by its name or a part of it, or {PREFIX}PROFILE for a card in this process"
 
 
 class _DefaultGroup(click.Group):
@@ -95,31 +92,27 @@ def run(
     Ctrl-C ended it; the reports are written in each case.
     """
     from host_tools.compare.allow import Rules
-    from host_tools.compare.play import not_begun
+    from host_tools.sessions.comparing import CompareJob, Side, read_rules
 
-    cards = [Path(side.removeprefix(_PREFIX)) for side in (side_a, side_b) if side.startswith(_PREFIX)]
     outputs = [html_file, json_file, *trace_files]
-    refuse_clash(outputs, [*map(Path, names), *allow_files, *cards])  # what is written when it is interrupted early
-    seen: list[SideRun] = []
     rules = Rules()
 
     def options(secret: Secret | None) -> RunOptions:
         return _options(secret, destructive=destructive, allow_iccid=allow_iccid, timeout=timeout,
                         keep_going=keep_going, seed=seed)  # fmt: skip
 
+    job = CompareJob(Side(side_a, options(pin)), Side(side_b, options(pin_b or pin)))
+    cards = [side.file for side in (job.a, job.b)]
+    refuse_clash(outputs, [*map(Path, names), *allow_files, *cards])  # what is written when it is interrupted early
     try:
         with plain_script_errors():
-            scripts, rules = load_scripts(names), _rules(allow_files, not no_default_allow)
+            scripts, rules = load_scripts(names), read_rules(allow_files, with_default=not no_default_allow)
         refuse_clash(outputs, script_files(scripts))
-        with explained(), ExitStack() as stack:
-            sinks = stack.enter_context(TraceChoice(files=trace_files, gsmtap=gsmtap).opened())
-            link_a = stack.enter_context(_open(side_a))
-            link_b = stack.enter_context(_open(side_b))
-            seen.append(_play(link_a, scripts, options(pin), sinks))
-            seen.append(_play(link_b, scripts, options(pin_b or pin), sinks, after=seen[0]))
+        with explained(), TraceChoice(files=trace_files, gsmtap=gsmtap).opened() as sinks:
+            job.run(scripts, sinks, _Show())
     except KeyboardInterrupt:
-        seen += map(not_begun, (side_a, side_b)[len(seen) :])
-    _report(_compared(seen[0], seen[1], rules), html_file, json_file, show_allowed)
+        job.interrupted()
+    _report(job.compared(rules), html_file, json_file, show_allowed)
 
 
 @compare.command()
@@ -181,36 +174,16 @@ def learn(
     click.echo(f"{found.name}: {len(found.files)} files found, {read} read", err=True)
 
 
-@contextmanager
-def _open(side: str) -> Iterator[Link]:
-    if not side.startswith(_PREFIX):
-        with open_link(PCSC, side, None, Console()) as link:
-            yield link
-        return
-    card = Path(side.removeprefix(_PREFIX))
-    with closing(card_in_process(card, Console(), f"{card} (in process)")) as opened:
-        yield opened
+class _Show(Console):
+    """Says how far the comparison is."""
 
-
-def _play(
-    link: Link, scripts: list[Script], options: RunOptions, sinks: Sequence[TraceSink], after: SideRun | None = None
-) -> SideRun:
-    from host_tools.compare.model import INTERRUPTED
-    from host_tools.compare.play import not_played, play_until_interrupted
-    from host_tools.trace.known_secrets import KnownSecrets
-
-    if after is not None and after.trouble == INTERRUPTED:
-        return not_played(link)
-    known = KnownSecrets()
-    done = play_until_interrupted(traced(link, sinks, known), scripts, options, known)
-    click.echo(f"{link.name}: {len(done.steps)} steps", err=True)
-    return done
-
-
-def _compared(a: SideRun, b: SideRun, rules: Rules) -> Comparison:
-    from host_tools.compare.comparison import compare_runs
-
-    return compare_runs(a, b, rules)
+    def emit(self, event: Event, /) -> None:
+        """Show the event."""
+        match event:
+            case SideDone(name, run):
+                click.echo(f"{name}: {len(run.steps)} steps", err=True)
+            case _:
+                super().emit(event)
 
 
 def _report(comparison: Comparison, html_file: Path | None, json_file: Path | None, show_allowed: bool) -> None:
@@ -237,17 +210,6 @@ def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, Text
     with whole_text(path) as file:
         write(comparison, file)
     click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
-
-
-def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
-    from card.disk.kinds import RULES
-    from card.disk.reading import read_text
-    from host_tools.compare.allow import Rules, default_rules, parse_rules
-
-    rules = default_rules() if with_default else Rules()
-    for path in paths:
-        rules += parse_rules(read_text(path, RULES), str(path))
-    return rules
 
 
 def _options(

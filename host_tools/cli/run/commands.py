@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,10 @@ from host_tools.cli.console import Console as EventConsole
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.run.card import Realism, realism_options
+from host_tools.cli.run.options import realism_of, realism_options
 from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.sessions.cards import open_named_card
-from host_tools.sessions.events import Event, PcscdStarted
+from host_tools.sessions.events import Event, FaultInjected, PcscdStarted
 from host_tools.sessions.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Connected, Disconnected, Notice, Occupied, Unreachable
@@ -122,7 +122,7 @@ def run(
     with session_errors(), ExitStack() as stack:
         named = None if private_pcscd else named_place(host, port, slot or 0)
         stack.enter_context(interruptible())
-        realism = Realism.of(options)
+        realism = realism_of(options)
         sinks = stack.enter_context(TraceChoice.of(options).opened(shielded=True))
         card = open_named_card(card_name, events, trace=console if verbose else None, fresh=fresh)
         stack.callback(card.close)
@@ -130,17 +130,20 @@ def run(
         slots = stack.enter_context(Slots())
         make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
         served = AskedCard(card, console.outlook, console.card_is_in)
-        _serve(slots, card, place, realism.serve(served, sinks, place.name, make), console, wait)
+        _serve(slots, card, place, realism.serve(served, sinks, place.name, make, events), console, wait)
 
 
 class _RunShow(EventConsole):
-    """Shows what happens before the card is in."""
+    """Shows what happens beside the line to the reader."""
 
     def emit(self, event: Event, /) -> None:
         """Show the event."""
         match event:
             case PcscdStarted(variable, socket):
                 click.echo(f"Clients:  export {variable}={socket}")
+            case FaultInjected(words):
+                with suppress(OSError, ValueError):  # the card goes on when nobody reads it any more
+                    click.echo(words, err=True)
             case _:
                 super().emit(event)
 

@@ -16,6 +16,7 @@ from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.terminal.options import which_card_options
 from host_tools.cli.trace.options import TraceChoice, open_traced_link, recording_options, trace_options
 from host_tools.sessions.events import CardAnswered, Event, NotSent
+from host_tools.sessions.scripts import load_scripts, script_files
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -259,22 +260,6 @@ def _write_lines(output: Path, lines: Iterable[str], *, force: bool) -> None:
     with new_file(output, force=force) as draft:
         draft.file.writelines(f"{line}\n" for line in lines)
         draft.keep = True
-
-
-def load_scripts(names: tuple[str, ...]) -> list[Script]:
-    """Return the scripts that names stand for. Raises `ScriptError`."""
-    from host_tools.script.load import find_scripts, load_script
-
-    return [load_script(path) for path in find_scripts(list(names))]
-
-
-def script_files(scripts: Iterable[Script]) -> Iterator[Path]:
-    """Yield the files that scripts were read from, what they include among them."""
-    from host_tools.script.walk import walk_steps
-
-    for item in scripts:
-        yield Path(item.place.file)
-        yield from map(Path, {step.head.place.file for step in walk_steps(item.steps)})
 
 
 def _settings(settings: tuple[str, ...], pin: Secret | None) -> dict[str, Value]:

@@ -6,19 +6,22 @@ import difflib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.new_file import new_file
 from host_tools.links.base import Link
 from host_tools.printable import printable
 from host_tools.script.model import BUILT_IN, Script
 from host_tools.script.reports import JsonReport, JunitReport, Report, SkippedSteps, explain
 from host_tools.script.results import Status, StepResult, Summary
-from host_tools.script.runner import Runner, RunOptions
+from host_tools.script.runner import RunOptions
+from host_tools.sessions.events import Event, ScriptDone, ScriptsDone, ScriptStepDone
+from host_tools.sessions.scripts import run_scripts
 from host_tools.trace.known_secrets import KnownSecrets
 
 _REFRESH = 0.1  # seconds between two looks of the progress line
@@ -36,26 +39,10 @@ class RunJob:
 
     def run(self, link: Link, known: KnownSecrets) -> tuple[Summary, bool]:
         """Run the scripts; return the totals, and whether the reader was lost. Secrets become `known`."""
-        total, lost = Summary(), False
         with ExitStack() as stack:
-            runner = stack.enter_context(closing(Runner(link, self.options, known)))
             reports = [stack.enter_context(_told_of_interruption(report)) for report in self._reports(stack)]
-            progress = _Progress(self.quiet, to_stderr=self._report_to_stdout)
-            for item in self.scripts:
-                counts = Summary()
-                for result in runner.run(item):
-                    for report in reports:
-                        report.add(result)
-                    counts.add(result)
-                    total.add(result)
-                    lost |= result.lost
-                    progress.show(item.name, result, counts)
-                progress.end(item, counts)
-                if lost and self.options.stop_on_lost:
-                    break
-        if len(self.scripts) > 1:
-            click.echo(f"{len(self.scripts)} scripts: {total}", err=self._report_to_stdout)
-        return total, lost
+            show = _Show(reports, _Progress(self.quiet, to_stderr=self._report_to_stdout), self._report_to_stdout)
+            return run_scripts(self.scripts, self.options, link, known, show)
 
     @property
     def _report_to_stdout(self) -> bool:
@@ -71,6 +58,29 @@ class RunJob:
             draft = stack.enter_context(new_file(path, force=True))
             draft.keep = True  # a report tells of a run that was cut short, too
             yield make(draft.file)
+
+
+class _Show(Console):
+    """Hands results to the reports and to the progress."""
+
+    def __init__(self, reports: Sequence[Report], progress: _Progress, to_stderr: bool) -> None:
+        self._reports = reports
+        self._progress = progress
+        self._err = to_stderr
+
+    def emit(self, event: Event, /) -> None:
+        """Show the event."""
+        match event:
+            case ScriptStepDone(script, result, counts):
+                for report in self._reports:
+                    report.add(result)
+                self._progress.show(script.name, result, counts)
+            case ScriptDone(script, counts):
+                self._progress.end(script, counts)
+            case ScriptsDone(scripts, counts):
+                click.echo(f"{scripts} scripts: {counts}", err=self._err)
+            case _:
+                super().emit(event)
 
 
 @contextmanager

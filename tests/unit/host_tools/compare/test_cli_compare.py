@@ -121,7 +121,7 @@ def test_an_interrupted_comparison_still_writes_its_reports(
 
 
 @pytest.mark.parametrize(
-    "where", ["host_tools.cli.compare.commands.load_scripts", "host_tools.cli.compare.commands._open"]
+    "where", ["host_tools.cli.compare.commands.load_scripts", "host_tools.sessions.comparing.open_side"]
 )
 def test_an_interruption_before_the_first_command_leaves_reports_too(
     where: str, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

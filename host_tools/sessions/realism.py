@@ -1,14 +1,13 @@
-"""The options of `bcast-uicc run` that come between the card and its reader: latency, faults, trace."""
+"""What comes between a card and its reader: latency, faults, the trace."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-import click
+from host_tools.sessions.events import Events, FaultInjected
 
 if TYPE_CHECKING:
     from host_tools.realism.latency import LatencyProfile
@@ -17,22 +16,6 @@ if TYPE_CHECKING:
     from host_tools.trace.record import Recorder
     from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.slots import Bridge
-
-_FILE = click.Path(dir_okay=False, path_type=Path)
-_C = TypeVar("_C", bound=Callable[..., object])
-
-
-def realism_options(command: _C) -> _C:
-    """Add --latency, --faults and --seed."""
-    for option in (
-        click.option("--seed", type=int, default=0, show_default=True,
-                     help="The same seed gives the same delays and faults."),
-        click.option("--faults", type=_FILE, metavar="PLAN", help="Let things go wrong as this plan says (TOML)."),
-        click.option("--latency", type=_FILE, metavar="PROFILE",
-                     help="Answer as slowly as this profile says; `realism learn` makes one."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +27,26 @@ class Realism:
     seed: int
 
     @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Realism:
-        """Read the files that the options name. Raises `CliError`."""
-        from host_tools.cli.script.commands import plain_script_errors
-
-        latency, faults = options["latency"], options["faults"]
-        with plain_script_errors():
-            return cls(
-                None if latency is None else _read_latency(latency),
-                () if faults is None else _read_plan(faults),
-                options["seed"],
-            )
+    def read(cls, latency: Path | None, faults: Path | None, seed: int) -> Realism:
+        """Read a latency profile and a plan of faults, where there are. Raises `ScriptError`, `CardError`."""
+        return cls(
+            None if latency is None else _read_latency(latency),
+            () if faults is None else _read_plan(faults),
+            seed,
+        )
 
     def serve(
-        self, card: VirtualCard, sinks: Sequence[TraceSink], reader: str, make_bridge: Callable[[VirtualCard], Bridge]
+        self,
+        card: VirtualCard,
+        sinks: Sequence[TraceSink],
+        reader: str,
+        make_bridge: Callable[[VirtualCard], Bridge],
+        events: Events,
     ) -> Bridge:
         """Return a bridge for the card with all that comes between the two.
 
         The trace, under the name of the `reader`, shows what the reader sees: slow and faulty as that is. Each fault
-        is told there and on standard error.
+        is told there and as an event, on the card's thread.
         """
         if self.latency is not None:
             from host_tools.realism.slow import SlowCard
@@ -76,7 +60,7 @@ class Realism:
         from host_tools.realism.plan import Injector
 
         def tell(sentence: str) -> None:
-            _print(sentence)
+            events.emit(FaultInjected(sentence))
             if recorder is not None:
                 recorder.note_fault(sentence)
 
@@ -100,12 +84,6 @@ def _recorded(card: VirtualCard, recorder: Recorder | None) -> VirtualCard:
     from host_tools.realism.recording import RecordingCard
 
     return RecordingCard(card, recorder)
-
-
-def _print(sentence: str) -> None:
-    """Print to standard error; the card goes on when nobody reads it any more."""
-    with contextlib.suppress(OSError, ValueError):
-        click.echo(sentence, err=True)
 
 
 def _read_latency(path: Path) -> LatencyProfile:
