@@ -7,27 +7,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from types import MappingProxyType
 
 import click
 
 from host_tools.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, explain
+from host_tools.cli.lazy import LazyGroup, Subcommand
 
 PROGRAM = "bcast-uicc"
 DEBUG_VARIABLE = "BCAST_UICC_DEBUG"
 COMPLETION_VARIABLE = "_BCAST_UICC_COMPLETE"
-
-
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """Where a subcommand lives, and its line in `--help`, which is shown without importing it."""
-
-    module: str
-    attribute: str
-    summary: str
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
@@ -47,31 +36,6 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
 )
 
 
-class LazyGroup(click.Group):
-    """A group whose subcommands come from `SUBCOMMANDS` and are imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click gives it
-        """Return the names of the subcommands that are installed, in the order of the table."""
-        return [name for name, entry in SUBCOMMANDS.items() if find_spec(entry.module) is not None]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the subcommand `cmd_name` and return it; None when there is none."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        entry = SUBCOMMANDS[cmd_name]
-        command = getattr(import_module(entry.module), entry.attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.module}:{entry.attribute} is not a click command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands from the table, importing none."""
-        rows = [(name, SUBCOMMANDS[name].summary) for name in self.list_commands(ctx)]
-        if rows:
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
-
-
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
@@ -83,6 +47,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 
 @click.group(
     cls=LazyGroup,
+    table=lambda: SUBCOMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "\b\nQuick start:\n"

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import click
 
-from host_tools.cli.terminal.audit import audit
-from host_tools.cli.terminal.gba import gba
-from host_tools.cli.terminal.info import info
-from host_tools.cli.terminal.play import play
-from host_tools.cli.terminal.record import record
-from host_tools.cli.terminal.replay import replay
+from host_tools.cli.lazy import LazyGroup, Subcommand
+
+_COMMANDS: Mapping[str, Subcommand] = MappingProxyType(
+    {
+        "audit": Subcommand(
+            "host_tools.cli.terminal.audit", "audit", "Show key groups, policies, purses and recordings."
+        ),
+        "gba": Subcommand("host_tools.cli.terminal.gba", "gba", "Keys from GBA: take a push of the network."),
+        "info": Subcommand(
+            "host_tools.cli.terminal.info", "info", "Show the card: reader, ATR, applications, subscriber, services."
+        ),
+        "play": Subcommand("host_tools.cli.terminal.play", "play", "Decrypt a captured broadcast with the card."),
+        "record": Subcommand(
+            "host_tools.cli.terminal.record", "record", "Record a broadcast, with the STKMs that open it."
+        ),
+        "replay": Subcommand(
+            "host_tools.cli.terminal.replay", "replay", "Play a recording of `terminal record` through the card."
+        ),
+    }
+)
 
 
-@click.group()
+@click.group(cls=LazyGroup, table=lambda: _COMMANDS)
 def terminal() -> None:
     """Be the terminal: look at a card; play, record and replay broadcasts with it."""
-
-
-for _command in (audit, gba, info, play, record, replay):
-    terminal.add_command(_command)

@@ -14,6 +14,7 @@ import pytest
 from card import errors
 from host_tools.cli import exits, main
 from host_tools.cli.exits import CliError, ExitCode
+from host_tools.cli.lazy import Subcommand
 
 Raised = BaseException
 
@@ -31,7 +32,7 @@ def install(monkeypatch: pytest.MonkeyPatch, outcome: Raised | None) -> None:
     module.__dict__["probe"] = probe
     monkeypatch.setitem(sys.modules, "probe_module", module)
     monkeypatch.setattr(main, "find_spec", lambda name: name if name == "probe_module" else None)
-    monkeypatch.setattr(main, "SUBCOMMANDS", {"probe": main.Subcommand("probe_module", "probe", "A probe.")})
+    monkeypatch.setattr(main, "SUBCOMMANDS", {"probe": Subcommand("probe_module", "probe", "A probe.")})
 
 
 def test_a_command_that_ends_well_gives_zero(
@@ -107,7 +108,7 @@ def test_the_traceback_comes_when_asked_for(
 def test_a_subcommand_that_is_not_installed_is_neither_listed_nor_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ghost = main.Subcommand("host_tools.cli.no_such_module", "ghost", "Not there.")
+    ghost = Subcommand("host_tools.cli.no_such_module", "ghost", "Not there.")
     monkeypatch.setattr(main, "SUBCOMMANDS", {"ghost": ghost})
     assert main.invoke(["--help"]) == ExitCode.OK
     assert "ghost" not in capsys.readouterr().out
