@@ -16,6 +16,7 @@ from host_tools.sessions.events import (
     KeptAllTheSame,
     MostStayShut,
     NothingKept,
+    PacketsLeftOut,
 )
 
 _WARNED = "host_tools.cli.console.warned"
@@ -45,6 +46,9 @@ def words_of(event: Event) -> str:
             )
         case BindingFailed() | MostStayShut():
             return event.words
+        case PacketsLeftOut(capture, reasons):
+            counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+            return f"{capture}: packets that are no part of the trace: {counted}."
         case NothingKept():
             return f"The card keeps nothing for MSK ID {event.msk_id.hex()}. {event.why}."
         case KeptAllTheSame():

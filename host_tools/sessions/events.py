@@ -6,6 +6,7 @@ datagram would cost more than the work: read it during `emit`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,6 +246,17 @@ class SideDone:
     run: SideRun
 
 
+# --- traces
+
+
+@dataclass(frozen=True, slots=True)
+class PacketsLeftOut:
+    """A capture holds packets that are no part of the trace: how many for each reason."""
+
+    capture: Path
+    reasons: Counter[str]
+
+
 # --- a card in a reader
 
 
@@ -289,6 +301,7 @@ Event = (
     | CardAnswered
     | NotSent
     | SideDone
+    | PacketsLeftOut
     | PcscdStarted
     | FaultInjected
 )

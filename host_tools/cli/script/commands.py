@@ -144,10 +144,10 @@ def record(
     standard output) with the answers as expectations. With --from the session is one that was traced before. A PIN is
     not sent with fewer than two tries left; then the exit status is 4.
     """
-    from host_tools.cli.trace.files import replay
     from host_tools.files.piped import piped_lines
     from host_tools.script.writer import ScriptWriter
     from host_tools.sessions.script_record import record_session
+    from host_tools.sessions.trace_files import replay
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
     to_stdout = str(output) == "-"
@@ -157,7 +157,7 @@ def record(
         writer = ScriptWriter(draft.file, title, expect_data=not no_data)
         try:
             if trace_file is not None:
-                replay(trace_file, writer)
+                replay(trace_file, writer, Console())
             else:
                 with (
                     closing(writer), TraceChoice.of(trace).opened() as sinks,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from card.disk.kinds import GBA_PUSH
-from card.disk.reading import read_bytes
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
 from host_tools.cli.terminal.options import FILE, CardChoice, card_options
 from host_tools.printable import printable
 
 if TYPE_CHECKING:
     from host_tools.terminal.gba_push import NafSa, PushOutcome, PushVerdict
-
-_VERSIONS = range(0x10, 0x20)  # of the first byte: version 1, which no text begins with (TS 33.223 clause 5.3.5)
 
 
 @click.group()
@@ -39,36 +33,17 @@ def push(message: Path, as_json: bool, **options: Any) -> None:
     the keys of the NAF that the message names. Nothing goes back to the network.
     """
     from host_tools.cli.explained import explained
+    from host_tools.sessions.gba_push import read_message
     from host_tools.terminal.gba_push import take_push
 
-    raw = read_message(message)
+    with explained():
+        raw = read_message(message)
     with explained(), CardChoice.of(options).connected() as middleware:
         outcome = take_push(middleware.usim, raw, middleware.identity.impi)
     _show(outcome, as_json)
     status = _exits().get(outcome.verdict)
     if status is not None:
         raise CliError(f"{message}: {outcome.verdict.value}.", status)
-
-
-def read_message(path: Path) -> bytes:
-    """Return a message from a file of its bytes, or of hex or base64 text. Raises `UnusableFile`, `CliError`."""
-    content = read_bytes(path, GBA_PUSH)
-    if content[:1] and content[0] in _VERSIONS:
-        return content
-    text = b"".join(content.split())
-    for decode in (bytes.fromhex, _from_base64):
-        try:
-            return decode(text.decode("ascii"))
-        except ValueError:
-            continue
-    raise CliError(f"{path}: neither a GBA push message (its first byte is 10 or 11) nor hex or base64 text", INPUT)
-
-
-def _from_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from None
 
 
 def _exits() -> Mapping[PushVerdict, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from host_tools.cli.console import Console
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.trace.options import TraceChoice
 
@@ -32,10 +33,10 @@ def trace() -> None:
 @click.option("--brief", is_flag=True, help="One line per exchange.")
 def show(file: Path, brief: bool) -> None:
     """Show a trace: commands, files, TLV objects, MIKEY fields, and what happens on the key ladder."""
-    from host_tools.cli.trace.files import replay
+    from host_tools.sessions.trace_files import replay
     from host_tools.trace.text import TextSink
 
-    replay(file, TextSink(click.echo, decoded=not brief))
+    replay(file, TextSink(click.echo, decoded=not brief), Console())
 
 
 @trace.command(name="filter")
@@ -48,7 +49,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     Without terms and with --output, a trace is turned into the other kind of file.
     """
     from host_tools.cli.new_file import refuse_clash
-    from host_tools.cli.trace.files import replay
+    from host_tools.sessions.trace_files import replay
     from host_tools.trace.filter import FilterError, parse_filter
     from host_tools.trace.sinks import whole_trace
     from host_tools.trace.text import TextSink
@@ -58,11 +59,11 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     except FilterError as error:
         raise click.UsageError(str(error)) from None
     if output is None:
-        replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)))
+        replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)), Console())
         return
     refuse_clash([output], [file])
     with whole_trace(output) as sink:
-        replay(file, _Sieve(wanted, sink))
+        replay(file, _Sieve(wanted, sink), Console())
 
 
 class _Sieve:
@@ -89,10 +90,10 @@ def diff(first: Path, second: Path) -> None:
     Beside a capture, which has only what T=0 carries, the other trace is taken in that form too. Exits with 1 when
     anything differs.
     """
-    from host_tools.cli.trace.files import is_capture, read_events
+    from host_tools.sessions.trace_files import is_capture, read_events
     from host_tools.trace.diff import diff_traces, difference_lines
 
-    left, right = read_events(first), read_events(second)
+    left, right = read_events(first, Console()), read_events(second, Console())
     if is_capture(first) or is_capture(second):
         from host_tools.trace.captured import as_captured
 

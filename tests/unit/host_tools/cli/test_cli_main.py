@@ -12,7 +12,7 @@ import click
 import pytest
 
 from card import errors
-from host_tools.cli import exits, main
+from host_tools.cli import exits, lazy, main
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.lazy import Subcommand
 
@@ -31,7 +31,7 @@ def install(monkeypatch: pytest.MonkeyPatch, outcome: Raised | None) -> None:
     module = ModuleType("probe_module")
     module.__dict__["probe"] = probe
     monkeypatch.setitem(sys.modules, "probe_module", module)
-    monkeypatch.setattr(main, "find_spec", lambda name: name if name == "probe_module" else None)
+    monkeypatch.setattr(lazy, "find_spec", lambda name: name if name == "probe_module" else None)
     monkeypatch.setattr(main, "SUBCOMMANDS", {"probe": Subcommand("probe_module", "probe", "A probe.")})
 
 
