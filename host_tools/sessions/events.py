@@ -1,7 +1,7 @@
 """What happens during a session, and the port through which it leaves.
 
-Every event is frozen, and none shows a key: what is secret in it stays wrapped. A counter that still moves is handed out live where a copy for each
-datagram would cost more than the work: read it during `emit`.
+Every event is frozen, and none shows a key: what is secret in it stays wrapped. A counter that still moves is handed
+out live where a copy for each datagram would cost more than the work: read it during `emit`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -13,11 +12,11 @@ import click
 
 from card.spec.aids import application_name
 from host_tools.cli.console import Console as EventConsole
-from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.run.options import realism_of, realism_options
 from host_tools.cli.trace.options import TraceChoice, recording_options
+from host_tools.sessions.bridges import lines_to, make_bridge
 from host_tools.sessions.cards import open_named_card
 from host_tools.sessions.events import Event, FaultInjected, PcscdStarted
 from host_tools.sessions.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
@@ -27,8 +26,6 @@ from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
     from card import Card
-    from vpicc_bridge.adapter import VirtualCard
-    from vpicc_bridge.lines import Line
 
 
 class Console:
@@ -128,7 +125,8 @@ def run(
         stack.callback(card.close)
         place = named or private_place(stack, slot or 0, events)
         slots = stack.enter_context(Slots())
-        make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
+        lines = lines_to(place, listen=listen)
+        make = partial(make_bridge, place=place, observer=console, lines=lines, kind=bridge)
         served = AskedCard(card, console.outlook, console.card_is_in)
         _serve(slots, card, place, realism.serve(served, sinks, place.name, make, events), console, wait)
 
@@ -159,49 +157,6 @@ def _refuse_contradictions(
         raise click.UsageError("--private-pcscd chooses host and port itself: leave out --host, --port and --listen")
     if port == 0 and not listen:
         raise click.UsageError("--port 0 (any free port) makes sense with --listen only")
-
-
-def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
-    if kind == "vpicc":
-        return _make_vicc_bridge(card, place, console)
-    from vpicc_bridge.alertness import ALERT
-    from vpicc_bridge.connection import Connection
-
-    return Connection(lines(), card, console, alert=ALERT)
-
-
-def _lines(place: Place, *, listen: bool) -> Callable[[], Line]:
-    """Return what makes a line to vpcd, and another for a card that is back. All listen on the port of the first."""
-    from vpicc_bridge.lines import Dialler, Listener
-
-    if not listen:
-        return partial(Dialler, place.host, place.port)
-    port = place.port
-
-    def listening() -> Line:
-        nonlocal port
-        try:
-            listener = Listener(place.host, port)
-        except OSError as error:
-            raise CliError(f"cannot listen on {place.host}:{port}: {_reason(error)}.", ENVIRONMENT) from error
-        port = listener.port
-        return listener
-
-    return listening
-
-
-def _reason(error: OSError) -> str:
-    # In its own text, Python adds to the system's words what it was doing, address and all.
-    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or str(error)
-
-
-def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Bridge:
-    from vpicc_bridge.vicc_os import ViccBridge, ViccMissing
-
-    try:
-        return ViccBridge(card, place.host, place.port, console)
-    except ViccMissing as error:
-        raise CliError(f"{error}.", ENVIRONMENT) from error
 
 
 def _introduce(card: Card, place: Place, link: Bridge) -> None:
