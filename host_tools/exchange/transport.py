@@ -94,7 +94,7 @@ class DatagramSender(Protocol):
 
 
 class DatagramReceiver(Protocol):
-    """What takes datagrams. It raises nothing: what cannot be read is dropped."""
+    """What takes datagrams. What cannot be read is dropped; only its owner's devices raise errors."""
 
     def received(self, datagram: Datagram, /) -> Iterable[Datagram]:
         """Take a datagram; return those to send in return."""

@@ -1,4 +1,4 @@
-"""Ub: what a BSF answers, and the names that both ends write there (TS 24.109 clause 4.2 and annex C)."""
+"""Ub: what a BSF answers (TS 24.109 clause 4.2 and annex C)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from host_tools.exchange.messages.fields import from_date_time, to_date_time
 from host_tools.exchange.xml_text import Node, parse_document, write_document
 
 NAMESPACE = "uri:3gpp-gba"
-TMPI_TOKEN = "3gpp-gba-tmpi"
-"""Product token of `User-Agent` and `Server` on Ub: its sender knows the TMPI (TS 24.109 clause 4.2)."""
 _ROOT, _B_TID, _LIFETIME, _EXTENSION, _NOW = "BootstrappingInfo", "btid", "lifetime", "Extension", "currenttime"
 _LONGEST_B_TID = 255  # it must fit a length byte of EF_GBABP (TS 31.102 clause 4.2.79)
 

@@ -60,10 +60,8 @@ def test_sha_256() -> None:
 def test_the_session_form_binds_the_password_to_the_first_nonce() -> None:
     """RFC 2617 clause 3.2.2.2: what stands for the password is hashed once more, with nonce and cnonce."""
     case = CASES["D1"]
-    inner = Secret(f":{case['nonce']}:{case['cnonce']}".encode())
     made = digest(proof(case, Algorithm.MD5_SESS), password(case), asked(case))
-    # "user:realm:password" with these three is the same text as HA1:nonce:cnonce of the session form.
-    assert f"{case['ha1']}{inner.reveal().decode()}" == ":".join((case["ha1"], case["nonce"], case["cnonce"]))
+    # With these three for user, realm and password the plain form hashes the same text HA1:nonce:cnonce.
     outer = Proof(Algorithm.MD5, case["ha1"], case["nonce"], case["nonce"], Qop.AUTH, 1, case["cnonce"])
     assert made == digest(outer, Secret(case["cnonce"].encode()), asked(case))
 
