@@ -38,7 +38,7 @@ class Node:
     namespace: str = ""
     children: tuple[Node, ...] = ()
     text: str = field(default="", repr=False)
-    attributes: Mapping[str, str] = field(default=_NO_ATTRIBUTES, repr=False)
+    attributes: Mapping[str, str] = field(default_factory=lambda: _NO_ATTRIBUTES, repr=False)
 
     def all(self, name: str) -> tuple[Node, ...]:
         """Return the children of this local name, whatever their namespace, in either case of their letters."""
@@ -98,10 +98,10 @@ def write_document(root: Node, prefixes: Mapping[str, str] = _NO_ATTRIBUTES) -> 
     names: dict[str | None, str] = dict(prefixes.items()) if prefixes else {None: root.namespace}
     try:
         element = _element(root, names)
-        text: bytes = etree.tostring(element, encoding="UTF-8")
+        text: bytes = etree.tostring(element, encoding="UTF-8", xml_declaration=False)
     except ValueError:
         raise EncodeError("a text holds what XML cannot hold") from None
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text.partition(b"?>\n")[2]
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text
 
 
 def _text(body: bytes) -> str:

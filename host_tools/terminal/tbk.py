@@ -3,7 +3,7 @@
 The card takes off the layer of the SEK or PEK and knows nothing of the one below. The TBK comes from a permissions
 issuer by HTTPS, where both sides show certificates.
 
-provisional: that exchange (`GET .../tbk/<ID as 8 hex digits>`, answered with 16 bytes), and the cipher, AES-128 in ECB
+provisional: that exchange (`exchange.messages.tbk`), and the cipher, AES-128 in ECB
 mode of the TEK alone. Of the STKM, layout and place of TBK ID and address are the tables'.
 """
 
@@ -24,14 +24,14 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
+from host_tools.exchange.messages.tbk import TbkRequest, decode_key
+from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
 
-TBK_SIZE = 16
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
 _LAST_PORT = 65_535
-_MEDIA_TYPE = "application/octet-stream"
 _LARGEST_ANSWER = 1024
 _MOST_TRIES = 3  # an issuer that is not there must not hold up every STKM
 _PATIENCE = 10.0  # seconds without a byte from the issuer
@@ -82,8 +82,9 @@ class PermissionsClient:
         host = parts["host"]
         connection = _Connection(host, int(parts["port"] or 443), self._connect_to, self._context)
         try:
-            path = (parts["path"] or "").rstrip("/")
-            connection.request("GET", f"{path}/tbk/{key_id:08x}", headers={"Accept": _MEDIA_TYPE})
+            path = parts["path"] or ""
+            target = TbkRequest(key_id).target(path)
+            connection.request(TBK_REQUEST.method, target, headers={"Accept": TBK_REQUEST.answer})
             return _read_key(connection.getresponse())
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise PermissionsError(f"The permissions issuer {host} gave no key: {_words(error)}.") from None
@@ -113,9 +114,10 @@ def _read_key(response: http.client.HTTPResponse) -> Secret:
     body = response.read(_LARGEST_ANSWER + 1)
     if response.status != http.HTTPStatus.OK:
         raise PermissionsError(f"The permissions issuer refused the binding key: {response.status} {response.reason}.")
-    if len(body) != TBK_SIZE:
-        raise PermissionsError(f"The permissions issuer's answer has {len(body)} bytes; a binding key has {TBK_SIZE}.")
-    return Secret(body)
+    try:
+        return decode_key(body)
+    except DecodeError as error:
+        raise PermissionsError(f"The permissions issuer's answer is malformed: {error}.") from None
 
 
 def _words(error: Exception) -> str:

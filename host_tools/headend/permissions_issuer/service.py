@@ -1,12 +1,11 @@
-"""The HTTPS service: `GET /tbk/<ID as 8 hex digits>` gives 16 bytes to a terminal that may have the key.
+"""The HTTPS service that gives a binding key (16 bytes) to a terminal that may have it.
 
 Mutual TLS: a terminal without a certificate of our authority gets no connection, one whose name is not on the list gets
-403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.terminal.tbk`).
+403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.exchange.messages.tbk`).
 """
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import tempfile
@@ -23,10 +22,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.messages.tbk import TbkRequest
+from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
 
 LOOPBACK = "127.0.0.1"
-_PATH = re.compile(r"/(?:[A-Za-z0-9._~-]+/)*tbk/([0-9a-f]{8})")
 _PATIENCE = 10.0  # seconds a client may take for each step
 _MOST_CLIENTS = 32
 
@@ -132,19 +133,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request for a binding key."""
         assert isinstance(self.server, _Server)
         assert isinstance(self.connection, ssl.SSLSocket)
-        match = _PATH.fullmatch(self.path)
-        if match is None:
+        try:
+            key_id = TbkRequest.parse(self.path).key_id
+        except DecodeError:
             self._reply(HTTPStatus.NOT_FOUND, b"")
             return
         terminal = _common_name(self.connection)
-        self._reply(*self.server.issuer.answer(terminal, int(match[1], 16)))
+        self._reply(*self.server.issuer.answer(terminal, key_id))
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Write nothing."""
 
     def _reply(self, status: HTTPStatus, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Type", TBK_REQUEST.answer)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
