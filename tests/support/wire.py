@@ -93,10 +93,13 @@ class Bench:
         transport = InProcessTransport(self, TERMINAL, self.wire)
         return UaClient(transport, self.fqdn, session, SeededRng(Seeded("terminal"), "cnonce"))
 
+    def key_port(self, middleware: LtkmTaker) -> KeyPort:
+        """Return where key messages arrive at the terminal."""
+        return KeyPort(middleware, self.receipts.append, self.triggers.append)
+
     def deliver(self, middleware: LtkmTaker) -> tuple[Datagram, ...]:
         """Send what is due and carry it to the card and back; return what crossed."""
-        port = KeyPort(middleware, self.receipts.append, self.triggers.append)
-        net = InProcessDatagrams({Endpoint(TERMINAL.address, 0): port, BSM_PLACE: self.pushes})
+        net = InProcessDatagrams({Endpoint(TERMINAL.address, 0): self.key_port(middleware), BSM_PLACE: self.pushes})
         for datagram in self.pushes.due():
             net.send(datagram)
         carried = net.deliver()

@@ -142,6 +142,15 @@ class TestUsim:
         assert registered is not None
         assert registered.route.b_tid == bench.session.current().username
 
+    def test_a_bootstrapping_of_somebody_else_is_noticed(self, bench: UsimBench) -> None:
+        """Another Ub run, as for an LTKM under a lost key, makes a new B-TID: the next request is under it."""
+        bench.terminal.register([ONE])
+        b_tid = bench.middleware.bootstrap(bench.bsf).b_tid
+        bench.terminal.register([ONE])
+        registered = bench.keys.registration(bench.identity)
+        assert registered is not None
+        assert registered.route.b_tid == b_tid
+
     def test_a_bsm_that_wants_another_key_leads_through_ub_once(self, bench: UsimBench) -> None:
         """The BSM has lost what it knew, and the BSF serves another Ks by now."""
         bench.terminal.register([ONE])
