@@ -20,7 +20,7 @@ from card.spec.fids import CURRENT_ADF, MF
 from card.spec.ins import INS
 from tests.meta.tree import ROOT, project_files
 
-OWNERS = ("card/spec/", "host_tools/tbk_path.py")
+OWNERS = ("card/spec/", "host_tools/exchange/procedures.py")
 FIDS = {row.fid for _, row in all_files()} | {row.fid for _, row in all_directories()} | {MF, CURRENT_ADF}
 CONTEXTS = {*map(int, EvenP2), *map(int, OddP2)}
 INSTRUCTIONS = {re.sub(r"_", "", name): int(ins) for name, ins in INS.__members__.items()}

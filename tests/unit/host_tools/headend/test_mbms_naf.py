@@ -29,5 +29,5 @@ END = datetime(2030, 1, 1, tzinfo=UTC)
     ],
 )
 def test_muk_and_mrk(uicc_key: Secret | None, choice: KeyChoice, muk: Secret, mrk: Secret) -> None:
-    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice))
+    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice, END))
     assert (keys.muk, keys.mrk, keys.impi, keys.expires) == (muk, mrk, "impi", END)
