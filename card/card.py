@@ -69,6 +69,7 @@ class Card:
     def _begin(self, what: str) -> bytes:
         self._powered = True
         self._context.session = Session({BASIC_CHANNEL: Channel(directory=MF_PATH)})
+        self._describer.reset()
         self._trace.emit(PowerEvent(what))
         return self._atr
 
@@ -117,9 +118,8 @@ class Card:
                 raise
             response = SW.INTERNAL_ERROR.to_bytes(2, "big")
         if type(self._trace) is not NullTrace:
-            number = context.channel_number
-            channel = context.session.channels.get(number)
-            self._trace.emit(self._describer.describe(raw, response, row, number, channel))
+            inside = context.protection is not None
+            self._trace.emit(self._describer.describe(raw, response, row, inside=inside))
         return response
 
     def _undo(self, before: Session) -> None:

@@ -29,5 +29,14 @@ class CardFileLocked(StoreError):
     """Another process holds the card file."""
 
 
+class UnusableFile(CardError):
+    """A file that a person named cannot be read as what it should be: its name, why, and the line where that tells."""
+
+    def __init__(self, name: str, reason: str, line: int | None = None) -> None:
+        super().__init__(f"{name}: {reason}" if line is None else f"{name}:{line}: {reason}")
+        self.reason = reason
+        self.line = line
+
+
 class ProfileError(CardError):
     """A card profile is wrong. The message names file, line, field and what is allowed."""

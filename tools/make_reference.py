@@ -22,6 +22,7 @@ from card.commands.table import ALL_ROWS  # noqa: E402
 from card.spec.catalogue import all_directories, all_files  # noqa: E402
 from card.spec.files import Access, EfRow  # noqa: E402
 from card.spec.refs import Ref  # noqa: E402
+from card.spec.services import ISIM_SERVICES, USIM_SERVICES  # noqa: E402
 from card.spec.status import SW, describe  # noqa: E402
 
 COMMANDS = ROOT / "docs/spec/commands.md"
@@ -98,12 +99,16 @@ def _size(row: EfRow) -> str:
     return f"{row.records or 'n'} x {row.size}" if row.structure.has_records else str(row.size)
 
 
+def _services(row: EfRow) -> str:
+    return " or ".join(map(str, sorted({row.service, *row.further_services}))) if row.service else ""
+
+
 def _file_line(row: EfRow, tests: dict[str, str]) -> str:
     covering = _covering(rf"(0x|[^0-9A-F]|A4000C02|A4000402|7FFF){row.fid:04X}(?![0-9A-F]{{3}})", tests)
     shows = f"shows {row.view}" if row.view else row.codec or "raw"
     cells = (
         row.name, f"{row.fid:04X}", f"{row.sfi:02X}" if row.sfi else "", row.structure.value, _size(row),
-        _rights(row.access), str(row.service or ""), shows, _ref(row.ref), covering,
+        _rights(row.access), _services(row), shows, _ref(row.ref), covering,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -136,7 +141,31 @@ def files() -> str:
             *(_file_line(row, tests) for row in rows),
             "",
         ]
+    for title, clause, names, root in (
+        ("Services of a USIM", "TS 31.102 clause 4.2.8", USIM_SERVICES, "ADF.USIM"),
+        ("Services of an ISIM", "TS 31.103 clause 4.2.7", ISIM_SERVICES, "ADF.ISIM"),
+    ):
+        lines += [
+            f"## {title}\n",
+            f"All of {clause}, Release 16, with the files of this card that belong to them.\n",
+            "| number | service | files |",
+            "|---|---|---|",
+            *(f"| {number} | {name} | {_files_of(number, root)} |" for number, name in names.items()),
+            "",
+        ]
     return "\n".join(lines)
+
+
+def _files_of(service: int, root: str) -> str:
+    found = (
+        row.name
+        for path, row in all_files()
+        if path.startswith(f"{root}/")
+        and not row.view
+        and row.service
+        and service in (row.service, *row.further_services)
+    )
+    return ", ".join(dict.fromkeys(found))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import threading
 from typing import Final
 
 from vpicc_bridge.adapter import CardAdapter, VirtualCard
-from vpicc_bridge.lines import Line, acknowledge_at_once, limit_receive, look_out, tune
+from vpicc_bridge.alertness import Alertness
+from vpicc_bridge.lines import Line, acknowledge_at_once, limit_receive, tune
 from vpicc_bridge.notices import Connected, Disconnected, Observer, Occupied, Unobserved, Unreachable
 from vpicc_bridge.protocol import ApduReceived, Control, Event, FrameDecoder, ProtocolError, encode
 
@@ -28,11 +29,6 @@ ABSENCE: Final = 0.9
 
 Coming back sooner would leave a client's handle valid on a card that has lost its power and PIN status."""
 
-ALERT: Final = 0.0002
-"""Seconds worth staying awake after a command: in a burst the next one comes sooner than a sleeper wakes.
-
-For a process with one card. With many of them the waking threads would be in each other's way."""
-
 TAKEN_OUT: Final = "the card was taken out"
 FIRST_RETRY: Final = 0.1
 LAST_RETRY: Final = 1.0
@@ -46,8 +42,9 @@ class ConnectionLost(Exception):
 class Connection:
     """Keeps one card connected to one vpcd slot.
 
-    `silence` is the time in seconds after which a quiet line is looked into; for `alert` seconds after a command the
-    next one is awaited without sleeping. `quickack=False` exists for the test that proves what TCP_QUICKACK is worth.
+    `silence` is the time in seconds after which a quiet line is looked into; inside a burst of commands that follow
+    each other within `alert` seconds the next one is awaited without sleeping. `quickack=False` exists for the test
+    that proves what TCP_QUICKACK is worth.
     """
 
     def __init__(
@@ -64,7 +61,7 @@ class Connection:
         self._observer = observer if observer is not None else Unobserved()
         self._adapter = CardAdapter(card, self._observer)
         self._silence = silence
-        self._alert = alert
+        self._alertness = Alertness(alert)
         self._quickack = quickack
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -79,6 +76,11 @@ class Connection:
     def peer(self) -> str:
         """The address of vpcd (or our own when listening) as host:port."""
         return self._line.peer
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether the next message is awaited without sleeping."""
+        return self._alertness.is_awake
 
     def connect(self) -> bool:
         """Try once to get a line; return whether it stands. In listen mode this waits for vpcd's call."""
@@ -179,21 +181,16 @@ class Connection:
             limit_receive(connection, limit)
             self._receive_limit = limit
         try:
-            data = self._look_out(connection)
+            data = self._alertness.receive(connection, _RECEIVE_SIZE)
             if data is None:
                 data = connection.recv(_RECEIVE_SIZE)
         except BlockingIOError:
             return False
         if not data:
             raise ConnectionLost("vpcd closed the connection")
+        self._alertness.received()
         self._decoder.feed(data)
         return True
-
-    def _look_out(self, connection: socket.socket) -> bytes | None:
-        """Return what comes in the moment after a command, if anything."""
-        if not self._alert or not isinstance(self._last_event, ApduReceived):
-            return None
-        return look_out(connection, _RECEIVE_SIZE, self._alert)
 
     def _answer(self, connection: socket.socket, event: Event) -> None:
         self._last_event = event
@@ -203,6 +200,10 @@ class Connection:
             connection.sendall(encode(reply))
         if self._quickack:
             acknowledge_at_once(connection)
+        if isinstance(event, ApduReceived):
+            self._alertness.answered()
+        else:
+            self._alertness.rest()
 
     def _judge_silence(self) -> None:
         self._silences += 1

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import struct
-import time
 from typing import Final, Protocol
 
 HAS_QUICKACK: Final = hasattr(socket, "TCP_QUICKACK")
@@ -118,17 +116,3 @@ def limit_receive(connection: socket.socket, seconds: float) -> None:
     whole, fraction = divmod(max(seconds, 0.0), 1.0)
     timeval = struct.pack("@ll", int(whole), int(fraction * 1_000_000))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-
-
-def look_out(connection: socket.socket, size: int, seconds: float) -> bytes | None:
-    """Return what arrives within so many seconds, awake all the time; None when nothing does.
-
-    Others get the processor first, so on a machine with a single one nobody waits for us.
-    """
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        try:
-            return connection.recv(size, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            os.sched_yield()
-    return None

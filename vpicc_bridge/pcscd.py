@@ -125,7 +125,9 @@ class PrivatePcscd:
         program, driver = _installed()
         _ensure_run_directory()
         account = _Account.for_service()
-        self._home = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="bcast-uicc-")))
+        # With the process in its name, so that what a killed one leaves can be told from what is in use.
+        folder = tempfile.TemporaryDirectory(prefix=f"bcast-uicc-pcscd-{os.getpid()}-")
+        self._home = Path(self._cleanup.enter_context(folder))
         account.own(self._home)
         self._cleanup.callback(self._stop)
         for _ in range(_ATTEMPTS):

@@ -11,6 +11,10 @@ MAX_SHORT_LC = 255
 MAX_SHORT_LE = 256
 MAX_EXTENDED_LC = 65535
 MAX_EXTENDED_LE = 65536
+GSM_CLASS = 0xA0
+
+
+SIM_CLASS = 0xA0
 
 
 class ClassFamily(Enum):
@@ -99,7 +103,7 @@ def class_family(cla: int) -> ClassFamily:
         return ClassFamily.INTERINDUSTRY
     if high in (0x8, 0xC, 0xE):
         return ClassFamily.ETSI
-    return ClassFamily.GSM if cla == 0xA0 else ClassFamily.RFU
+    return ClassFamily.GSM if cla == SIM_CLASS else ClassFamily.RFU
 
 
 def channel_of(cla: int) -> int:

@@ -53,6 +53,7 @@ class PinStatus:
 class Fcp:
     """Decoded file control parameters. Sizes in bytes; `arr` is (FID of EF_ARR, record number).
 
+    `environments` are pairs of security environment (SEID) and record, which then stand in the place of the one record.
     `rule` is an access rule in expanded form, which then stands in the place of the reference.
     """
 
@@ -69,6 +70,7 @@ class Fcp:
     total_size: int | None = None
     sfi: int | None = None
     pins: Sequence[PinStatus] = ()
+    environments: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_directory(self) -> bool:
@@ -86,10 +88,15 @@ class Fcp:
         if self.rule:
             parts.append(encode_tlv(Tag.SECURITY_EXPANDED, self.rule))
         elif self.arr is not None:
-            parts.append(encode_tlv(Tag.SECURITY_REFERENCED, self.arr[0].to_bytes(2, "big") + bytes((self.arr[1],))))
+            parts.append(encode_tlv(Tag.SECURITY_REFERENCED, self._encode_reference(*self.arr)))
         parts.extend(self._encode_sizes())
         body = b"".join(parts)
         return bytes((Tag.TEMPLATE,)) + encode_length(len(body)) + body
+
+    def _encode_reference(self, fid: int, record: int) -> bytes:
+        """Return FID and record, or FID and a record for each environment (TS 102 221 clause 9.2.7)."""
+        pairs = b"".join(bytes(pair) for pair in self.environments)
+        return fid.to_bytes(2, "big") + (pairs or bytes((record,)))
 
     def _encode_descriptor(self) -> bytes:
         value = bytes((self.descriptor, _DATA_CODING))
@@ -105,6 +112,8 @@ class Fcp:
             parts.append(encode_tlv(Tag.TOTAL_SIZE, _size(self.total_size)))
         # An empty SFI object says "no SFI"; leaving it out would mean "the low five bits of the file identifier".
         parts.append(encode_tlv(Tag.SFI, b"" if self.sfi is None else bytes((self.sfi << 3,))))
+        if self.pins:
+            parts.append(encode_tlv(Tag.PIN_STATUS, encode_pin_status(self.pins)))
         return parts
 
     @classmethod
@@ -129,13 +138,27 @@ class Fcp:
             record_count=descriptor.u8() if has_records else 0,
             df_name=objects.get(Tag.DF_NAME, b""),
             proprietary=objects.get(Tag.PROPRIETARY, b""),
-            arr=(int.from_bytes(security[:2], "big"), security[2]) if len(security) == 3 else None,
+            arr=_decode_reference(security),
+            environments=_decode_environments(security),
             rule=objects.get(Tag.SECURITY_EXPANDED, b""),
             file_size=_optional_int(objects.get(Tag.FILE_SIZE)),
             total_size=_optional_int(objects.get(Tag.TOTAL_SIZE)),
             sfi=_decode_sfi(objects.get(Tag.SFI)),
             pins=decode_pin_status(objects.get(Tag.PIN_STATUS, b"")),
         )
+
+
+def _decode_reference(security: bytes) -> tuple[int, int] | None:
+    """Return FID of EF_ARR and record; of a record for each environment that of the highest SEID, the normal one."""
+    if len(security) == 3:
+        return int.from_bytes(security[:2], "big"), security[2]
+    environments = _decode_environments(security)
+    return (int.from_bytes(security[:2], "big"), max(environments)[1]) if environments else None
+
+
+def _decode_environments(security: bytes) -> tuple[tuple[int, int], ...]:
+    pairs = security[2:]
+    return () if len(pairs) % 2 else tuple(zip(pairs[::2], pairs[1::2], strict=True))
 
 
 def _size(value: int) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 _CLOCK_STOP_ALLOWED = 0x01
+_LOW_VOLTAGES = 0x30  # 3 V and 1.8 V (TS 51.011 clause 9.2.1, file characteristics)
 _CHV1_DISABLED = 0x80
 _CHV_INITIALISED = 0x80
 _FREE_MEMORY = 0x0000  # not told
@@ -54,7 +55,7 @@ class ChvStatus:
 
 def encode_directory(fid: int, kind: FileType, directories: int, files: int, chv1: ChvStatus, chv2: ChvStatus) -> bytes:
     """Return the 22 bytes for the MF or a DF with so many directories and files right in it."""
-    characteristics = _CLOCK_STOP_ALLOWED | (0 if chv1.enabled else _CHV1_DISABLED)
+    characteristics = _CLOCK_STOP_ALLOWED | _LOW_VOLTAGES | (0 if chv1.enabled else _CHV1_DISABLED)
     codes = 2 * sum(chv.tries is not None for chv in (chv1, chv2))
     tail = bytes((characteristics, min(directories, 255), min(files, 255), codes, 0))
     tail += chv1.encode() + chv2.encode()

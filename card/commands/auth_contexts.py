@@ -32,8 +32,6 @@ from card.spec.status import SW
 
 T = TypeVar("T")
 
-PIN1 = 0x01
-
 ERRORS: Mapping[type[CardError], int] = {
     ServiceNotAvailable: SW.CONTEXT_NOT_SUPPORTED,
     NoBootstrap: SW.CONDITIONS_NOT_SATISFIED,
@@ -74,14 +72,15 @@ def find_context(contexts: Mapping[int, T], p2: int) -> T:
 
 
 def current_security(ctx: Context, services: tuple[int, ...]) -> Security:
-    """Grant the use of the current application's keys: ADF current, PIN verified, services available.
+    """Grant the use of the current application's keys: its ADF or below current, PIN verified, services available.
 
-    TS 31.102 clause 7.1.1: the command works in the current application after the PIN of that application.
+    TS 31.102 clause 7.1.1: the current directory is the ADF of the application or below it, and its PIN was verified.
+    Nothing of the command is looked at before, so that a refusal spends no SQN and takes in no block.
     """
     application = ctx.current_application()
-    if application is None:
+    if application is None or ctx.directory.application != application.name:
         raise Refused(SW.CONDITIONS_NOT_SATISFIED)
-    if not ctx.holds(PIN1):
+    if not ctx.holds(ctx.application_pin):
         raise Refused(SW.SECURITY_NOT_SATISFIED)
     application.services.require(*services)
     return Security(application, ctx)

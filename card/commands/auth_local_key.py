@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from card.codec.local_key import LocalKeyRequest, UnusableName, decode_request, encode_response
-from card.commands import blocks
 from card.commands.auth_contexts import Security
 from card.commands.reply import Refused
 from card.domain.services import GBA, LOCAL_KEY_ESTABLISHMENT
 from card.errors import DecodeError
+from card.spec import contexts
 from card.spec.status import SW
 
-LOCAL_KEY_CONTEXT = 0x86
 SERVICES = (GBA, LOCAL_KEY_ESTABLISHMENT)
 
 
@@ -20,7 +19,7 @@ def decode_local_key(tag: int, value: bytes) -> LocalKeyRequest:
     AUTHENTICATE does not answer 6A80 (TS 31.102 clause 7.3.2). No text says what takes its place, so it is our choice:
     raises `Refused` with 6985 for a name that no key can have, with 6700 for objects that are wrong.
     """
-    if tag != blocks.STRUCTURED:
+    if tag != contexts.STRUCTURED:
         raise Refused(SW.WRONG_LENGTH)
     try:
         return decode_request(value)
@@ -32,4 +31,4 @@ def decode_local_key(tag: int, value: bytes) -> LocalKeyRequest:
 
 def run_local_key(security: Security, request: LocalKeyRequest) -> tuple[int, bytes]:
     """Carry the request out; return tag and value of the response object."""
-    return blocks.STRUCTURED, encode_response(security.application.local_keys.answer(request))
+    return contexts.STRUCTURED, encode_response(security.application.local_keys.answer(request))

@@ -14,27 +14,27 @@ from card.codec.apdu import CommandApdu
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.commands import blocks
 from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
-from card.commands.auth_local_key import LOCAL_KEY_CONTEXT, decode_local_key, run_local_key
 from card.commands.auth_local_key import SERVICES as LOCAL_KEY_SERVICES
+from card.commands.auth_local_key import decode_local_key, run_local_key
 from card.commands.bcast_answers import TEMPLATE, answer_ltkm, answer_stkm
 from card.commands.bcast_deletion import run_deletion
 from card.commands.context import Context
 from card.commands.parental import SessionGate
-from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.domain.bcast_ltkm import process_ltkm
 from card.domain.bcast_stkm import TerminalSide, process_stkm
 from card.domain.errors import ReplayedMessage
 from card.domain.services import MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
+from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.provisional import MBMS_STATUS
 from card.spec.refs import Ref
 from card.spec.status import SW
 
-_SUCCESS = b"\xdb"
+_SUCCESS = bytes((contexts.SUCCESS,))
 _KEY_GROUP_SIZE = 5  # Key Domain ID (3 bytes) and Key Group part of the MSK ID (2 bytes)
-MBMS_CONTEXT = 0x85
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ MbmsRequest = MskUpdate | MtkGeneration | MskDeletion | MukDeletion | BcastDelet
 
 def decode_mbms(tag: int, value: bytes) -> MbmsRequest:
     """Read mode byte and body from the data object's value. Raises `DecodeError`."""
-    if tag == blocks.STRUCTURED:
+    if tag == contexts.STRUCTURED:
         inner = decode_tlv(value)
         if inner.tag != TEMPLATE:
             raise DecodeError("MBMS context: template AE is wanted in a data object 73")
         return BcastDeletion(inner.value)
-    if tag != blocks.UNSTRUCTURED or not value:
+    if tag != contexts.UNSTRUCTURED or not value:
         raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")
     decoder = _MODES.get(value[0])
     if decoder is None:
@@ -106,10 +106,10 @@ def _decode_muk_deletion(body: bytes) -> MukDeletion:
 
 
 _MODES: Mapping[int, Callable[[bytes], MbmsRequest]] = {
-    0x01: MskUpdate,
-    0x02: MtkGeneration,
-    0x03: _decode_msk_deletion,
-    0x04: _decode_muk_deletion,
+    contexts.MbmsMode.MSK_UPDATE: MskUpdate,
+    contexts.MbmsMode.MTK_GENERATION: MtkGeneration,
+    contexts.MbmsMode.MSK_DELETION: _decode_msk_deletion,
+    contexts.MbmsMode.MUK_DELETION: _decode_muk_deletion,
 }
 
 
@@ -128,8 +128,8 @@ def run_mbms(security: Security, request: MbmsRequest) -> tuple[int, bytes]:
         case BcastDeletion(template):
             if not security.application.services.offers(OMA_BCAST):
                 raise DecodeError("MBMS context: a data object 53 with a mode byte is wanted")
-            return blocks.STRUCTURED, run_deletion(security.bcast, template)
-    return blocks.UNSTRUCTURED, _SUCCESS
+            return contexts.STRUCTURED, run_deletion(security.bcast, template)
+    return contexts.UNSTRUCTURED, _SUCCESS
 
 
 def _update_msk(security: Security, message: bytes) -> tuple[int, bytes]:
@@ -143,8 +143,8 @@ def _update_msk(security: Security, message: bytes) -> tuple[int, bytes]:
     except DecodeError:
         raise Refused(MBMS_STATUS["unusable_message"].value) from None
     if result.reason is None:
-        return blocks.UNSTRUCTURED, _SUCCESS + result.message
-    return blocks.STRUCTURED, answer_ltkm(result, result.reason, bcast.tables)
+        return contexts.UNSTRUCTURED, _SUCCESS + result.message
+    return contexts.STRUCTURED, answer_ltkm(result, result.reason, bcast.tables)
 
 
 def _generate_mtk(security: Security, message: bytes) -> tuple[int, bytes]:
@@ -159,9 +159,9 @@ def _generate_mtk(security: Security, message: bytes) -> tuple[int, bytes]:
     except DecodeError:
         raise Refused(MBMS_STATUS["unusable_message"].value) from None
     if result.reason is not None:
-        return blocks.STRUCTURED, answer_stkm(result, result.reason, bcast)
+        return contexts.STRUCTURED, answer_stkm(result, result.reason, bcast)
     assert result.tek is not None
-    return blocks.UNSTRUCTURED, _SUCCESS + result.tek.key + result.tek.salt
+    return contexts.UNSTRUCTURED, _SUCCESS + result.tek.key + result.tek.salt
 
 
 def _gate(security: Security) -> SessionGate:
@@ -179,21 +179,21 @@ class OddContext:
 
 
 CONTEXTS: Mapping[int, OddContext] = {
-    MBMS_CONTEXT: OddContext("MBMS", (MBMS_SECURITY,), decode_mbms, run_mbms),
-    LOCAL_KEY_CONTEXT: OddContext("local key", LOCAL_KEY_SERVICES, decode_local_key, run_local_key),
+    contexts.OddP2.MBMS: OddContext("MBMS", (MBMS_SECURITY,), decode_mbms, run_mbms),
+    contexts.OddP2.LOCAL_KEY: OddContext("local key", LOCAL_KEY_SERVICES, decode_local_key, run_local_key),
 }
 
 
 def decode(apdu: CommandApdu) -> CommandApdu:
     """Check what depends on P1: blocks of a command carry data, a retrieval does not."""
-    if (apdu.p1 in blocks.COMMAND_STEPS) != bool(apdu.data):
+    if (apdu.p1 in contexts.COMMAND_STEPS) != bool(apdu.data):
         raise Refused(SW.WRONG_LENGTH)
     return apdu
 
 
 def authenticate_odd(ctx: Context, apdu: CommandApdu) -> Reply:
     """Take in a block, or hand one out; run the context when its data object is whole."""
-    if apdu.p1 in blocks.RESPONSE_STEPS:
+    if apdu.p1 in contexts.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     context = find_context(CONTEXTS, apdu.p2)
     security = current_security(ctx, context.services)
@@ -215,9 +215,8 @@ ROWS = (
         execute=authenticate_odd,
         ref=Ref("TS 31.102", "7.1"),
         data=Data.OPTIONAL,
-        parameters=lambda p1, _: p1 in blocks.STEPS,
+        parameters=lambda p1, _: p1 in contexts.STEPS,
         errors=_ERRORS,
-        hidden=Hidden.RESPONSE,
         keeps=BLOCKS,
     ),
 )

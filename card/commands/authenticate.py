@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from card.codec.apdu import CommandApdu
@@ -12,30 +11,20 @@ from card.codec.group_call import SERVICE_ID_SIZE, VoiceService
 from card.codec.reader import Reader
 from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
 from card.commands.context import Context
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.crypto.gsm_conversion import derive_kc
 from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
 from card.domain.group_calls import SERVICES, VSTK_RAND_SIZE
 from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
-from card.errors import DecodeError
+from card.errors import CardError, DecodeError
+from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
 
-_SUCCESS = b"\xdb"
-_SYNCHRONISATION_FAILURE = b"\xdc"
-_BOOTSTRAPPING = 0xDD
-_NAF_DERIVATION = 0xDE
-
-
-class Context3G(IntEnum):
-    """P2 of the even AUTHENTICATE: application specific key, then the context (TS 31.102 table in clause 7.1.2)."""
-
-    GSM = 0x80
-    UMTS = 0x81
-    GROUP_CALL = 0x82
-    GBA = 0x84
+_SUCCESS = bytes((contexts.SUCCESS,))
+_SYNCHRONISATION_FAILURE = bytes((contexts.SYNCHRONISATION_FAILURE,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +98,9 @@ def decode_group_call(data: bytes) -> GroupChallenge:
 def decode_gba(data: bytes) -> Challenge | NafDerivation:
     """Read the mode byte, then RAND and AUTN*, or NAF_ID and IMPI, the latter not on an ISIM."""
     mode, body = data[0], data[1:]
-    if mode == _BOOTSTRAPPING:
+    if mode == contexts.BOOTSTRAPPING:
         return decode_3g(body)
-    if mode != _NAF_DERIVATION:
+    if mode != contexts.NAF_DERIVATION:
         raise DecodeError(f"GBA mode {mode:02X} is unknown")
     reader = Reader(body)
     request = NafDerivation(reader.lv("NAF_ID"), reader.lv("IMPI") if reader.remaining else None)
@@ -170,10 +159,10 @@ class EvenContext:
 
 
 CONTEXTS: Mapping[int, EvenContext] = {
-    Context3G.GSM: EvenContext("GSM", (GSM_SECURITY_CONTEXT,), decode_gsm, run_gsm),
-    Context3G.UMTS: EvenContext("3G", (), decode_3g, run_3g),
-    Context3G.GROUP_CALL: EvenContext("VGCS/VBS", (), decode_group_call, run_group_call),
-    Context3G.GBA: EvenContext("GBA", (GBA,), decode_gba, run_gba),
+    contexts.EvenP2.GSM: EvenContext("GSM", (GSM_SECURITY_CONTEXT,), decode_gsm, run_gsm),
+    contexts.EvenP2.UMTS: EvenContext("3G", (), decode_3g, run_3g),
+    contexts.EvenP2.GROUP_CALL: EvenContext("VGCS/VBS", (), decode_group_call, run_group_call),
+    contexts.EvenP2.GBA: EvenContext("GBA", (GBA,), decode_gba, run_gba),
 }
 
 
@@ -196,6 +185,9 @@ def authenticate(ctx: Context, request: Authenticate) -> Reply:
     return Reply(request.context.run(security, request.context.decode(request.data)))
 
 
+# TS 31.102 table 7.3.2 has no 6A80 for this command: what does not add up is a wrong length.
+_ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: SW.WRONG_LENGTH}
+
 ROWS = (
     CommandRow(
         name="AUTHENTICATE",
@@ -206,7 +198,6 @@ ROWS = (
         ref=Ref("TS 31.102", "7.1"),
         data=Data.REQUIRED,
         parameters=lambda p1, _: p1 == 0,
-        errors=ERRORS,
-        hidden=Hidden.RESPONSE,
+        errors=_ERRORS,
     ),
 )

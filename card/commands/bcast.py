@@ -24,24 +24,25 @@ from card.domain.errors import ServiceNotAvailable
 from card.domain.recording import Recording
 from card.domain.services import OMA_BCAST
 from card.errors import CardError, DecodeError
+from card.spec import contexts
 from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW
 
-_NO_OBJECTS = encode_tlv(blocks.STRUCTURED, b"")
+_NO_OBJECTS = encode_tlv(contexts.STRUCTURED, b"")
 
 
 def decode(apdu: CommandApdu) -> CommandApdu:
     """Check what depends on P1: a retrieval carries no data. An audit of everything may come without any, too."""
-    if apdu.p1 in blocks.RESPONSE_STEPS and apdu.data:
+    if apdu.p1 in contexts.RESPONSE_STEPS and apdu.data:
         raise Refused(SW.WRONG_LENGTH)
     return apdu
 
 
 def oma_bcast(ctx: Context, apdu: CommandApdu) -> Reply:
     """Take in a block, or hand one out; run the operation named by P2 when its data object is whole."""
-    if apdu.p1 in blocks.RESPONSE_STEPS:
+    if apdu.p1 in contexts.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     security = current_security(ctx, (OMA_BCAST,))
     bcast = security.bcast
@@ -52,16 +53,16 @@ def oma_bcast(ctx: Context, apdu: CommandApdu) -> Reply:
     if whole is None:
         return Reply(sw=SW.MORE_COMMAND)
     tag, value = blocks.split_object(whole)
-    if tag != blocks.STRUCTURED:
+    if tag != contexts.STRUCTURED:
         raise DecodeError("OMA BCAST: a data object 73 is wanted")
     answer = operation(security, Fields(decode_tlvs(value), bcast.tables))
-    return blocks.announce(ctx, apdu.ins, blocks.STRUCTURED, answer) if answer else DONE
+    return blocks.announce(ctx, apdu.ins, contexts.STRUCTURED, answer) if answer else DONE
 
 
 def _as_first_block(ctx: Context, apdu: CommandApdu) -> CommandApdu:
     """Take P1 00 without a first block for one, as one terminal signals; no data stand for an empty object."""
-    if apdu.p1 == blocks.Step.NEXT_COMMAND and not blocks.is_under_way(ctx, apdu):
-        apdu = replace(apdu, p1=int(blocks.Step.FIRST_COMMAND))
+    if apdu.p1 == contexts.Step.NEXT_COMMAND and not blocks.is_under_way(ctx, apdu):
+        apdu = replace(apdu, p1=int(contexts.Step.FIRST_COMMAND))
     return apdu if apdu.data else replace(apdu, data=_NO_OBJECTS)
 
 
@@ -131,7 +132,7 @@ ROWS = (
         execute=oma_bcast,
         ref=Ref(SERVICE_AND_CONTENT_PROTECTION, "APDU annex", Confidence.UNSURE),
         data=Data.OPTIONAL,
-        parameters=lambda p1, _: p1 in blocks.STEPS,
+        parameters=lambda p1, _: p1 in contexts.STEPS,
         errors=_ERRORS,
         keeps=BLOCKS,
     ),

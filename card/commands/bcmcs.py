@@ -12,7 +12,7 @@ from card.codec.apdu import ClassFamily, CommandApdu
 from card.codec.bcmcs import decode_objects, encode_objects
 from card.commands.auth_contexts import ERRORS, current_security
 from card.commands.context import Context
-from card.commands.registry import CommandRow, Data, Hidden
+from card.commands.registry import CommandRow, Data
 from card.commands.reply import DONE, Reply
 from card.domain.application import Application
 from card.domain.bcmcs import BakExpired, BakNotFound, Bcmcs, FlowNotFound, NoRoomForBak
@@ -143,6 +143,5 @@ ROWS = (
         data=Data.REQUIRED,
         parameters=lambda p1, p2: p1 in Mode.__members__.values() and p2 == 0,
         errors=_ERRORS,
-        hidden=Hidden.RESPONSE,
     ),
 )

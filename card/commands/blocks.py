@@ -6,36 +6,21 @@ command runs. Its response object is announced with 62F3 and fetched with P1 A0 
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from card.codec.apdu import CommandApdu
 from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv, read_length, read_tag
 from card.commands.context import Context
 from card.commands.reply import Refused, Reply
 from card.errors import DecodeError
+from card.spec.contexts import Step
 from card.spec.provisional import CAPACITY, MBMS_STATUS
 from card.spec.status import SW
 from card.state.session import IncomingObject, OutgoingObject
 
-UNSTRUCTURED = 0x53
-STRUCTURED = 0x73
 _BLOCK_SIZE = 256  # longest response block in a short APDU
 _HEADER_ROOM = 5  # tag and longest length field (TS 31.102 clause 7.1.2): before that the size may be unknown
 
 
-class Step(IntEnum):
-    """P1 of a command in blocks."""
-
-    FIRST_COMMAND = 0x80
-    NEXT_COMMAND = 0x00
-    FIRST_RESPONSE = 0xA0
-    NEXT_RESPONSE = 0x20
-
-
-STEPS = frozenset(Step)
-COMMAND_STEPS = frozenset({Step.FIRST_COMMAND, Step.NEXT_COMMAND})
-RESPONSE_STEPS = STEPS - COMMAND_STEPS
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
 _FIRST_COMMAND, _NEXT_COMMAND, _NEXT_RESPONSE = Step.FIRST_COMMAND, Step.NEXT_COMMAND, Step.NEXT_RESPONSE
 

@@ -1,4 +1,4 @@
-"""GET CHALLENGE (TS 102 221 clause 11.1.19)."""
+"""GET CHALLENGE (TS 102 221 clause 11.1.18)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROWS = (
         families=INTERINDUSTRY,
         decode=decode,
         execute=get_challenge,
-        ref=Ref("TS 102 221", "11.1.19"),
+        ref=Ref("TS 102 221", "11.1.18"),
         parameters=zero_parameters,
     ),
 )

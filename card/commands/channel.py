@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from card.codec.apdu import CommandApdu
+from card.commands.application_session import end_session
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow
 from card.commands.reply import DONE, Refused, Reply
@@ -86,6 +87,7 @@ def _close(ctx: Context, number: int) -> Reply:
     """Close a channel, which may be the one the command came on."""
     if number not in ctx.session.channels:
         raise Refused(SW.CHANNEL_NOT_SUPPORTED)
+    end_session(ctx, number)
     channels = {key: channel for key, channel in ctx.session.channels.items() if key != number}
     ctx.session = replace(ctx.session, channels=channels)
     return DONE

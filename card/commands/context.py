@@ -12,13 +12,13 @@ from card.codec.fcp import PinStatus
 from card.domain.application import Application, application_aid, card_iccid
 from card.domain.cat.download import DiscardingHandler, DownloadHandler
 from card.domain.cat.engine import ProactiveEngine
-from card.domain.pin import UNIVERSAL_PIN, PinNotFound, PinTable, pin_name
+from card.domain.pin import APPLICATION_PIN, APPLICATION_PINS, UNIVERSAL_PIN, PinNotFound, PinTable, pin_name
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection
 from card.domain.secure_channel.settings import SacSettings
 from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected, WrongStructure
-from card.filesystem.filesystem import FileSystem
-from card.filesystem.node import FileNode
+from card.filesystem.filesystem import NORMAL, REPLACED, FileSystem
+from card.filesystem.node import ADF_PREFIX, FileNode
 from card.ports import Clock, Rng
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
@@ -86,7 +86,7 @@ class Context:
         session = self.session
         channels = {**session.channels, self.channel_number: channel}
         # Written out, as every SELECT comes by here and dataclasses.replace costs as much as the rest of it.
-        self.session = Session(channels, session.verified, session.notes)
+        self.session = Session(channels, session.verified, session.notes, session.generation)
 
     def note(self, name: str, value: object) -> None:
         """Keep a volatile fact until reset."""
@@ -135,6 +135,21 @@ class Context:
             return not pin.replaced_by or self.holds(pin.replaced_by)
         return name in self.session.verified and pin.tries_left > 0
 
+    @property
+    def application_pin(self) -> int:
+        """Key reference of the PIN of the current application; that of the first application where there is none."""
+        adf = self.files.tree.get(f"{ADF_PREFIX}{self.directory.application or self.channel.application}")
+        return adf.pin if adf is not None else APPLICATION_PIN
+
+    @property
+    def environment(self) -> int:
+        """The security environment in force: has the universal PIN replaced the current application's PIN?"""
+        try:
+            pin = self.pins.find(self.pin_name(self.application_pin))
+        except PinNotFound:
+            return NORMAL
+        return REPLACED if not pin.enabled and pin.replaced_by else NORMAL
+
     def pin_name(self, reference: int) -> str:
         """Return the name of a PIN as seen from the current directory: local references belong to its application."""
         return pin_name(reference, self.directory.application or self.channel.application)
@@ -146,7 +161,7 @@ class Context:
 
     def require(self, node: FileNode, operation: Operation) -> None:
         """Check the access rule, then the life cycle. Raises `AccessDenied` or `FileDeactivated`."""
-        condition = self.files.condition(node, operation)
+        condition = self.files.condition(node, operation, self.environment if node.replaced_record else NORMAL)
         if not self.satisfies(condition):
             raise AccessDenied
         if operation is not Operation.ACTIVATE and not self.files.is_usable(node):
@@ -157,10 +172,15 @@ class Context:
         return condition.satisfied(self.holds)
 
     def pin_status(self) -> tuple[PinStatus, ...]:
-        """Return the PINs shown in the FCP of the current application; the universal PIN with its usage."""
+        """Return the PINs shown in the FCP of the current application; the universal PIN with its usage.
+
+        Of the applications' PINs that of the current application alone is shown, or all where there is none.
+        """
         application = self.directory.application or self.channel.application
-        pins = list(self.pins.of_application(application))
-        stands_in = any(not pin.enabled and pin.replaced_by == UNIVERSAL_PIN for pin in pins)
+        foreign = APPLICATION_PINS - {self.application_pin} if application else frozenset()
+        pins = [pin for pin in self.pins.of_application(application) if pin.reference not in foreign]
+        wanted = any(not pin.enabled and pin.replaced_by == UNIVERSAL_PIN for pin in pins)
+        stands_in = wanted and any(pin.enabled for pin in pins if pin.reference == UNIVERSAL_PIN)
         usage = {UNIVERSAL_PIN: USED_AS_PIN if stands_in else NOT_USED}
         return tuple(PinStatus(pin.reference, pin.enabled, usage.get(pin.reference)) for pin in pins)
 

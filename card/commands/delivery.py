@@ -1,29 +1,33 @@
-"""How a reply reaches the terminal: at once, or by 61XX and GET RESPONSE (TS 102 221 clauses 7.3.1 and 7.4)."""
+"""How a reply reaches the terminal: at once, or by 61XX and GET RESPONSE (TS 102 221 clauses 7.3.1, 7.4 and 12.1.1)."""
 
 from __future__ import annotations
 
-from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu
+from card.codec.apdu import GSM_CLASS, MAX_SHORT_LE, ClassFamily, CommandApdu
 from card.commands.announcement import with_proactive
 from card.commands.context import Context
-from card.commands.registry import CommandRow, Data, Hidden, zero_parameters
+from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import Refused, Reply
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, response_available, wrong_le
 from card.state.session import IncomingObject, OutgoingObject, PendingResponse
 
-_SIM_CLASS = 0xA0
 _SIM_AVAILABLE = 0x9F00
+_WARNINGS = (0x62, 0x63)
 
 
 def deliver(ctx: Context, apdu: CommandApdu, reply: Reply) -> bytes:
     """Return the response APDU and keep what did not fit for GET RESPONSE.
 
-    Without Le a case 3 command is taken as the T=0 form of case 4: its data wait behind 61XX. A case 1 command
-    (no data, no Le) asks for nothing and gets nothing.
+    Without Le a case 3 command is taken as the T=0 form of case 4: its data wait behind 61XX, or behind the warning
+    that the command ends with (62XX, 63XX), which then is told at once. A case 1 command (no data, no Le) asks for
+    nothing and gets nothing.
     """
     data = reply.data
     if not data or (apdu.le is None and not apdu.data):
+        return _status(ctx, reply)
+    if apdu.le is None and reply.sw >> 8 in _WARNINGS:
+        ctx.leave(PendingResponse(data, SW.OK))
         return _status(ctx, reply)
     if apdu.le is None:
         return _hold(ctx, apdu, data, reply.sw)
@@ -46,7 +50,7 @@ def _hold(ctx: Context, apdu: CommandApdu, data: bytes, sw: int) -> bytes:
 
 def _available(apdu: CommandApdu, length: int) -> int:
     """Return 61XX, or 9FXX in the class of a SIM (TS 51.011 clause 9.4.1)."""
-    return _SIM_AVAILABLE | length & 0xFF if apdu.cla == _SIM_CLASS else response_available(length)
+    return _SIM_AVAILABLE | length & 0xFF if apdu.cla == GSM_CLASS else response_available(length)
 
 
 def decode_get_response(apdu: CommandApdu) -> CommandApdu:
@@ -57,11 +61,14 @@ def decode_get_response(apdu: CommandApdu) -> CommandApdu:
 
 
 def get_response(ctx: Context, apdu: CommandApdu) -> Reply:
-    """Hand out pending data; what is left after Le bytes stays pending behind another 61XX."""
+    """Hand out pending data; what is left after Le bytes stays pending behind another 61XX.
+
+    With nothing pending the answer is 6F00: the command has no other word for it (TS 102 221 clause 12.1.1).
+    """
     wanted = apdu.le or MAX_SHORT_LE
     pending = ctx.channel.unfinished
     if not isinstance(pending, PendingResponse):
-        raise Refused(SW.CONDITIONS_NOT_SATISFIED)
+        raise Refused(SW.INTERNAL_ERROR)
     if wanted > len(pending.data) and wanted != MAX_SHORT_LE:
         return Reply(sw=wrong_le(len(pending.data)))
     rest = pending.data[wanted:]
@@ -77,11 +84,9 @@ ROWS = (
         families=(ClassFamily.INTERINDUSTRY, ClassFamily.ETSI, ClassFamily.GSM),
         decode=decode_get_response,
         execute=get_response,
-        ref=Ref("TS 102 221", "11.1.18"),
+        ref=Ref("TS 102 221", "12.1.1"),
         data=Data.FORBIDDEN,
         parameters=zero_parameters,
         keeps=(PendingResponse, IncomingObject, OutgoingObject),
-        # What is fetched may be the answer to an authentication; `tracing.py` knows when it is not.
-        hidden=Hidden.RESPONSE,
     ),
 )

@@ -13,12 +13,14 @@ from card.codec.apdu import ClassFamily, CommandApdu, channel_of, class_family, 
 from card.commands.context import Context
 from card.commands.delivery import deliver
 from card.commands.errors import status_for
-from card.commands.registry import CommandRow, Data, Hidden
+from card.commands.generations import note_gsm_session, refuse_excluded_class
+from card.commands.registry import CommandRow, Data
 from card.commands.reply import Refused
 from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.table import find_command
 from card.commands.tek_guard import refuse_clear_tek
 from card.errors import CardError, DecodeError
+from card.spec.secrets import Secrecy, find_secrecy
 from card.spec.status import SW
 from card.state.session import BASIC_CHANNEL, Session
 
@@ -34,7 +36,9 @@ def execute(ctx: Context, raw: bytes, row: CommandRow) -> bytes:
         _end_unfinished_business(ctx, row)
         if not row.secured:
             refuse_clear_tek(ctx, apdu)
-        return deliver(ctx, apdu, row.execute(ctx, request))
+        reply = row.execute(ctx, request)
+        note_gsm_session(ctx, apdu.cla, reply)
+        return deliver(ctx, apdu, reply)
     except CardError as error:
         sw = status_for(error, row.errors)
         if sw is None:
@@ -51,6 +55,7 @@ def find_row(ctx: Context, raw: bytes) -> CommandRow:
         raise Refused(SW.WRONG_LENGTH)
     if is_wrapped(ctx, raw[0], raw[1]):
         return WRAPPED
+    refuse_excluded_class(ctx, raw[0])
     return find_command(raw[0], raw[1])
 
 
@@ -82,18 +87,23 @@ def _enter_channel(ctx: Context, cla: int) -> None:
 def _understand(ctx: Context, raw: bytes, row: CommandRow) -> tuple[CommandApdu, Any]:
     """Return the command and its request. What bytes mean never changes, so short commands are remembered.
 
-    A terminal sends the same few hundred of them again and again. Commands that may hold a PIN are not kept.
+    A terminal sends the same few hundred of them again and again. Commands that may hold a PIN or a key are not kept.
     """
     known = ctx.understood.get(raw)
     if known is not None:
         return known
     apdu = _decode(raw, row)
     understood = apdu, row.decode(apdu)
-    if len(raw) <= _SHORT and Hidden.COMMAND not in row.hidden:
+    if len(raw) <= _SHORT and _shows_data(raw):
         if len(ctx.understood) >= _MOST_REMEMBERED:
             ctx.understood.clear()
         ctx.understood[raw] = understood
     return understood
+
+
+def _shows_data(raw: bytes) -> bool:
+    secrecy = find_secrecy(raw[0], raw[1])
+    return secrecy is not None and secrecy.command is Secrecy.OPEN
 
 
 def _decode(raw: bytes, row: CommandRow) -> CommandApdu:

@@ -27,7 +27,7 @@ DEFAULTS: Mapping[type[CardError], int] = {
     StoreError: SW.MEMORY_PROBLEM,
     AccessDenied: SW.SECURITY_NOT_SATISFIED,
     ComposedFile: SW.CONDITIONS_NOT_SATISFIED,
-    FileDeactivated: SW.CONDITIONS_NOT_SATISFIED,
+    FileDeactivated: SW.DATA_INVALIDATED,
     FileNotFound: SW.FILE_NOT_FOUND,
     LengthMismatch: SW.WRONG_LENGTH,
     MaximumReached: SW.MAX_VALUE_REACHED,

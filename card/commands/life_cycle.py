@@ -87,7 +87,7 @@ def terminate_card_usage(ctx: Context, _target: Target) -> Reply:
 
 def _terminate(ctx: Context, node: FileNode) -> Reply:
     """Terminate a file that may be deactivated, as termination ends every life."""
-    if not ctx.satisfies(ctx.files.rule(node).condition(Operation.TERMINATE)):
+    if not ctx.satisfies(ctx.files.condition(node, Operation.TERMINATE, ctx.environment)):
         raise Refused(SW.SECURITY_NOT_SATISFIED)
     ctx.files.set_life_cycle(node, TERMINATED)
     return DONE

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.registry import INTERINDUSTRY, CommandRow, Data, Hidden
+from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.crypto.secret import Secret
-from card.domain.pin import PIN_LENGTH, PinNotFound, is_administrative
+from card.domain.pin import (
+    APPLICATION_PINS,
+    PIN_LENGTH,
+    UNIVERSAL_PIN,
+    PinDisabled,
+    PinNotFound,
+    is_administrative,
+)
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, verification_failed
@@ -81,13 +88,14 @@ def change(ctx: Context, request: PinRequest) -> Reply:
 def disable(ctx: Context, request: PinRequest) -> Reply:
     """Switch a PIN off: what it protects is then open, or protected by the PIN that stands in for it.
 
-    Only another user PIN with a global reference can stand in (TS 102 221 clause 11.1.11.2).
+    Only the universal PIN stands in, for an application's PIN (TS 31.101 clause 9.6), and only while it is enabled.
     """
     name = _user_pin(ctx, request.reference)
     if request.replacement:
-        if request.replacement == request.reference:
+        if request.replacement != UNIVERSAL_PIN or request.reference not in APPLICATION_PINS:
             raise PinNotFound
-        ctx.pins.find(_user_pin(ctx, request.replacement))
+        if not ctx.pins.find(_user_pin(ctx, UNIVERSAL_PIN)).enabled:
+            raise PinDisabled
     ctx.pins.set_enabled(name, request.first.reveal(), enabled=False, replaced_by=request.replacement)
     ctx.mark_verified(name, verified=True)
     return DONE
@@ -139,7 +147,6 @@ def _row(
         ref=Ref("TS 102 221", clause),
         data=Data.OPTIONAL if 0 in lengths else Data.REQUIRED,
         parameters=parameters,
-        hidden=Hidden.COMMAND,
     )
 
 

@@ -10,6 +10,7 @@ from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
+from card.domain.phonebook import note_update
 from card.filesystem.errors import RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
 from card.spec.files import Structure
@@ -80,6 +81,7 @@ def update_record(ctx: Context, request: RecordRequest) -> Reply:
         return DONE
     number = locate(ctx, node, request)
     ctx.files.contents.update_record(node, number, request.data)
+    note_update(ctx.files, node, number)
     _move_pointer(ctx, number, request)
     return DONE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, Flag, auto
+from enum import Enum
 from typing import Any
 
 from card.codec.apdu import ClassFamily, CommandApdu
@@ -27,14 +27,6 @@ class Data(Enum):
     REQUIRED = "required"
 
 
-class Hidden(Flag):
-    """Which side of the exchange must not appear in a trace."""
-
-    NOTHING = 0
-    COMMAND = auto()
-    RESPONSE = auto()
-
-
 BLOCKS = (IncomingObject, OutgoingObject)
 """What a command in blocks continues."""
 
@@ -51,7 +43,10 @@ def zero_parameters(p1: int, p2: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """One command: how it is recognised, decoded, carried out, and what its domain errors mean on the wire."""
+    """One command: how it is recognised, decoded, carried out, and what its domain errors mean on the wire.
+
+    What of it is secret is said in `card.spec.secrets`.
+    """
 
     name: str
     ins: INS
@@ -62,6 +57,5 @@ class CommandRow:
     data: Data = Data.FORBIDDEN
     parameters: Callable[[int, int], bool] = any_parameters
     errors: Mapping[type[CardError], int] = field(default_factory=dict)
-    hidden: Hidden = Hidden.NOTHING
     keeps: tuple[type, ...] = ()
     secured: bool = False  # sees to secure messaging (class byte) by itself

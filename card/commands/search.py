@@ -83,15 +83,13 @@ def search_record(ctx: Context, request: Search) -> Reply:
 
 
 def _order(request: Search, current: int, node: FileNode) -> Iterable[int]:
-    """Return the record numbers to look at. Without a current record a search begins at the end it comes from."""
+    """Return the record numbers to look at. Raises `RecordNotFound` for the current record when there is none."""
     forward = request.direction in (Direction.FORWARD, Direction.FORWARD_FROM_NEXT)
     step, last = (1, node.record_count + 1) if forward else (-1, 0)
     start = request.start or current
-    if start > node.record_count:
+    if not 1 <= start <= node.record_count:
         raise RecordNotFound
-    if not start:
-        start = 1 if forward else node.record_count
-    elif request.direction in (Direction.FORWARD_FROM_NEXT, Direction.BACKWARD_FROM_PREVIOUS):
+    if request.direction in (Direction.FORWARD_FROM_NEXT, Direction.BACKWARD_FROM_PREVIOUS):
         start += step
     return range(start, last, step)
 

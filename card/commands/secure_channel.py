@@ -41,6 +41,7 @@ from card.domain.secure_channel.transfer import (
 )
 from card.domain.secure_channel.tunnels import Closed
 from card.errors import CardError, DecodeError
+from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.sac_tables import SAC_STATUS, Procedure, TransferBits, TransferState, transfer_status
@@ -73,13 +74,13 @@ def _offered(ctx: Context) -> SecureChannels:
 
 
 def _manage_parameters(p1: int, p2: int) -> bool:
-    return p1 & _P1_PROCEDURE in Procedure.__members__.values() and p2 & _P2_STEP in blocks.STEPS
+    return p1 & _P1_PROCEDURE in Procedure.__members__.values() and p2 & _P2_STEP in contexts.STEPS
 
 
 def decode_manage(apdu: CommandApdu) -> CommandApdu:
     """Turn the command round for `blocks`, which looks for the step in P1 and the context in P2."""
     step, procedure = apdu.p2 & _P2_STEP, apdu.p1 & _P1_PROCEDURE
-    is_command = procedure != Procedure.ENDPOINTS and step in blocks.COMMAND_STEPS
+    is_command = procedure != Procedure.ENDPOINTS and step in contexts.COMMAND_STEPS
     if is_command != bool(apdu.data):
         raise Refused(SW.WRONG_LENGTH)
     return replace(apdu, p1=step, p2=procedure)
@@ -90,25 +91,25 @@ def manage(ctx: Context, apdu: CommandApdu) -> Reply:
     channels, procedure = _offered(ctx), Procedure(apdu.p2)
     if procedure is Procedure.ENDPOINTS:
         return _endpoints(ctx, channels, apdu)
-    if apdu.p1 in blocks.RESPONSE_STEPS:
+    if apdu.p1 in contexts.RESPONSE_STEPS:
         return blocks.retrieve(ctx, apdu)
     whole = blocks.receive(ctx, apdu)
     if whole is None:
         return Reply(sw=SW.MORE_COMMAND)
     tag, value = blocks.split_object(whole)
-    if tag != blocks.STRUCTURED:
-        raise DecodeError(f"MANAGE SECURE CHANNEL: tag {tag:02X} instead of {blocks.STRUCTURED:02X}")
+    if tag != contexts.STRUCTURED:
+        raise DecodeError(f"MANAGE SECURE CHANNEL: tag {tag:02X} instead of {contexts.STRUCTURED:02X}")
     state, response = _run(channels, _state(ctx), procedure, value)
     _set_state(ctx, state)
-    return blocks.announce(ctx, apdu.ins, blocks.STRUCTURED, response) if response else DONE
+    return blocks.announce(ctx, apdu.ins, contexts.STRUCTURED, response) if response else DONE
 
 
 def _endpoints(ctx: Context, channels: SecureChannels, apdu: CommandApdu) -> Reply:
     """Describe the endpoints; they need no command first, so the first block is both question and answer."""
-    if apdu.p1 != blocks.Step.NEXT_RESPONSE:
-        description = encode_tlv(blocks.STRUCTURED, channels.endpoints().encode())
+    if apdu.p1 != contexts.Step.NEXT_RESPONSE:
+        description = encode_tlv(contexts.STRUCTURED, channels.endpoints().encode())
         ctx.leave(OutgoingObject(apdu.ins, description))
-        apdu = replace(apdu, p1=int(blocks.Step.FIRST_RESPONSE))
+        apdu = replace(apdu, p1=int(contexts.Step.FIRST_RESPONSE))
     return blocks.retrieve(ctx, apdu)
 
 

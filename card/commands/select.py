@@ -7,13 +7,15 @@ from enum import IntEnum
 
 from card.codec.apdu import CommandApdu
 from card.codec.tlv import encode_tlv
+from card.commands.application_session import end_session
 from card.commands.context import Context
+from card.commands.generations import enter_generation
 from card.commands.registry import ETSI, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
-from card.domain.pin import APPLICATION_PIN, pin_name
 from card.filesystem.errors import FileNotFound
 from card.filesystem.filesystem import DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
+from card.spec.fids import MF
 from card.spec.files import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -102,20 +104,23 @@ def select(ctx: Context, request: Select) -> Reply:
     if request.terminate:
         return _terminate(ctx, request)
     node = _find(ctx, request)
+    if request.by is By.DF_NAME:
+        # Another application ends the session of the one before, the same one is reset by it.
+        end_session(ctx, ctx.channel_number)
     make_current(ctx, node)
     sw = _LIFE_CYCLE_STATUS.get(ctx.files.life_cycle(node), SW.OK)
     return Reply(_fcp(ctx, node) if request.wants_fcp else b"", sw)
 
 
 def _fcp(ctx: Context, node: FileNode) -> bytes:
-    return ctx.files.fcp(node, ctx.pin_status() if node.is_directory else ())
+    return ctx.files.fcp(node, ctx.pin_status() if ctx.files.shows_pins(node) else ())
 
 
 def _find(ctx: Context, request: Select) -> FileNode:
     channel, tree = ctx.channel, ctx.files.tree
     match request.by:
         case By.FILE_ID:
-            fid = request.fids[0] if request.fids else 0x3F00
+            fid = request.fids[0] if request.fids else MF
             return tree.select_by_fid(fid, channel.directory, channel.application)
         case By.CHILD_DF:
             node = tree.child(channel.directory, request.fids[0])
@@ -158,7 +163,11 @@ def _of_occurrence(
 
 
 def make_current(ctx: Context, node: FileNode) -> None:
-    """Select a file: a new channel state, since selecting drops the record pointer and all unfinished business."""
+    """Select a file: a new channel state, since selecting drops the record pointer and all unfinished business.
+
+    Raises `Refused` for a file of a USIM within a GSM session.
+    """
+    enter_generation(ctx, node)
     application = node.application if node.structure is Structure.ADF else ctx.channel.application
     if node.is_directory:
         ctx.replace_channel(Channel(node.path, "", application))
@@ -167,26 +176,12 @@ def make_current(ctx: Context, node: FileNode) -> None:
 
 
 def _terminate(ctx: Context, request: Select) -> Reply:
-    """End an application session: the MF is current again, and the application's PINs are forgotten.
-
-    PIN 01 serves all applications here, so it is forgotten with the last one that a channel has open. The universal PIN
-    and the ADM keys belong to no application (TS 102 221 clauses 9.4.1 and 9.4.2).
-    """
+    """End an application session because the terminal says so: the MF is current again."""
     if request.name:
         _find_application(ctx, request)
-    application = ctx.channel.application
-    others = {channel.application for number, channel in ctx.session.channels.items() if number != ctx.channel_number}
-    forgotten = set() if application in others else {name for name in ctx.session.verified if _local(name, application)}
-    if not others - {""}:
-        forgotten.add(pin_name(APPLICATION_PIN, application))
-    for name in forgotten:
-        ctx.mark_verified(name, verified=False)
+    end_session(ctx, ctx.channel_number, said=True)
     ctx.change_channel(file="", directory=MF_PATH, application="", record=0)
     return Reply()
-
-
-def _local(name: str, application: str) -> bool:
-    return name.startswith(f"{application}:")
 
 
 class Shows(IntEnum):
@@ -209,7 +204,9 @@ def status(ctx: Context, shows: Shows) -> Reply:
             return Reply(_fcp(ctx, ctx.directory))
         case Shows.DF_NAME:
             adf = ctx.files.tree.get(f"ADF.{ctx.channel.application}")
-            return Reply(encode_tlv(0x84, adf.aid if adf else b""))
+            if adf is None:
+                raise Refused(SW.WRONG_P1_P2)
+            return Reply(encode_tlv(0x84, adf.aid))
         case Shows.NOTHING:
             return Reply()
 

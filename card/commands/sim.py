@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from card.codec.apdu import ClassFamily, CommandApdu
+from card.commands.application_session import end_session
 from card.commands.context import Context
-from card.commands.registry import CommandRow, Data, Hidden, any_parameters
+from card.commands.registry import CommandRow, Data, any_parameters
 from card.commands.reply import Refused, Reply
 from card.domain.application import Application
 from card.domain.pin import PinBlocked, PinDisabled, PinNotFound, PinWrong
@@ -64,6 +65,7 @@ def require_sim(ctx: Context) -> Application:
     if application is None:
         raise Refused(SW.CLA_NOT_SUPPORTED)
     if ctx.channel.application != application.name:
+        end_session(ctx, ctx.channel_number)
         ctx.change_channel(application=application.name)
     return application
 
@@ -87,7 +89,6 @@ def sim_row(
     *,
     data: Data = Data.FORBIDDEN,
     parameters: Callable[[int, int], bool] = any_parameters,
-    hidden: Hidden = Hidden.NOTHING,
 ) -> CommandRow:
     """Return the row of a SIM command; before it runs, the SIM view is checked and entered."""
 
@@ -105,5 +106,4 @@ def sim_row(
         data=data,
         parameters=parameters,
         errors=ERRORS,
-        hidden=hidden,
     )

@@ -54,6 +54,9 @@ def select(ctx: Context, fid: int) -> Reply:
     if node.structure in (Structure.BER_TLV, Structure.ADF):
         raise FileNotFound
     make_current(ctx, node)
+    if node.structure is Structure.CYCLIC:
+        # The record pointer stands at the record updated last (TS 51.011 clause 8.1).
+        ctx.change_channel(record=1)
     return Reply(_describe(ctx, node))
 
 
@@ -232,7 +235,7 @@ def decode_nothing(_apdu: CommandApdu) -> None:
 def set_validity(ctx: Context, _request: None, *, operation: Operation, state: int) -> Reply:
     """Invalidate or rehabilitate the current EF. Doing so twice contradicts its status."""
     node = ctx.current_file()
-    if not ctx.satisfies(ctx.files.rule(node).condition(operation)):
+    if not ctx.satisfies(ctx.files.condition(node, operation, ctx.environment)):
         raise Refused(SimSW.ACCESS_NOT_FULFILLED)
     if ctx.files.life_cycle(node) in (state, TERMINATED):
         raise FileDeactivated

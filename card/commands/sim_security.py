@@ -8,7 +8,7 @@ from functools import partial
 
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.registry import Data, Hidden, zero_parameters
+from card.commands.registry import Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.sim import CHV1, CHV2, exactly, require_sim, sim_row
 from card.crypto.secret import Secret
@@ -120,7 +120,7 @@ def _unblock_parameters(p1: int, p2: int) -> bool:
 _BY_NUMBER = {1: CHV1, 2: CHV2}
 _ONE, _TWO = _decoder(PIN_LENGTH, _BY_NUMBER), _decoder(2 * PIN_LENGTH, _BY_NUMBER)
 _UNBLOCK = _decoder(2 * PIN_LENGTH, {0: CHV1, 2: CHV2})  # in UNBLOCK CHV, P2 is 00 for CHV1
-_row = partial(sim_row, data=Data.REQUIRED, hidden=Hidden.COMMAND)
+_row = partial(sim_row, data=Data.REQUIRED)
 
 ROWS = (
     _row("VERIFY CHV", INS.VERIFY_PIN, "8.9", _ONE, verify, parameters=_chv_parameters),
@@ -132,7 +132,7 @@ ROWS = (
     _row("UNBLOCK CHV", INS.UNBLOCK_PIN, "8.13", _UNBLOCK, unblock, parameters=_unblock_parameters),
     sim_row(
         "RUN GSM ALGORITHM", INS.AUTHENTICATE, "8.16", decode_challenge, run_gsm_algorithm,
-        data=Data.REQUIRED, parameters=zero_parameters, hidden=Hidden.RESPONSE,
+        data=Data.REQUIRED, parameters=zero_parameters,
     ),
     sim_row("SLEEP", INS.SLEEP, "8.17", decode_sleep, sleep, parameters=zero_parameters),
 )  # fmt: skip

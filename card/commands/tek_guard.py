@@ -17,12 +17,11 @@ from card.commands.context import Context
 from card.commands.reply import Refused
 from card.domain.application import Application, application_aid
 from card.errors import DecodeError
+from card.spec.contexts import MbmsMode, OddP2
 from card.spec.ins import INS
 from card.spec.sac_tables import TekPolicy
 from card.spec.status import SW
 
-_MBMS_CONTEXT = 0x85
-_MTK_GENERATION = 0x02
 _BCMCS_KEYS = (0x00, 0x03)  # modes that hand out SK and SRTP SK, which on a CSIM do what a TEK does
 
 
@@ -45,7 +44,7 @@ def refuse_clear_tek(ctx: Context, apdu: CommandApdu) -> None:
 
 def _request_for_tek(ctx: Context, apdu: CommandApdu) -> bytes | None:
     """Return the STKM that a command would turn into a TEK (empty: the keys of BCMCS), or None for other commands."""
-    if apdu.ins == INS.AUTHENTICATE_ODD and apdu.p2 == _MBMS_CONTEXT:
+    if apdu.ins == INS.AUTHENTICATE_ODD and apdu.p2 == OddP2.MBMS:
         return _stkm_in(ctx, apdu)
     return b"" if apdu.ins == INS.BCMCS and apdu.p1 in _BCMCS_KEYS else None
 
@@ -56,7 +55,7 @@ def _stkm_in(ctx: Context, apdu: CommandApdu) -> bytes | None:
     if whole is None:
         return None
     _, value = blocks.split_object(whole)
-    return value[1:] if value[:1] == bytes((_MTK_GENERATION,)) else None
+    return value[1:] if value[:1] == bytes((MbmsMode.MTK_GENERATION,)) else None
 
 
 def _is_bound(stkm: bytes, application: Application) -> bool:

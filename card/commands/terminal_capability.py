@@ -1,4 +1,4 @@
-"""TERMINAL CAPABILITY (TS 102 221 clause 11.1.19.2): the terminal says what it can do; forgotten at reset."""
+"""TERMINAL CAPABILITY (TS 102 221 clause 11.1.19): the terminal says what it can do; forgotten at reset."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ROWS = (
         families=ETSI,
         decode=decode,
         execute=terminal_capability,
-        ref=Ref("TS 102 221", "11.1.19.2"),
+        ref=Ref("TS 102 221", "11.1.19"),
         data=Data.REQUIRED,
         parameters=zero_parameters,
     ),

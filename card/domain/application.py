@@ -29,6 +29,7 @@ from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
+from card.spec.fids import fid_of
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
@@ -36,7 +37,9 @@ T = TypeVar("T")
 
 APPLICATION_PREFIX = "app/"
 CSIM_PREFIX = "csim/"
-_CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = 0x6F32, 0x6F63, 0x6F64, 0x6FD7, 0x6FD8
+_CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = (
+    fid_of("ADF.CSIM", name) for name in ("EF_CSIM_ST", "EF_BAKPARA", "EF_UpBAKPARA", "EF_MSK", "EF_MUK")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,25 @@ class _Files:
     service_numbers: Mapping[int, int] | None = None
 
 
-_GROUP_LISTS: Mapping[VoiceCall, int] = {VoiceCall.VGCS: 0x6FB1, VoiceCall.VBS: 0x6FB3}
-_USIM_FILES = _Files(0x6F38, 0x6FD6, 0x6FDA, 0x6FD8, 0x6FD7)
-_FILES_BY_NAME = {"ISIM": _Files(0x6F07, 0x6FD5, 0x6FD7, impi=0x6F02, service_numbers=ISIM_NUMBERS)}
+_GROUP_LISTS: Mapping[VoiceCall, int] = {
+    VoiceCall.VGCS: fid_of("ADF.USIM", "EF_VGCS"),
+    VoiceCall.VBS: fid_of("ADF.USIM", "EF_VBS"),
+}
+_USIM_FILES = _Files(
+    service_table=fid_of("ADF.USIM", "EF_UST"),
+    gba_parameters=fid_of("ADF.USIM", "EF_GBABP"),
+    naf_list=fid_of("ADF.USIM", "EF_GBANL"),
+    muk=fid_of("ADF.USIM", "EF_MUK"),
+    msk=fid_of("ADF.USIM", "EF_MSK"),
+)
+_ISIM_FILES = _Files(
+    service_table=fid_of("ADF.ISIM", "EF_IST"),
+    gba_parameters=fid_of("ADF.ISIM", "EF_GBABP"),
+    naf_list=fid_of("ADF.ISIM", "EF_GBANL"),
+    impi=fid_of("ADF.ISIM", "EF_IMPI"),
+    service_numbers=ISIM_NUMBERS,
+)
+_FILES_BY_NAME = {"ISIM": _ISIM_FILES}
 
 
 class Application:

@@ -36,7 +36,7 @@ class StkmCondition(Enum):
     PIN_BLOCKED = "the parental PIN is blocked"
     WITHOUT_POLICY = "plain MBMS key"
     RESENT = "the TEK of the last STKM again"
-    PAYABLE = "a record needs no payment or has the credit"
+    PAYABLE = "nothing is due now under a record, or one has the credit"
     LACKS_PLAYBACKS = "the first record is paid from a play-back counter"
     LACKS_TEKS = "the first record is paid from a TEK counter"
 

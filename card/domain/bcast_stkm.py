@@ -165,27 +165,23 @@ class StkmFacts:
         return None
 
     def is_payable(self) -> bool:
-        """Find the first record that needs no payment or has the credit, and note what it pays.
+        """Find the record that is to pay, and note its price.
 
-        One loop with everything in it: a key may have 32 records, and this runs for every STKM.
+        It is the first under which nothing is due now, else the first that has the credit: what is paid whole is not
+        charged once more under another record. One loop with everything in it: a key may have 32 records, and this
+        runs for every STKM.
         """
         records, rows = self._records.records, self._records.rows
         for n in self._places:
             record, row = records[n], rows[n]
             source = row.source
-            if row.debit is not _EACH_TEK and self._is_free(record, row.debit):
-                price = 0
-            elif source is _TEKS or source is _PLAYBACKS:
-                if not record.counter:
-                    continue
-                price = 1
-            elif record.cost <= self._balance(source):
-                price = record.cost
-            else:
-                continue
-            self._payer, self._price = n, price
-            return True
-        return False
+            counted = source is _TEKS or source is _PLAYBACKS
+            if (row.debit is not _EACH_TEK and self._is_free(record, row.debit)) or not (counted or record.cost):
+                self._payer, self._price = n, 0
+                return True
+            if self._payer is None and (record.counter if counted else record.cost <= self._balance(source)):
+                self._payer, self._price = n, 1 if counted else record.cost
+        return self._payer is not None
 
     def _is_free(self, record: SpeRecord, debit: Debit) -> bool:
         """Nothing is due: never, not again, or not while one play-back goes on."""

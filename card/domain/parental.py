@@ -1,6 +1,8 @@
 """Parental control: the level granted for each type of rating, and the PIN that lifts it for one service at a time.
 
-provisional: message layout, direction of the comparison and what makes a PIN lapse (docs/spec/bcast.md).
+Which end of a rating system is the stricter depends on its type (`card.spec.ratings`, OMNA).
+
+provisional: message layout, unrated values and what makes a PIN lapse (docs/spec/bcast.md).
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from card.spec.bcast_tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
-UNRESTRICTED = 0xFF
 _NEW_PIN_TRIES = 3
 _SHORTEST_PIN = 4
 
@@ -79,18 +80,15 @@ class Parental:
     def level(self, rating_type: int) -> int:
         """Return the level granted for a type; without any, nothing is held back."""
         record = self._levels.get(f"{rating_type:02X}")
-        return UNRESTRICTED if record is None else record.level
+        return self._tables.no_level(rating_type) if record is None else record.level
 
     def judge(self, ratings: tuple[Rating, ...]) -> Held | None:
         """Return the first rating that the levels hold back, or None."""
         for rating in ratings:
             record = self._levels.get(f"{rating.type:02X}")
-            if record is not None and self._exceeds(rating.value, record.level):
+            if record is not None and self._tables.is_too_strict(rating.type, rating.value, record.level):
                 return Held(rating, record.level)
         return None
-
-    def _exceeds(self, value: int, level: int) -> bool:
-        return value > level if self._tables.higher_is_stricter else value < level
 
     def apply(self, control: ParentalControl, pincode: Secret | None) -> None:
         """Carry out a parental control message. Raises `DecodeError` for a PINCODE that is no PIN."""

@@ -12,8 +12,11 @@ from card.state.records import RecordTable
 
 PIN_LENGTH = 8  # a PIN is 4 to 8 digits, padded with FF to 8 bytes
 APPLICATION_PIN = 0x01
+APPLICATION_PINS = frozenset(range(0x01, 0x09))
+"""Key references of the applications' PINs: all share the first, or each has its own (TS 102 221 table 9.3)."""
 UNIVERSAL_PIN = 0x11
-_LOCAL = 0x80  # references from here on belong to one application
+LOCAL = 0x80
+"""References from here on belong to one application."""
 _ADM_LOW_BITS = range(0x0A, 0x0F)  # 0A to 0E and 8A to 8E are administrative keys
 
 
@@ -62,7 +65,7 @@ def is_administrative(reference: int) -> bool:
 
 def pin_name(reference: int, application: str) -> str:
     """Return the name under which a PIN is stored: global ones alone, local ones with their application."""
-    return f"{application}:{reference:02X}" if reference >= _LOCAL else f"{reference:02X}"
+    return f"{application}:{reference:02X}" if reference >= LOCAL else f"{reference:02X}"
 
 
 class PinTable:

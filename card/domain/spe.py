@@ -55,7 +55,7 @@ class SpeRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyPolicies:
-    """All records of one key: the live ones, then those for play-back, each in the order in which they are to pay.
+    """All records of one key: the live ones, then those for play-back, each in the order in which they pay where due.
 
     `rows` are the table rows of their SPEs; `raw` is the stored value.
     """

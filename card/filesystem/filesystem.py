@@ -8,8 +8,9 @@ from card.codec.access_rule import AccessRule, Condition, Operation
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.errors import DecodeError
 from card.filesystem.contents import FileContents
-from card.filesystem.node import CURRENT_ADF_ID, MF_ID, FileNode
+from card.filesystem.node import FileNode
 from card.filesystem.tree import FileTree
+from card.spec.fids import CURRENT_ADF, MF
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -18,6 +19,12 @@ ACTIVATED = 0x05
 DEACTIVATED = 0x04
 TERMINATED = 0x0C
 
+# Security environments (TS 102 221 clauses 9.2.7 and 9.3): the universal PIN counts in the place of the
+# application's, or the application's own does.
+REPLACED, NORMAL = 0x00, 0x01
+
+PINS_IN_EVERY_FCP_KEY = "card/pins-in-every-fcp"
+"""Stored on a card whose EFs show the PIN status template too, which TS 102 221 has in the FCP of directories only."""
 _NODE_TABLE = "fs/"
 _DENY_ALL = AccessRule(())
 
@@ -43,7 +50,8 @@ class FileSystem:
         self.tree = FileTree(nodes)
         self.contents = FileContents(nv)
         self._rules: dict[bytes, AccessRule] = {}
-        self._conditions: dict[tuple[str, Operation], tuple[bytes, Condition]] = {}
+        self._conditions: dict[tuple[str, Operation, int], tuple[bytes, Condition]] = {}
+        self._pins_in_every_fcp = nv.get(PINS_IN_EVERY_FCP_KEY) is not None
         self._fcps: dict[tuple[str, int, tuple[PinStatus, ...]], bytes] = {}
 
     def life_cycle(self, node: FileNode) -> int:
@@ -69,14 +77,18 @@ class FileSystem:
             parent = self.tree.get(parent.parent_path)
         return True
 
-    def rule(self, node: FileNode) -> AccessRule:
-        """Return the access rule of a file, its own or from the record of EF_ARR; unreadable rules deny all."""
+    def rule(self, node: FileNode, environment: int = NORMAL) -> AccessRule:
+        """Return the access rule of a file in a security environment, its own or from the record of EF_ARR.
+
+        Unreadable rules deny all, and so does an EF_ARR that is not activated.
+        """
         record = node.rule
         if not record:
             arr = self.tree.get(node.arr_path)
-            if arr is None or not 1 <= node.arr_record <= arr.record_count:
+            number = node.replaced_record if environment == REPLACED and node.replaced_record else node.arr_record
+            if arr is None or not 1 <= number <= arr.record_count or self.life_cycle(arr) != ACTIVATED:
                 return _DENY_ALL
-            record = self.contents.read_record(arr, node.arr_record)
+            record = self.contents.read_record(arr, number)
         rule = self._rules.get(record)
         if rule is None:
             try:
@@ -86,20 +98,24 @@ class FileSystem:
             self._rules[record] = rule
         return rule
 
-    def condition(self, node: FileNode, operation: Operation) -> Condition:
+    def condition(self, node: FileNode, operation: Operation, environment: int = NORMAL) -> Condition:
         """Return what an operation on a file needs. Remembered for as long as EF_ARR stays as it is."""
         arr = self.tree.get(node.arr_path)
-        content = b"" if arr is None else self.contents.whole(arr)
-        known = self._conditions.get((node.path, operation))
+        content = b"" if arr is None or self.life_cycle(arr) != ACTIVATED else self.contents.whole(arr)
+        known = self._conditions.get((node.path, operation, environment))
         if known is not None and known[0] is content:
             return known[1]
-        condition = self.rule(node).condition(operation)
-        self._conditions[node.path, operation] = (content, condition)
+        condition = self.rule(node, environment).condition(operation)
+        self._conditions[node.path, operation, environment] = (content, condition)
         return condition
 
+    def shows_pins(self, node: FileNode) -> bool:
+        """Tell whether the FCP of a file has a PIN status template: of a directory always, of an EF by the profile."""
+        return node.is_directory or self._pins_in_every_fcp
+
     def fcp(self, node: FileNode, pins: Sequence[PinStatus]) -> bytes:
-        """Return the encoded FCP; `pins` fill the PIN status template of a directory."""
-        key = (node.path, self.life_cycle(node), tuple(pins) if node.is_directory else ())
+        """Return the encoded FCP; `pins` fill the PIN status template, where the file shows one."""
+        key = (node.path, self.life_cycle(node), tuple(pins) if self.shows_pins(node) else ())
         known = self._fcps.get(key)
         if known is None:
             known = self._fcps[key] = self._build_fcp(node, key[1], key[2]).encode()
@@ -121,6 +137,7 @@ class FileSystem:
             file_size=None if is_directory else node.size,
             sfi=node.sfi or None,
             pins=pins,
+            environments=((REPLACED, node.replaced_record), (NORMAL, node.arr_record)) if node.replaced_record else (),
         )
 
 
@@ -133,5 +150,5 @@ def store_nodes(nv: NonVolatile, nodes: Iterable[FileNode]) -> None:
 
 def _fcp_file_id(node: FileNode) -> int:
     if node.structure is Structure.MF:
-        return MF_ID
-    return CURRENT_ADF_ID if node.structure is Structure.ADF else node.fid
+        return MF
+    return CURRENT_ADF if node.structure is Structure.ADF else node.fid

@@ -7,8 +7,6 @@ from functools import partial
 
 from card.spec.files import Structure
 
-MF_ID = 0x3F00
-CURRENT_ADF_ID = 0x7FFF  # names the ADF of the current application (TS 102 221 clause 8.3)
 MF_PATH = "3F00"
 ADF_PREFIX = "ADF."
 
@@ -18,7 +16,10 @@ class FileNode:
     """One file. `path` names it on this card, e.g. `3F00/2FE2` or `ADF.USIM/6F07`; `size` is in bytes in all.
 
     `arr_record` is the record of the applicable EF_ARR that holds the access rule, unless `rule` holds it in expanded
-    form. `sfi` is 0 when there is none. `view` is the path of the file whose content and life cycle this one shows.
+    form. `replaced_record` is the record for security environment 00, where the universal PIN has replaced the
+    application's; 0 on a card with one environment. `sfi` is 0 when there is none. `view` is the path of the file
+    whose content and life cycle this one shows. `pin` is the key reference of the application's PIN, and counts in an
+    ADF only.
     """
 
     path: str
@@ -32,6 +33,8 @@ class FileNode:
     aid: bytes = b""
     rule: bytes = b""
     view: str = ""
+    replaced_record: int = 0
+    pin: int = 0x01
 
     storage: str = field(init=False, repr=False, compare=False)
     parent_path: str = field(init=False, repr=False, compare=False)

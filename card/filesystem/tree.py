@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from card.filesystem.errors import FileNotFound
-from card.filesystem.node import CURRENT_ADF_ID, MF_ID, MF_PATH, FileNode
+from card.filesystem.node import MF_PATH, FileNode
+from card.spec.fids import CURRENT_ADF, MF
 from card.spec.files import Structure
 
 
@@ -63,8 +64,8 @@ class FileTree:
         found.update(self._children.get(directory, {}))
         adf = self._nodes.get(f"ADF.{application}")
         if adf is not None:
-            found[CURRENT_ADF_ID] = adf
-        found[MF_ID] = self._nodes[MF_PATH]
+            found[CURRENT_ADF] = adf
+        found[MF] = self._nodes[MF_PATH]
         return found
 
     def children(self, directory: str) -> tuple[FileNode, ...]:
@@ -82,7 +83,7 @@ class FileTree:
         """Follow FIDs from `start`; a first 7FFF means the ADF of the application. Raises `FileNotFound`."""
         node = self._nodes[start]
         for depth, fid in enumerate(fids):
-            if depth == 0 and fid == CURRENT_ADF_ID and f"ADF.{application}" in self._nodes:
+            if depth == 0 and fid == CURRENT_ADF and f"ADF.{application}" in self._nodes:
                 node = self._nodes[f"ADF.{application}"]
             else:
                 node = self.child(node.path, fid)

@@ -40,10 +40,11 @@ def wipe_card(path: AnyPath) -> None:
     Raises `CardFileLocked`, and `StoreError` for anything that is no card file: it is left alone.
     """
     with opened(Path(path)) as store:
-        _overwrite(store.path)
+        _overwrite(store.file)
         store.path.unlink()
+        store.file.unlink(missing_ok=True)
     for ending in _LEFTOVERS:
-        store.path.with_name(store.path.name + ending).unlink(missing_ok=True)
+        store.file.with_name(store.file.name + ending).unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -74,7 +75,8 @@ def _create(target: Path, contents: dict[str, bytes]) -> None:
 
 
 def _overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
+    # SQLite has it open: it is a plain file, and this is the very one.
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
         left = os.fstat(file.fileno()).st_size
         while left > 0:
             left -= file.write(bytes(min(left, 1 << 16)))

@@ -9,7 +9,7 @@ from card.codec.access_rule import AccessRule
 from card.codec.ef import EfCodec
 from card.errors import CardError
 from card.filesystem.filesystem import FileSystem
-from card.filesystem.node import CURRENT_ADF_ID, MF_PATH, FileNode
+from card.filesystem.node import MF_PATH, FileNode
 from card.filesystem.tree import FileTree
 from card.inspection.errors import EditRefused
 from card.inspection.files import MOST_BYTES, is_confidential
@@ -17,6 +17,7 @@ from card.inspection.opening import load_card, opened, sound_records
 from card.inspection.rows import codec_of, example_of
 from card.inspection.text import parse_value
 from card.inspection.values import Value, to_value
+from card.spec.fids import CURRENT_ADF
 from card.spec.files import Structure
 from card.state.nonvolatile import NonVolatile
 
@@ -93,7 +94,7 @@ def _names(node: FileNode) -> set[str]:
     directories = {directory}
     if node.application:
         _, slash, rest = directory.partition("/")
-        directories.add(f"{MF_PATH}/{CURRENT_ADF_ID:04X}{slash}{rest}")
+        directories.add(f"{MF_PATH}/{CURRENT_ADF:04X}{slash}{rest}")
     return short | {f"{directory}/{name}" for directory in directories for name in short}
 
 

@@ -12,14 +12,10 @@ from card.errors import CardError, StoreError
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED, FileSystem
 from card.filesystem.node import FileNode
 from card.inspection.access_text import describe_rule
-from card.inspection.rows import codec_of
+from card.inspection.rows import codec_of, holds_secrets
 from card.inspection.values import Description, Hidden, Value, numbered, to_hex, to_value
 from card.spec.files import Structure
 
-# Files in which the terminal keeps session keys (CK, IK, Kc, K_ASME, K_AUSF and what comes from them).
-SESSION_KEY_FILES = frozenset({
-    "EF_Keys", "EF_KeysPS", "EF_Kc", "EF_KcGPRS", "EF_EPSNSC", "EF_5GAUTHKEYS", "EF_5GS3GPPNSC", "EF_5GSN3GPPNSC",
-})  # fmt: skip
 _ARR = "EF_ARR"
 MOST_BYTES = 1 << 17
 """No file of a card is larger; a damaged card file may say anything."""
@@ -35,8 +31,8 @@ def describe_files(files: FileSystem) -> Description:
 
 
 def is_confidential(node: FileNode, rule: AccessRule) -> bool:
-    """Tell whether a content is shown only when asked for: session keys, and what no PIN lets a terminal read."""
-    if node.name in SESSION_KEY_FILES:
+    """Tell whether a content is shown only when asked for: keys, and what no PIN lets a terminal read."""
+    if holds_secrets(node):
         return True
     condition = rule.condition(Operation.READ)
     if not condition.references:

@@ -19,6 +19,11 @@ def example_of(node: FileNode) -> object:
     return _examples().get(_codec_name(node))
 
 
+def holds_secrets(node: FileNode) -> bool:
+    """Tell whether a file of this name is declared to hold keys or codes, wherever it lies."""
+    return node.name in _secret_names()
+
+
 def _codec_name(node: FileNode) -> str:
     """Look the file up by its place; a file of the profile's that only has the same FID is not the declared one."""
     return _codec_names().get((node.path, node.name), "")
@@ -27,6 +32,11 @@ def _codec_name(node: FileNode) -> str:
 @cache
 def _codec_names() -> dict[tuple[str, str], str]:
     return {(path, row.name): row.codec for path, row in all_files()}
+
+
+@cache
+def _secret_names() -> frozenset[str]:
+    return frozenset(row.name for _, row in all_files() if row.secret)
 
 
 @cache

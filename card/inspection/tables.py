@@ -22,6 +22,7 @@ from card.inspection.access_text import key_name
 from card.inspection.values import Description, Hidden, Value, to_hex, to_value
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
+from card.store.memory import MemoryStore
 
 SQN_SIZE = 6
 _FILE_TABLES = frozenset({"fs", "ef", "lcs", "tlv"})
@@ -93,7 +94,9 @@ def _describe_known(nv: NonVolatile, key: str, row: TableRow) -> Value:
         return row.decode(nv.get(key) or b"")
     prefix, name = key[: key.rfind("/") + 1], key[key.rfind("/") + 1 :]
     try:
-        record = RecordTable(nv, prefix, row.record_type).get(name)
+        # A memory of its own, so that one damaged record does not hide the others of its table.
+        alone = NonVolatile(MemoryStore({key: nv.get(key) or b""}))
+        record = RecordTable(alone, prefix, row.record_type).get(name)
     except StoreError:
         return dict(_UNREADABLE)
     return _describe_pin(record) if isinstance(record, PinRecord) else to_value(record)

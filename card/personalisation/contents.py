@@ -9,6 +9,7 @@ from card.codec.ef import CODECS
 from card.codec.group_call import VoiceCall, VoiceService, encode_groups
 from card.codec.tlv import encode_tlv
 from card.domain.group_calls import SERVICES as GROUP_CALL_SERVICES
+from card.domain.pin import APPLICATION_PIN, LOCAL, UNIVERSAL_PIN
 from card.domain.services import (
     DOWNLOAD_SMS_PP,
     GBA,
@@ -23,9 +24,11 @@ from card.domain.services import (
 )
 from card.personalisation.csim import CSIM_CONTENTS, RUIM_CONTENTS, completed
 from card.profile.isim import IsimProfile
+from card.profile.pins import PinProfile
 from card.profile.schema import CardProfile
 from card.profile.usim import GROUP_KEYS_AT_MOST, Plmn
 from card.spec.files import EfRow
+from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 
 # Services that are code of ours rather than a file. 33 is set on every USIM (TS 31.102 clause 4.2.8).
 _BUILT_IN_SERVICES = frozenset({GSM_ACCESS, DOWNLOAD_SMS_PP, 33, GSM_SECURITY_CONTEXT, GBA, MBMS_SECURITY, OMA_BCAST})
@@ -51,7 +54,10 @@ def usim_services(profile: CardProfile) -> frozenset[int]:
     """Return the services of the USIM: what the card's code and files offer, changed as the profile says."""
     offered = _BUILT_IN_SERVICES | _FILE_SERVICES | _value_services(profile)
     services = profile.usim.services
-    return frozenset((offered | set(services.extra)) - set(services.disabled))
+    found = (offered | set(services.extra)) - set(services.disabled)
+    if PLMN_NETWORK_NAME not in found:
+        found -= {OPERATOR_PLMN_LIST}
+    return frozenset(found)
 
 
 def _value_services(profile: CardProfile) -> frozenset[int]:
@@ -59,7 +65,7 @@ def _value_services(profile: CardProfile) -> frozenset[int]:
     usim = profile.usim
     given = {
         17: usim.gid1, 18: usim.gid2, 19: usim.spn, 21: usim.msisdn,
-        45: usim.network_name, 46: usim.network_name, 71: usim.ehplmn,
+        PLMN_NETWORK_NAME: usim.network_name, OPERATOR_PLMN_LIST: usim.network_name, 71: usim.ehplmn,
         **dict.fromkeys(GROUP_CALL_SERVICES[VoiceCall.VGCS], _groups(profile, VoiceCall.VGCS)),
         **dict.fromkeys(GROUP_CALL_SERVICES[VoiceCall.VBS], _groups(profile, VoiceCall.VBS)),
         LOCAL_KEY_ESTABLISHMENT: profile.sac and profile.sac.naf_key_centre,
@@ -78,7 +84,7 @@ def isim_services(profile: CardProfile) -> frozenset[int]:
 
 def has_file(row: EfRow, services: frozenset[int]) -> bool:
     """Tell whether a card with these services has the file."""
-    return not row.service or row.service in services
+    return not row.service or not services.isdisjoint((row.service, *row.further_services))
 
 
 def _coded(codec: str, value: object) -> bytes:
@@ -131,6 +137,26 @@ def _group_ciphers(profile: CardProfile, call: VoiceCall) -> bytes:
         for key_id in range(1, GROUP_KEYS_AT_MOST + 1)
     ]
     return bytes(ciphers.get(place, 0xFF) for place in places)
+
+
+def application_pins(profile: CardProfile) -> dict[str, int]:
+    """Return the key reference of each application's PIN: 01 for all, or each its own and 01 that of the USIM."""
+    others = [name for name in applications(profile) if name != "USIM"]
+    own = profile.is_multi_verification
+    return {"USIM": APPLICATION_PIN} | {
+        name: APPLICATION_PIN + position if own else APPLICATION_PIN for position, name in enumerate(others, 1)
+    }
+
+
+def pins_of(profile: CardProfile, application: str) -> dict[int, PinProfile]:
+    """Return the PINs that count in an application, by key reference; its own where it has them."""
+    own = {"CSIM": profile.csim, "ISIM": profile.isim}.get(application)
+    found = profile.pins.pins_by_reference()
+    if own is None or own.pin1 is None:
+        return found
+    reference = application_pins(profile)[application]
+    mine = {reference: own.pin1, reference | LOCAL: own.pin2}
+    return {number: pin for number, pin in mine.items() if pin is not None} | {UNIVERSAL_PIN: found[UNIVERSAL_PIN]}
 
 
 UICC_CONTENTS: Mapping[str, Callable[[CardProfile], Content]] = {

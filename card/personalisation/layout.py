@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Condition, Operation, needs
 from card.codec.data_objects import split_objects
 from card.errors import DecodeError, ProfileError
-from card.filesystem.node import ADF_PREFIX, CURRENT_ADF_ID, MF_ID, MF_PATH, FileNode
+from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
 from card.personalisation.contents import (
     CONTENTS,
     RECORD_COUNTS,
     Content,
+    application_pins,
     applications,
     has_file,
     isim_services,
     usim_services,
 )
 from card.personalisation.csim import csim_services
+from card.personalisation.verification import Verification
 from card.profile.files import AccessCondition, AccessProfile, FileProfile, Root
 from card.profile.schema import CardProfile
 from card.spec.catalogue import ROOTS, all_files
+from card.spec.fids import CURRENT_ADF, MF
 from card.spec.files import Access, DfRow, EfRow, Right, Structure
 
 USIM = "USIM"
@@ -42,6 +45,9 @@ _RIGHTS: Mapping[Right, Condition] = {
 _DIRECTORY_ACCESS = Access(read=Right.ALWAYS)
 
 
+Address = Callable[[Condition], Condition]
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
     """A file to be made: its node (the access rule's record still open), its access conditions, its content.
@@ -54,11 +60,11 @@ class PlannedFile:
     content: bytes = b""
     expanded: bool = False
 
-    @property
-    def rule(self) -> AccessRule:
-        """The access rule, operations with one condition gathered."""
+    def rule(self, address: Address = lambda condition: condition) -> AccessRule:
+        """Return the access rule, operations with one condition gathered; `address` puts the right PINs in."""
         gathered: dict[Condition, Operation] = {}
-        for operation, condition in self.grants.items():
+        for operation, wanted in self.grants.items():
+            condition = address(wanted)
             if operation is Operation.INCREASE and condition == NEVER:
                 continue  # what no rule names is never allowed; only counters are worth naming it for
             gathered[condition] = gathered.get(condition, Operation(0)) | operation
@@ -70,9 +76,10 @@ Plan = dict[str, PlannedFile]
 
 def lay_out(profile: CardProfile) -> list[PlannedFile]:
     """Return all files of the card. Raises `ProfileError` where the profile's files do not fit together."""
-    plan: Plan = {MF_PATH: _directory(FileNode(MF_PATH, MF_ID, Structure.MF, "MF"))}
+    plan: Plan = {MF_PATH: _directory(FileNode(MF_PATH, MF, Structure.MF, "MF"))}
+    pins = application_pins(profile)
     for name, aid in applications(profile).items():
-        adf = FileNode(f"{ADF_PREFIX}{name}", CURRENT_ADF_ID, Structure.ADF, f"ADF_{name}", aid=aid)
+        adf = FileNode(f"{ADF_PREFIX}{name}", CURRENT_ADF, Structure.ADF, f"ADF_{name}", aid=aid, pin=pins[name])
         plan[adf.path] = _directory(adf)
     of_usim = usim_services(profile)
     services = {
@@ -87,7 +94,7 @@ def lay_out(profile: CardProfile) -> list[PlannedFile]:
     for file in profile.files:
         _apply(plan, file)
     _add_views(plan, of_usim)
-    return _with_access_rules(plan)
+    return _with_access_rules(plan, Verification(pins, profile.is_multi_verification))
 
 
 def _directory(node: FileNode) -> PlannedFile:
@@ -263,22 +270,29 @@ def _given_grants(access: AccessProfile) -> dict[Operation, Condition]:
 # --- access rules
 
 
-def _with_access_rules(plan: Plan) -> list[PlannedFile]:
-    """Give every file its record in the applicable EF_ARR and write the rules there."""
+def _with_access_rules(plan: Plan, verification: Verification) -> list[PlannedFile]:
+    """Give every file its record in the applicable EF_ARR, or one for each environment, and write the rules there."""
     rules: dict[str, list[bytes]] = {}
     numbered = {}
     for path, planned in plan.items():
         arr = rules.setdefault(planned.node.arr_path, [])
-        record = planned.rule.encode()
+        normal, replaced = verification.rules(planned)
         if planned.expanded:
-            numbered[path] = replace(planned, node=replace(planned.node, rule=record))
+            numbered[path] = replace(planned, node=replace(planned.node, rule=normal))
             continue
-        if record not in arr:
-            arr.append(record)
-        numbered[path] = replace(planned, node=replace(planned.node, arr_record=arr.index(record) + 1))
+        node = replace(planned.node, arr_record=_number_in(arr, normal))
+        if replaced:
+            node = replace(node, replaced_record=_number_in(arr, replaced))
+        numbered[path] = replace(planned, node=node)
     for path, records in rules.items():
         numbered[path] = _filled_arr(numbered[path], records)
     return list(numbered.values())
+
+
+def _number_in(arr: list[bytes], record: bytes) -> int:
+    if record not in arr:
+        arr.append(record)
+    return arr.index(record) + 1
 
 
 def _filled_arr(planned: PlannedFile, records: list[bytes]) -> PlannedFile:

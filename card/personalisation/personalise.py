@@ -15,8 +15,8 @@ from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Recor
 from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.contents import UNWRITTEN, FileContents
-from card.filesystem.filesystem import store_nodes
-from card.personalisation.contents import applications
+from card.filesystem.filesystem import PINS_IN_EVERY_FCP_KEY, store_nodes
+from card.personalisation.contents import applications, pins_of
 from card.personalisation.layout import CSIM, ISIM, USIM, PlannedFile, lay_out
 from card.personalisation.toolkit import store_toolkit
 from card.ports import Store
@@ -38,6 +38,8 @@ def personalise(profile: CardProfile, store: Store) -> None:
     nv = NonVolatile(store)
     if nv.get(ATR_KEY) is not None:
         raise StoreError("the store holds a card already")
+    if profile.pins_in_every_fcp:
+        nv.put(PINS_IN_EVERY_FCP_KEY, b"\x01")
     nv.put(ATR_KEY, profile.atr or compose_atr(t1=profile.transport is Transport.T1))
     store_nodes(nv, [file.node for file in planned])
     contents = FileContents(nv)
@@ -64,7 +66,7 @@ def _write(contents: FileContents, file: PlannedFile) -> None:
 def _store_pins(profile: CardProfile, nv: NonVolatile) -> None:
     pins = PinTable(nv)
     for application in applications(profile):
-        for reference, pin in profile.pins.pins_by_reference().items():
+        for reference, pin in pins_of(profile, application).items():
             pins.add(application, _pin_record(reference, pin))
         for reference, adm in profile.pins.adms_by_reference().items():
             pins.add(application, PinRecord(reference, adm.value, adm.tries, adm.tries))

@@ -78,14 +78,15 @@ class TablesProfile:
     protection: Annotated[Mapping[str, int] | None, MapOf(tuple(P1.protection), _BYTE)] = None
     pin_reference: Annotated[int | None, integer(0x82, 0x88)] = None
     identity_with_validity: Annotated[bool | None, FLAG] = None
-    higher_is_stricter: Annotated[bool | None, FLAG] = None
+    lower_is_stricter: Annotated[tuple[int, ...] | None, ListOf(_BYTE, 256)] = None
+    unrated_is_held: Annotated[bool | None, FLAG] = None
 
     def apply(self, tables: BcastTables) -> BcastTables:
         """Return the tables with what this overrides."""
         changes: dict[str, Any] = {}
         for field in fields(self):
             given = getattr(self, field.name)
-            if given is None or given == ():
+            if given is None or (given == () and field.default == ()):
                 continue
             changes[field.name] = self._converted(field.name, given, getattr(tables, field.name))
         return replace(tables, **changes)

@@ -21,6 +21,7 @@ from card.profile.fields import (
     secret_hex,
 )
 from card.profile.loader import Fault
+from card.profile.pins import PinProfile
 from card.profile.usim import LABEL, ServicesProfile
 from card.spec.bcmcs_tables import TAGS, Item
 
@@ -102,7 +103,8 @@ class CsimProfile:
     """The CSIM application. `imsi` and `languages` follow from the USIM when empty.
 
     `nai` names the subscriber in LTKMs and towards the network. `functions` names the set of BCMCS key functions.
-    `flows` is the number of records of EF_BAKPARA and EF_UpBAKPARA. Services are numbered as in EF_CSIM_ST.
+    `flows` is the number of records of EF_BAKPARA and EF_UpBAKPARA. Services are numbered as in EF_CSIM_ST. With a
+    `pin1` of its own the card is multi-verification capable.
     """
 
     rk: Annotated[Secret, RK]
@@ -122,3 +124,5 @@ class CsimProfile:
     flows: Annotated[int, integer(1, 254)] = 8
     tags: Annotated[BcmcsTags, Table(BcmcsTags)] = BcmcsTags()
     services: Annotated[ServicesProfile, Table(ServicesProfile)] = _NO_CHANGES
+    pin1: Annotated[PinProfile | None, Table(PinProfile)] = None
+    pin2: Annotated[PinProfile | None, Table(PinProfile)] = None

@@ -11,14 +11,13 @@ from card.codec.access_rule import Condition
 from card.codec.access_words import parse_condition
 from card.profile.fields import FLAG, ListOf, Table, choice, hex_bytes, integer, parsed
 from card.profile.loader import Fault
+from card.spec.fids import CURRENT_ADF, MF
 
 MOST_FILES = 512
 MOST_RECORDS = 254
 MOST_FILE_BYTES = 0xFFFF
 MOST_RECORD_BYTES = 255
 _MOST_LEVELS = 8
-_MF = 0x3F00
-_CURRENT_ADF = 0x7FFF
 
 
 class Structure(Enum):
@@ -93,10 +92,10 @@ class EfPath:
         if not 1 <= len(rest) <= _MOST_LEVELS:
             raise ValueError("too short or too long")
         fids = tuple(_parse_fid(part) for part in rest)
-        root = Root.MF if first.upper() == f"{_MF:04X}" else Root(first)
-        if root is Root.MF and fids[0] == _CURRENT_ADF and len(fids) > 1:
+        root = Root.MF if first.upper() == f"{MF:04X}" else Root(first)
+        if root is Root.MF and fids[0] == CURRENT_ADF and len(fids) > 1:
             root, fids = Root.USIM, fids[1:]
-        if _MF in fids or _CURRENT_ADF in fids:
+        if MF in fids or CURRENT_ADF in fids:
             raise ValueError("MF or ADF in the middle")
         return cls(root, fids)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from card.crypto.secret import Secret
 from card.profile.fields import ListOf, Table, matching, parse_hex, parsed
+from card.profile.pins import PinProfile
 from card.profile.usim import IMPI, KEY, LABEL, ServicesProfile
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
@@ -30,7 +31,10 @@ SERVER = matching(r"[A-Za-z0-9.:-]{1,200}", "a domain name or an IP address")
 
 @dataclass(frozen=True, slots=True)
 class IsimProfile:
-    """The ISIM application. Empty fields follow from the USIM (TS 23.003 clause 13); `k` and `opc` do so too."""
+    """The ISIM application. Empty fields follow from the USIM (TS 23.003 clause 13); `k` and `opc` do so too.
+
+    With a `pin1` of its own the card is multi-verification capable.
+    """
 
     aid: Annotated[bytes, AID] = DEFAULT_AID
     label: Annotated[str, LABEL] = "ISIM"
@@ -41,3 +45,5 @@ class IsimProfile:
     k: Annotated[Secret | None, KEY] = None
     opc: Annotated[Secret | None, KEY] = None
     services: Annotated[ServicesProfile, Table(ServicesProfile)] = _NO_CHANGES
+    pin1: Annotated[PinProfile | None, Table(PinProfile)] = None
+    pin2: Annotated[PinProfile | None, Table(PinProfile)] = None

@@ -9,26 +9,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar, cast, get_type_hints, runtime_checkable
 
-from card.codec.toml_lines import Path, line_of, lines_of, tokens
-from card.errors import ProfileError
+from card.disk.kinds import PROFILE
+from card.disk.reading import read_text
+from card.disk.toml import NotToml, parse_toml
+from card.disk.toml_lines import Path, line_of, lines_of
+from card.errors import ProfileError, UnusableFile
 from card.profile.fields import Kind, ListOf, MapOf, RefusedError, Reserved, Spec, Table
 from card.profile.problems import EnoughProblemsError, Problems, describe
 
 T = TypeVar("T")
 
-MOST_BYTES = 1 << 20
-"""Largest profile file."""
-MOST_NESTING = 16
-"""Deepest nesting of brackets, and the largest number of parts in a dotted key."""
-
-_TOML_PLACE = re.compile(r"\(at line (\d+), column")
 _WRONG = object()  # stands for a value whose problem has been noted
 
 
@@ -71,16 +65,13 @@ def entries(shape: type[object]) -> tuple[Entry, ...]:
 
 def load(path: str | os.PathLike[str], shape: type[T]) -> T:
     """Read the file at `path` into the dataclass `shape`. Raises `ProfileError`."""
-    name = os.fspath(path)
     try:
-        with FilePath(path).open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise ProfileError(f"{name}: cannot be read: {reason}") from None
-    if len(data) > MOST_BYTES:
-        raise ProfileError(f"{name}: larger than {MOST_BYTES} bytes, the most a profile may have")
-    return parse(_decode_utf8(data, name), name, shape)
+        text = read_text(path, PROFILE)
+    except UnusableFile as error:
+        reason = str(error)
+    else:
+        return parse(text, os.fspath(path), shape)
+    raise ProfileError(reason)  # outside, so that nothing is chained that could show what the message leaves out
 
 
 def parse(text: str, name: str, shape: type[T]) -> T:
@@ -89,10 +80,9 @@ def parse(text: str, name: str, shape: type[T]) -> T:
     Raises `ProfileError` with every problem found (at most 20), one per line: file, line, field, what was
     found and what is allowed.
     """
-    if len(text) > MOST_BYTES:
-        raise ProfileError(f"{name}: larger than {MOST_BYTES} bytes, the most a profile may have")
+    if PROFILE.most is not None and len(text) > PROFILE.most:
+        raise ProfileError(f"{name}: larger than {PROFILE.most} bytes, the most a profile may have")
     text = text.replace("\r\n", "\n")
-    _refuse_deep_nesting(text, name)
     problems = Problems()
     value = _Builder(problems).build(shape, _parse_toml(text, name))
     if problems.found:
@@ -101,40 +91,12 @@ def parse(text: str, name: str, shape: type[T]) -> T:
     return cast(T, value)
 
 
-def _decode_utf8(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-    raise ProfileError(f"{name}:{line}: not UTF-8 text")
-
-
-def _refuse_deep_nesting(text: str, name: str) -> None:
-    """Refuse what would make a TOML parser recurse deeply. Raises `ProfileError`."""
-    depth = dots = 0
-    for token in tokens(text):
-        match token.text:
-            case "[" | "{":
-                depth, dots = depth + 1, 0
-            case "]" | "}":
-                depth, dots = max(depth - 1, 0), 0
-            case ".":
-                dots += 1
-            case "=" | "," | "\n":
-                dots = 0
-        if max(depth, dots) > MOST_NESTING:
-            raise ProfileError(f"{name}:{token.line}: nested more than {MOST_NESTING} deep")
-
-
 def _parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _TOML_PLACE.search(str(error))
-        reason = f"{place[1] if place else text.count(chr(10)) + 1}: not TOML: {error}"
-    except (ValueError, RecursionError):  # Python's own limits, on the digits of an integer and on recursion
-        reason = "1: not TOML: a number is too long or the nesting too deep"
-    raise ProfileError(f"{name}:{reason}")
+        return parse_toml(text)
+    except NotToml as error:
+        reason = f"{name}:{error.line}: {error.reason}"
+    raise ProfileError(reason)
 
 
 class _Builder:

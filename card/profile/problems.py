@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from card.codec.toml_lines import Path
+from card.disk.toml_lines import Path
 from card.errors import ProfileError
 
 MOST_PROBLEMS = 20

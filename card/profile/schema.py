@@ -18,6 +18,7 @@ from card.profile.bcast import DEFAULT_BCAST, BcastProfile
 from card.profile.cat import NO_TOOLKIT, CatProfile
 from card.profile.csim import CsimProfile
 from card.profile.fields import (
+    FLAG,
     ListOf,
     Table,
     choice,
@@ -41,6 +42,7 @@ from card.profile.loader import Fault
 from card.profile.pins import AdmProfile, PinProfile, Pins
 from card.profile.sac import SacProfile, Scp03Profile, SharedSecret
 from card.profile.usim import Algorithm, Plmn, ServicesProfile, SqnProfile, UsimProfile
+from card.spec.services import NOT_BESIDE_ISIM
 
 __all__ = [
     "AccessCondition",
@@ -117,6 +119,12 @@ class CardProfile:
     bcast: Annotated[BcastProfile, Table(BcastProfile)] = DEFAULT_BCAST
     cat: Annotated[CatProfile, Table(CatProfile)] = NO_TOOLKIT
     sac: Annotated[SacProfile | None, Table(SacProfile)] = None
+    pins_in_every_fcp: Annotated[bool, FLAG] = False
+
+    @property
+    def is_multi_verification(self) -> bool:
+        """True when each application has a PIN of its own (TS 102 221 clause 9.1)."""
+        return any(part.pin1 is not None for part in (self.isim, self.csim) if part is not None)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -139,12 +147,32 @@ class CardProfile:
         return tuple(sorted(path.stem for path in demo_path().parent.glob("*.toml")))
 
     def check(self) -> Iterator[Fault]:
-        """Yield what does not fit together: two entries for one file."""
+        """Yield what does not fit together: two entries for one file, PINs that are missing, services."""
+        yield from self._check_pins()
+        yield from self._check_services()
         seen: set[EfPath] = set()
         for position, file in enumerate(self.files):
             if file.path in seen:
                 yield Fault(("files", position, "path"), f"found {file.path} again; allowed: once")
             seen.add(file.path)
+
+    def _check_pins(self) -> Iterator[Fault]:
+        """Yield the PINs that a multi-verification card lacks, and a second PIN without the first."""
+        for name, part in (("isim", self.isim), ("csim", self.csim)):
+            if part is None or part.pin1 is not None:
+                continue
+            if self.is_multi_verification:
+                yield Fault((name, "pin1"), "missing beside the PIN of another application; allowed: one for each")
+            elif part.pin2 is not None:
+                yield Fault((name, "pin2"), "found without pin1; allowed: beside a pin1 of the application")
+        if self.is_multi_verification and self.pins.universal is None:
+            yield Fault(("pins", "universal"), "missing where each application has its PIN (TS 31.101 clause 9.6)")
+
+    def _check_services(self) -> Iterator[Fault]:
+        """Yield the services that TS 31.102 clause 4.2.8 does not allow beside an ISIM."""
+        for number in sorted(set(self.usim.services.extra) & NOT_BESIDE_ISIM) if self.isim is not None else ():
+            text = f"found {number}; allowed: not {', '.join(map(str, sorted(NOT_BESIDE_ISIM)))} beside an ISIM"
+            yield Fault(("usim", "services", "extra"), text)
 
 
 def demo_path(name: str = "usim") -> Path:

@@ -25,14 +25,15 @@ from card.profile.fields import (
     secret_hex,
 )
 from card.profile.loader import Fault
+from card.spec.aids import USIM_AID
+from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 
 SQN_BITS = 48
 GROUP_KEYS_AT_MOST = 2
 _HIGHEST_SQN = (1 << SQN_BITS) - 1
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
-DEFAULT_AID = bytes.fromhex("A0000000871002FFFFFFFF8907090000")
-_USIM_AID_PREFIX = DEFAULT_AID[:7]
+DEFAULT_AID = USIM_AID + bytes.fromhex("FFFFFFFF8907090000")
 
 # The characters on which ASCII and the GSM default alphabet agree (TS 23.038 clause 6.2.1).
 _SPN_TEXT = r"""[A-Za-z0-9 !"#%&'()*+,\-./:;<=>?]{1,16}"""
@@ -68,7 +69,7 @@ class Plmn:
 
 def _parse_usim_aid(text: str) -> bytes:
     aid = parse_hex(text)
-    if not aid.startswith(_USIM_AID_PREFIX) or len(aid) > 16:
+    if not aid.startswith(USIM_AID) or len(aid) > 16:
         raise ValueError("not a USIM AID")
     return aid
 
@@ -254,6 +255,13 @@ class UsimProfile:
     def check(self) -> Iterator[Fault]:
         """Yield what does not fit together: keys the algorithm has no use for, an IMSI without subscriber digits."""
         yield from self._check_constants()
+        services = self.services
+        has_name = (self.network_name or PLMN_NETWORK_NAME in services.extra) and (
+            PLMN_NETWORK_NAME not in services.disabled
+        )
+        if OPERATOR_PLMN_LIST in services.extra and not has_name:
+            text = f"found {OPERATOR_PLMN_LIST} without {PLMN_NETWORK_NAME}; allowed: both (TS 31.102 clause 4.2.8)"
+            yield Fault(("services", "extra"), text)
         if len(self.k) != 16 and self.algorithm is not Algorithm.TUAK:
             yield Fault(("k",), f"of 32 bytes, which only tuak takes; allowed: {KEY.allowed}")
         seen: set[tuple[VoiceService, int]] = set()

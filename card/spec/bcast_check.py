@@ -51,6 +51,8 @@ def problems(tables: BcastTables) -> Iterator[Problem]:
     yield from (("protection", text) for text in _protection_problems(tables))
     for value in _repeated(tables.descriptors.values()):
         yield "descriptors", f"found {value:02X} twice; allowed: every descriptor once"
+    for kind in _repeated(tables.lower_is_stricter):
+        yield "lower_is_stricter", f"found {kind} twice; allowed: every type of rating once"
     if sum(tables.properties.values()) > 0xFF or any(bits.bit_count() != 1 for bits in tables.properties.values()):
         yield "properties", "allowed: one bit of one byte each"
     for bit in _repeated(tables.properties.values()):

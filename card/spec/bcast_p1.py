@@ -22,6 +22,7 @@ from card.spec.bcast_tables import (
     Source,
     SpeRow,
 )
+from card.spec.ratings import LOWER_IS_STRICTER
 from card.spec.refs import Confidence
 from card.spec.status import SW
 
@@ -112,7 +113,7 @@ P1 = BcastTables(
         Reason.STKM_REPLAYED: int(SW.KEY_FRESHNESS_FAILURE),
         Reason.LTKM_REPLAYED: int(SW.KEY_FRESHNESS_FAILURE),
         Reason.NO_ROOM: int(SW.NO_MEMORY_EF_MSK),
-        Reason.NO_PURSE: int(SW.WRONG_DATA),
+        Reason.NO_PURSE: int(SW.INCORRECT_MAC),
     },
     descriptors={"parental_rating": 0x01, "location": 0x02},
     response_tags={
@@ -168,5 +169,6 @@ P1 = BcastTables(
     },
     pin_reference=0x82,
     identity_with_validity=False,
-    higher_is_stricter=True,
+    lower_is_stricter=LOWER_IS_STRICTER,
+    unrated_is_held=False,
 )

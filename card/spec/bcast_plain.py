@@ -22,8 +22,14 @@ from card.spec.bcast_tables import (
 from card.spec.refs import Confidence
 
 _NAMES = [field.name for field in fields(BcastTables)]
-_YOUNGER: Mapping[str, Any] = {"protection": P1.protection}
+_YOUNGER: Mapping[str, Any] = {
+    "protection": P1.protection,
+    "lower_is_stricter": P1.lower_is_stricter,
+    "unrated_is_held": P1.unrated_is_held,
+}
 """Tables that card files of the first releases lack, and what they stand for there."""
+_HIGHER_IS_STRICTER = "higher_is_stricter"
+"""Of card files of the first releases, for all types of rating. Where it was false, somebody had turned it round."""
 
 
 def encode_tables(tables: BcastTables) -> bytes:
@@ -40,7 +46,9 @@ def decode_tables(raw: bytes) -> BcastTables:
     Raises `ValueError` for anything else.
     """
     try:
-        plain = {**_YOUNGER, **json.loads(raw)}
+        stored = json.loads(raw)
+        turned = {"lower_is_stricter": range(256)} if stored.get(_HIGHER_IS_STRICTER) is False else {}
+        plain = {**_YOUNGER, **turned, **stored}
         values = {name: plain[name] for name in _NAMES}
         return BcastTables(**{name: _READERS.get(name, _same)(value) for name, value in values.items()})
     except (TypeError, KeyError, AttributeError):
@@ -75,5 +83,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "stkm": _layout,
     "parental": _layout,
     "spe": _spe,
+    "lower_is_stricter": tuple,
     "answers": lambda given: {Reason(name): value for name, value in given.items()},
 }

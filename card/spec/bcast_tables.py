@@ -10,11 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
+from card.spec.ratings import is_unrated
 from card.spec.refs import Confidence, Ref
 
 SERVICE_AND_CONTENT_PROTECTION = "OMA-TS-BCAST_SvcCntProtection"
+
+
+class TrafficProtection(IntEnum):
+    """Values of traffic_protection_protocol in an STKM. provisional: the number of SRTP."""
+
+    SRTP = 1
 
 
 class FieldKind(StrEnum):
@@ -82,7 +89,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeRow:
-    """One value of the security policy extension. Of several usable records the one of lowest `priority` pays."""
+    """One value of the security policy extension.
+
+    Of several usable records the one of lowest `priority` pays; one under which nothing is due now goes before them.
+    """
 
     value: int
     name: str
@@ -131,7 +141,8 @@ class BcastTables:
     `modes`, `properties` (bit masks), `capacity` and `protection` (values of protection_after_reception) are read by
     name; a response tag of 0 leaves its object out.
     `identity_with_validity`: records of one key and SPE that differ in their validity stand side by side.
-    `higher_is_stricter`: a rating above the level granted is held back (else: below it).
+    `lower_is_stricter`: types of rating of which a value below the level granted is held back; of all others, one
+    above it. `unrated_is_held`: a value that says "not rated" is held back wherever a level is granted, else never.
     """
 
     name: str
@@ -149,7 +160,8 @@ class BcastTables:
     protection: Mapping[str, int]
     pin_reference: int
     identity_with_validity: bool
-    higher_is_stricter: bool
+    lower_is_stricter: tuple[int, ...]
+    unrated_is_held: bool
     service_purse: bool = False
     secure_channel: bool = False
 
@@ -159,6 +171,16 @@ class BcastTables:
             if row.value == value and (self.service_purse or row.source is not Source.SERVICE):
                 return row
         return None
+
+    def is_too_strict(self, rating_type: int, value: int, level: int) -> bool:
+        """Tell whether a rating is held back where `level` is granted for its type (one byte each)."""
+        if is_unrated(rating_type, value):
+            return self.unrated_is_held
+        return value < level if rating_type in self.lower_is_stricter else value > level
+
+    def no_level(self, rating_type: int) -> int:
+        """Return the level of a type that holds nothing back."""
+        return 0x00 if rating_type in self.lower_is_stricter else 0xFF
 
     def stays_protected(self, protection: int, direction: Direction) -> bool:
         """Tell whether protection_after_reception means content protection for an STKM of this direction."""

@@ -91,7 +91,8 @@ X2: BcastTables = replace(
     properties={"recorded": 0x80, "terminal_binding": 0x40, "consumption_reporting": 0x20, "access_criteria": 0x10},
     pin_reference=0x83,
     identity_with_validity=True,
-    higher_is_stricter=False,
+    lower_is_stricter=tuple(kind for kind in range(256) if kind not in P1.lower_is_stricter),
+    unrated_is_held=True,
     service_purse=True,
     protection={name: 3 - value for name, value in P1.protection.items()},
 )

@@ -90,6 +90,8 @@ def _tag(value: int, item: Item) -> Choice:
 
 
 TAGS: Mapping[str, Choice] = {item: _tag(0x80 + number, item) for number, item in enumerate(Item)}
+DEFAULT_TAGS: Mapping[str, int] = {name: choice.value for name, choice in TAGS.items()}
+"""The tags of a card whose profile gives no others."""
 
 
 @dataclass(frozen=True, slots=True)

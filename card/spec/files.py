@@ -65,10 +65,12 @@ class EfRow:
     """One elementary file.
 
     `size` is the file's in bytes, or one record's; `records` their number. `default` fills a new file, or each of its
-    records, before FF padding. `service` is the service number that brings the file, 0 when it is mandatory.
+    records, before FF padding. `service` is the service number that brings the file, 0 when it is mandatory; each of
+    `further_services` brings it too.
     `examples` are pairs of content in hex and the value it stands for, where `codec` names the entry of
     `card.codec.ef.CODECS` that turns one into the other. A row with a `view` shows the content of another file, named
-    by its path on the card (`ADF.USIM/6F07`), and is there only when that file is.
+    by its path on the card (`ADF.USIM/6F07`), and is there only when that file is. What is in a `secret` file, a key or
+    a code, is never shown (`card.codec.redaction`); a file without a row counts as one.
     """
 
     name: str
@@ -81,9 +83,11 @@ class EfRow:
     records: int = 0
     default: bytes = b""
     service: int = 0
+    further_services: tuple[int, ...] = ()
     codec: str = ""
     examples: tuple[tuple[str, object], ...] = field(default=())
     view: str = ""
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

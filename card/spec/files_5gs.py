@@ -24,9 +24,15 @@ FIVE_G_FILES: tuple[EfRow, ...] = (
         "EF_5GSN3GPPLOCI", 0x4F02, _TRANSPARENT, 20, _ref("4.4.11.3"), PIN_PIN, sfi=0x02, service=122,
         default=_NO_LOCATION,
     ),
-    EfRow("EF_5GS3GPPNSC", 0x4F03, _LINEAR, 64, _ref("4.4.11.4"), PIN_PIN, sfi=0x03, records=1, service=122),
-    EfRow("EF_5GSN3GPPNSC", 0x4F04, _LINEAR, 64, _ref("4.4.11.5"), PIN_PIN, sfi=0x04, records=1, service=122),
-    EfRow("EF_5GAUTHKEYS", 0x4F05, _TRANSPARENT, 110, _ref("4.4.11.6"), PIN_PIN, sfi=0x05, service=123),
+    EfRow(
+        "EF_5GS3GPPNSC", 0x4F03, _LINEAR, 64, _ref("4.4.11.4"), PIN_PIN, sfi=0x03, records=1, service=122,
+        secret=True,
+    ),
+    EfRow(
+        "EF_5GSN3GPPNSC", 0x4F04, _LINEAR, 64, _ref("4.4.11.5"), PIN_PIN, sfi=0x04, records=1, service=122,
+        secret=True,
+    ),
+    EfRow("EF_5GAUTHKEYS", 0x4F05, _TRANSPARENT, 110, _ref("4.4.11.6"), PIN_PIN, sfi=0x05, service=123, secret=True),
     EfRow("EF_UAC_AIC", 0x4F06, _TRANSPARENT, 4, _ref("4.4.11.7"), PIN_ADM, sfi=0x06, service=126, default=bytes(4)),
 )  # fmt: skip
 

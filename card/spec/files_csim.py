@@ -69,7 +69,7 @@ CSIM_FILES: tuple[EfRow, ...] = (
     ),
     EfRow(
         "EF_SPC", 0x6F33, _TRANSPARENT, 3, _ref(), ADM_ADM, default=bytes(3), codec="spc",
-        examples=(("214365", "123456"),),
+        examples=(("214365", "123456"),), secret=True,
     ),
     EfRow("EF_OTAPASPC", 0x6F34, _TRANSPARENT, 1, _ref(), PIN_PIN, default=bytes(1)),
     EfRow("EF_NAMLOCK", 0x6F35, _TRANSPARENT, 1, _ref(), PIN_PIN, default=bytes(1)),
@@ -94,12 +94,12 @@ CSIM_FILES: tuple[EfRow, ...] = (
     ),
     EfRow("EF_MAXPRL", 0x6F45, _TRANSPARENT, 4, _ref(), PIN_ADM, default=bytes.fromhex("00100010")),
     EfRow("EF_SPCS", 0x6F46, _TRANSPARENT, 1, _ref(), PIN_ADM, default=bytes(1)),
-    EfRow("EF_SIPUPP", 0x6F4C, _TRANSPARENT, 96, _ref(), PIN_ADM, service=SIMPLE_IP, default=_NO_NAME),
+    EfRow("EF_SIPUPP", 0x6F4C, _TRANSPARENT, 96, _ref(), PIN_ADM, service=SIMPLE_IP, default=_NO_NAME, secret=True),
     EfRow("EF_MECRP", 0x6F55, _TRANSPARENT, 3, _ref(), ALWAYS_PIN, default=bytes(3)),
     EfRow("EF_HRPDCAP", 0x6F56, _TRANSPARENT, 3, _ref(), PIN_ADM, service=HRPD, default=bytes.fromhex("024801")),
     EfRow(
         "EF_HRPDUPP", 0x6F57, _TRANSPARENT, 96, _ref(), PIN_ADM, service=HRPD, codec="hrpd nai",
-        examples=(("080675406E2E6F7210", "u@n.or"),),
+        examples=(("080675406E2E6F7210", "u@n.or"),), secret=True,
     ),
     EfRow(
         "EF_EPRL", 0x6F5A, _TRANSPARENT, 16, _ref("5.2.57"), PIN_ADM, codec="prl id",

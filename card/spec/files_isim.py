@@ -27,8 +27,8 @@ ISIM_FILES: tuple[EfRow, ...] = (
         examples=(("02", [2]), ("13", [1, 2, 5])),
     ),
     EfRow(
-        "EF_P-CSCF", 0x6F09, _LINEAR, 64, _ref("4.2.8"), PIN_ADM, records=1, service=1, codec="server address",
-        examples=(("8005017F000001", "127.0.0.1"), ("800400612E62", "a.b")),
+        "EF_P-CSCF", 0x6F09, _LINEAR, 64, _ref("4.2.8"), PIN_ADM, records=1, service=1, further_services=(5,),
+        codec="server address", examples=(("8005017F000001", "127.0.0.1"), ("800400612E62", "a.b")),
     ),
     EfRow("EF_GBABP", 0x6FD5, _TRANSPARENT, 128, _ref("4.2.9"), PIN_PIN, service=2),
     EfRow("EF_GBANL", 0x6FD7, _LINEAR, 200, _ref("4.2.10"), PIN_ADM, service=2),

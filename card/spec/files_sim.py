@@ -27,13 +27,26 @@ def _view(row: EfRow, directory: str) -> EfRow:
     """Return a row that shows `row` of another directory under its own identifier."""
     return EfRow(
         row.name, row.fid, row.structure, row.size, row.ref, row.access, row.sfi, row.records, row.default,
-        codec=row.codec, view=f"{directory}/{row.fid:04X}",
+        codec=row.codec, secret=row.secret, view=f"{directory}/{row.fid:04X}",
     )  # fmt: skip
 
 
 GSM_ACCESS_FILES: tuple[EfRow, ...] = (
-    EfRow("EF_Kc", 0x4F20, _TRANSPARENT, 9, _usim("4.4.3.1"), PIN_PIN, sfi=0x01, service=27, default=_NO_KEY),
-    EfRow("EF_KcGPRS", 0x4F52, _TRANSPARENT, 9, _usim("4.4.3.2"), PIN_PIN, sfi=0x02, service=27, default=_NO_KEY),
+    EfRow(
+        "EF_Kc", 0x4F20, _TRANSPARENT, 9, _usim("4.4.3.1"), PIN_PIN, sfi=0x01, service=27, default=_NO_KEY, secret=True
+    ),
+    EfRow(
+        "EF_KcGPRS",
+        0x4F52,
+        _TRANSPARENT,
+        9,
+        _usim("4.4.3.2"),
+        PIN_PIN,
+        sfi=0x02,
+        service=27,
+        default=_NO_KEY,
+        secret=True,
+    ),
 )
 DF_GSM_ACCESS = DfRow("DF_GSM-ACCESS", 0x5F3B, _usim("4.4.3"), GSM_ACCESS_FILES, service=27)
 
@@ -43,7 +56,7 @@ _T = _TRANSPARENT
 GSM_FILES: tuple[EfRow, ...] = (
     EfRow("EF_LP", 0x6F05, _T, 4, _sim("10.3.1"), Access(Right.ALWAYS, Right.PIN)),
     EfRow("EF_IMSI", 0x6F07, _T, 9, _sim("10.3.2"), PIN_ADM, codec="imsi", view=_OF_USIM + "6F07"),
-    EfRow("EF_Kc", 0x6F20, _T, 9, _sim("10.3.3"), PIN_PIN, view=_OF_USIM + "5F3B/4F20"),
+    EfRow("EF_Kc", 0x6F20, _T, 9, _sim("10.3.3"), PIN_PIN, view=_OF_USIM + "5F3B/4F20", secret=True),
     EfRow("EF_PLMNsel", 0x6F30, _T, 24, _sim("10.3.4"), PIN_PIN, codec="plmns"),
     EfRow("EF_HPPLMN", 0x6F31, _T, 1, _sim("10.3.5"), PIN_ADM, view=_OF_USIM + "6F31"),
     EfRow(
@@ -63,7 +76,7 @@ GSM_FILES: tuple[EfRow, ...] = (
     EfRow("EF_ECC", 0x6FB7, _T, 15, _sim("10.3.27"), ALWAYS_ADM, codec="emergency numbers",
           examples=(("11F2FF19F1FF", ["112", "911"]),)),
     EfRow("EF_CBMIR", 0x6F50, _T, 20, _sim("10.3.28"), PIN_PIN, view=_OF_USIM + "6F50"),
-    EfRow("EF_KcGPRS", 0x6F52, _T, 9, _sim("10.3.33"), PIN_PIN, view=_OF_USIM + "5F3B/4F52"),
+    EfRow("EF_KcGPRS", 0x6F52, _T, 9, _sim("10.3.33"), PIN_PIN, view=_OF_USIM + "5F3B/4F52", secret=True),
     EfRow("EF_LOCIGPRS", 0x6F53, _T, 14, _sim("10.3.34"), PIN_PIN, view=_OF_USIM + "6F73"),
     EfRow("EF_PLMNwAcT", 0x6F60, _T, 40, _sim("10.3.36"), PIN_PIN, view=_OF_USIM + "6F60"),
     EfRow("EF_OPLMNwAcT", 0x6F61, _T, 40, _sim("10.3.37"), PIN_ADM, view=_OF_USIM + "6F61"),

@@ -33,8 +33,8 @@ USIM_FILES: tuple[EfRow, ...] = (
         "EF_IMSI", 0x6F07, _TRANSPARENT, 9, _ref("4.2.2"), PIN_ADM, sfi=0x07, codec="imsi",
         examples=(("080910101032547698", "001010123456789"), ("0801101010325476F8", "00101012345678")),
     ),
-    EfRow("EF_Keys", 0x6F08, _TRANSPARENT, 33, _sourced("4.2.3"), PIN_PIN, sfi=0x08, default=_NO_KEYS),
-    EfRow("EF_KeysPS", 0x6F09, _TRANSPARENT, 33, _sourced("4.2.4"), PIN_PIN, sfi=0x09, default=_NO_KEYS),
+    EfRow("EF_Keys", 0x6F08, _TRANSPARENT, 33, _sourced("4.2.3"), PIN_PIN, sfi=0x08, default=_NO_KEYS, secret=True),
+    EfRow("EF_KeysPS", 0x6F09, _TRANSPARENT, 33, _sourced("4.2.4"), PIN_PIN, sfi=0x09, default=_NO_KEYS, secret=True),
     EfRow(
         "EF_PLMNwAcT", 0x6F60, _TRANSPARENT, 40, _ref("4.2.5"), PIN_PIN, sfi=0x0A, service=20,
         codec="plmns with access technology", examples=(("00F1108000FFFFFFFFFF", ["001-01:UTRAN"]),),

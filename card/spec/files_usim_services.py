@@ -46,8 +46,8 @@ USIM_SERVICE_FILES: tuple[EfRow, ...] = (
     EfRow("EF_OCT", 0x6F83, _CYCLIC, 3, _ref("4.2.36"), _PIN_INCREASE, records=1, service=8, default=bytes(3)),
     EfRow("EF_EXT5", 0x6F4E, _LINEAR, 13, _ref("4.2.37"), PIN_PIN, records=2, service=44, default=b"\x00"),
     EfRow(
-        "EF_EST", 0x6F56, _TRANSPARENT, 1, _ref("4.2.47"), PIN_PIN2, sfi=0x05, service=34, default=b"\x00",
-        codec="services", examples=(("01", [1]),),
+        "EF_EST", 0x6F56, _TRANSPARENT, 1, _ref("4.2.47"), PIN_PIN2, sfi=0x05, service=34,
+        further_services=(2, 6, 35), default=b"\x00", codec="services", examples=(("01", [1]),),
     ),
     EfRow(
         "EF_PNN", 0x6FC5, _LINEAR, 24, _ref("4.2.58"), Access(read=Right.ALWAYS), sfi=0x19, records=4, service=45,
@@ -84,5 +84,5 @@ USIM_SERVICE_FILES: tuple[EfRow, ...] = (
         "EF_EPSLOCI", 0x6FE3, _TRANSPARENT, 18, _ref("4.2.91"), PIN_PIN, sfi=0x1E, service=85,
         default=_NO_EPS_LOCATION,
     ),
-    EfRow("EF_EPSNSC", 0x6FE4, _LINEAR, 80, _ref("4.2.92"), PIN_PIN, sfi=0x18, records=1, service=85),
+    EfRow("EF_EPSNSC", 0x6FE4, _LINEAR, 80, _ref("4.2.92"), PIN_PIN, sfi=0x18, records=1, service=85, secret=True),
 )  # fmt: skip

@@ -6,7 +6,7 @@ UA_PROTOCOL_SIZE = 5
 """Bytes of a Ua security protocol identifier (TS 33.220 clause H.2)."""
 
 MBMS_UA_PROTOCOL = bytes.fromhex("0100000001")
-"""Ua security protocol identifier of MBMS, 5 bytes (TS 33.220 clause H.3)."""
+"""Ua security protocol identifier of MBMS, 5 bytes (TS 33.220 clause H.3); for OMA BCAST 1.0, OMNA names the same."""
 
 TMPI_UA_PROTOCOL = bytes.fromhex("0100000100")
 """What stands for the Ua protocol when a TMPI is derived, 5 bytes (TS 33.220 clauses B.4 and H.3)."""

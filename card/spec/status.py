@@ -162,6 +162,29 @@ STATUS_ROWS: tuple[StatusRow, ...] = (
 )
 
 
+# TS 31.102 table 7.3.2, the column of AUTHENTICATE: values, and the bits of each that count.
+_AUTHENTICATE: tuple[tuple[int, int], ...] = (
+    *((sw, 0xFFFF) for sw in (
+        SW.OK, SW.INCORRECT_MAC, SW.CONTEXT_NOT_SUPPORTED, SW.KEY_FRESHNESS_FAILURE, SW.NO_MEMORY_EF_MSK,
+        SW.NO_MEMORY_EF_MUK, 0x6200, SW.MORE_RESPONSE, SW.RESPONSE_AVAILABLE, SW.MORE_COMMAND, 0x6400, 0x6500,
+        SW.MEMORY_PROBLEM, 0x6800, SW.CHANNEL_NOT_SUPPORTED, SW.SECURE_MESSAGING_NOT_SUPPORTED,
+        SW.SECURITY_NOT_SATISFIED, SW.DATA_INVALIDATED, SW.CONDITIONS_NOT_SATISFIED, SW.FUNCTION_NOT_SUPPORTED,
+        SW.WRONG_P1_P2, SW.REFERENCED_DATA_NOT_FOUND, SW.WRONG_PARAMETERS, SW.CLA_NOT_SUPPORTED,
+    )),
+    (0x9100, 0xFF00),
+    (0x6700, 0xFF00),
+    (0x6F00, 0xFF00),
+)  # fmt: skip
+
+
+def belongs_to_authenticate(sw: int) -> bool:
+    """Tell whether a status word is one of AUTHENTICATE (TS 31.102 table 7.3.2).
+
+    61XX and 6CXX are no answers of the command but of its transport on T=0 (TS 102 221 clause 7.3.1).
+    """
+    return any(sw & mask == value for value, mask in _AUTHENTICATE)
+
+
 def verification_failed(tries_left: int) -> int:
     """Return 63CX: a PIN was wrong, X tries are left (0 to 15)."""
     return 0x63C0 | min(tries_left, 15)

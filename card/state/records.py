@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any, Generic, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from card.crypto.secret import Secret
 from card.errors import StoreError
@@ -25,26 +26,37 @@ _FROM_JSON: dict[Any, Callable[[Any], Any]] = {
     Secret: lambda text: Secret(bytes.fromhex(text)),
     Structure: Structure,
 }
+# What each field type looks like in JSON; exact types, because true and false count as numbers in Python.
+_IN_JSON: dict[Any, type] = {
+    bytes: str, Secret: str, Structure: str, str: str, int: int, bool: bool, dict: dict, list: list, tuple: list,
+}  # fmt: skip
 # Made once: json.dumps with other than its own separators would make an encoder each time.
 _write_json = json.JSONEncoder(separators=(",", ":")).encode
-_FOR_OPTIONAL: dict[Any, Any] = {Secret | None: Secret, bytes | None: bytes}
 
 
 class RecordTable(Generic[T]):
-    """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay."""
+    """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay.
 
-    __slots__ = ("_cache", "_kinds", "_nv", "_plain", "_type", "_written", "prefix")
+    All that are stored are decoded at once, so that a damaged one is noticed when the card is opened, not when a
+    command needs it.
+    """
+
+    __slots__ = ("_cache", "_kinds", "_nv", "_optional", "_plain", "_type", "_written", "prefix")
 
     def __init__(self, nv: NonVolatile, prefix: str, record_type: type[T]) -> None:
+        """Take the memory, the prefix and the type. Raises `StoreError` when a record cannot be read."""
         self._nv = nv
         self._type = record_type
         self.prefix = prefix
         hints = get_type_hints(record_type)
         names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
-        self._kinds = {name: _FOR_OPTIONAL.get(hints[name], hints[name]) for name in names}
+        self._optional = frozenset(name for name in names if NoneType in get_args(hints[name]))
+        self._kinds = {name: _without_none(hints[name]) for name in names}
         self._plain = [name for name, kind in self._kinds.items() if kind not in _TO_JSON]
         self._written = [(name, _TO_JSON[kind]) for name, kind in self._kinds.items() if kind in _TO_JSON]
         self._cache: dict[str, tuple[bytes, T]] = {}
+        for _ in self.items():
+            pass
 
     def get(self, name: str) -> T | None:
         """Return the record, or None."""
@@ -97,12 +109,26 @@ class RecordTable(Generic[T]):
     def _decode(self, key: str, raw: bytes) -> T:
         try:
             plain = json.loads(raw)
-            values = {
-                name: plain[name] if plain[name] is None or kind not in _FROM_JSON else _FROM_JSON[kind](plain[name])
-                for name, kind in self._kinds.items()
-                if name in plain
-            }
+            values = {name: self._field(name, kind, plain[name]) for name, kind in self._kinds.items() if name in plain}
             return self._type(**values)
         except (ValueError, TypeError, KeyError, RecursionError):
             # No cause is chained: it could show the record's bytes.
             raise StoreError(f"card file: record {key} cannot be read") from None
+
+    def _field(self, name: str, kind: Any, plain: Any) -> Any:
+        """Return the value of a field. Raises `ValueError`, `TypeError` where JSON holds something else."""
+        if plain is None and name in self._optional:
+            return None
+        wanted = _IN_JSON.get(get_origin(kind) or kind)
+        if wanted is not None and type(plain) is not wanted:
+            raise TypeError
+        inner = _IN_JSON.get(get_args(kind)[-1]) if isinstance(plain, dict) and get_args(kind) else None
+        if inner is not None and not all(type(value) is inner for value in plain.values()):
+            raise TypeError
+        return _FROM_JSON[kind](plain) if kind in _FROM_JSON else plain
+
+
+def _without_none(hint: Any) -> Any:
+    """Return the type of a field that may be missing, or any other as it is."""
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint

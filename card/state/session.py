@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 BASIC_CHANNEL = 0
@@ -75,6 +76,14 @@ class Channel:
         return Channel(self.directory, self.file, self.application, self.record, unfinished, self.transfer)
 
 
+class Generation(Enum):
+    """Which kind of session the terminal has begun since reset; the one excludes the other (TS 31.101 clause 4.1)."""
+
+    OPEN = "neither"
+    GSM = "GSM"
+    USIM = "USIM"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """All volatile state. `verified` holds the PINs verified since reset, named as in `PinTable`.
@@ -85,3 +94,4 @@ class Session:
     channels: Mapping[int, Channel] = field(default_factory=dict)
     verified: frozenset[str] = frozenset()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    generation: Generation = Generation.OPEN

@@ -45,25 +45,31 @@ def _renew_mbms_keys(contents: Contents) -> Contents:
     """MBMS keys as TS 31.102 clause 7.1.1 has them.
 
     A MUK goes by the FQDN of its BM-SC and is the one used last too. The counter of an MSK goes by its name, a counter
-    of 0 stands for a message; the lower limit of an MSK without policies is exclusive.
+    of 0 stands for a message; the lower limit of an MSK without policies is exclusive, and is the MTK ID heard last
+    where that lies within the limits.
     """
     migrated = dict(contents)
     for name, raw in contents.items():
         table, _, rest = name.partition("/")
         try:
             match table:
-                case "muk":
+                case "muk" if not rest.startswith(_CSIM):
                     _renew_muk(migrated, name, json.loads(raw))
                 case "msk" if f"spe/{rest}" not in contents:
                     _renew_limits(migrated, name, json.loads(raw))
                 case "heard":
-                    _rename_counter(migrated, name, json.loads(raw))
+                    _rename_counter(migrated, contents, name, json.loads(raw))
                 case "heard-muk":
                     application, _, fingerprint = rest.partition("/")
                     migrated[f"heard-muk/{application}/deleted-{fingerprint}"] = migrated.pop(name)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise StoreError(f"card file: record {name} cannot be read") from None
     return migrated
+
+
+_CSIM = "CSIM/"
+"""Records of a CSIM stay: they keep the counter of each server by whatever IDi it sends, and an LTKM of before with
+the old IDi must not be new once more."""
 
 
 def _renew_muk(migrated: Contents, name: str, muk: dict[str, Any]) -> None:
@@ -80,11 +86,24 @@ def _renew_limits(migrated: Contents, name: str, msk: dict[str, Any]) -> None:
     migrated[name] = json.dumps(msk).encode()
 
 
-def _rename_counter(migrated: Contents, name: str, heard: dict[str, Any]) -> None:
-    """The counter of a key that the card holds loses the fingerprint in its name; 0 was no counter."""
+def _rename_counter(migrated: Contents, contents: Contents, name: str, heard: dict[str, Any]) -> None:
+    """The counter of a key that the card holds loses the fingerprint in its name; 0 was no counter.
+
+    MTK IDs did not have to rise: one heard outside the limits of now says nothing of where they stand.
+    """
+    if heard.get("gone"):
+        return
     del migrated[name]
-    kept = name if heard.get("gone") else name.rpartition("-")[0]
+    kept = name.rpartition("-")[0]
+    of_key = kept.removeprefix("heard/")
+    if f"spe/{of_key}" not in contents and f"msk/{of_key}" in contents:
+        msk = json.loads(contents[f"msk/{of_key}"])
+        if not msk["lower"] <= heard["last_mtk"] <= msk["upper"]:
+            heard["last_mtk"] = _NO_MTK
     migrated[kept] = json.dumps({**heard, "counter": heard["counter"] or -1}).encode()
+
+
+_NO_MTK = -1
 
 
 def _renew_local_keys(contents: Contents) -> Contents:

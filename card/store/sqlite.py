@@ -9,13 +9,15 @@ add an fsync, milliseconds, to every debit; a physical card's EEPROM is faster t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
-from card.errors import CardFileLocked, StoreError
+from card.errors import StoreError
+from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, rewrite, row_of
+from card.store.lock import CardFileLock
 from card.store.migrations import SCHEMA_VERSION, migrate
 
 _APPLICATION_ID = 0x42435543  # "BCUC": tells a card file from any other SQLite database
@@ -25,7 +27,7 @@ _SETTINGS = (
     "PRAGMA temp_store=MEMORY",
 )
 _FEW = 4
-_INSERTS = tuple("INSERT OR REPLACE INTO nv VALUES " + ",".join(["(?,?)"] * count) for count in range(_FEW + 1))
+_INSERTS = tuple("INSERT OR REPLACE INTO nv VALUES " + ",".join(["(?,?,?)"] * count) for count in range(_FEW + 1))
 
 
 class SqliteStore:
@@ -37,20 +39,31 @@ class SqliteStore:
         Raises `CardFileLocked` when another process holds it, `StoreError` when it is missing or no card file.
         """
         self.path = Path(path)
-        if not create and not self.path.is_file():
+        if not create and not self.path.exists():
             raise StoreError(f"{self.path}: no such card file")
-        self._lock = _Lock(self.path)
+        self.file = self._without_links(create)
+        """The file itself, where `path` is a link to it."""
+        self._layout = LAYOUT
+        self._lock = CardFileLock(self.file, self.path)
         try:
             if create:
                 self._create_file()
+            self._lock.hold()
             self._database = self._connect(create)
         except BaseException:
             self._lock.release()
             raise
 
+    def _without_links(self, create: bool) -> Path:
+        """Return the name of the file itself; a new one is made under the very name that was given."""
+        try:
+            return self.path.parent.resolve() / self.path.name if create else self.path.resolve()
+        except (OSError, ValueError, RuntimeError):
+            raise StoreError(f"{self.path}: not a file name, or links that go round in a circle") from None
+
     def _create_file(self) -> None:
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             raise StoreError(f"{self.path} exists already; remove it or choose another name") from None
         except OSError as error:
@@ -59,13 +72,15 @@ class SqliteStore:
     def _connect(self, create: bool) -> sqlite3.Connection:
         try:
             # The card runs in one thread at a time, which need not be the one that opened the file.
-            database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            database = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(database, create)
             except BaseException:
                 database.close()
                 raise
-        except sqlite3.Error as error:
+        except UnicodeError:  # Python's, about a message of SQLite that holds what stands in the file
+            raise StoreError(f"{self.path} is not a usable card file (its schema is no text)") from None
+        except (sqlite3.Error, DamagedFile) as error:
             raise StoreError(f"{self.path} is not a usable card file ({error})") from None
         return database
 
@@ -75,56 +90,59 @@ class SqliteStore:
         if create:
             # Measured: the cheapest page for commits of one to three small values.
             database.execute("PRAGMA page_size=2048")
+        bound(database)
         if not create and _pragma(database, "application_id") != _APPLICATION_ID:
             raise StoreError(f"{self.path} is not a card file")
+        if not create:
+            self._layout = layout_of(database)
         for setting in _SETTINGS:
             database.execute(setting)
         if create:
             database.execute(f"PRAGMA application_id={_APPLICATION_ID}")
             database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            database.execute("CREATE TABLE nv (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+            database.execute(LAYOUT)
 
     def load(self) -> dict[str, bytes]:
-        """Return everything stored, brought to the present schema version."""
+        """Return everything stored, brought to the present layout and schema version. Raises `StoreError`."""
         try:
-            contents = dict(self._database.execute("SELECT key, value FROM nv"))
+            contents = dict(read_rows(self._database, self._layout))
             version = _pragma(self._database, "user_version")
-        except sqlite3.Error as error:
+        except UnicodeError:
+            raise StoreError(f"{self.path} cannot be read (a key is no text)") from None
+        except (sqlite3.Error, DamagedFile) as error:
             raise StoreError(f"{self.path} cannot be read ({error})") from None
-        if not all(isinstance(key, str) and isinstance(value, bytes) for key, value in contents.items()):
-            raise StoreError(f"{self.path} cannot be read (a value of the wrong type)")
-        if version == SCHEMA_VERSION:
+        if version == SCHEMA_VERSION and self._layout == LAYOUT:
             return contents
         migrated = migrate(dict(contents), version)
-        self._replace(contents, migrated)
+        try:
+            rewrite(self._database, migrated, SCHEMA_VERSION)
+        except sqlite3.Error as error:
+            raise self._undone(error) from None
+        self._layout = LAYOUT
         return migrated
 
-    def _replace(self, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
-        changes: dict[str, bytes | None] = {key: None for key in old if key not in new}
-        changes.update(new)
-        self.commit(changes, f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    def commit(self, changes: Mapping[str, bytes | None], *statements: str) -> None:
-        """Write all changes in one transaction, with further SQL `statements` inside it. Raises `StoreError`."""
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        """Write all changes in one transaction. Raises `StoreError`."""
         run = self._database.execute
+        rows = [row_of(key, value) for key, value in changes.items() if value is not None]
         try:
-            if 0 < len(changes) <= _FEW and not statements and None not in changes.values():
+            if 0 < len(rows) == len(changes) <= _FEW:
                 # The debit of an STKM and the like: one statement is a transaction by itself, and a third cheaper.
-                run(_INSERTS[len(changes)], [part for change in changes.items() for part in change])
+                run(_INSERTS[len(rows)], list(chain.from_iterable(rows)))
                 return
             run("BEGIN IMMEDIATE")
-            for key, value in changes.items():
-                if value is None:
-                    run("DELETE FROM nv WHERE key=?", (key,))
-                else:
-                    run("INSERT OR REPLACE INTO nv VALUES (?,?)", (key, value))
-            for statement in statements:
-                run(statement)
+            self._database.executemany(
+                "DELETE FROM nv WHERE key=?", ((key,) for key in changes if changes[key] is None)
+            )
+            self._database.executemany(_INSERTS[1], rows)
             run("COMMIT")
         except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                run("ROLLBACK")
-            raise StoreError(f"{self.path} cannot be written ({error})") from None
+            raise self._undone(error) from None
+
+    def _undone(self, error: sqlite3.Error) -> StoreError:
+        with contextlib.suppress(sqlite3.Error):
+            self._database.execute("ROLLBACK")
+        return StoreError(f"{self.path} cannot be written ({error})")
 
     def close(self) -> None:
         """Fold the log into the file and let the next process in."""
@@ -135,46 +153,3 @@ class SqliteStore:
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:
     return int(database.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-class _Lock:
-    """A lock file beside the card file that names its holder; the operating system lifts it when the process ends."""
-
-    def __init__(self, card_file: Path) -> None:
-        self._path = card_file.with_name(card_file.name + ".lock")
-        self._handle: int | None = None
-        while self._handle is None:
-            handle = self._open()
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
-                os.close(handle)
-                raise CardFileLocked(f"{card_file} is in use by process {holder}") from None
-            if self._is_current(handle):
-                self._handle = handle
-            else:
-                os.close(handle)
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, str(os.getpid()).encode(), 0)
-
-    def _open(self) -> int:
-        try:
-            return os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        except OSError as error:
-            raise StoreError(f"{self._path}: {error.strerror}") from None
-
-    def _is_current(self, handle: int) -> bool:
-        """Tell whether the locked file still has its name: its last holder may have removed it in between."""
-        try:
-            return os.path.samestat(os.fstat(handle), self._path.stat())
-        except FileNotFoundError:
-            return False
-
-    def release(self) -> None:
-        """Lift the lock and remove its file."""
-        if self._handle is None:
-            return
-        handle, self._handle = self._handle, None
-        self._path.unlink(missing_ok=True)
-        os.close(handle)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.status import SW
 from host_tools.headend.network import TestNetwork
 from host_tools.pytest_plugin.readers import VirtualReader
@@ -17,7 +18,7 @@ PIN = Secret(b"1234")
 
 def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: TestNetwork) -> None:
     with virtual_reader.open() as card:
-        middleware = TerminalMiddleware(card.link)
+        middleware = TerminalMiddleware(card.link, tables=P1)
         middleware.connect(PIN)
         agreed = middleware.bootstrap(headend.bsf)
         assert middleware.establish(headend.bsm.naf_id) == headend.bsm.srk(agreed.b_tid)

@@ -21,13 +21,8 @@ from host_tools.links.base import Link
 Command = CommandApdu
 
 
-def build_stack(
-    link: Link, trace: ExchangeSink | None = None, on_proactive: ProactiveHandler | None = None
-) -> Processor:
-    """Return the processors over `link`, the outermost first."""
-    wire: Processor = FormatProcessor(link)
-    if trace is not None:
-        wire = TraceProcessor(wire, trace)
+def build_stack(wire: Processor, on_proactive: ProactiveHandler | None = None) -> Processor:
+    """Return the processors over `wire`, the outermost first."""
     stack: Processor = BlockFetcher(BlockSender(GetResponseProcessor(WrongLengthProcessor(wire))))
     return stack if on_proactive is None else FetchProcessor(stack, on_proactive)
 
@@ -43,7 +38,9 @@ class ApduClient:
         self, link: Link, trace: ExchangeSink | None = None, on_proactive: ProactiveHandler | None = None
     ) -> None:
         self._link = link
-        self._stack = build_stack(link, trace, on_proactive)
+        wire = FormatProcessor(link)
+        self._trace = None if trace is None else TraceProcessor(wire, trace)
+        self._stack = build_stack(self._trace or wire, on_proactive)
 
     @property
     def name(self) -> str:
@@ -71,6 +68,8 @@ class ApduClient:
 
     def reset(self) -> bytes:
         """Reset the card and return its ATR. Raises `LinkError`."""
+        if self._trace is not None:
+            self._trace.reset()
         return self._link.reset()
 
     def close(self) -> None:

@@ -12,22 +12,20 @@ from dataclasses import replace
 from typing import Protocol
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
+from card.codec.redaction import Redactor
+from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import GarbledResponse, Response
 from host_tools.apdu.trace import Exchange, ExchangeSink
-from host_tools.links.base import Link, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol
 
 MAX_RESPONSE = 65536  # bytes collected for one command; a card that offers more is broken
 MAX_PROACTIVE = 32  # proactive commands in a row before the terminal gives up
 
-# P1 of an odd-INS command says which block this is (TS 102 221 clause 11.1.16.2).
-FIRST_COMMAND_BLOCK = 0x80
-NEXT_COMMAND_BLOCK = 0x00
-FIRST_RESPONSE_BLOCK = 0xA0
-NEXT_RESPONSE_BLOCK = 0x20
 CHAINED_INSTRUCTIONS: frozenset[int] = frozenset({INS.AUTHENTICATE_ODD, INS.OMA_BCAST})
 
+_WARNINGS_OF_SELECT = frozenset({SW.FILE_DEACTIVATED_WARNING, SW.FILE_TERMINATED_WARNING})
 _MORE_COMMAND = frozenset({SW.MORE_COMMAND, SW.MORE_COMMAND_PROACTIVE})
 _MORE_RESPONSE = frozenset({SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE})
 
@@ -64,16 +62,24 @@ class TraceProcessor:
     def __init__(self, following: Processor, sink: ExchangeSink) -> None:
         self._next = following
         self._sink = sink
-        self._answered_ins = 0  # the instruction whose response a GET RESPONSE fetches
+        self._redactor = Redactor()
+
+    def reset(self) -> None:
+        """Forget what was selected and asked: the card was reset."""
+        self._redactor.reset()
 
     def transmit(self, command: CommandApdu) -> Response:
-        """Execute the command and show it."""
-        if command.ins != INS.GET_RESPONSE:
-            self._answered_ins = command.ins
+        """Execute the command and show it. Raises `LinkError`."""
         started = time.perf_counter()
-        response = self._next.transmit(command)
+        try:
+            response = self._next.transmit(command)
+        except LinkError:
+            self._redactor.exchange(command.encode(), b"")
+            raise
         seconds = time.perf_counter() - started
-        self._sink(Exchange.of(command, response, seconds, self._answered_ins))
+        raw = response.data + response.sw.to_bytes(2, "big")
+        redacted = self._redactor.exchange(command.encode(), raw)
+        self._sink(Exchange.of(command, response, seconds, redacted))
         return response
 
 
@@ -92,7 +98,7 @@ class WrongLengthProcessor:
 
 
 class GetResponseProcessor:
-    """Fetches what 61XX announces and joins the pieces."""
+    """Fetches what 61XX announces and joins the pieces, and what waits behind a warning of SELECT on T=0."""
 
     def __init__(self, following: Processor) -> None:
         self._next = following
@@ -100,6 +106,10 @@ class GetResponseProcessor:
     def transmit(self, command: CommandApdu) -> Response:
         """Execute the command and return the whole response. Raises `GarbledResponse` for one without end."""
         response = self._next.transmit(command)
+        if response.sw in _WARNINGS_OF_SELECT and command.ins == INS.SELECT and command.le and not response.data:
+            # TS 102 221 annex C: the warning comes first and is the status word of the whole.
+            fetched = self._next.transmit(_get_response(command.cla, response.sw & 0xFF00))
+            return replace(fetched, sw=response.sw) if fetched.sw == SW.OK else response
         if response.sw >> 8 != 0x61:
             return response
         collected = bytearray(response.data)
@@ -119,7 +129,7 @@ class BlockSender:
 
     def transmit(self, command: CommandApdu) -> Response:
         """Execute the command block by block; a status word other than 63F1 or 63F2 ends it early."""
-        if command.ins not in CHAINED_INSTRUCTIONS or command.p1 != FIRST_COMMAND_BLOCK:
+        if command.ins not in CHAINED_INSTRUCTIONS or command.p1 != Step.FIRST_COMMAND:
             return self._next.transmit(command)
         response = Response(b"", SW.OK)
         for block in _blocks(command):
@@ -140,7 +150,7 @@ class BlockFetcher:
         response = self._next.transmit(command)
         if response.sw != SW.RESPONSE_AVAILABLE or command.ins not in CHAINED_INSTRUCTIONS:
             return response
-        fetch = replace(command, p1=FIRST_RESPONSE_BLOCK, data=b"", le=MAX_SHORT_LE)
+        fetch = replace(command, p1=Step.FIRST_RESPONSE, data=b"", le=MAX_SHORT_LE)
         collected = bytearray()
         while True:
             response = self._next.transmit(fetch)
@@ -148,7 +158,7 @@ class BlockFetcher:
             if response.sw not in _MORE_RESPONSE:
                 return Response(bytes(collected), response.sw)
             _check_progress(response, len(collected))
-            fetch = replace(fetch, p1=NEXT_RESPONSE_BLOCK)
+            fetch = replace(fetch, p1=Step.NEXT_RESPONSE)
 
 
 class FetchProcessor:
@@ -189,7 +199,7 @@ def _get_response(cla: int, sw: int) -> CommandApdu:
 def _blocks(command: CommandApdu) -> Iterator[CommandApdu]:
     data = command.data
     for offset in range(0, max(len(data), 1), MAX_SHORT_LC):
-        p1 = NEXT_COMMAND_BLOCK if offset else FIRST_COMMAND_BLOCK
+        p1 = Step.NEXT_COMMAND if offset else Step.FIRST_COMMAND
         yield replace(command, p1=p1, data=data[offset : offset + MAX_SHORT_LC], le=None)
 
 

@@ -1,4 +1,4 @@
-"""What a trace shows of an exchange: everything except PINs and keys."""
+"""What a client's trace shows of an exchange: what `card.codec.redaction` leaves."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
-from card.spec.ins import INS
+from card.codec.redaction import Redacted
+from card.spec.secrets import find_secrecy
 from card.spec.status import describe
 from host_tools.apdu.response import Response
-
-_PUT_KEY, _STORE_DATA = 0xD8, 0xE2
-SECRET_COMMANDS: frozenset[int] = frozenset({
-    INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, _PUT_KEY, _STORE_DATA,
-})  # fmt: skip
-"""The data of these commands is, or may hold, a PIN, a PUK or a key."""
-# The response to these is, or may hold, a key.
-_SECRET_RESPONSES: frozenset[int] = frozenset({INS.AUTHENTICATE, INS.AUTHENTICATE_ODD, INS.BCMCS})
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One command and its response as a trace may show them. A field is None where it is secret.
+    """One command and its response as a trace may show them. A field is None where part of it is secret.
 
     Sizes are in bytes, `seconds` is the time from sending to receiving.
     """
@@ -35,20 +28,21 @@ class Exchange:
     seconds: float
 
     @classmethod
-    def of(cls, command: CommandApdu, response: Response, seconds: float, answered_ins: int) -> Exchange:
-        """Make the event; `answered_ins` is the instruction that the response belongs to."""
+    def of(cls, command: CommandApdu, response: Response, seconds: float, redacted: Redacted) -> Exchange:
+        """Make the event; `redacted` says what of the two is secret."""
         return cls(
             header=bytes((command.cla, command.ins, command.p1, command.p2)),
-            data=None if command.ins in SECRET_COMMANDS and command.data else command.data,
+            data=None if redacted.command else command.data,
             data_size=len(command.data),
-            response=None if answered_ins in _SECRET_RESPONSES and response.data else response.data,
+            response=None if redacted.response else response.data,
             response_size=len(response.data),
             sw=response.sw,
             seconds=seconds,
         )
 
     def __str__(self) -> str:
-        name = INS(self.header[1]).name if self.header[1] in INS.__members__.values() else "?"
+        row = find_secrecy(self.header[0], self.header[1])
+        name = row.name if row else "?"
         sent = _shown(self.data, self.data_size)
         received = _shown(self.response, self.response_size)
         fields = (f"{name:<17}", self.header.hex(" ").upper(), sent, "->", received, describe(self.sw))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from card import format_value
+from card.spec.aids import application_name
 from host_tools.printable import printable
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def _headline(file: Record, path: str = "") -> str:
     # Every ADF has the FID 7FFF; it is known by its path.
     parts = [path if file["structure"] == "adf" else f"{file['fid']} {printable(file['name'])}"]
     if "aid" in file:
-        parts.append(f"AID {file['aid']}")
+        name = application_name(bytes.fromhex(str(file["aid"])))
+        parts.append(f"AID {file['aid']}" + (f" ({name})" if name else ""))
     if "record_count" in file:
         parts.append(f"{file['structure']} {file['record_count']} x {file['record_length']}")
     elif "size" in file:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 PROFILE_SUFFIX = ".toml"
 CARD_SUFFIX = ".card"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_WARNED = "host_tools.cli.cards.warned"
 
 
 def open_card_argument(path: str | os.PathLike[str], *, trace: TraceSink | None = None, fresh: bool = False) -> Card:
@@ -65,6 +70,8 @@ def plain_errors(card_file: Path | None = None) -> Iterator[None]:
     """Turn the card's errors into `CliError`; a `card_file` that is there but cannot be used is bad input."""
     from card.errors import CardError, CardFileLocked, StoreError
 
+    if card_file is not None:
+        _warn_of_readers(card_file)
     try:
         yield
     except (CardError, OSError) as error:
@@ -88,6 +95,21 @@ def _kept_card(profile: Path, trace: TraceSink | None) -> Card:
             card = create_card(load_profile(profile), card_file, trace=trace)
             click.echo(f"{card_file}: new card made from {profile}", err=True)
     return card
+
+
+def _warn_of_readers(card_file: Path) -> None:
+    """Say once that others may read or write a card file, which holds keys."""
+    try:
+        mode = stat.S_IMODE(card_file.stat().st_mode)
+    except (OSError, ValueError):
+        return
+    context = click.get_current_context(silent=True)
+    warned: set[Path] = context.find_root().meta.setdefault(_WARNED, set()) if context else set()
+    if mode & _OTHERS and card_file.is_file() and card_file not in warned:
+        warned.add(card_file)
+        may = "write" if mode & _OTHERS_WRITE else "read"
+        advice = f"chmod 600 {shlex.quote(str(card_file))}"
+        click.echo(f"Warning: others may {may} {card_file} (mode {mode:04o}), which holds keys: {advice}", err=True)
 
 
 def _ships(name: str) -> bool:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
 from host_tools.cli.script import ALLOWED_VARIABLE, load_scripts, plain_script_errors, script_files
 from host_tools.cli.terminal_options import which_card_options
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, explained, open_link, parse_pin
 from host_tools.cli.trace_options import TraceChoice, recording_options, traced
+from host_tools.files.writing import whole_text
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
@@ -91,22 +92,32 @@ def run(
     Exit status 0 when only allowed differences were seen, 1 when there were others, 3 when a reader was lost, 130 when
     Ctrl-C ended it; the reports are written in each case.
     """
-    with plain_script_errors():
-        scripts, rules = load_scripts(names), _rules(allow_files, not no_default_allow)
+    from host_tools.compare.allow import Rules
+    from host_tools.compare.play import not_begun
+
     cards = [Path(side.removeprefix(_PREFIX)) for side in (side_a, side_b) if side.startswith(_PREFIX)]
-    refuse_clash([html_file, json_file, *trace_files], [*script_files(scripts), *allow_files, *cards])
+    outputs = [html_file, json_file, *trace_files]
+    refuse_clash(outputs, [*map(Path, names), *allow_files, *cards])  # what is written when it is interrupted early
+    seen: list[SideRun] = []
+    rules = Rules()
 
     def options(secret: Secret | None) -> RunOptions:
         return _options(secret, destructive=destructive, allow_iccid=allow_iccid, timeout=timeout,
                         keep_going=keep_going, seed=seed)  # fmt: skip
 
-    with explained(), ExitStack() as stack:
-        sinks = stack.enter_context(TraceChoice(files=trace_files, gsmtap=gsmtap).opened())
-        link_a = stack.enter_context(_open(side_a))
-        link_b = stack.enter_context(_open(side_b))
-        a = _play(link_a, scripts, options(pin), sinks)
-        b = _play(link_b, scripts, options(pin_b or pin), sinks, after=a)
-    _report(_compared(a, b, rules), html_file, json_file, show_allowed)
+    try:
+        with plain_script_errors():
+            scripts, rules = load_scripts(names), _rules(allow_files, not no_default_allow)
+        refuse_clash(outputs, script_files(scripts))
+        with explained(), ExitStack() as stack:
+            sinks = stack.enter_context(TraceChoice(files=trace_files, gsmtap=gsmtap).opened())
+            link_a = stack.enter_context(_open(side_a))
+            link_b = stack.enter_context(_open(side_b))
+            seen.append(_play(link_a, scripts, options(pin), sinks))
+            seen.append(_play(link_b, scripts, options(pin_b or pin), sinks, after=seen[0]))
+    except KeyboardInterrupt:
+        seen += map(not_begun, (side_a, side_b)[len(seen) :])
+    _report(_compared(seen[0], seen[1], rules), html_file, json_file, show_allowed)
 
 
 @compare.command()
@@ -160,6 +171,8 @@ def learn(
     lesson = Lesson.read(scripts, _options(pin, destructive=destructive, allow_iccid=allow_iccid), traces, subscriber)
     with new_file(output, force=force) as draft, explained(), open_link(link, reader, profile) as opened:
         found = explore(opened, pin)
+        if not found.files:
+            raise CliError(f"{found.name}: the card lets no file be selected: there is nothing to learn.", CARD)
         draft.file.write(lesson.propose(found, opened))
         draft.keep = True
     read = sum(item.content is not None for item in found.files.values())
@@ -225,20 +238,19 @@ def _report(comparison: Comparison, html_file: Path | None, json_file: Path | No
 
 
 def _write(path: Path, comparison: Comparison, write: Callable[[Comparison, TextIO], None]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with whole_text(path) as file:
         write(comparison, file)
     click.echo(f"{path}: {len(comparison.pairs)} commands", err=True)
 
 
 def _rules(paths: tuple[Path, ...], with_default: bool) -> Rules:
+    from card.disk.kinds import RULES
+    from card.disk.reading import read_text
     from host_tools.compare.allow import Rules, default_rules, parse_rules
 
     rules = default_rules() if with_default else Rules()
     for path in paths:
-        try:
-            rules += parse_rules(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise CliError(f"{path}: cannot be read as text: {error}", INPUT) from None
+        rules += parse_rules(read_text(path, RULES), str(path))
     return rules
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -14,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from card.disk.kinds import CAPTURE
+from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, explained
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
+from host_tools.files.temporary import temporary_folder
+from host_tools.files.writing import told, whole_file
 
 if TYPE_CHECKING:
     from host_tools.cli.demo_job import Outcome, Side
@@ -154,17 +157,24 @@ def _audio_folder() -> Path:
 
 
 def _copied(files: Sequence[Path], folder: Path) -> tuple[Path, ...]:
-    """Copy files into a folder, over those of an earlier run, and return the copies. Raises `OSError`."""
-    folder.mkdir(exist_ok=True)
-    return tuple(Path(shutil.copyfile(file, folder / file.name)) for file in files)
+    """Copy files into a folder, over those of an earlier run, and return the copies. Raises `UnwritableFile`."""
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+    return tuple(_copy(file, folder / file.name) for file in files)
+
+
+def _copy(file: Path, target: Path) -> Path:
+    with open_plain(file, CAPTURE) as source, whole_file(target) as copy:
+        shutil.copyfileobj(source, copy)
+    return target
 
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     """Yield the folder to keep, made if need be, or a temporary one that goes away."""
     if keep is None:
-        with tempfile.TemporaryDirectory(prefix="bcast-uicc-demo-") as folder:
-            yield Path(folder)
+        with temporary_folder("demo") as folder:
+            yield folder
         return
     try:
         keep.mkdir(parents=True, exist_ok=True)

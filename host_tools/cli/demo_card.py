@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from card.disk.kinds import LOG
+from card.disk.reading import read_bytes
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.files.writing import open_growing
 from host_tools.links.base import Link, NoReader
 from vpicc_bridge.guardian import Guardian
 
@@ -57,7 +60,7 @@ def card_in_reader(card_file: Path, log: Path) -> Iterator[Link]:
 @contextmanager
 def _card_process(card_file: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "host_tools.cli.main", "run", str(card_file), "--port", str(port)]
-    with log.open("wb") as output:
+    with open_growing(log) as output:
         # A group of its own, so that Ctrl-C reaches the demo alone, which then ends the card in good order.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0)
     guardian = Guardian(process.pid)
@@ -90,5 +93,5 @@ def _connect(reader: str, card: subprocess.Popen[bytes], log: Path) -> Link:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = read_bytes(log, LOG).decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

@@ -7,6 +7,7 @@ import secrets
 from card import CardProfile
 from card.crypto.bcmcs import RegistrationKey, find_functions
 from card.errors import ProfileError
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.cli.demo_job import Outcome, Reporter, demo_scenario
 from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.exchange.digest.compute import Asked
@@ -23,11 +24,14 @@ class CsimSide:
 
     def __init__(self) -> None:
         self.profile = CardProfile.demo("csim")
-        self.network = RkNetwork(demo_scenario(), csim_subscriber(self.profile))
+        self.tables = self.profile.bcast.build_tables()
+        csim = self.profile.csim
+        self.tags = csim.tags.by_name() if csim else DEFAULT_TAGS
+        self.network = RkNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
 
     def begin(self, link: Link, reporter: Reporter, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
         """Connect, and register with the BSM by an HTTP digest that only a card with RK can answer."""
-        middleware = CsimMiddleware(link)
+        middleware = CsimMiddleware(link, tables=self.tables, tags=self.tags)
         reporter.step(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}")
         identity = middleware.connect(self.profile.pins.pin1.value)
         outcome.compare("IMSI_M", identity.imsi, self.network.subscriber.imsi)

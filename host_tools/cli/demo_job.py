@@ -15,6 +15,7 @@ from typing import Protocol
 
 from card import CardProfile, create_card
 from card.codec.mikey import MbmsKeyIds
+from host_tools.files.writing import write_whole
 from host_tools.headend.network import Network
 from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, shipped_scenario
 from host_tools.headend.truth import TekName
@@ -132,7 +133,7 @@ class DemoJob:
 
     def _record(self) -> Path:
         path, scenario = self._folder / CAPTURE_FILE, self._network.scenario
-        path.write_bytes(self._network.recording().pcap)
+        write_whole(path, self._network.recording().pcap)
         names = ", ".join(service.id for service in scenario.services)
         self._reporter.step(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}")
         return path

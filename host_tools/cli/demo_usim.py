@@ -17,11 +17,12 @@ class UsimSide:
 
     def __init__(self) -> None:
         self.profile = CardProfile.demo()
-        self.network = TestNetwork(demo_scenario(), subscriber_of(self.profile))
+        self.tables = self.profile.bcast.build_tables()
+        self.network = TestNetwork(demo_scenario(), subscriber_of(self.profile), tables=self.tables)
 
     def begin(self, link: Link, reporter: Reporter, outcome: Outcome) -> tuple[TerminalMiddleware, KeyDelivery]:
         """Connect, run GBA and compare the keys with the network's."""
-        middleware = TerminalMiddleware(link)
+        middleware = TerminalMiddleware(link, tables=self.tables)
         self._connect(middleware, reporter, outcome)
         bootstrapped = middleware.bootstrap(self.network.bsf)
         reporter.step("GBA_U bootstrapping with the BSF: Ks agreed, B-TID and lifetime written to the card")

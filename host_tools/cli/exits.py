@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import click
 
+from host_tools.files.writing import UnwritableFile
+
 
 class ExitCode(IntEnum):
     """What the exit status of `bcast-uicc` says (docs/user/cli.md)."""
@@ -56,6 +58,11 @@ def explain(error: Exception) -> CliError | None:
             extra = EXTRA_OF_MODULE[module]
             hint = f"run `make setup`, or `pip install 'bcast-uicc[{extra}]'`"
             return CliError(f"the Python package with module {module!r} is missing: {hint}", ENVIRONMENT)
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            # Half a character: bytes of an argument or a variable that are no UTF-8, or an escape in a JSON file.
+            return CliError("a name or a text that was given is not UTF-8", INPUT)
+        case UnwritableFile():
+            return CliError(str(error), ENVIRONMENT)
         case OSError(filename=filename, strerror=str(reason)) if filename is not None:
             return CliError(f"{filename}: {reason}", ENVIRONMENT)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG | errno.EIO, strerror=str(reason)):
@@ -75,7 +82,7 @@ def _explain_domain_error(error: Exception) -> CliError | None:
             return CliError(str(error), LOCKED)
         case errors.StoreError():
             return CliError(str(error), ENVIRONMENT)
-        case errors.ProfileError() | errors.DecodeError() | errors.EncodeError():
+        case errors.UnusableFile() | errors.ProfileError() | errors.DecodeError() | errors.EncodeError():
             return CliError(str(error), INPUT)
         case errors.MacMismatch():
             return CliError(str(error), DIFFERENT)

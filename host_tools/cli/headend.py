@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_options import tables_of
-from host_tools.drafts import draft_path
+from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
     from card.spec.bcast_tables import BcastTables
@@ -45,6 +46,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
     """
     if ltkms is not None and profile is None:
         raise click.UsageError("--ltkms needs --profile, because LTKMs are made for one card")
+    refuse_clash([output, ltkms, truth], [Path(scenario), profile])
     with _plain_errors():
         plan = _load(scenario)
         network = _network(plan, profile) if ltkms is not None and profile is not None else None
@@ -126,8 +128,8 @@ def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
     from host_tools.headend.recorder import record_to
 
     bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
-    with _whole_file(output) as file, bar:
-        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables)
+    with whole_file(output) as file, bar:
+        return record_to(plan, file, lambda reached: bar.update(max(reached - bar.pos, 0)), tables=tables)
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:
@@ -142,30 +144,13 @@ def _write_ltkms(network: TestNetwork, path: Path) -> None:
     from host_tools.headend.handover import Handover
 
     handover = Handover.mint(network)
-    with _whole_file(path) as file:
-        file.write(handover.to_json().encode())
+    write_whole(path, handover.to_json().encode())
     click.echo(f"{path}: {len(handover.ltkms)} LTKMs for {handover.result.b_tid}, for a card fresh from its profile")
 
 
 def _write_truth(truth: Truth, path: Path) -> None:
-    from host_tools.headend.truth import write_private
-
-    write_private(path, truth.to_json())
+    write_whole(path, truth.to_json().encode(), private=True)
     click.echo(f"{path}: {len(truth.teks)} TEKs in the clear, for tests only; readable by you alone (mode 0600)")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name only when it is complete."""
-    part = draft_path(path)
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise CliError(f"{path}: cannot be written: {error.strerror}", ENVIRONMENT) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -178,3 +163,5 @@ def _plain_errors() -> Iterator[None]:
         yield
     except (HeadendError, MediaError) as error:
         raise CliError(str(error), INPUT) from None
+    except UnwritableFile as error:
+        raise CliError(str(error), ENVIRONMENT) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import click
 from card.crypto.secret import Secret
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.interrupts import interruptible
+from host_tools.files.writing import told, write_whole
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.permissions_issuer.certificates import TestCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
@@ -24,18 +26,16 @@ def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
     if not keys:
         raise CliError(f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out", INPUT)
     ca = TestCa(datetime.now(UTC))
-    try:
+    with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "ca.pem").write_bytes(ca.certificate)
-    except OSError as error:
-        raise CliError(f"{folder}: {error.strerror}", ENVIRONMENT) from None
+    write_whole(folder / "ca.pem", ca.certificate)
     ca.certify_terminal(terminal).write(folder / "terminal")
     try:
         issuer = PermissionsIssuer(ca.certify_server(hosts), ca.certificate, keys, frozenset({terminal}), port)
     except OSError as error:
         raise CliError(f"port {port}: {error.strerror}", ENVIRONMENT) from None
     keys_given = "1 binding key" if len(keys) == 1 else f"{len(keys)} binding keys"
-    with interruptible(), issuer:
+    with interruptible(), issuer, suppress(KeyboardInterrupt):  # which is how it is meant to end
         host, found = issuer.address
         click.echo(f"{keys_given} for terminal {terminal}, at {host}:{found}; certificates in {folder}")
         threading.Event().wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -107,6 +108,7 @@ def invoke(arguments: Sequence[str]) -> int:
 
     Errors come out as one sentence on standard error; a traceback only when BCAST_UICC_DEBUG is set.
     """
+    _print_any_name()
     try:
         with cli.make_context(PROGRAM, list(arguments)) as ctx:
             cli.invoke(ctx)
@@ -125,6 +127,13 @@ def invoke(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _report(error)
     return 0
+
+
+def _print_any_name() -> None:
+    """Let output show what it has no character for as an escape: the name of a file need not be text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _flushed(status: int) -> int:

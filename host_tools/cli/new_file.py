@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
-from host_tools.drafts import draft_path
+from host_tools.files.writing import whole_text
 
 _C = TypeVar("_C", bound=Callable[..., object])
 
@@ -64,45 +64,46 @@ def _identity(path: Path) -> str:
 def new_file(target: Path, *, force: bool) -> Iterator[Draft]:
     """Yield a draft of `target` (`-`: standard output), which a `with` block fills and says whether to keep.
 
-    What is written through a symbolic link becomes the file behind it. A file that is replaced keeps its permissions.
-    Raises `CliError` when the file exists already and `force` does not say to replace it, or cannot be written.
+    A file that is replaced keeps its permissions. Raises `CliError` when the file exists already and `force` does not
+    say to replace it, and `UnwritableFile`.
     """
-    if str(target) == "-" or (target.exists() and not target.is_file()):
-        with tempfile.TemporaryDirectory() as folder:
-            yield from _drafted(Path(folder) / "draft", lambda draft: _copy(draft, target))
-        return
-    if target.exists() and not force:
+    if str(target) != "-" and not force and (target.is_symlink() or target.is_file()):
         raise CliError(f"{target} exists already; add --force or choose another name", ENVIRONMENT)
-    file = Path(os.path.realpath(target))
-    yield from _drafted(draft_path(file), lambda draft: _replace(draft, file))
+    yield from _printed() if str(target) == "-" else _drafted(target)
 
 
-def _drafted(part: Path, finish: Callable[[Path], object]) -> Iterator[Draft]:
+def _printed() -> Iterator[Draft]:
+    """Collect a text and print it in the end."""
+    text = _Collected()
+    draft = Draft(text)
     try:
-        file = part.open("x", encoding="utf-8")
-    except OSError as error:
-        raise CliError(f"{part.parent}: {error.strerror}", ENVIRONMENT) from None
-    draft = Draft(file)
-    try:
+        yield draft
+    finally:
+        if draft.keep:
+            sys.stdout.write(text.getvalue())
+
+
+class _Collected(io.StringIO):
+    """Text that is there after its writer closed it."""
+
+    def close(self) -> None:
+        pass
+
+
+class _NotKept(Exception):
+    """The draft is not to become the file."""
+
+
+def _drafted(target: Path) -> Iterator[Draft]:
+    """Write a draft beside the target. What is to be kept is kept even where the block ends with an error."""
+    trouble: BaseException | None = None
+    with contextlib.suppress(_NotKept), whole_text(target) as text:
+        draft = Draft(text)
         try:
             yield draft
-        finally:
-            file.close()
-            if draft.keep:
-                finish(part)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _replace(draft: Path, file: Path) -> None:
-    if file.exists():
-        shutil.copymode(file, draft)
-    draft.replace(file)
-
-
-def _copy(draft: Path, target: Path) -> None:
-    text = draft.read_text(encoding="utf-8")
-    if str(target) == "-":
-        sys.stdout.write(text)
-    else:
-        target.write_text(text, encoding="utf-8")
+        except BaseException as error:
+            trouble = error
+        if not draft.keep:
+            raise _NotKept
+    if trouble is not None:
+        raise trouble

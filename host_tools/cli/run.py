@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from card.spec.aids import application_name
 from host_tools.cli.cards import open_card_argument
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.cli.interrupts import interruptible
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from card import Card
     from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.lines import Line
-
-# 3GPP and 3GPP2 application codes after the RID (ETSI TS 101 220, annex E).
-_APPLICATIONS = {"A0000000871002": "USIM", "A0000000871004": "ISIM", "A0000003431002": "CSIM"}
 
 
 class Console:
@@ -57,10 +55,16 @@ class Console:
             case Occupied():
                 self.outlook.occupied = True
             case Disconnected():
-                self.outlook.connected = self.outlook.occupied = False
+                self.outlook.connected = self.outlook.occupied = self.outlook.told = False
             case Unreachable():
                 self._print(f"{self._advice()}.", err=True)
                 self.outlook.advised = True
+
+    def card_is_in(self) -> None:
+        """Print once for each time that the card comes into the reader that clients find it there."""
+        if not self.outlook.told:
+            self.outlook.told = True
+            self._print("Ready:    the reader has the card", err=False)
 
     def _print(self, line: str, *, err: bool) -> None:
         try:
@@ -121,7 +125,7 @@ def run(
         place = named or private_place(stack, slot or 0)
         slots = stack.enter_context(Slots())
         make = partial(_make_bridge, place=place, console=console, lines=_lines(place, listen=listen), kind=bridge)
-        served = card if wait is None else AskedCard(card, console.outlook)
+        served = AskedCard(card, console.outlook, console.card_is_in)
         _serve(slots, card, place, realism.serve(served, sinks, place.name, make), console, wait)
 
 
@@ -141,7 +145,8 @@ def _refuse_contradictions(
 def _make_bridge(card: VirtualCard, place: Place, console: Console, *, lines: Callable[[], Line], kind: str) -> Bridge:
     if kind == "vpicc":
         return _make_vicc_bridge(card, place, console)
-    from vpicc_bridge.connection import ALERT, Connection
+    from vpicc_bridge.alertness import ALERT
+    from vpicc_bridge.connection import Connection
 
     return Connection(lines(), card, console, alert=ALERT)
 
@@ -181,12 +186,13 @@ def _make_vicc_bridge(card: VirtualCard, place: Place, console: Console) -> Brid
 
 
 def _introduce(card: Card, place: Place, link: Bridge) -> None:
+
     reader = place.reader or "as pcscd's configuration names it"
     click.echo(f"Reader:   {reader} (vpcd at {link.peer})")
     click.echo(f"ATR:      {card.atr.hex(' ').upper()}")
     for aid in card.aids:
         text = aid.hex().upper()
-        click.echo(f"AID:      {text} ({_APPLICATIONS.get(text[:14], 'unknown application')})")
+        click.echo(f"AID:      {text} ({application_name(bytes.fromhex(text)) or 'unknown application'})")
     click.echo("Ctrl-C takes the card out.")
 
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from host_tools.cli.exits import INPUT, CliError
-
 if TYPE_CHECKING:
     from host_tools.realism.latency import LatencyProfile
     from host_tools.realism.plan import Fault
@@ -111,19 +109,16 @@ def _print(sentence: str) -> None:
 
 
 def _read_latency(path: Path) -> LatencyProfile:
+    from card.disk.kinds import LATENCY
+    from card.disk.reading import read_text
     from host_tools.realism.latency import parse_latency
 
-    return parse_latency(_text(path), str(path))
+    return parse_latency(read_text(path, LATENCY), str(path))
 
 
 def _read_plan(path: Path) -> tuple[Fault, ...]:
+    from card.disk.kinds import FAULTS
+    from card.disk.reading import read_text
     from host_tools.realism.plan import parse_plan
 
-    return parse_plan(_text(path), str(path))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise CliError(f"{path}: not text in UTF-8", INPUT) from None
+    return parse_plan(read_text(path, FAULTS), str(path))

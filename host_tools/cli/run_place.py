@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.files.temporary import remove_leftovers
 from host_tools.realism.wrapped import WrappedCard
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 
@@ -58,6 +60,7 @@ def private_place(stack: ExitStack, slot: int) -> Place:
     """Start a pcscd of our own for the life of `stack` and say how clients find it. Raises `CliError`."""
     from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
 
+    remove_leftovers()
     try:
         pcscd = stack.enter_context(PrivatePcscd(slots=max(STOCK_SLOTS, slot + 1)))
     except PcscdError as error:
@@ -90,27 +93,41 @@ class Outlook:
     """The line stands, but another card sits on the slot."""
     asked: bool = False
     """The reader asked this card something: it is in."""
+    told: bool = False
+    """It was said that the reader has the card."""
     advised: bool = False
     """It was said what to do."""
 
 
 class AskedCard(WrappedCard):
-    """Wraps a card and notes when a reader asks it for the first time."""
+    """Wraps a card and notes when a reader asks it for the first time.
 
-    def __init__(self, card: VirtualCard, outlook: Outlook) -> None:
+    `tell_powered` is called on the card's thread whenever the ATR is asked for under power: the reader has the card.
+    """
+
+    def __init__(self, card: VirtualCard, outlook: Outlook, tell_powered: Callable[[], None] = lambda: None) -> None:
         super().__init__(card)
         self._outlook = outlook
+        self._tell_powered = tell_powered
+        self._powered = False
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset; a reader that finds a card asks for it first."""
+        """The answer to reset; a reader that finds a card asks for it first, then again under power."""
         self._outlook.asked = True
+        if self._powered:
+            self._tell_powered()
         return self._card.atr
 
     def power_on(self) -> bytes:
         """Apply power; return the ATR."""
-        self._outlook.asked = True
+        self._outlook.asked = self._powered = True
         return self._card.power_on()
+
+    def power_off(self) -> None:
+        """Remove power."""
+        self._powered = False
+        self._card.power_off()
 
 
 def watch(thread: threading.Thread, outlook: Outlook, place: Place, wait: float | None) -> None:

@@ -144,6 +144,7 @@ def record(
     """
     from host_tools.cli.script_record import record_session
     from host_tools.cli.trace_files import replay
+    from host_tools.files.piped import piped_lines
     from host_tools.script.writer import ScriptWriter
 
     _ = pin  # the script asks for it when it runs; a session gives it as a command
@@ -160,7 +161,7 @@ def record(
                     closing(writer), TraceChoice.of(trace).opened() as sinks,
                     open_traced_link(link, reader, profile, sinks) as opened,
                 ):  # fmt: skip
-                    record_session(opened, writer, sys.stdin, partial(click.echo, err=to_stdout))
+                    record_session(opened, writer, piped_lines(sys.stdin), partial(click.echo, err=to_stdout))
         finally:
             draft.keep = writer.steps > 0
     if not draft.keep:
@@ -185,11 +186,16 @@ def export(name: str, form: str, output: Path, settings: tuple[str, ...], force:
     Steps that need an answer of the card or a secret are left out, with a comment that says what is missing; --set
     gives it. Conditions are not looked at. The comment `# destructive` stands before a step that changes the card.
     """
+    from host_tools.script.load import find_scripts, load_script
     from host_tools.script.scriptor import script_as_scriptor
 
     _ = form
     with plain_script_errors():
-        (loaded,) = load_scripts((name,))
+        found = find_scripts([name])
+        if len(found) > 1:
+            raise click.UsageError(f"{name} stands for {len(found)} scripts; name one of them")
+        loaded = load_script(found[0])
+    refuse_clash([output], script_files([loaded]))
     _write_lines(output, script_as_scriptor(loaded, _settings(settings, None)), force=force)
 
 
@@ -200,15 +206,15 @@ def export(name: str, form: str, output: Path, settings: tuple[str, ...], force:
 @force_option
 def import_(file: Path, output: Path, with_data: bool, force: bool) -> None:
     """Turn a .scriptor file, an APDU log of pySim or one command per line into a script."""
+    from card.disk.kinds import APDU_LOG
+    from card.disk.reading import read_text
     from host_tools.script.oneline import parse_lines
     from host_tools.script.writer import script_as_toml
 
     with plain_script_errors():
-        try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise CliError(f"{file}: {error.strerror}", INPUT) from None
+        text = read_text(file, APDU_LOG)
         loaded = parse_lines(text.splitlines(), file.stem, str(file), expect_data=with_data)
+    refuse_clash([output], [file])
     _print_remarks([loaded])
     _write_lines(output, script_as_toml(loaded), force=force)
 
@@ -216,10 +222,12 @@ def import_(file: Path, output: Path, with_data: bool, force: bool) -> None:
 @contextmanager
 def plain_script_errors() -> Iterator[None]:
     """Turn what is wrong with a script into `CliError`."""
-    from host_tools.script.errors import ScriptError
+    from host_tools.script.errors import NoScript, ScriptError
 
     try:
         yield
+    except NoScript as error:
+        raise click.UsageError(str(error)) from None
     except ScriptError as error:
         raise CliError(str(error), INPUT) from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.cli.new_file import new_file
 from host_tools.links.base import Link
 from host_tools.printable import printable
 from host_tools.script.model import BUILT_IN, Script
@@ -39,7 +39,7 @@ class RunJob:
         total, lost = Summary(), False
         with ExitStack() as stack:
             runner = stack.enter_context(closing(Runner(link, self.options, known)))
-            reports = [stack.enter_context(_told_of_interruption(report)) for report in self._reports()]
+            reports = [stack.enter_context(_told_of_interruption(report)) for report in self._reports(stack)]
             progress = _Progress(self.quiet, to_stderr=self._report_to_stdout)
             for item in self.scripts:
                 counts = Summary()
@@ -61,17 +61,16 @@ class RunJob:
     def _report_to_stdout(self) -> bool:
         return "-" in (str(self.junit), str(self.json_file))
 
-    def _reports(self) -> Iterator[Report]:
+    def _reports(self, stack: ExitStack) -> Iterator[Report]:
         for make, path in ((JunitReport, self.junit), (JsonReport, self.json_file)):
             if path is None:
                 continue
             if str(path) == "-":
                 yield make(sys.stdout, keep_open=True)
                 continue
-            try:
-                yield make(path.open("w", encoding="utf-8"))
-            except OSError as error:
-                raise CliError(f"{error.filename}: {error.strerror}", ENVIRONMENT) from None
+            draft = stack.enter_context(new_file(path, force=True))
+            draft.keep = True  # a report tells of a run that was cut short, too
+            yield make(draft.file)
 
 
 @contextmanager

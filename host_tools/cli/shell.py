@@ -40,10 +40,11 @@ def shell(
 
 
 def _lines(session: Session, name: str, history: Path | None, interactive: bool) -> Iterator[str]:
-    from host_tools.shell.lines import history_file, piped_lines, typed_lines
+    from host_tools.files.piped import piped_lines
+    from host_tools.shell.lines import history_file, typed_lines
 
     if not interactive:
-        return piped_lines()
+        return piped_lines(sys.stdin)
     click.echo("help lists the commands; Tab completes; Ctrl-D leaves")
     return typed_lines(f"{name}> ", session.complete, history or history_file())
 

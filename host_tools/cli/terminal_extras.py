@@ -13,7 +13,6 @@ from host_tools.cli.terminal_session import parse_pin
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from card.spec.bcast_tables import BcastTables
     from host_tools.terminal.decision import Decision, StkmFeed
     from host_tools.terminal.departure import Departure
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -84,7 +83,7 @@ class Extras:
 
         feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
-            feed = self._binding_feed(feed, self.binding, middleware.usim.tables)
+            feed = self._binding_feed(feed, self.binding)
         if self.explain:
             explaining = ExplainingFeed(feed, middleware.usim)
             feed = explaining
@@ -117,9 +116,9 @@ class Extras:
     def _given_pin(self) -> Secret | None:
         return self.parental_pin
 
-    def _binding_feed(self, feed: StkmFeed, folder: Path, tables: BcastTables) -> StkmFeed:
+    def _binding_feed(self, feed: StkmFeed, folder: Path) -> StkmFeed:
         from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient
 
         files = Credentials(folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")
         client = PermissionsClient(files.context(), self.permissions_issuer)
-        return BindingFeed(feed, client, tables, on_problem=lambda error: click.echo(str(error), err=True))
+        return BindingFeed(feed, client, on_problem=lambda error: click.echo(str(error), err=True))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from card.disk.kinds import GBA_PUSH
+from card.disk.reading import read_bytes
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
 from host_tools.cli.terminal_options import FILE, CardChoice, card_options
 from host_tools.printable import printable
@@ -19,7 +21,6 @@ from host_tools.printable import printable
 if TYPE_CHECKING:
     from host_tools.terminal.gba_push import NafSa, PushOutcome, PushVerdict
 
-_LARGEST_FILE = 1 << 16
 _VERSIONS = range(0x10, 0x20)  # of the first byte: version 1, which no text begins with (TS 33.223 clause 5.3.5)
 
 
@@ -50,14 +51,8 @@ def push(message: Path, as_json: bool, **options: Any) -> None:
 
 
 def read_message(path: Path) -> bytes:
-    """Return the bytes of a message from a file that holds them, or text in hex or base64. Raises `CliError`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise CliError(f"{path}: {error.strerror}", INPUT) from None
-    if len(content) > _LARGEST_FILE:
-        raise CliError(f"{path}: larger than {_LARGEST_FILE} bytes, so it is no GBA push message", INPUT)
+    """Return a message from a file of its bytes, or of hex or base64 text. Raises `UnusableFile`, `CliError`."""
+    content = read_bytes(path, GBA_PUSH)
     if content[:1] and content[0] in _VERSIONS:
         return content
     text = b"".join(content.split())

@@ -21,7 +21,9 @@ def show_card(card: CardChoice, as_json: bool) -> None:
             "reader": link.name,
             "protocol": link.protocol.value,
             "atr": link.atr.hex().upper(),
-            "applications": [{"aid": one.aid.hex().upper(), "label": one.label} for one in applications],
+            "applications": [
+                {"aid": one.aid.hex().upper(), "label": one.label, "name": one.name} for one in applications
+            ],
             "imsi": identity.imsi,
             "impi": identity.impi,
             "pin_tries_left": tries,
@@ -31,7 +33,9 @@ def show_card(card: CardChoice, as_json: bool) -> None:
         print_json(result)
         return
     rows = [(str(name), str(value)) for name, value in result.items() if name not in ("applications", "services")]
-    rows += [("application", f"{one.aid.hex().upper()} {one.label}") for one in applications]
+    rows += [
+        ("application", " ".join(filter(None, (one.aid.hex().upper(), one.label, one.name)))) for one in applications
+    ]
     rows += [("service", f"{number}: {service_name(number)}") for number in services]
     print_table("Card", rows)
 

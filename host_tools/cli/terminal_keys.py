@@ -6,7 +6,8 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.cli.exits import INPUT, CliError
+from card.disk.kinds import LTKMS
+from card.disk.reading import read_text
 from host_tools.headend.errors import VerificationError
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.terminal.errors import LtkmRefusedError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.purchase import PurchaseFlow
 
-_LARGEST_FILE = 1 << 24
-
 
 def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
     """Bootstrap with the network; return the delivery of its LTKMs, and the way to buy what the card lacks.
@@ -33,7 +32,7 @@ def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[Key
     from host_tools.terminal.purchase import PurchaseFlow
 
     b_tid = middleware.bootstrap(network.bsf).b_tid
-    middleware.establish(network.bsm.naf_id)
+    middleware.establish(network.bsm.naf_id, now=network.scenario.start, bsf=network.bsf)
     desk = TokenDesk(network.shop, b_tid)
     flow = PurchaseFlow(desk, middleware.deliver, lambda ltkm, receipt: check_receipt(network, ltkm, receipt))
     return keys_to_deliver(middleware, network, b_tid), flow
@@ -96,12 +95,12 @@ def open_network(scenario: str, profile: Path, tables: BcastTables) -> TestNetwo
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:
     """Bootstrap with the stored challenge of a file of LTKMs and return their delivery.
 
-    `start` is the moment the broadcast begins, in seconds on the clock of the capture. Raises `CliError` for a file
+    `start` is the moment the broadcast begins, in seconds on the clock of the capture. Raises `UnusableFile` for a file
     that cannot be read, `HeadendError` for a wrong one, `TerminalError`, `StatusError`, `LinkError`.
     """
     from host_tools.headend.handover import Handover, StoredBsf
 
-    handover = Handover.parse(_read(path), str(path))
+    handover = Handover.parse(read_text(path, LTKMS), str(path))
     middleware.bootstrap(StoredBsf(handover))
     middleware.establish(handover.naf_id)
 
@@ -109,14 +108,3 @@ def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> 
         return DueLtkm(start + planned.at, planned.service, lambda: planned.ltkm)
 
     return KeyDelivery(middleware, map(due, handover.ltkms), require_taken)
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise CliError(f"{path}: {error.strerror}", INPUT) from None
-    if len(raw) > _LARGEST_FILE:
-        raise CliError(f"{path}: larger than {_LARGEST_FILE} bytes, so it is no file of LTKMs", INPUT)
-    return raw.decode(errors="replace")

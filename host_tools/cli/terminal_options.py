@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -177,10 +177,14 @@ class CardChoice:
         """
         from host_tools.cli.terminal_sac import protect
         from host_tools.cli.terminal_session import open_link
+        from host_tools.links.base import together
         from host_tools.terminal.middleware import TerminalMiddleware
 
         tables = tables_of(self.profile)  # before the card file is in use
-        with self.trace.opened() as sinks, open_link(self.link, self.reader, self.profile) as link:
+        with (
+            self.trace.opened() as sinks, open_link(self.link, self.reader, self.profile) as link, ExitStack() as stack,
+        ):  # fmt: skip
+            stack.enter_context(together(link))  # a terminal has its card for itself
             used = traced(link, sinks)
             if self.sac is not None:
                 used = traced(protect(used, self.sac, self.profile), sinks)

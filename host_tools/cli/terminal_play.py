@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -16,19 +16,23 @@ from host_tools.cli.terminal_options import CardChoice
 from host_tools.cli.terminal_report import (
     capture_rows,
     live_table,
+    media_json,
+    media_rows,
     print_json,
     print_table,
     progress_row,
     statistics_rows,
-    stream_rows,
 )
 from host_tools.cli.terminal_session import explained
 from host_tools.cli.terminal_verdict import judge
 from host_tools.links.base import LinkError
+from host_tools.media.errors import MediaError
 from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
+from host_tools.terminal.purchase import first_that_helps
+from host_tools.terminal.unclocked import ClockedDelivery
 
 if TYPE_CHECKING:
     from host_tools.terminal.key_delivery import KeyDelivery
@@ -59,7 +63,7 @@ class PlayJob:
 
         However it is told to end, files and card are left in order.
         """
-        with interruptible(), explained(), opened_capture(self.capture) as capture:
+        with interruptible(), explained(), open_capture(self.capture) as capture:
             out = MediaOut(self.output)
             with self.card.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, as_json)
@@ -72,11 +76,14 @@ class PlayJob:
     def _play(
         self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, as_json: bool
     ) -> PlayStatistics:
-        """Play everything; when the reader vanishes or the user has enough, print what was counted until then."""
+        """Play everything; when card or disk fail or the user has enough, print what was counted until then."""
         datagrams, start = _peek(capture)
         delivery, purchase = self._keys(middleware, start)
-        on_time: Callable[[float], None] = delivery.deliver_until if delivery else lambda _moment: None
-        feed, hooks = self.extras.apply(middleware, purchase, Hooks(on_time=on_time), to_stderr=not as_json)
+        feed, hooks = self.extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
+        if delivery is not None:
+            clocked = ClockedDelivery(delivery)
+            remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))
+            hooks = replace(hooks, on_time=clocked.on_time, on_refusal=remedy)
         player = Player(feed, out, self.options, gate=middleware.gate)
 
         def rows() -> list[tuple[str, str]]:
@@ -86,7 +93,7 @@ class PlayJob:
         try:
             with live_table(live, self.capture.name, rows) as changed:
                 return player.play(self._tapped(datagrams), replace(hooks, on_progress=changed))
-        except (LinkError, KeyboardInterrupt):
+        except (LinkError, MediaError, OSError, KeyboardInterrupt):
             self._print(player.statistics, out, capture, as_json)
             raise
 
@@ -114,20 +121,11 @@ class PlayJob:
 
     def _print(self, statistics: PlayStatistics, out: MediaOut, capture: CaptureReader, as_json: bool) -> None:
         if not as_json:
-            rows = [*capture_rows(capture.report), *statistics_rows(statistics), *stream_rows(out.streams)]
+            rows = [*capture_rows(capture.report), *statistics_rows(statistics), *media_rows(out)]
             print_table(self.capture.name, rows)
             return
-        streams = [
-            {
-                "destination": str(stream.destination),
-                "ssrc": stream.ssrc,
-                "packets": stream.packets,
-                "file": None if stream.sink is None else str(stream.sink.path),
-            }
-            for stream in out.streams
-        ]
         read = capture.report.as_dict()
-        print_json({**statistics.as_dict(), "capture": read, "streams": streams, **self.extras.as_json()})
+        print_json({**statistics.as_dict(), "capture": read, **media_json(out), **self.extras.as_json()})
 
 
 def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:
@@ -135,14 +133,3 @@ def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:
     datagrams = iter(capture)
     first = next(datagrams, None)
     return (iter(()), 0.0) if first is None else (chain((first,), datagrams), first.timestamp)
-
-
-@contextmanager
-def opened_capture(path: Path) -> Iterator[CaptureReader]:
-    """Open a capture for the length of a `with` block. Raises `CliError`, `CaptureError`."""
-    with ExitStack() as stack:
-        try:
-            capture = stack.enter_context(open_capture(path))
-        except OSError as error:
-            raise CliError(f"{path}: {error.strerror}", INPUT) from None
-        yield capture

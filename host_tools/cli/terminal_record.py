@@ -12,6 +12,7 @@ import click
 
 from host_tools.cli.exits import CARD, CliError
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_extras import Extras, extra_options
 from host_tools.cli.terminal_options import (
     FILE,
@@ -60,13 +61,15 @@ def record(
     from host_tools.terminal.recording import record_to
 
     check_key_options(options)
-    name = output.stem if content is None else content
+    refuse_clash([output], [capture, options["ltkms"], options["profile"], options["subscriber"]])
+    name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
     srtp = srtp_format(options)
     with interruptible(), explained(), record_to(output, name, stkm_port, frozenset(media), srtp) as writer:
+        complaint: CliError | None = None
         if no_card or unwatched:
-            _store(capture, writer)
+            complaint = _store(capture, writer)
             if not no_card:
                 with CardChoice.of(options).connected() as middleware:
                     _signal(middleware, writer, terminal_name)
@@ -75,14 +78,21 @@ def record(
                 capture, PlayOptions(stkm_port, frozenset(media), srtp=srtp), None, CardChoice.of(options),
                 options["scenario"], options["ltkms"], Extras.of(options), options["subscriber"], writer.take,
             )  # fmt: skip
-            _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
+            complaint = _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
     index = writer.index()
     keys = "1 key" if len(index.spans) == 1 else f"{len(index.spans)} keys"
     click.echo(f"{output}: {index.packets} packets, {index.stkms} STKMs of {keys}", err=as_json)
+    if complaint is not None:
+        raise complaint
 
 
-def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: bool) -> None:
-    """Play to the end. A broadcast of which the card opened nothing is kept: it may be bought and played later."""
+def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: bool) -> CliError | None:
+    """Play to the end; return what is to be complained of once the recording is written.
+
+    A broadcast of which the card opened nothing is kept: it may be bought and played later. So is one that breaks off.
+    """
+    from host_tools.cli.terminal_verdict import BrokenOff, NoTrafficKey
+
     ended = False
 
     def afterwards(middleware: TerminalMiddleware) -> None:
@@ -92,18 +102,30 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 
     try:
         replace(job, afterwards=afterwards).run(as_json)
+    except BrokenOff as error:
+        return error
     except CliError as error:
         if not ended or error.exit_code != CARD:
             raise
         click.echo(f"{error.message} It is recorded all the same.", err=True)
+        if isinstance(error, NoTrafficKey) and error.broken:
+            return BrokenOff(error.broken)
+    return None
 
 
-def _store(capture: Path, writer: RecordingWriter) -> None:
-    from host_tools.cli.terminal_play import opened_capture
+def _store(capture: Path, writer: RecordingWriter) -> CliError | None:
+    """Record without a card; return what is to be complained of once the recording is written."""
+    from host_tools.cli.terminal_verdict import BrokenOff, require_whole
+    from host_tools.media.pcap import open_capture
 
-    with opened_capture(capture) as datagrams:
+    with open_capture(capture) as datagrams:
         for datagram in datagrams:
             writer.take(datagram)
+        try:
+            require_whole(capture, datagrams.report)
+        except BrokenOff as error:
+            return error
+    return None
 
 
 def _signal(middleware: TerminalMiddleware, writer: RecordingWriter, terminal_name: str) -> None:

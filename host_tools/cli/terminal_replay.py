@@ -131,17 +131,17 @@ def _play(replaying: Replay, pieces: tuple[Segment, ...], hooks: Hooks) -> None:
 def _print(
     recording: Path, played: list[tuple[Segment, PlayStatistics]], out: MediaOut, extras: Extras, as_json: bool
 ) -> None:
-    from host_tools.cli.terminal_report import print_json, print_table, statistics_rows, stream_rows
+    from host_tools.cli.terminal_report import media_json, media_rows, print_json, print_table, statistics_rows
 
     if as_json:
         pieces = [
             {"from": piece.start, "to": piece.end, "port": piece.port, **counted.as_dict()} for piece, counted in played
         ]
         files = [str(path) for path in out.files]
-        print_json({"pieces": pieces, "files": files, **extras.as_json()})
+        print_json({"pieces": pieces, "files": files, **media_json(out), **extras.as_json()})
         return
     for piece, counted in played:
         end = "the end" if piece.end is None else f"{piece.end:g} s"
         print_table(f"{recording.name}, {piece.start:g} s to {end}", statistics_rows(counted))
     if out.streams:
-        print_table("Media", stream_rows(out.streams))
+        print_table("Media", media_rows(out))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from host_tools.media.pcap import CaptureReport
-    from host_tools.terminal.media_out import Stream
+    from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.statistics import PlayStatistics
 
 _BAR_WIDTH = 30
@@ -37,7 +37,7 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
     ]
     rows += [(f"    {reason}", str(count)) for reason, count in statistics.refusals.most_common()]
     if statistics.remedies:
-        rows.append(("  bought or unlocked", str(statistics.remedies)))
+        rows.append(("  bought, unlocked or delivered", str(statistics.remedies)))
     rows += [(f"  given: {why}", str(count)) for why, count in statistics.granted.most_common()]
     if statistics.stkms_unreadable:
         rows.append(("  not readable as STKM", str(statistics.stkms_unreadable)))
@@ -52,7 +52,9 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
         ("  decrypted", str(statistics.packets_decrypted)),
         ("  repeated", str(statistics.packets_repeated)),
         ("  failed", str(statistics.packets_failed)),
+        *((f"    {reason}", str(count)) for reason, count in statistics.failures.most_common()),
         ("  without key", str(statistics.packets_without_key)),
+        *((f"Other datagrams, {reason}", str(count)) for reason, count in statistics.others.most_common()),
         ("Time per STKM", f"median {statistics.median_ms:.2f} ms, p99 {statistics.p99_ms:.2f} ms"),
     ]
 
@@ -61,6 +63,10 @@ def capture_rows(report: CaptureReport) -> list[tuple[str, str]]:
     """Return the rows that say what of a capture was readable, and what was not."""
     rows = [("Packets read", f"{report.packets}, {report.udp} of them UDP")]
     rows += [(f"  skipped: {reason}", str(count)) for reason, count in report.skipped_reasons.most_common()]
+    if report.joined:
+        rows.append(("  joined to other fragments", str(report.joined)))
+    rows += [(f"  from inside {name}", str(count)) for name, count in report.tunnels.most_common()]
+    rows += [(f"Other blocks: {name}", str(count)) for name, count in report.other_blocks.most_common()]
     if not report.is_whole:
         rows.append(("  not readable", f"from byte {report.truncated_at} on: {report.problem}"))
     return rows
@@ -72,15 +78,39 @@ def progress_row(share: float) -> tuple[str, str]:
     return "Played", f"{'#' * done}{'.' * (_BAR_WIDTH - done)} {share:.0%}"
 
 
-def stream_rows(streams: Sequence[Stream]) -> list[tuple[str, str]]:
-    """Return one row for each media stream: where it went, and the file."""
-    return [
+def media_rows(out: MediaOut) -> list[tuple[str, str]]:
+    """Return one row for each media stream: where it went, and the file; then what is in no stream or no file."""
+    rows = [
         (
             f"Stream {stream.destination}",
             f"{stream.packets} packets" + (f", {stream.sink.path}" if stream.sink is not None else ""),
         )
-        for stream in streams
+        for stream in out.streams
     ]
+    rows += [(f"Left out, {reason}", f"{count} packets") for reason, count in out.left_out.most_common()]
+    return rows + [
+        (f"Left out of {path.name}", f"{seconds:.1f} s of silence: more than its sound allows")
+        for path, seconds in out.silence_left_out.items()
+    ]
+
+
+def media_json(out: MediaOut) -> dict[str, object]:
+    """Return the streams, and what is in no stream or no file, ready for JSON."""
+    streams = [
+        {
+            "destination": str(stream.destination),
+            "ssrc": stream.ssrc,
+            "payload_type": stream.payload_type,
+            "packets": stream.packets,
+            "file": None if stream.sink is None else str(stream.sink.path),
+        }
+        for stream in out.streams
+    ]
+    silence = {str(path): round(seconds, 3) for path, seconds in out.silence_left_out.items()}
+    return {
+        "streams": streams,
+        "left_out": {"packets": dict(out.left_out.most_common()), "seconds_of_silence": silence},
+    }
 
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:

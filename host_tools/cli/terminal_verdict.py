@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
+from host_tools.media.errors import NOT_AUTHENTIC
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
@@ -24,6 +25,27 @@ _UNPLAYABLE = "SRTP here plays traffic keys of 16 bytes only, not the 24 or 32 t
 _SUITE = "does --srtp-suite say how they are made?"
 
 
+class BrokenOff(CliError):
+    """A capture could not be read to its end. What was read before was used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, INPUT)
+
+
+class NoTrafficKey(CliError):
+    """The card refused every STKM. `broken` is a sentence where the capture could not be read to its end, either."""
+
+    def __init__(self, message: str, broken: str) -> None:
+        super().__init__(f"{message} {broken}".strip(), CARD)
+        self.broken = broken
+
+
+def require_whole(path: Path, report: CaptureReport) -> None:
+    """Raise `BrokenOff` for a capture that could not be read to its end."""
+    if not report.is_whole:
+        raise BrokenOff(f"{path}: {report}.")
+
+
 def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions) -> None:
     """Raise `CliError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
 
@@ -32,10 +54,10 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
         reason = next((words for words, _ in statistics.refusals.most_common(1)), _ALL_STALE)
-        raise CliError(f"The card gave no traffic key: {reason}. {broken}".strip(), CARD)
+        raise NoTrafficKey(f"The card gave no traffic key: {reason}.", broken)
     unopened = _unopened(statistics, options)
     if broken:
-        raise CliError(f"{broken} {unopened}".strip(), INPUT)
+        raise BrokenOff(f"{broken} {unopened}".strip())
     if unopened:
         raise CliError(unopened, DIFFERENT)
     _warn(statistics, options.srtp)
@@ -58,7 +80,7 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
         packets_seen=sum(piece.packets_seen for piece in pieces),
         packets_decrypted=sum(piece.packets_decrypted for piece in pieces),
         packets_repeated=sum(piece.packets_repeated for piece in pieces),
-        packets_failed=sum(piece.packets_failed for piece in pieces),
+        failures=sum((piece.failures for piece in pieces), Counter()),
         teks_unplayable=sum(piece.teks_unplayable for piece in pieces),
         packets_without_key=sum(piece.packets_without_key for piece in pieces),
         missing_keys=sum((piece.missing_keys for piece in pieces), Counter()),
@@ -90,10 +112,14 @@ def _why(statistics: PlayStatistics, srtp: SrtpFormat) -> str:
     if not srtp.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
     if statistics.packets_failed >= statistics.packets_without_key:
-        return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})"
+        return _why_failed(statistics.failures.most_common(1)[0][0])
     (mki, _most), *others = statistics.missing_keys.most_common()
     hint = f"--mki-length 0 where there is no MKI; {_SUITE}"
     return f"they name MKI {mki.hex().upper()}{_or_others(len(others))}, for which no key came ({hint})"
+
+
+def _why_failed(reason: str) -> str:
+    return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})" if reason == NOT_AUTHENTIC else f"{reason} ({_SUITE})"
 
 
 def _or_others(count: int) -> str:

@@ -50,6 +50,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     from host_tools.cli.new_file import refuse_clash
     from host_tools.cli.trace_files import replay
     from host_tools.trace.filter import FilterError, parse_filter
+    from host_tools.trace.sinks import whole_trace
     from host_tools.trace.text import TextSink
 
     try:
@@ -60,7 +61,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
         replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)))
         return
     refuse_clash([output], [file])
-    with TraceChoice(files=(output,)).opened() as (sink,):
+    with whole_trace(output) as sink:
         replay(file, _Sieve(wanted, sink))
 
 
@@ -90,10 +91,11 @@ def diff(first: Path, second: Path) -> None:
     """
     from host_tools.cli.trace_files import is_capture, read_events
     from host_tools.trace.diff import diff_traces, difference_lines
-    from host_tools.trace.gsmtap import as_captured
 
     left, right = read_events(first), read_events(second)
     if is_capture(first) or is_capture(second):
+        from host_tools.trace.captured import as_captured
+
         left, right = as_captured(left), as_captured(right)
     count = 0
     for difference in diff_traces(left, right):

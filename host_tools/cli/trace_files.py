@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from host_tools.cli.exits import INPUT, CliError
 from host_tools.media.errors import MediaError
 from host_tools.trace.events import TraceEvent, TraceSink
-from host_tools.trace.gsmtap import read_gsmtap
 from host_tools.trace.jsonl import TraceFileError, read_json_lines
+
+if TYPE_CHECKING:
+    from host_tools.trace.captured import CapturedTrace
 
 _CAPTURES = (".pcapng", ".pcap", ".cap")
 
@@ -19,36 +24,40 @@ def is_capture(path: Path) -> bool:
     return path.suffix.lower() in _CAPTURES
 
 
-def replay(path: Path, sink: TraceSink) -> None:
-    """Give the sink every event of a trace file and close it. Raises `CliError`."""
+def read_events(path: Path) -> Iterator[TraceEvent]:
+    """Yield the events of a trace file one by one; what a capture holds beside is told on standard error.
+
+    Raises `CliError`, behind the last event where the file breaks off.
+    """
     try:
-        if is_capture(path):
-            read_gsmtap(path, sink)
+        if not is_capture(path):
+            yield from read_json_lines(path)
             return
-        for event in read_json_lines(path):
-            sink.emit(event)
-        sink.close()
+        yield from _read_capture(path)
     except (TraceFileError, MediaError) as error:
         raise CliError(f"{error}", INPUT) from None
-    except OSError as error:
-        if error.filename is None:
-            raise  # the sink's, not the trace file's
-        raise CliError(f"{path}: {error.strerror}", INPUT) from None
 
 
-class _Collector:
-    def __init__(self) -> None:
-        self.events: list[TraceEvent] = []
+def _read_capture(path: Path) -> Iterator[TraceEvent]:
+    from host_tools.trace.captured import CapturedTrace
 
-    def emit(self, event: TraceEvent) -> None:
-        self.events.append(event)
+    captured = CapturedTrace(path)
+    try:
+        yield from captured
+    except TraceFileError:
+        _tell_left_out(captured)
+        raise
+    _tell_left_out(captured)
 
-    def close(self) -> None:
-        pass
+
+def _tell_left_out(captured: CapturedTrace) -> None:
+    if captured.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in captured.left_out.most_common())
+        click.echo(f"{captured.path}: packets that are no part of the trace: {reasons}.", err=True)
 
 
-def read_events(path: Path) -> Iterator[TraceEvent]:
-    """Return all events of a trace file. Raises `CliError`."""
-    collector = _Collector()
-    replay(path, collector)
-    return iter(collector.events)
+def replay(path: Path, sink: TraceSink) -> None:
+    """Give the sink every event of a trace file and close it. Raises `CliError`."""
+    for event in read_events(path):
+        sink.emit(event)
+    sink.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal_session import explained, open_link
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from host_tools.trace.known_secrets import KnownSecrets
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_TRACES = ("trace_files", "outputs")
 _C = TypeVar("_C", bound=Callable[..., object])
 
 
@@ -54,10 +57,12 @@ class TraceChoice:
 
     @contextmanager
     def opened(self, *, shielded: bool = False) -> Iterator[tuple[TraceSink, ...]]:
-        """Open the sinks for the length of a `with` block. Raises `CliError`, `click.UsageError`.
+        """Open the sinks for the length of a `with` block.
 
-        A full disk ends the work, or with `shielded` only the trace, with a line on standard error.
+        A full disk ends the work, or with `shielded` only the trace, with a line on standard error. Raises
+        `UnwritableFile`, `CliError`, `click.UsageError`.
         """
+        refuse_clash(self.files, _named_files())
         with ExitStack() as stack:
             sinks = (_shielded(sink) if shielded else sink for sink in self._sinks())
             yield tuple(stack.enter_context(closing(sink)) for sink in sinks)
@@ -73,12 +78,19 @@ class TraceChoice:
             yield from map(file_sink, self.files)
             if self.gsmtap is not None:
                 yield gsmtap_sink(self.gsmtap)
-        except OSError as error:
-            raise CliError(f"{error.filename}: {error.strerror}", ENVIRONMENT) from None
         except ValueError:
             raise click.UsageError(f"--gsmtap {self.gsmtap}: HOST or HOST:PORT is wanted") from None
         except LinkError as error:
             raise CliError(str(error), ENVIRONMENT) from None
+
+
+def _named_files() -> Iterator[Path]:
+    """Yield the files that are there and that the command line names, but for those of the trace."""
+    context = click.get_current_context(silent=True)
+    for name, given in context.params.items() if context else ():
+        for value in given if isinstance(given, tuple) else (given,):
+            if name not in _TRACES and isinstance(value, str | Path) and os.path.isfile(value):  # noqa: PTH113  # any text
+                yield Path(value)
 
 
 def _shielded(sink: TraceSink) -> TraceSink:

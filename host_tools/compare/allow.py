@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from importlib.resources import files
 
-from card.codec.toml_lines import Path as KeyPath
-from card.codec.toml_lines import lines_of
+from card.disk.shipped import shipped_text
+from card.disk.toml_lines import Path as KeyPath
 from host_tools.compare.model import Difference, Kind, Pair
 from host_tools.compare.timing import name_of
-from host_tools.script.errors import Place, Problem, ScriptError
-from host_tools.script.table import Problems, Table
+from host_tools.script.table import Problems, Table, read_toml
 
 _KEYS = ("why", "kind", "command", "file", "step", "path", "bytes")
 _KINDS = {kind.value: kind for kind in Kind}
 _BYTES = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _MOST_RULES = 1000
+_SHIPPED = "allowed.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +81,12 @@ class Rules:
 
 def default_rules() -> Rules:
     """Return what ships: random answers, the ICCID, what a network or terminal leaves in files."""
-    source = files("host_tools.compare") / "allowed.toml"
-    return parse_rules(source.read_text(encoding="utf-8"), "allowed.toml")
+    return parse_rules(shipped_text("host_tools.compare", _SHIPPED) or "", _SHIPPED)
 
 
 def parse_rules(text: str, file: str) -> Rules:
     """Return the rules of a TOML text. `file` stands in messages. Raises `ScriptError` with all problems found."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScriptError(Problem(Place(file, 1), f"not TOML: {error}")) from None
-    problems = Problems(file, lines_of(text))
+    data, problems = read_toml(text, file)
     top = Table(data, (), problems, ("allow", "timing"))
     found = top.data.get("allow", [])
     if not isinstance(found, list) or len(found) > _MOST_RULES:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from card.codec.redaction import Span
 from card.spec.status import describe
 from host_tools.compare.model import Difference, Kind, Observed, Pair
 from host_tools.trace.decode import object_name, show_bytes
-from host_tools.trace.events import Span
 from host_tools.trace.tlv import TlvItem, walk_tlvs
 
 COMMAND = "command"

@@ -9,19 +9,18 @@ from card.codec.apdu import CommandApdu
 from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import APPLICATIONS
 from card.spec.catalogue import all_files
+from card.spec.fids import MF
 from card.spec.files import EfRow, Structure
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.links.base import Link
+from host_tools.links.base import Link, together
 from host_tools.script.safety import PIN1, may_try_pin
-from host_tools.terminal.card_application import MF, Application
+from host_tools.terminal.card_application import Application, CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
-from host_tools.trace.files import APPLICATIONS, CurrentFile
-from host_tools.trace.redact import Redactor
 
 _STRUCTURES: Mapping[int, Structure] = {
     DescriptorByte.TRANSPARENT: Structure.TRANSPARENT,
@@ -70,9 +69,14 @@ def explore(link: Link, pin: Secret | None = None) -> FoundCard:
 
     With a PIN the card is read twice, first without it: so it shows what the PIN opens. Raises `LinkError`.
     """
+    with together(link):
+        return _explored(link, pin)
+
+
+def _explored(link: Link, pin: Secret | None) -> FoundCard:
     client = ApduClient(link)
     client.reset()
-    card = Usim(client)
+    card = CardFiles(client)
     applications = _applications(card)
     first = _Reading(client, card, applications)
     first.read(None)
@@ -94,7 +98,7 @@ def _both(without: FoundFile | None, found: FoundFile) -> FoundFile:
 class _Reading:
     """One walk through the card, without a PIN or with it."""
 
-    def __init__(self, client: ApduClient, card: Usim, applications: tuple[Application, ...]) -> None:
+    def __init__(self, client: ApduClient, card: CardFiles, applications: tuple[Application, ...]) -> None:
         self._client = client
         self._card = card
         self._applications = applications
@@ -125,7 +129,7 @@ class _Reading:
         self.files[path] = FoundFile(row, structure, size, fcp.sfi, content, fcp.arr, fcp.rule, before, after)
 
 
-def _applications(card: Usim) -> tuple[Application, ...]:
+def _applications(card: CardFiles) -> tuple[Application, ...]:
     try:
         return card.applications()
     except (StatusError, TerminalError, DecodeError):
@@ -135,18 +139,12 @@ def _applications(card: Usim) -> tuple[Application, ...]:
 def _by_root() -> Mapping[str, list[tuple[str, EfRow]]]:
     roots: dict[str, list[tuple[str, EfRow]]] = {}
     for path, row in all_files():
-        if not row.view and not _holds_keys(row):
+        if not row.view and not row.secret:
             roots.setdefault(path.partition("/")[0], []).append((path, row))
     return roots
 
 
-def _holds_keys(row: EfRow) -> bool:
-    """Tell whether a trace would hide what is read from this file."""
-    read_one_byte, answer = bytes.fromhex("00B0000001"), bytes.fromhex("009000")
-    return bool(Redactor().find_secrets(read_one_byte, answer, CurrentFile(row=row, file_id=row.fid)).response)
-
-
-def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp | None:
+def _enter(card: CardFiles, root: str, applications: tuple[Application, ...]) -> Fcp | None:
     """Select the MF, or the first application of a kind; return its FCP, None when there is none."""
     wanted = [prefix for prefix, name in APPLICATIONS.items() if name == root]
     try:
@@ -160,7 +158,7 @@ def _enter(card: Usim, root: str, applications: tuple[Application, ...]) -> Fcp 
     return None
 
 
-def _give_pin(card: Usim, pin: Secret) -> bool:
+def _give_pin(card: CardFiles, pin: Secret) -> bool:
     """Give the PIN; tell whether the card took it. If not, what needs it stays unread."""
     try:
         card.verify_pin(pin)
@@ -183,7 +181,7 @@ def _select(client: ApduClient, path: str) -> Fcp | None:
         return None
 
 
-def _content(card: Usim, fcp: Fcp, structure: Structure) -> tuple[tuple[bytes, ...] | None, int | None]:
+def _content(card: CardFiles, fcp: Fcp, structure: Structure) -> tuple[tuple[bytes, ...] | None, int | None]:
     """Return what the file holds, None where it cannot be read, and the status word of reading, None without one."""
     records = fcp.record_count if structure.has_records else 0
     size = min(fcp.file_size or 0, _MOST_BYTES) if structure is Structure.TRANSPARENT else 0

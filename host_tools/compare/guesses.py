@@ -13,18 +13,20 @@ from typing import Any
 from card.codec.tlv import Tlv, iter_tlvs
 from card.errors import DecodeError
 from card.spec.bcast_tables import BcastTables, Reason, SpeRow
+from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
-from host_tools.apdu.processors import FIRST_RESPONSE_BLOCK
 from host_tools.compare.model import Observed, Pair
 from host_tools.compare.words import title
 from host_tools.printable import printable
 
-SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "higher_is_stricter")
+SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "unrated_is_held")
+UNSHOWN = ("", "rating")
+"""Tables whose guesses no answer shows by itself."""
 INSTRUCTIONS = (bytes((INS.OMA_BCAST,)), bytes((INS.AUTHENTICATE_ODD,)))
 """The commands whose answers the tables shape, by their instruction byte."""
 _TEMPLATE = 0xAE
-_FETCH = bytes((FIRST_RESPONSE_BLOCK,))
+_FETCH = bytes((Step.FIRST_RESPONSE,))
 _CONSTRUCTED = 0x20
 _DELETIONS = ("spe_deletion", "recording_deletion")
 _ANNOUNCED = (SW.RESPONSE_AVAILABLE, SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE)
@@ -36,7 +38,8 @@ class Guess:
     """One row of one table and what it may hold on the card; `seen` says in words what led to it.
 
     `table` is empty for a value that stands alone. In `spe`, `name` is the old number and `value` the new one (-1: the
-    card has no such policy); in `spe+`, the policy called `name` also exists under the number `value`.
+    card has no such policy); in `spe+`, the policy called `name` also exists under the number `value`. In `rating`,
+    `name` is a type of rating, of which the lower value is the stricter (`value` 1) or the higher one (0).
     """
 
     table: str
@@ -50,6 +53,10 @@ class Guess:
             case "":
                 old = getattr(tables, self.name)
                 return replace(tables, **{self.name: type(old)(self.value)})
+            case "rating":
+                kept = [kind for kind in tables.lower_is_stricter if kind != int(self.name)]
+                lower = sorted([*kept, int(self.name)] if self.value else kept)
+                return replace(tables, lower_is_stricter=tuple(lower))
             case "spe":
                 return replace(tables, spe=_renumbered(tables.spe, {int(self.name): self.value}))
             case "spe+":
@@ -76,6 +83,7 @@ def apply_all(guesses: Iterable[Guess], tables: BcastTables) -> BcastTables:
 def guess_tables(pairs: Sequence[Pair], tables: BcastTables) -> list[Alternatives]:
     """Return what might explain the differences between a card (A) and the emulator with these tables (B)."""
     found: dict[Alternatives, None] = {}
+    differs = False
     known_modes = sorted(_modes_known(pairs) - set(tables.modes.values()))
     for index, pair in enumerate(pairs):
         if pair.is_allowed or pair.either.command[1:2] not in INSTRUCTIONS:
@@ -83,14 +91,29 @@ def guess_tables(pairs: Sequence[Pair], tables: BcastTables) -> list[Alternative
         a, b = _answer(pairs, index, "a"), _answer(pairs, index, "b")
         if a is None or b is None:
             continue
+        differs = True
         seen = _in_short(f"{pair.step}: {title(pair)}")
         for group in (*_modes(a, b, tables, known_modes), *_results(a, b, tables), *_contents(a, b, tables)):
             if group:
                 found.setdefault(tuple(replace(guess, seen=seen) for guess in group))
-    if found:
+    if differs:
         why = "the exchanges fit better so"
         found.update({(Guess("", name, not getattr(tables, name), why),): None for name in SWITCHES})
+        for kind in sorted(_rating_types(pairs, tables)):
+            found[(Guess("rating", str(kind), kind not in tables.lower_is_stricter, why),)] = None
     return list(found)
+
+
+def _rating_types(pairs: Sequence[Pair], tables: BcastTables) -> set[int]:
+    """Return the types of rating that answers of either side speak of."""
+    at = {tables.response_tags["parental_control"]: 1, tables.response_tags["parental_rating"]: 0}
+    found: set[int] = set()
+    for seen in (one for pair in pairs for one in (pair.a, pair.b) if one is not None):
+        for outer in read_objects(seen.data):
+            templates = (item for item in read_objects(outer.value) if item.tag == _TEMPLATE)
+            inner = (item for template in templates for item in read_objects(template.value))
+            found |= {item.value[at[item.tag]] for item in inner if item.tag in at and len(item.value) > at[item.tag]}
+    return found
 
 
 def _answer(pairs: Sequence[Pair], index: int, side: str) -> Observed | None:

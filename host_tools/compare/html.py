@@ -9,10 +9,10 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from html import escape
-from importlib.resources import files
 from itertools import groupby
 from typing import TextIO
 
+from card.disk.shipped import shipped_text
 from host_tools.compare.model import CommandTiming, Comparison, Difference, Kind, Pair, SideRun, Spread
 from host_tools.compare.plot import latency_plot
 from host_tools.compare.words import (
@@ -44,7 +44,7 @@ def text(value: str) -> str:
 
 
 def _page(comparison: Comparison) -> Iterator[str]:
-    script, style = _resource("report.js"), _resource("report.css")
+    script, style = (shipped_text("host_tools.compare", f"report.{kind}") or "" for kind in ("js", "css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     heading = f"{comparison.a.name} against {comparison.b.name}"
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
@@ -59,10 +59,6 @@ def _page(comparison: Comparison) -> Iterator[str]:
     for number, pair in enumerate(comparison.pairs, 1):
         yield _row(number, pair)
     yield f"<script>{script}</script>\n</body>\n</html>"
-
-
-def _resource(name: str) -> str:
-    return (files("host_tools.compare") / name).read_text(encoding="utf-8")
 
 
 def _head(comparison: Comparison, heading: str) -> Iterator[str]:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 
 from card.codec.bcd import decode_digits, decode_imsi
 from card.codec.ef import CODECS
+from card.disk.toml import quoted
 from card.errors import CardError
+from card.spec.aids import APPLICATIONS
 from card.spec.files import Structure
+from card.spec.services import NOT_BESIDE_ISIM, OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from host_tools.compare.access import access_lines, differing, find_access
 from host_tools.compare.explore import FoundCard, FoundFile
 from host_tools.terminal.card_application import Application
-from host_tools.trace.files import APPLICATIONS
 
 Emulate = Callable[[str], FoundCard]
 """Takes the text of a profile and returns what exploring the emulated card finds. Raises `CardError`."""
@@ -53,18 +55,18 @@ def propose_profile(card: FoundCard, emulate: Emulate, learn_tables: LearnTables
 
 def _head(card: FoundCard) -> Iterator[str]:
     yield "# Learned from a card. Keys and PINs cannot be read from one: put your test values in their places."
-    yield f"name = {_quoted(f'Learned from {card.name}'[:64])}"
-    yield f"iccid = {_quoted(_read(card, '3F00/2FE2', decode_digits) or _DEFAULT_ICCID)}"
-    yield f"atr = {_quoted(card.atr.hex().upper())}" if card.atr else "# it gave no ATR"
+    yield f"name = {quoted(f'Learned from {card.name}'[:64])}"
+    yield f"iccid = {quoted(_read(card, '3F00/2FE2', decode_digits) or _DEFAULT_ICCID)}"
+    yield f"atr = {quoted(card.atr.hex().upper())}" if card.atr else "# it gave no ATR"
     yield "\n[pins]  # placeholders"
     yield from _pins(card)
     yield "\n[usim]"
-    yield f"imsi = {_quoted(_read(card, 'ADF.USIM/6F07', decode_imsi) or _DEFAULT_IMSI)}"
+    yield f"imsi = {quoted(_read(card, 'ADF.USIM/6F07', decode_imsi) or _DEFAULT_IMSI)}"
     yield f"mnc_length = {_mnc_length(card)}"
     yield from _application(card, "ADF.USIM")
     spn = _read(card, "ADF.USIM/6F46", CODECS["spn"].decode)
     if spn.isprintable() and 0 < len(spn) <= 16:
-        yield f"spn = {_quoted(spn)}"
+        yield f"spn = {quoted(spn)}"
     yield f'k = "{_NO_KEY}"  # a placeholder\nopc = "{_NO_KEY}"  # a placeholder\n'
     if _find(card, "ADF.ISIM"):
         yield "[isim]"
@@ -79,9 +81,9 @@ def _application(card: FoundCard, name: str) -> Iterator[str]:
     entry = _find(card, name)
     if entry is None:
         return
-    yield f"aid = {_quoted(entry.aid.hex().upper())}"
+    yield f"aid = {quoted(entry.aid.hex().upper())}"
     if entry.label.isascii() and entry.label.isprintable() and entry.label:
-        yield f"label = {_quoted(entry.label)}"
+        yield f"label = {quoted(entry.label)}"
 
 
 def _find(card: FoundCard, name: str) -> Application | None:
@@ -124,8 +126,14 @@ def _services(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     if wanted is None or there is None or wanted == there:
         return
     yield "\n[usim.services]"
-    yield f"extra = {sorted(wanted - there)}"
+    yield f"extra = {sorted(wanted - there - _not_allowed(card, wanted))}"
     yield f"disabled = {sorted(there - wanted)}"
+
+
+def _not_allowed(card: FoundCard, wanted: set[int]) -> set[int]:
+    """Return services that the card announces against TS 31.102 clause 4.2.8, which no profile may ask for."""
+    alone = {OPERATOR_PLMN_LIST} if PLMN_NETWORK_NAME not in wanted else set()
+    return alone | (set(NOT_BESIDE_ISIM) if _find(card, "ADF.ISIM") else set())
 
 
 def _service_numbers(card: FoundCard) -> set[int] | None:
@@ -141,7 +149,7 @@ def _files(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
         lines = [] if _is_derived(found) or not _differs(found, known) else list(_content(found, known))
         lines += _access(card, emulated, path)
         if lines:
-            yield f"\n[[files]]  # {found.row.name}\npath = {_quoted(path)}"
+            yield f"\n[[files]]  # {found.row.name}\npath = {quoted(path)}"
             yield from lines
 
 
@@ -156,13 +164,13 @@ def _differs(found: FoundFile, known: FoundFile | None) -> bool:
 def _content(found: FoundFile, known: FoundFile | None) -> Iterator[str]:
     contents = found.content or ()
     if known is None:
-        yield f"structure = {_quoted(found.structure.value)}"
+        yield f"structure = {quoted(found.structure.value)}"
     yield f"size = {found.size}"
     if found.structure.has_records:
         yield f"count = {len(contents)}"
         yield f"records = {json.dumps([record.hex().upper() for record in contents])}"
     else:
-        yield f"hex = {_quoted(contents[0].hex().upper())}"
+        yield f"hex = {quoted(contents[0].hex().upper())}"
     if found.sfi and (known is None or found.sfi != known.sfi):
         yield f"sfi = {found.sfi}"
 
@@ -196,7 +204,3 @@ def _remaining(card: FoundCard, emulated: FoundCard) -> Iterator[str]:
     for path, known in emulated.files.items():
         if path not in card.files:
             yield f"# {path} {known.row.name}: the emulator has it, the card has not"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text)

@@ -21,7 +21,7 @@ from card.spec.status import SW
 from host_tools.compare.allow import Rules
 from host_tools.compare.comparison import compare_runs
 from host_tools.compare.evidence import Evidence
-from host_tools.compare.guesses import INSTRUCTIONS, Alternatives, Guess, apply_all, guess_tables
+from host_tools.compare.guesses import INSTRUCTIONS, UNSHOWN, Alternatives, Guess, apply_all, guess_tables
 from host_tools.compare.model import Kind, Pair
 from host_tools.compare.tables_toml import MAPS, write_tables
 from host_tools.links.base import Link
@@ -116,7 +116,7 @@ class TableLearner:
     def _better(self, base: BcastTables, last: Trial) -> tuple[Trial, Sequence[Guess]] | None:
         """Return a trial that comes nearer to the card, and the guesses it adds."""
         groups = guess_tables(last.pairs, last.tables)
-        sure = _agreeing(group[0] for group in groups if len(group) == 1 and group[0].table)
+        sure = _agreeing(group[0] for group in groups if len(group) == 1 and group[0].table not in UNSHOWN)
         together = self._try(base, apply_all(sure, last.tables))
         if sure and together.cost < last.cost:
             return together, sure

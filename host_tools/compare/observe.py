@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 
 from host_tools.compare.joined import Wire, join_exchanges
 from host_tools.compare.model import SideRun, Step
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.record import Recorder, RecordingLink
@@ -62,6 +63,15 @@ class ObservedLink:
     def reset(self) -> bytes:
         """Reset the card and return its ATR. Raises `LinkError`."""
         return self._link.reset()
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._link)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._link)
 
     def close(self) -> None:
         """Let the card go."""

@@ -48,6 +48,11 @@ def not_played(link: Link) -> SideRun:
     return SideRun(link.name, link.atr, link.protocol.value, (), INTERRUPTED)
 
 
+def not_begun(name: str) -> SideRun:
+    """Return the run of a side that was not even opened when the comparison was interrupted."""
+    return SideRun(name, b"", "", (), INTERRUPTED)
+
+
 def _play(observed: ObservedLink, scripts: Sequence[Script], options: RunOptions, known: KnownSecrets) -> None:
     runner = Runner(observed, options, known)
     for script in (_ASKING, *scripts):

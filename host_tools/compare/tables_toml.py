@@ -9,7 +9,7 @@ from card.spec.bcast_tables import BcastTables, SpeRow
 
 MAPS = ("answers", "response_tags", "audit_tags", "modes", "properties", "capacity")
 """The tables whose rows are numbers by name."""
-_ALONE = ("pin_reference", "identity_with_validity", "higher_is_stricter")
+_ALONE = ("pin_reference", "identity_with_validity", "lower_is_stricter", "unrated_is_held")
 _SWITCHES = ("service_purse", "secure_channel")
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from card.codec.bcast import LtkmManagement, ParentalControl
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.headend.bcast_policy import DeliveryKind, PlannedDelivery
 from host_tools.headend.bsm import Bsm
@@ -28,7 +27,7 @@ _ALWAYS = KeyInterval.between(0, 0xFFFF_FFFF, _TIMESTAMP_SIZE)
 class BcastMint:
     """Makes LTKMs for one scenario with the keys of its BSM."""
 
-    def __init__(self, scenario: Scenario, bsm: Bsm, tables: BcastTables = P1) -> None:
+    def __init__(self, scenario: Scenario, bsm: Bsm, tables: BcastTables) -> None:
         self._scenario = scenario
         self._bsm = bsm
         self._tables = tables

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from card.crypto.secret import Secret
+from card.spec.ratings import rating_words
 from host_tools.headend.toml_table import TomlTable
 
 _MOST_DELIVERIES = 256
@@ -89,7 +90,7 @@ class PlannedDelivery:
         said = [] if self.spe is None else [f"SPE {self.spe:X}"]
         said += [f"{name} {value}" for name in ("cost", "tokens", "counter") if (value := getattr(self, name))]
         said += [f"{name} {value / 1000:g} s" for name, value in (("from", self.begins), ("until", self.ends)) if value]
-        said += ["level granted {1} for rating type {0}".format(*self.level)] if self.level else []
+        said += [f"level granted: {rating_words(*self.level)}"] if self.level else []
         said += ["PINCODE"] if self.pincode else []
         return ", ".join([what, *said])
 

@@ -10,19 +10,17 @@ from card.codec.bcast import Rating, StkmManagement
 from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast_tables import BcastTables, TrafficProtection
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import StkmSlot
 from host_tools.headend.seeded import Seeded
 from host_tools.media.traffic_key import TrafficKey
 
-_SRTP = 1  # traffic_protection_protocol; provisional
 _MOST_LIFETIME = 15
 _KEY_SIZE = 16
 
 
-def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables = P1) -> Extension | None:
+def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables) -> Extension | None:
     """Return the extension of one STKM, None for a service of plain MBMS."""
     policy = slot.service.bcast
     if policy is None:
@@ -30,7 +28,7 @@ def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables = P1)
     criteria = tuple(rating.to_descriptor(tables) for rating in _ratings(scenario, slot)) or None
     management = StkmManagement(
         protection_after_reception=policy.protection_after_reception,
-        traffic_protection_protocol=_SRTP,
+        traffic_protection_protocol=TrafficProtection.SRTP,
         traffic_authentication=True,
         traffic_key_lifetime=_lifetime(scenario.stkm.crypto_period),
         access_criteria=criteria,

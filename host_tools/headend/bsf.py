@@ -33,6 +33,7 @@ from host_tools.headend.subscriber import AuthenticationVector, Subscriber
 
 _RAND_SIZE = 16
 _PENDING_KEPT = 64
+_DOWNLINK = b"naf"
 _log = logging.getLogger(__name__)
 
 
@@ -70,10 +71,15 @@ class NafKeys:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What a server gets that wants to push: the message for the terminal, and the keys it sets up."""
+    """What a server gets that wants to push: the message for the terminal, the keys it sets up, and their name.
+
+    `downlink_id` names them in what the server sends, in the place of a B-TID: RAND in base64, "@naf" (TS 33.223 clause
+    5.2.2; the base64 is our reading). In what the terminal sends, the P-TID does.
+    """
 
     gpi: bytes
     keys: NafKeys
+    downlink_id: str
 
 
 class _Pending(NamedTuple):
@@ -207,7 +213,8 @@ class Bsf:
         except EncodeError as error:
             raise HeadendError(f"no push can be made: {error}") from None
         self._session = None
-        return Push(message, self._derive(ks, vector.rand, naf_id, (created, expires), with_uicc_key=gba_u))
+        keys = self._derive(ks, vector.rand, naf_id, (created, expires), with_uicc_key=gba_u)
+        return Push(message, keys, gba.b_tid(vector.rand, _DOWNLINK).decode())
 
     def _derive(
         self, ks: Secret, rand: bytes, naf_id: bytes, times: tuple[datetime, datetime], *, with_uicc_key: bool

@@ -9,6 +9,7 @@ serves a card that has not met a later challenge; any other finds the sequence n
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -17,6 +18,8 @@ from host_tools.headend.errors import HeadendError
 from host_tools.headend.network import TestNetwork
 
 _FORMAT = "bcast-uicc ltkms 2"  # 1 had LTKMs that named the SMK in another way
+_LONGEST = 1e9  # seconds
+_NOT_TEXT = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T")
 
 
@@ -73,7 +76,7 @@ class Handover:
         """Read the text of such a file; `name` is the file in error messages. Raises `HeadendError`."""
         try:
             return cls._read(json.loads(text))
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, OverflowError) as error:
             raise HeadendError(f"{name} is no file of LTKMs: {error}") from None
 
     @classmethod
@@ -81,7 +84,7 @@ class Handover:
         if _field(data, "format", str) != _FORMAT:
             raise ValueError(f'its format is not "{_FORMAT}"; `headend record --ltkms` makes one')
         challenge = Challenge(_bytes(data, "rand", 16), _bytes(data, "autn_star", 16))
-        result = BootstrapResult(_field(data, "b_tid", str), _field(data, "lifetime", str))
+        result = BootstrapResult(_name(data, "b_tid"), _name(data, "lifetime"))
         ltkms = tuple(_planned(item) for item in _field(data, "ltkms", list))
         return cls(_field(data, "impi", str), _bytes(data, "naf_id"), challenge, result, ltkms)
 
@@ -110,13 +113,30 @@ class StoredBsf:
 
 
 def _planned(item: object) -> PlannedLtkm:
-    return PlannedLtkm(float(_field(item, "at", int, float)), _field(item, "service", str), _bytes(item, "ltkm"))
+    return PlannedLtkm(_seconds(item, "at"), _field(item, "service", str), _bytes(item, "ltkm"))
 
 
 def _field(data: object, key: str, *kinds: type[_T]) -> _T:
     value = data.get(key) if isinstance(data, dict) else None
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise ValueError(f"{key} is missing or of the wrong kind")
+    if isinstance(value, str) and _NOT_TEXT.search(value):
+        raise ValueError(f"{key} holds half of a character (a lone surrogate)")
+    return value
+
+
+def _name(data: object, key: str) -> str:
+    """Return a name that is sent in a message: printable ASCII."""
+    value = _field(data, key, str)
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"{key} is no name: printable ASCII is wanted")
+    return value
+
+
+def _seconds(data: object, key: str) -> float:
+    value = float(_field(data, key, int, float))
+    if not abs(value) <= _LONGEST:
+        raise ValueError(f"{key} is no time within a broadcast")
     return value
 
 

@@ -7,12 +7,12 @@ B-TID with a solicited pull under it (clause 6.3.2.2.4). Of each subscriber it k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from card.crypto.gba import derive_ks_naf_mrk
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
-from host_tools.headend.bsf import Bsf, NafKeys
+from host_tools.headend.bsf import Bsf, NafKeys, Push
 
 _MUKS_OF_A_SUBSCRIBER = 2
 
@@ -64,15 +64,24 @@ class MbmsNaf:
         """Return the IMPI, which ties the B-TIDs of a subscriber together. Raises `HeadendError`."""
         return self._keys(b_tid, naf_id).impi
 
+    def push(self, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str) -> Push:
+        """Set up keys with a terminal that cannot ask for them: LTKMs under them go to the push's `downlink_id`.
+
+        Such a terminal has no way back, so they ask for no verification message. Raises `HeadendError`.
+        """
+        pushed = self._bsf.push(self._name, impi, naf_id, lifetime, p_tid)
+        self._keep(pushed.downlink_id, mbms_keys(pushed.keys))
+        return pushed
+
     def _keys(self, b_tid: str, naf_id: bytes) -> MbmsKeys:
         found = self._known.get(b_tid)
         if found is None:
             found = mbms_keys(self._bsf.naf_keys(self._name, b_tid, naf_id, gba_u_aware=True))
-            self._known[b_tid] = found
-            self._forget_older(found.impi)
+            self._keep(b_tid, found)
         return found
 
-    def _forget_older(self, impi: str) -> None:
-        mine = [b_tid for b_tid, keys in self._known.items() if keys.impi == impi]
-        for b_tid in mine[:-_MUKS_OF_A_SUBSCRIBER]:
-            del self._known[b_tid]
+    def _keep(self, b_tid: str, keys: MbmsKeys) -> None:
+        self._known[b_tid] = keys
+        mine = [other for other, known in self._known.items() if known.impi == keys.impi]
+        for older in mine[:-_MUKS_OF_A_SUBSCRIBER]:
+            del self._known[older]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.headend.bcast_ltkm import BcastMint
 from host_tools.headend.bcast_shop import Shop
@@ -35,7 +34,7 @@ class Network:
         imsi: str,
         subscribers: SubscriberKeys,
         clock: NetworkClock,
-        tables: BcastTables = P1,
+        tables: BcastTables,
     ) -> None:
         """Take what is broadcast, for whom, who knows the subscriber's keys, the time, and the BCAST tables.
 
@@ -86,9 +85,10 @@ class TestNetwork(Network):
         subscriber: Subscriber,
         clock: NetworkClock | None = None,
         session: str = "",
-        tables: BcastTables = P1,
+        *,
+        tables: BcastTables,
     ) -> None:
-        """Take what is broadcast, who may receive it, and the time (by default standing still at the start).
+        """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
 
         Another `session` gives other GBA challenges, for a card that has met those of the first one. Raises
         `HeadendError` when the scenario is meant for another subscriber.
@@ -100,4 +100,5 @@ class TestNetwork(Network):
         settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
         self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
-        super().__init__(scenario, subscriber.imsi, MbmsNaf(self.bsf, names.bsm_fqdn), clock, tables)
+        self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
+        super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)

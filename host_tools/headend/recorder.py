@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
@@ -44,17 +43,17 @@ class Recording:
     deliveries: tuple[Delivery, ...]
 
 
-def record(scenario: Scenario, progress: Progress | None = None, tables: BcastTables = P1) -> Recording:
+def record(scenario: Scenario, progress: Progress | None = None, *, tables: BcastTables) -> Recording:
     """Return the recording of a scenario; the same scenario gives the same bytes.
 
     `progress` is told the time reached, in milliseconds of the broadcast; management data follow `tables`.
     """
     file = io.BytesIO()
-    truth = record_to(scenario, file, progress, tables)
+    truth = record_to(scenario, file, progress, tables=tables)
     return Recording(file.getvalue(), truth, deliveries(scenario))
 
 
-def record_to(scenario: Scenario, file: BinaryIO, progress: Progress | None = None, tables: BcastTables = P1) -> Truth:
+def record_to(scenario: Scenario, file: BinaryIO, progress: Progress | None = None, *, tables: BcastTables) -> Truth:
     """Write the capture of a scenario to a file open for writing, and return the truth about it."""
     writer, recorder = CaptureWriter(file), _Recorder(scenario, tables)
     for slot in slots(scenario):

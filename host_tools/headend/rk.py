@@ -11,6 +11,7 @@ from datetime import datetime
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
+from card.spec.bcast_tables import BcastTables
 from host_tools.exchange.digest.compute import Asked, is_digest
 from host_tools.exchange.digest.headers import Challenge, Credentials
 from host_tools.exchange.digest.one_time import (
@@ -131,9 +132,11 @@ class RkHome:
 class RkNetwork(Network):
     """The network of a CSIM. The same scenario and subscriber always behave the same."""
 
-    def __init__(self, scenario: Scenario, subscriber: RkSubscriber, clock: NetworkClock | None = None) -> None:
-        """Take what is broadcast, who may receive it, and the time. Raises `HeadendError`."""
+    def __init__(
+        self, scenario: Scenario, subscriber: RkSubscriber, clock: NetworkClock | None = None, *, tables: BcastTables
+    ) -> None:
+        """Take what is broadcast, who may receive it, the time, and the card's tables. Raises `HeadendError`."""
         rng = SeededRng(Seeded(scenario.seed), "rk home")
         self.subscriber = subscriber
         self.home = RkHome(subscriber, scenario.network.bsm_fqdn, rng)
-        super().__init__(scenario, subscriber.imsi, self.home, clock or ManualClock(scenario.start))
+        super().__init__(scenario, subscriber.imsi, self.home, clock or ManualClock(scenario.start), tables)

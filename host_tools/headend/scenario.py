@@ -6,12 +6,15 @@ packet goes.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 
+from card.disk.kinds import SCENARIO
+from card.disk.reading import read_text
+from card.disk.shipped import shipped_text
+from card.disk.toml import NotToml, parse_toml
+from card.errors import UnusableFile
 from host_tools.headend.bcast_policy import (
     PlannedDelivery,
     Programme,
@@ -23,7 +26,6 @@ from host_tools.headend.bcast_policy import (
 from host_tools.headend.errors import ScenarioError
 from host_tools.headend.toml_table import Problems, TomlTable
 
-_LARGEST_FILE = 1 << 20
 _MOST_SERVICES = 16
 _MOST_EVENTS = 256
 _LONGEST = 3600.0
@@ -162,32 +164,25 @@ def find_scenario(name_or_path: str) -> Scenario:
 def load_scenario(path: Path) -> Scenario:
     """Read a scenario file. Raises `ScenarioError`."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise ScenarioError(f"{path}: {error.strerror}") from None
-    if len(raw) > _LARGEST_FILE:
-        raise ScenarioError(f"{path}: larger than {_LARGEST_FILE} bytes, so it is no scenario file")
-    try:
-        return parse_scenario(raw.decode(), str(path))
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{path}: not a text file in UTF-8") from None
+        return parse_scenario(read_text(path, SCENARIO), str(path))
+    except UnusableFile as error:
+        raise ScenarioError(str(error)) from None
 
 
 def shipped_scenario(name: str) -> Scenario:
     """Read a scenario that comes with the product. Raises `ScenarioError` when there is none of this name."""
-    resource = files("host_tools.headend") / "scenarios" / f"{name}.toml"
-    if not name.isidentifier() or not resource.is_file():
+    text = shipped_text("host_tools.headend", "scenarios", f"{name}.toml") if name.isidentifier() else None
+    if text is None:
         raise ScenarioError(f"no scenario named {name} comes with bcast-uicc")
-    return parse_scenario(resource.read_text("utf-8"), f"{name}.toml")
+    return parse_scenario(text, f"{name}.toml")
 
 
 def parse_scenario(text: str, name: str) -> Scenario:
     """Read a scenario from TOML text; `name` is the file in error messages. Raises `ScenarioError`."""
     try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScenarioError(f"{name}: not TOML: {error}") from None
+        data = parse_toml(text)
+    except NotToml as error:
+        raise ScenarioError(f"{name}:{error.line}: {error.reason}") from None
     problems = Problems()
     scenario = _scenario(TomlTable(data, "", problems))
     if not problems:

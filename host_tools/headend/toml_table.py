@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from card.codec.toml_lines import Path, line_of, lines_of
+from card.disk.toml_lines import Path, line_of, lines_of
 
 _T = TypeVar("_T")
 _LONGEST_SHOWN = 40

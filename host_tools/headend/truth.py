@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from host_tools.headend.errors import HeadendError
 from host_tools.media.traffic_key import TrafficKey
 
 
@@ -82,14 +79,3 @@ class Truth:
         }
         stkms = {"sent": self.stkms_sent, "different": self.stkms_different}
         return json.dumps({"teks": teks, "media": media, "stkms": stkms}, indent=2) + "\n"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read (mode 0600). Raises `HeadendError`."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(text)
-    except OSError as error:
-        raise HeadendError(f"{path}: cannot be written: {error.strerror}") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class TransmissionProtocol(Enum):
@@ -24,6 +25,28 @@ class NoReader(LinkError):
 
 class ReaderGone(LinkError):
     """The reader or its card vanished while it was in use."""
+
+
+@runtime_checkable
+class SharedLink(Protocol):
+    """A link to a card that other programs may use, too, or one that wraps such a link."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+
+
+def is_shared(link: Link) -> bool:
+    """Tell whether another program can come between two commands on a link."""
+    return isinstance(link, SharedLink) and link.shared
+
+
+def together(link: Link) -> AbstractContextManager[None]:
+    """Return what keeps the commands of a `with` block together; entering may raise `LinkError`."""
+    return link.together() if isinstance(link, SharedLink) else nullcontext()
 
 
 class Link(Protocol):

@@ -8,7 +8,8 @@ environment before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -167,6 +168,7 @@ class PcscLink:
         self._reader = reader
         self._card: int | None = card
         self._wire_protocol = protocol
+        self._blocks = 0  # of `together`, one inside the other
         self._transmit: Callable[[int | None, int, list[int]], tuple[int, list[int]]] = scard.SCardTransmit
         self._atr = self._read_atr()
 
@@ -228,6 +230,30 @@ class PcscLink:
         self._wire_protocol = protocol
         self._atr = self._read_atr()
         return self._atr
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands: always, on PC/SC."""
+        return True
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep other programs from the card for the length of a `with` block. Raises `ReaderGone`, `LinkError`.
+
+        Waits until the others have done what they keep together.
+        """
+        if not self._blocks:
+            result = self._scard.SCardBeginTransaction(self._card)
+            if _code(result) != _SUCCESS:
+                raise self._transmit_error(_code(result))
+        self._blocks += 1
+        try:
+            yield
+        finally:
+            self._blocks -= 1
+            if not self._blocks and self._card is not None:
+                # A card that is gone has no transaction to end.
+                self._scard.SCardEndTransaction(self._card, self._scard.SCARD_LEAVE_CARD)
 
     def close(self) -> None:
         """Let the card and the service go. Closing twice is harmless."""

@@ -17,8 +17,12 @@ class RtpError(MediaError):
     """Bytes are not an RTP packet, or a value does not fit one."""
 
 
+NOT_AUTHENTIC = "authentication failure"
+"""The reason that libsrtp gives for a tag that is not the one of its key."""
+
+
 class SrtpError(MediaError):
-    """A packet could not be protected or unprotected."""
+    """A packet could not be protected or unprotected. The message is the reason, the same for every such packet."""
 
 
 class ReplayedPacket(SrtpError):

@@ -1,64 +1,56 @@
 """Captures: pcap and pcapng files to UDP datagrams, and datagrams to pcap files.
 
-dpkt takes packets apart and writes files; `host_tools.media.records` walks files that are read. Whatever is
-in a capture, reading ends with what could be read and a report of what could not.
+`host_tools.media.records` walks the files, `link_layers` and `datagrams` take frames apart, dpkt makes the packets
+that are written. Whatever is in a capture, reading ends with what could be read and a report of what could not.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import dpkt
 
+from card.disk.kinds import CAPTURE
+from card.disk.reading import open_plain
+from host_tools.media.datagrams import Datagram, Endpoint, IsFragment, find_datagram
 from host_tools.media.errors import CaptureError
-from host_tools.media.records import BrokenRecord, Record, read_records
+from host_tools.media.fragments import Reassembler
+from host_tools.media.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
+from host_tools.media.records import BrokenRecord, OtherBlock, Record, read_records
 
-_RAW_IP = 101  # LINKTYPE_RAW, the number in files; DLT_RAW differs from system to system
+__all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
+
 _SNAP_LENGTH = 65_535
 _MULTICAST_TTL = 32
-_IPV6_FRAGMENT = 44
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An IP address as text and a UDP port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Datagram:
-    """One UDP datagram: seconds since 1970, from where, to where, payload."""
-
-    timestamp: float
-    source: Endpoint
-    destination: Endpoint
-    payload: bytes
+_END_OF_PCAP = (1 << 32) - 1  # seconds since 1970, in the year 2106
+_MOST_REASONS = 64  # told apart; a hostile capture could name 65,536 link types
+_LONELY = "IP fragment without the others"
+_ANY_OTHER = "for other reasons"
 
 
 @dataclass(slots=True)
 class CaptureReport:
     """What was read so far: packets, UDP datagrams among them, why others were skipped.
 
-    Where the file breaks off, `truncated_at` is the offset (bytes) behind which nothing could be read and
-    `problem` says why in words.
+    `joined` counts fragments that were added to another one, `tunnels` the datagrams that were taken out of one, by its
+    name; `other_blocks` what a pcapng file holds beside packets. Where the file breaks off, `truncated_at` is the
+    offset (bytes) behind which nothing could be read and `problem` says why in words.
     """
 
     packets: int = 0
     udp: int = 0
+    joined: int = 0
     skipped_reasons: Counter[str] = field(default_factory=Counter)
+    tunnels: Counter[str] = field(default_factory=Counter)
+    other_blocks: Counter[str] = field(default_factory=Counter)
     truncated_at: int | None = None
     problem: str | None = None
 
@@ -79,7 +71,10 @@ class CaptureReport:
         return {
             "packets": self.packets,
             "udp": self.udp,
+            "joined": self.joined,
             "skipped_reasons": dict(self.skipped_reasons.most_common()),
+            "tunnels": dict(self.tunnels.most_common()),
+            "other_blocks": dict(self.other_blocks.most_common()),
             "truncated_at": self.truncated_at,
             "problem": self.problem,
         }
@@ -94,18 +89,25 @@ class CaptureReader:
         Raises `CaptureError` when it is neither pcap nor pcapng.
         """
         self.report = CaptureReport()
+        self.interface = ""
+        """Name of the interface at which the newest datagram was captured, if it has one."""
         self._file = file
         self._size = size
         self._records = read_records(file, name)
+        self._fragments = Reassembler()
 
     def __iter__(self) -> Iterator[Datagram]:
         try:
             for record in self._records:
-                datagram = self._sort(record)
-                if datagram is not None:
+                if isinstance(record, OtherBlock):
+                    self.report.other_blocks[record.name] += 1
+                elif (datagram := self._sort(record)) is not None:
+                    self.interface = record.interface
                     yield datagram
         except BrokenRecord as broken:
             self.report.truncated_at, self.report.problem = broken.offset, broken.problem
+        self._fragments.end()
+        self._count_fragments()
 
     @property
     def share(self) -> float:
@@ -114,21 +116,45 @@ class CaptureReader:
 
     def _sort(self, record: Record) -> Datagram | None:
         """Count a frame and return the datagram in it, if there is one."""
-        self.report.packets += 1
+        report = self.report
+        report.packets += 1
         try:
-            datagram = _dissect(record)
-        except _Skipped as skipped:
-            self.report.skipped_reasons[str(skipped)] += 1
+            found = self._dissect(record.timestamp, record.frame, take_off_link_layer(record.link_type, record.frame))
+        except LeftOut as reason:
+            words, counted = str(reason), report.skipped_reasons
+            counted[words if words in counted or len(counted) < _MOST_REASONS else _ANY_OTHER] += 1
             return None
-        self.report.udp += 1
+        if found is None:
+            return None
+        datagram, tunnels = found
+        report.udp += 1
+        for name in tunnels:
+            report.tunnels[name] += 1
         return datagram
+
+    def _dissect(self, timestamp: float, frame: bytes, carried: Payload) -> tuple[Datagram, tuple[str, ...]] | None:
+        """Return the datagram in a frame and its tunnels; None where only a fragment is there so far."""
+        try:
+            return find_datagram(timestamp, frame, carried)
+        except IsFragment as found:
+            whole = self._fragments.put(found.fragment)
+            self._count_fragments()
+            if whole is None:
+                return None
+            # In one piece it is no fragment any more; what it carries may be.
+            return self._dissect(timestamp, whole, Payload(ANY_IP, 0, found.tunnels))
+
+    def _count_fragments(self) -> None:
+        self.report.joined = self._fragments.joined
+        if self._fragments.given_up:
+            self.report.skipped_reasons[_LONELY] = self._fragments.given_up
 
 
 @contextmanager
 def open_capture(path: Path) -> Iterator[CaptureReader]:
-    """Open a capture file for the length of a `with` block. Raises `CaptureError` and `OSError`."""
-    with path.open("rb") as file:
-        yield CaptureReader(file, path.name, path.stat().st_size)
+    """Open a capture file for the length of a `with` block. Raises `CaptureError`, `UnusableFile`."""
+    with open_plain(path, CAPTURE) as file:
+        yield CaptureReader(file, path.name, os.fstat(file.fileno()).st_size)
 
 
 class CaptureWriter:
@@ -136,103 +162,17 @@ class CaptureWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         """Take a file open for writing; the caller closes it."""
-        self._writer = dpkt.pcap.Writer(file, snaplen=_SNAP_LENGTH, linktype=_RAW_IP)
+        self._writer = dpkt.pcap.Writer(file, snaplen=_SNAP_LENGTH, linktype=RAW_IP)
 
     def write(self, datagram: Datagram) -> None:
-        """Append one datagram. Raises `CaptureError` for an address, port or size that does not exist."""
+        """Append one datagram. Raises `CaptureError` for an address, port, size or time that the file cannot hold."""
+        if not 0 <= datagram.timestamp < _END_OF_PCAP:
+            raise CaptureError(f"a datagram to {datagram.destination} cannot be written: pcap ends with the year 2105")
         try:
             packet = bytes(_ip_packet(datagram))
-        except (ValueError, OverflowError, dpkt.Error) as error:
+        except (ValueError, OverflowError, struct.error, dpkt.Error) as error:
             raise CaptureError(f"a datagram to {datagram.destination} cannot be written: {error}") from None
         self._writer.writepkt_time(packet, round(datagram.timestamp, 6))
-
-
-class _Skipped(Exception):
-    """A frame holds no UDP datagram; the text says why."""
-
-
-def _dissect(record: Record) -> Datagram:
-    """Return the datagram in a frame. Raises `_Skipped`."""
-    unwrap = _LINK_LAYERS.get(record.link_type)
-    if unwrap is None:
-        raise _Skipped(f"link type {record.link_type} is not supported")
-    try:
-        packet = unwrap(record.frame)
-        if not isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
-            raise _Skipped("not IP")
-        return _datagram(record.timestamp, packet)
-    except _Skipped:
-        raise
-    except Exception:
-        # dpkt answers hostile bytes with errors of many kinds, and all of them mean the same here.
-        raise _Skipped("malformed") from None
-
-
-def _datagram(timestamp: float, packet: Any) -> Datagram:
-    udp = packet.data
-    if _is_fragment(packet):
-        raise _Skipped("IP fragment")
-    if not isinstance(udp, dpkt.udp.UDP):
-        raise _Skipped("not UDP")
-    size = udp.ulen - 8 if udp.ulen else len(udp.data)
-    if not 0 <= size <= len(udp.data):
-        raise _Skipped("UDP datagram cut short when captured")
-    source, destination = Endpoint(_host(packet.src), udp.sport), Endpoint(_host(packet.dst), udp.dport)
-    return Datagram(timestamp, source, destination, bytes(udp.data[:size]))
-
-
-def _is_fragment(packet: Any) -> bool:
-    if isinstance(packet, dpkt.ip.IP):
-        return bool(packet.mf or packet.offset)
-    return _IPV6_FRAGMENT in packet.extension_hdrs
-
-
-@lru_cache(maxsize=256)
-def _host(address: bytes) -> str:
-    return str(ipaddress.ip_address(address))
-
-
-def _raw_ip(frame: bytes) -> object:
-    match frame[0] >> 4:
-        case 4:
-            return dpkt.ip.IP(frame)
-        case 6:
-            return dpkt.ip6.IP6(frame)
-        case _:
-            return frame
-
-
-def _ethernet(frame: bytes) -> object:
-    return dpkt.ethernet.Ethernet(frame).data
-
-
-def _loopback(frame: bytes) -> object:
-    return _raw_ip(frame[4:])
-
-
-def _cooked(frame: bytes) -> object:
-    return dpkt.sll.SLL(frame).data
-
-
-def _cooked_v2(frame: bytes) -> object:
-    return dpkt.sll2.SLL2(frame).data
-
-
-_LINK_LAYERS: MappingProxyType[int, Callable[[bytes], object]] = MappingProxyType(
-    {
-        0: _loopback,
-        1: _ethernet,
-        12: _raw_ip,
-        14: _raw_ip,
-        _RAW_IP: _raw_ip,
-        108: _loopback,
-        113: _cooked,
-        228: _raw_ip,
-        229: _raw_ip,
-        276: _cooked_v2,
-    }
-)
-"""LINKTYPE number to what takes the frame's link layer off."""
 
 
 def _ip_packet(datagram: Datagram) -> Any:

@@ -1,31 +1,56 @@
-"""Where decrypted media goes: .wav for G.711 and L16, .ts for MPEG-2 TS, otherwise .pcap of plain RTP."""
+"""Where decrypted media goes: .wav for G.711 and L16, .ts for MPEG-2 TS, otherwise .pcap of plain RTP.
+
+What a file becomes is bounded by what was read: silence is put in where sound is missing, but never much more of it
+than there is sound, and a .wav file ends where its header can count no further.
+"""
 
 from __future__ import annotations
 
 import wave
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
-from host_tools.media.errors import OutputError
+from host_tools.files.writing import UnwritableFile, open_in_place
+from host_tools.media.errors import CaptureError, OutputError
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.pcap import CaptureWriter, Datagram
 from host_tools.media.rtp import PayloadFormat, RtpPacket
 
 _LONGEST_SILENCE = 10  # seconds of silence put in for one gap; a longer jump is a new start, not a gap
+_SILENCE_FOR_SOUND = 4  # seconds of silence that a second of sound allows, beside the longest of one gap
+_LARGEST_WAV = (1 << 32) - (1 << 16)  # bytes of samples; the sizes in the header have 32 bits
 _SAMPLE_BYTES = 2
 _TS_PACKET = 188
 _TIMESTAMPS = 1 << 32
 
 
+TOO_LATE = "too late for their place"
+FULL_FILE = "not written: the file is as large as a .wav file can be"
+NO_PLACE = "of a time or size that a .pcap file cannot hold"
+NO_WHOLE_SAMPLE = "with bytes that make no whole sample"
+NO_WHOLE_TS_PACKET = "with bytes that make no whole TS packet"
+
+
 class Sink(Protocol):
-    """Takes the decrypted packets of one stream in order of arrival and makes a file of them."""
+    """Takes the decrypted packets of one stream in their order and makes a file of them."""
+
+    left_out: Counter[str]
+    """Packets of which nothing or not all is in the file, by reason."""
+
+    @property
+    def silence_left_out(self) -> float:
+        """Seconds of silence that were not put in, because there is too little sound for so much."""
 
     @property
     def path(self) -> Path:
         """The file that is written."""
+
+    def start_anew(self) -> None:
+        """What comes next has nothing to do with what came before: its time is no gap, and it is not late."""
 
     def write(self, packet: RtpPacket, carrier: Datagram) -> None:
         """Take one packet; `carrier` is the datagram it came in, for its time and addresses."""
@@ -43,44 +68,76 @@ def open_sink(stem: Path, payload_type: int) -> Sink:
         if payload_type == PayloadFormat.MP2T:
             return TransportStreamSink(stem.with_name(stem.name + ".ts"))
         return PacketSink(stem.with_name(stem.name + ".pcap"))
-    except OSError as error:
-        raise OutputError(f"{stem}: cannot be written: {error.strerror}") from None
+    except UnwritableFile as error:
+        raise OutputError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """How a payload becomes 16-bit little-endian samples. `rate` is in frames a second."""
+    """How a payload becomes 16-bit little-endian samples. `rate` is in frames a second.
+
+    `sample_bytes` is what a sample of one channel takes in the payload.
+    """
 
     rate: int
     channels: int
     to_linear: Callable[[bytes], bytes]
+    sample_bytes: int = 1
 
 
 class WavSink:
     """Audio as a .wav file of 16-bit samples. Short gaps become silence; late packets are left out."""
 
     def __init__(self, path: Path, audio: AudioFormat) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
+        self.left_out: Counter[str] = Counter()
         self._audio = audio
+        self._frame_bytes = _SAMPLE_BYTES * audio.channels
         self._expected: int | None = None
-        self._file: BinaryIO = path.open("wb")
+        self._sound = self._silence = self._missing = 0  # frames written as sound and silence, and silence left out
+        self._file: BinaryIO = open_in_place(path)
         self._wave = wave.open(self._file, "wb")  # noqa: SIM115  # closed by close()
         self._wave.setnchannels(audio.channels)
         self._wave.setsampwidth(_SAMPLE_BYTES)
         self._wave.setframerate(audio.rate)
 
+    @property
+    def silence_left_out(self) -> float:
+        """Seconds of silence that were not put in."""
+        return self._missing / self._audio.rate
+
+    def start_anew(self) -> None:
+        """Forget where the sound should go on."""
+        self._expected = None
+
     def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002  # the port gives it
         """Append the samples of one packet at the place its timestamp says."""
-        frame_bytes = _SAMPLE_BYTES * self._audio.channels
         samples = self._audio.to_linear(packet.payload)
-        frames = len(samples) // frame_bytes
+        frames, rest = divmod(len(samples), self._frame_bytes)
+        if rest or len(packet.payload) % self._audio.sample_bytes:
+            self.left_out[NO_WHOLE_SAMPLE] += 1
         gap = self._gap_before(packet.timestamp)
-        if gap < 0 or not frames:
+        if not frames:
             return
-        self._wave.writeframesraw(bytes(gap * frame_bytes))
-        self._wave.writeframesraw(samples[: frames * frame_bytes])
+        if gap < 0:
+            self.left_out[TOO_LATE] += 1
+            return
+        if (self._sound + self._silence + gap + frames) * self._frame_bytes > _LARGEST_WAV:
+            self.left_out[FULL_FILE] += 1
+            return
+        self._keep_silent(gap)
+        self._wave.writeframesraw(samples[: frames * self._frame_bytes])
+        self._sound += frames
         self._expected = (packet.timestamp + frames) % _TIMESTAMPS
+
+    def _keep_silent(self, gap: int) -> None:
+        """Append so many frames of silence, as far as the sound until now allows it."""
+        allowed = _LONGEST_SILENCE * self._audio.rate + _SILENCE_FOR_SOUND * self._sound - self._silence
+        frames = min(gap, allowed)
+        self._wave.writeframesraw(bytes(frames * self._frame_bytes))
+        self._silence += frames
+        self._missing += gap - frames
 
     def _gap_before(self, timestamp: int) -> int:
         """Return how many frames are missing before `timestamp`, negative for a late packet."""
@@ -99,13 +156,21 @@ class TransportStreamSink:
     """MPEG-2 TS packets one after the other (RFC 2250): whole 188-byte packets only."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
-        self._file: BinaryIO = path.open("wb")
+        self.left_out: Counter[str] = Counter()
+        self.silence_left_out = 0.0
+        self._file: BinaryIO = open_in_place(path)
+
+    def start_anew(self) -> None:
+        """Nothing is kept from packet to packet."""
 
     def write(self, packet: RtpPacket, carrier: Datagram) -> None:  # noqa: ARG002  # the port gives it
         """Append the TS packets of one RTP packet."""
-        self._file.write(packet.payload[: len(packet.payload) // _TS_PACKET * _TS_PACKET])
+        whole = len(packet.payload) // _TS_PACKET * _TS_PACKET
+        if whole < len(packet.payload):
+            self.left_out[NO_WHOLE_TS_PACKET] += 1
+        self._file.write(packet.payload[:whole])
 
     def close(self) -> None:
         """Close the file."""
@@ -116,14 +181,22 @@ class PacketSink:
     """Decrypted RTP as a capture, for formats that have no plain file."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file. Raises `OSError`."""
+        """Create the file. Raises `UnwritableFile`."""
         self.path = path
-        self._file: BinaryIO = path.open("wb")
+        self.left_out: Counter[str] = Counter()
+        self.silence_left_out = 0.0
+        self._file: BinaryIO = open_in_place(path)
         self._writer = CaptureWriter(self._file)
+
+    def start_anew(self) -> None:
+        """Nothing is kept from packet to packet."""
 
     def write(self, packet: RtpPacket, carrier: Datagram) -> None:
         """Append one packet, at its time and with its addresses."""
-        self._writer.write(replace(carrier, payload=packet.encode()))
+        try:
+            self._writer.write(replace(carrier, payload=packet.encode()))
+        except CaptureError:
+            self.left_out[NO_PLACE] += 1
 
     def close(self) -> None:
         """Close the file."""
@@ -142,8 +215,8 @@ _AUDIO: MappingProxyType[int, AudioFormat] = MappingProxyType(
     {
         PayloadFormat.PCMU: AudioFormat(8_000, 1, decode_mulaw),
         PayloadFormat.PCMA: AudioFormat(8_000, 1, decode_alaw),
-        PayloadFormat.L16_STEREO: AudioFormat(44_100, 2, _swap_samples),
-        PayloadFormat.L16_MONO: AudioFormat(44_100, 1, _swap_samples),
+        PayloadFormat.L16_STEREO: AudioFormat(44_100, 2, _swap_samples, _SAMPLE_BYTES),
+        PayloadFormat.L16_MONO: AudioFormat(44_100, 1, _swap_samples, _SAMPLE_BYTES),
     }
 )
 """Static payload types of RFC 3551 clause 6 that become a .wav file."""

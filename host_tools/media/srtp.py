@@ -5,51 +5,45 @@ which MKI the packets have.
 
 Two things pylibsrtp does not offer are done here. The MKI, which tells the receiver under which TEK a packet
 is, is put in after `protect` and taken out before `unprotect`. And the roll-over counter (ROC): it goes on counting
-when the key changes, but libsrtp starts every new key at zero and pylibsrtp has no call to set it. A new session is
-therefore walked to the right packet index with empty packets that never leave this module.
+when the key changes, but libsrtp starts every new key at zero (`host_tools.media.srtp_session` begins elsewhere).
 
 No packet carries the ROC. A receiver that tunes in late finds it by the authentication tag
 (`host_tools.media.roc`). The limit that remains: beyond 1024 wraps of the sequence number (two weeks of
 audio) nothing authenticates. By its tag, too, the key of a packet is found that does not name one, or names it in
 another way than we know.
+
+A source that starts anew under another key is followed. Under the same key, an index below those that came is a copy or
+too old to tell (RFC 3711 clause 3.3.2): it is refused as such, wherever the sequence numbers jump.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from types import MappingProxyType
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from typing import TypeVar
 
-from pylibsrtp import Error as LibsrtpError
-from pylibsrtp import Policy, Session
+from pylibsrtp import Session
 
 from host_tools.media.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.media.roc import Authenticator
 from host_tools.media.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.media.srtp_session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
 from host_tools.media.traffic_key import TrafficKey, mki_of
 
 __all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of"]
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 
-_PROFILES = MappingProxyType(
-    {
-        SrtpSuite.AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
-        SrtpSuite.AES_CM_128_HMAC_SHA1_32: Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
-    }
-)
 _RTP_HEADER = 12
-_SEQUENCES = 1 << 16
-_LONGEST_STEP = 30_000  # libsrtp recognises a wrap when the sequence number moves less than half its range
-_REPLAY_WINDOW = 128
 _KEYS_KEPT = 64
 _KEYS_TRIED = 32  # of the keys kept, for a packet that names none
 _KEYS_SEARCHED = 8  # of those, at any roll-over counter
-_SEARCHES = 64
+_SEARCHES = 256  # in vain, until another key comes
+_SEARCHES_OF_SOURCE = 4  # of those, for packets of one source: a damaged one must not spoil what follows it
 _STRANGER_TRIALS = 8  # packets in a row after which an MKI that names no key is taken at its word
-_SOURCES_KEPT = 64
-_REPLAY = "replay"  # how libsrtp's two reasons for a packet from its replay window or before it begin
+_SOURCES_KEPT = 256
+_TOO_LONG = f"packet is too long: more than {LARGEST_PACKET} bytes"
+_REPLAY = "replay check failed: the packet came before, or its source was further under this key"
 
 _V = TypeVar("_V")
 
@@ -60,18 +54,21 @@ class SrtpSender:
     def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
         self._format = packet_format
         self._index = _PacketIndex()
+        self._maker = SessionMaker(packet_format.suite)
         self._key: TrafficKey | None = None
         self._session: Session | None = None
 
     def protect(self, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
-        """Return the SRTP packet, longer by MKI and tag, for an RTP packet of at most 1356 bytes.
+        """Return the SRTP packet, longer by MKI and tag and then of at most 65,507 bytes, for an RTP packet.
 
         `mki` goes into the packet and has the size that the format says. Raises `SrtpError`.
         """
         index = self._index.of(_sequence(packet))
         if self._session is None or key != self._key:
-            self._session, self._key = _sender_at(key, self._format.suite, _ssrc(packet), index), key
-        protected = self._format.join(_run(self._session.protect, packet), mki)
+            self._session, self._key = self._maker.sender(key, _ssrc(packet), index), key
+        protected = self._format.join(run(self._session.protect, packet), mki)
+        if len(protected) > LARGEST_PACKET:
+            raise SrtpError(_TOO_LONG)
         self._index.reach(index)
         return protected
 
@@ -79,16 +76,18 @@ class SrtpSender:
 class SrtpReceiver:
     """Unprotects packets of any number of sources with traffic keys that come in as time goes by.
 
-    Keeps the 64 newest keys and the 64 newest sources, so that a hostile capture cannot fill the memory. A packet
+    Keeps the 64 newest keys and the 256 newest sources, so that a hostile capture cannot fill the memory. A packet
     whose MKI does not name the right key is tried with the last key of its source and then with the newest 32.
     """
 
     def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
         self._format = packet_format
+        self._maker = SessionMaker(packet_format.suite)
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()
         self._sources: OrderedDict[bytes, _Source] = OrderedDict()
         self._searches_left = _SEARCHES
-        self._searched: dict[bytes, bool] = {}  # by source, since the newest key came: whether it was found
+        self._found: set[bytes] = set()  # sources whose roll-over counter was found since the newest key came
+        self._in_vain: Counter[bytes] = Counter()  # searches in vain since then, by source
         self._strangers: OrderedDict[bytes, int] = OrderedDict()  # trials in vain, by MKI, since the newest key came
 
     def add_key(self, mki: bytes, key: TrafficKey) -> None:
@@ -99,7 +98,8 @@ class SrtpReceiver:
         if known is None or known.key != key:
             _keep_newest(self._keys, mki, _KeySessions(key, self._format.suite), _KEYS_KEPT)
             self._searches_left = _SEARCHES
-            self._searched.clear()
+            self._found.clear()
+            self._in_vain.clear()
             self._strangers.clear()
 
     def forget_key(self, mki: bytes) -> None:
@@ -114,13 +114,15 @@ class SrtpReceiver:
         return mki in self._keys
 
     def unprotect(self, packet: bytes, newest: bytes | None = None) -> bytes:
-        """Return the RTP packet inside an SRTP packet of at most 1500 bytes.
+        """Return the RTP packet inside an SRTP packet of at most 65,507 bytes.
 
         `newest` spares a packet that was tried before the keys that did not fit it: it is the MKI of the one key that
         came since. Raises `UnknownTrafficKey` when the packet names no key that is here and none fits,
         `ReplayedPacket` when it was seen before, `SrtpError` when it does not authenticate. A packet that fails
         leaves no trace.
         """
+        if len(packet) > LARGEST_PACKET:
+            raise SrtpError(_TOO_LONG)
         mki, bare = self._format.split(packet)
         ssrc = _ssrc(bare)
         source = self._sources.get(ssrc) or _Source()
@@ -155,7 +157,7 @@ class SrtpReceiver:
     ) -> tuple[_KeySessions, int]:
         """Return the key under which a packet authenticates, and the packet's index. Raises `UnknownTrafficKey`."""
         # Where the roll-over counter of a source has just been found, older keys may fit its packets, too.
-        only = None if newest is None or self._searched.get(_ssrc(bare)) else self._keys.get(newest)
+        only = None if newest is None or _ssrc(bare) in self._found else self._keys.get(newest)
         if only is None and self._strangers.get(mki, 0) >= _STRANGER_TRIALS:
             raise UnknownTrafficKey(mki)
         keys = _tagged(self._likely(source) if only is None else [only], bare, index)
@@ -169,36 +171,38 @@ class SrtpReceiver:
         return self._search_all(mki, source, bare)
 
     def _search_all(self, mki: bytes, source: _Source, bare: bytes) -> tuple[_KeySessions, int]:
-        """Search with the newest keys, in vain once for each source until another key comes."""
+        """Search with the newest keys, in vain a few times for each source until another key comes."""
         ssrc = _ssrc(bare)
-        if self._searches_left and self._searched.get(ssrc) is not False:
+        if self._searches_left and self._in_vain[ssrc] < _SEARCHES_OF_SOURCE:
             for keys in self._likely(source)[:_KEYS_SEARCHED]:
                 found = self._search(bare, keys)
                 if found is not None:
-                    self._searched[ssrc] = True
+                    self._found.add(ssrc)
                     return keys, found
-            self._searched[ssrc] = False
+            self._in_vain[ssrc] += 1
         raise UnknownTrafficKey(mki)
 
     def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
         """Return what is in a packet, and note in `source` how it was found. Raises `SrtpError`."""
-        ssrc = _ssrc(bare)
-        session = keys.session(ssrc, index)
+        ssrc, guess = _ssrc(bare), source.index.of(_sequence(bare))
+        heard = keys.by_source.get(ssrc) or _Heard(self._maker.receiver(keys.key, ssrc, index))
         try:
-            plain = _run(session.unprotect, bare)
-        except SrtpError as error:
-            # libsrtp looks at the index before the tag, so a damaged copy is told from a good one here.
-            if str(error).startswith(_REPLAY) and keys.authenticator.fits(bare, index // _SEQUENCES):
-                raise ReplayedPacket(str(error)) from None
-            found = self._search(bare, keys)
-            if found is None or found == index:
+            plain = run(heard.session.unprotect, bare)
+        except SrtpError:
+            # Where libsrtp stands wrong, and whether it took a good packet before, the packet's true index tells.
+            is_there = keys.authenticator.fits(bare, index // SEQUENCES)
+            found = index if is_there else self._search(bare, keys)
+            if found is None:
                 raise
+            if found <= heard.highest:
+                raise ReplayedPacket(_REPLAY) from None
             index = found
-            session = _receiver_at(keys.key, keys.suite, ssrc, index)
-            plain = _run(session.unprotect, bare)
-        source.index.reach(index)
+            heard = _Heard(self._maker.receiver(keys.key, ssrc, index))
+            plain = run(heard.session.unprotect, bare)
+        heard.highest = max(heard.highest, index)
+        source.index.reach(index, anew=index != guess)
         source.keys = keys
-        _keep_newest(keys.by_source, ssrc, session, _SOURCES_KEPT)
+        _keep_newest(keys.by_source, ssrc, heard, _SOURCES_KEPT)
         return plain
 
     def _search(self, bare: bytes, keys: _KeySessions) -> int | None:
@@ -210,7 +214,7 @@ class SrtpReceiver:
             return None
         roc = keys.authenticator.find_roc(bare)
         self._searches_left = self._searches_left - 1 if roc is None else _SEARCHES
-        return None if roc is None else roc * _SEQUENCES + _sequence(bare)
+        return None if roc is None else roc * SEQUENCES + _sequence(bare)
 
 
 class _PacketIndex:
@@ -223,13 +227,13 @@ class _PacketIndex:
         """Return the index that a packet with this sequence number most likely has."""
         if self._highest is None:
             return sequence
-        half = _SEQUENCES // 2
-        distance = (sequence - self._highest + half) % _SEQUENCES - half
+        half = SEQUENCES // 2
+        distance = (sequence - self._highest + half) % SEQUENCES - half
         return max(self._highest + distance, sequence)
 
-    def reach(self, index: int) -> None:
-        """Take note that a packet with this index was good."""
-        self._highest = index if self._highest is None else max(self._highest, index)
+    def reach(self, index: int, *, anew: bool = False) -> None:
+        """Take note that a packet with this index was good; `anew`: the source goes on from there, also backwards."""
+        self._highest = index if self._highest is None or anew else max(self._highest, index)
 
 
 class _Source:
@@ -240,66 +244,31 @@ class _Source:
         self.keys: _KeySessions | None = None
 
 
+class _Heard:
+    """The receiving session of one source under one key, and the highest index that was opened with it."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.highest = -1
+
+
 class _KeySessions:
     """The receiving sessions of one key, one for each source that was heard under it."""
 
     def __init__(self, key: TrafficKey, suite: SrtpSuite) -> None:
         self.key = key
-        self.suite = suite
         self.authenticator = Authenticator(key, suite.tag_size)
-        self.by_source: OrderedDict[bytes, Session] = OrderedDict()
-
-    def session(self, ssrc: bytes, index: int) -> Session:
-        """Return the session for this source, a new one when it was not heard under this key before."""
-        return self.by_source.get(ssrc) or _receiver_at(self.key, self.suite, ssrc, index)
+        self.by_source: OrderedDict[bytes, _Heard] = OrderedDict()
 
 
 def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySessions | None:
     """Return the first key whose authentication tag a packet of this index carries."""
-    return next((keys for keys in likely if keys.authenticator.fits(bare, index // _SEQUENCES)), None)
-
-
-def _sender_at(key: TrafficKey, suite: SrtpSuite, ssrc: bytes, index: int) -> Session:
-    """Return a sending session whose next packet may have this index."""
-    session = Session(_policy(key, suite, Policy.SSRC_ANY_OUTBOUND))
-    for packet in _walk(ssrc, index):
-        _run(session.protect, packet)
-    return session
-
-
-def _receiver_at(key: TrafficKey, suite: SrtpSuite, ssrc: bytes, index: int) -> Session:
-    """Return a receiving session whose next packet may have this index."""
-    session = Session(_policy(key, suite, Policy.SSRC_ANY_INBOUND))
-    sender = _sender_at(key, suite, ssrc, 0)
-    for packet in _walk(ssrc, index):
-        _run(session.unprotect, _run(sender.protect, packet))
-    return session
-
-
-def _policy(key: TrafficKey, suite: SrtpSuite, direction: int) -> Policy:
-    return Policy(key=key.master(), ssrc_type=direction, srtp_profile=_PROFILES[suite])
-
-
-def _walk(ssrc: bytes, index: int) -> Iterator[bytes]:
-    """Yield empty RTP packets that lead from index 0 to just outside the replay window of `index`."""
-    if index < _SEQUENCES:
-        return
-    end = index - _REPLAY_WINDOW - 1
-    for step in (*range(_LONGEST_STEP, end, _LONGEST_STEP), end):
-        yield b"\x80\x00" + (step % _SEQUENCES).to_bytes(2, "big") + bytes(4) + ssrc
-
-
-def _run(operation: Callable[[bytes], bytes], packet: bytes) -> bytes:
-    """Let libsrtp work on a packet. Raises `SrtpError` with libsrtp's reason."""
-    try:
-        return bytes(operation(packet))
-    except (LibsrtpError, ValueError) as error:
-        raise SrtpError(str(error)) from None
+    return next((keys for keys in likely if keys.authenticator.fits(bare, index // SEQUENCES)), None)
 
 
 def _sequence(packet: bytes) -> int:
     if len(packet) < _RTP_HEADER:
-        raise SrtpError(f"{len(packet)} bytes are too few for an RTP packet")
+        raise SrtpError("too short for an RTP packet")
     return int.from_bytes(packet[2:4], "big")
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from host_tools.media.errors import SrtpError
 
-# provisional: that the MKI is MSK ID || MTK ID; TS 33.246 was not at hand. It leaves the key domain out, so
+# MSK ID || MTK ID (TS 33.246 clause 6.6.2.1). It leaves the key domain out, which the announcement tells a terminal, so
 # two domains must not use the same MSK IDs for media that one terminal receives.
 MKI_SIZE = 6
 
@@ -43,7 +43,7 @@ class SrtpFormat:
 
     @property
     def names_key(self) -> bool:
-        """Whether a packet says which TEK it needs: its MKI is MSK ID and MTK ID (provisional)."""
+        """Whether a packet says which TEK it needs: its MKI is MSK ID and MTK ID."""
         return self.mki_size == MKI_SIZE
 
     def split(self, packet: bytes) -> tuple[bytes, bytes]:
@@ -54,7 +54,7 @@ class SrtpFormat:
         end = len(packet) - self.suite.tag_size
         start = end - self.mki_size
         if start < _RTP_HEADER:
-            raise SrtpError(f"{len(packet)} bytes are too few for an SRTP packet with {self._parts}")
+            raise SrtpError(f"too short for an SRTP packet with {self._parts}")
         return packet[start:end], packet[:start] + packet[end:]
 
     def join(self, bare: bytes, mki: bytes) -> bytes:

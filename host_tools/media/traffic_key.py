@@ -36,5 +36,5 @@ class TrafficKey:
 
 
 def mki_of(msk_id: bytes, mtk_id: bytes) -> bytes:
-    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2). Provisional, see `srtp_format.MKI_SIZE`."""
+    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2) (TS 33.246 clause 6.6.2.1)."""
     return msk_id + mtk_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, SupportsIndex, overload
 
+from card.codec.redaction import Span
+from card.codec.redaction.spans import whole
 from card.spec.status import describe, is_normal
-from host_tools.trace.events import Span
 from host_tools.trace.tlv import walk_tlvs
 
 
@@ -24,8 +25,19 @@ class StatusWord(int):
         return f"<{describe(self)}>"
 
 
+class HiddenText(str):
+    """Text made of bytes that may hold a key. It equals plain text; its repr does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} characters, not shown>"
+
+
 class CardData(bytes):
     """Bytes that a card answered. They equal plain bytes; those that may hold a key are never shown.
+
+    A slice is as secret as the bytes it is taken from, and so is their hex.
 
     `path` says which data object they are the value of, such as `62/82`; it is empty for a whole answer.
     """
@@ -48,7 +60,26 @@ class CardData(bytes):
             for first, behind in self.hidden
             if first < end and behind > start
         ]
-        return CardData.of(self[start:end], hidden, path)
+        return CardData.of(bytes.__getitem__(self, slice(start, end)), hidden, path)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice, /) -> bytes: ...
+
+    def __getitem__(self, key: SupportsIndex | slice, /) -> int | bytes:
+        taken = super().__getitem__(key)
+        if isinstance(taken, int) or not self.hidden or not isinstance(key, slice):
+            return taken
+        start, end, step = key.indices(len(self))
+        # Every second byte of a key is a secret, too.
+        return self.part(start, max(start, end)) if step == 1 else CardData.of(taken, whole(taken))
+
+    def hex(self, *separators: Any, **more: Any) -> str:
+        """Return the bytes in hex, as `bytes.hex` does."""
+        text = super().hex(*separators, **more)
+        return HiddenText(text) if self.hidden else text
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes, not shown>" if self.hidden else f"<{self.hex(' ').upper() or 'no data'}>"

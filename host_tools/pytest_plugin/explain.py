@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from card.spec.status import describe
-from host_tools.pytest_plugin.answers import CardData, StatusWord
+from host_tools.pytest_plugin.answers import CardData, HiddenText, StatusWord
 from host_tools.trace.decode import object_name
 from host_tools.trace.diff import explain_data
 from host_tools.trace.text import show_with_gaps
@@ -20,6 +20,8 @@ def explain_comparison(operator: str, left: object, right: object) -> list[str] 
         return None
     if isinstance(left, StatusWord) or (isinstance(right, StatusWord) and isinstance(left, int)):
         return _explain_status(operator, left, right)
+    if any(isinstance(side, HiddenText) or _hidden(side) for side in (left, right)):
+        return _say_nothing(operator, left, right)
     if operator == "==" and isinstance(left, bytes) and isinstance(right, bytes) and _from_card(left, right):
         return _explain_bytes(left, right)
     return None
@@ -52,8 +54,6 @@ def _number(value: object) -> str:
 
 
 def _explain_bytes(left: bytes, right: bytes) -> list[str]:
-    if _hidden(left) or _hidden(right):
-        return [f"{_where(left, right)}{len(left)} bytes != {len(right)} bytes", "not shown: they may hold a key"]
     words = explain_data(bytes(left), bytes(right))
     if _where(left, right):
         card, wanted = (left, right) if _path(left) else (right, left)
@@ -62,14 +62,30 @@ def _explain_bytes(left: bytes, right: bytes) -> list[str]:
     return [f"{len(left)} bytes != {len(right)} bytes", words, *sides]
 
 
-def _where(left: bytes, right: bytes) -> str:
+def _say_nothing(operator: str, left: object, right: object) -> list[str]:
+    """Say only how much there was: the other side is what the key ought to have been."""
+    sizes = f" {_OPPOSITE[operator]} ".join(_size(side) for side in (left, right))
+    return [f"{_where(left, right)}{sizes}", "not shown: they may hold a key"]
+
+
+def _size(side: object) -> str:
+    match side:
+        case bytes() | bytearray():
+            return f"{len(side)} bytes"
+        case str():
+            return f"{len(side)} characters"
+        case _:
+            return type(side).__name__
+
+
+def _where(left: object, right: object) -> str:
     """Return which data object is compared, in words; empty for whole answers."""
     path = _path(left) or _path(right)
     name = object_name(path)
     return f"TLV {path} ({name}): " if name else f"TLV {path}: " if path else ""
 
 
-def _path(data: bytes) -> str:
+def _path(data: object) -> str:
     return data.path if isinstance(data, CardData) else ""
 
 
@@ -81,5 +97,5 @@ def _from_card(left: bytes, right: bytes) -> bool:
     return isinstance(left, CardData) or isinstance(right, CardData)
 
 
-def _hidden(data: bytes) -> bool:
+def _hidden(data: object) -> bool:
     return isinstance(data, CardData) and bool(data.hidden)

@@ -140,8 +140,8 @@ def subscriber(uicc_profile: CardProfile) -> Subscriber:
 
 
 @pytest.fixture
-def headend(request: pytest.FixtureRequest, subscriber: Subscriber) -> TestNetwork:
-    """The network: `bsf`, `bsm`, `recording()`. It knows the subscriber, and stands at the scenario's start."""
+def headend(request: pytest.FixtureRequest, subscriber: Subscriber, uicc_profile: CardProfile) -> TestNetwork:
+    """The network: `bsf`, `bsm`, `recording()`. It knows subscriber and tables of the card, and stands at the start."""
     from host_tools.headend.errors import HeadendError
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.scenario import find_scenario
@@ -149,7 +149,7 @@ def headend(request: pytest.FixtureRequest, subscriber: Subscriber) -> TestNetwo
     name = _chosen(request, SCENARIO_MARKER)
     try:
         where = str(_beside(request, name)) if name.endswith(".toml") else name
-        return TestNetwork(find_scenario(where), subscriber)
+        return TestNetwork(find_scenario(where), subscriber, tables=uicc_profile.bcast.build_tables())
     except (HeadendError, OSError) as error:
         return pytest.fail(f"scenario {name!r}: {error}", pytrace=False)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from card.codec.apdu import CommandApdu
+from card.codec.redaction import Redactor
 from card.errors import DecodeError
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
-from host_tools.links.base import Link
+from host_tools.links.base import Link, LinkError
 from host_tools.pytest_plugin.answers import Answer, CardData, StatusWord
-from host_tools.trace.files import FileTracker
-from host_tools.trace.redact import Redactor
 
 
 class Uicc:
@@ -20,7 +20,6 @@ class Uicc:
     def __init__(self, link: Link) -> None:
         self.link = link
         self._client = ApduClient(link)
-        self._files = FileTracker()
         self._redactor = Redactor()
 
     def __enter__(self) -> Uicc:
@@ -40,17 +39,16 @@ class Uicc:
         GET RESPONSE, a wrong Le and blocks are seen to. Raises `DecodeError` for what is no APDU, `LinkError`.
         """
         raw = _bytes_of(apdu)
-        response = self._client.transmit(CommandApdu.decode(raw))
-        return self._answer(raw, response)
+        command = CommandApdu.decode(raw)
+        return self._answer(raw, lambda: self._client.transmit(command))
 
     def send_raw(self, apdu: str | bytes) -> Answer:
         """Send any bytes as they are and return what came back. Raises `DecodeError` for bad hex, `LinkError`."""
         raw = _bytes_of(apdu)
-        return self._answer(raw, Response.decode(self.link.transmit(raw)))
+        return self._answer(raw, lambda: Response.decode(self.link.transmit(raw)))
 
     def reset(self) -> bytes:
         """Reset the card and return its ATR. Raises `LinkError`."""
-        self._files.reset()
         self._redactor.reset()
         return self.link.reset()
 
@@ -58,11 +56,15 @@ class Uicc:
         """Let the card go."""
         self.link.close()
 
-    def _answer(self, command: bytes, response: Response) -> Answer:
+    def _answer(self, command: bytes, transmit: Callable[[], Response]) -> Answer:
+        try:
+            response = transmit()
+        except LinkError:
+            self._redactor.exchange(command, b"")
+            raise
         raw = response.data + response.sw.to_bytes(2, "big")
-        file = self._files.follow(command, raw)
-        secrets = self._redactor.find_secrets(command, raw, file)
-        return Answer(CardData.of(response.data, secrets.response), StatusWord(response.sw))
+        hidden = self._redactor.exchange(command, raw).response
+        return Answer(CardData.of(response.data, hidden), StatusWord(response.sw))
 
 
 def _bytes_of(apdu: str | bytes) -> bytes:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from card.codec.toml_lines import lines_of
 from card.spec.ins import INS
-from host_tools.script.errors import Place, Problem, ScriptError
-from host_tools.script.table import Problems, Table
+from host_tools.script.table import Problems, Table, read_toml
 from host_tools.trace.commands import command_name
 from host_tools.trace.events import TracedExchange, TraceEvent
 
@@ -72,11 +69,7 @@ def learn_latency(events: Iterable[TraceEvent]) -> LatencyProfile:
 
 def parse_latency(text: str, file: str) -> LatencyProfile:
     """Return the profile in a TOML text. `file` stands in messages. Raises `ScriptError` with all problems found."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScriptError(Problem(Place(file, 1), f"not TOML: {error}")) from None
-    problems = Problems(file, lines_of(text))
+    data, problems = read_toml(text, file)
     top = Table(data, (), problems, ("latency",))
     table = Table(top.data.get("latency", {}), ("latency",), problems, ("default", "commands"))
     commands = {name: _read(value, path, problems) for path, name, value in table.pairs("commands")}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from card.codec.toml_lines import lines_of
-from host_tools.script.errors import Place, Problem, ScriptError
-from host_tools.script.table import Problems, Table
+from host_tools.script.table import Table, read_toml
 from host_tools.trace.commands import command_name
 
 _KEYS = ("kind", "command", "at", "chance", "times", "sw", "executed", "back_after")
@@ -96,11 +93,7 @@ class Injector:
 
 def parse_plan(text: str, file: str) -> tuple[Fault, ...]:
     """Return the plan in a TOML text. `file` stands in messages. Raises `ScriptError` with all problems found."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScriptError(Problem(Place(file, 1), f"not TOML: {error}")) from None
-    problems = Problems(file, lines_of(text))
+    data, problems = read_toml(text, file)
     top = Table(data, (), problems, ("fault",))
     rows = top.data.get("fault", [])
     if not isinstance(rows, list) or not 1 <= len(rows) <= _MOST_FAULTS:

@@ -15,8 +15,9 @@ from card.codec.mikey import Extension, ExtensionType, KeyInterval, MbmsKeyIds
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables
+from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, TrafficProtection
 from card.spec.bcast_x2 import X2
+from card.spec.contexts import STRUCTURED
 from host_tools.headend.errors import VerificationError
 from host_tools.headend.ltkm import LtkmContent, open_verification, seal_ltkm
 from host_tools.headend.service_keys import NO_KEY_NUMBER
@@ -33,9 +34,9 @@ SRTP_STREAM = srtp_description(ssrc=0x42434153)
 _SETS: Mapping[str, BcastTables] = {tables.name: tables for tables in (P1, X2)}
 _DOMAIN_SIZE = 3
 _BOUND_SIZE = 4
-_STRUCTURED, _TEMPLATE = 0x73, 0xAE
+_TEMPLATE = 0xAE
 _FLAGS = ("add", "keep", "report")
-_SRTP, _LIFETIME = 1, 3
+_LIFETIME = 3
 
 
 def number(tables: bytes, name: bytes) -> bytes:
@@ -73,7 +74,7 @@ def refusal(tables: bytes, reason: bytes, objects: bytes) -> bytes:
     """Return the whole data of a refusal: the status and `objects` in their template; none behind a status word."""
     if _answer(_find(tables), reason) >= LOWEST_STATUS_WORD:
         return b""
-    return encode_tlv(_STRUCTURED, encode_tlv(_TEMPLATE, status(tables, reason) + objects))
+    return encode_tlv(STRUCTURED, encode_tlv(_TEMPLATE, status(tables, reason) + objects))
 
 
 def deletion(tables: bytes, reason: bytes, objects: bytes) -> bytes:
@@ -83,12 +84,13 @@ def deletion(tables: bytes, reason: bytes, objects: bytes) -> bytes:
     if answer >= LOWEST_STATUS_WORD:
         return b""
     said = encode_tlv(rows.audit_tags["status"], bytes((answer,)))
-    return encode_tlv(_STRUCTURED, encode_tlv(_TEMPLATE, said + objects))
+    return encode_tlv(STRUCTURED, encode_tlv(_TEMPLATE, said + objects))
 
 
 def stricter(tables: bytes, level: bytes) -> bytes:
-    """Return a rating (1 byte) that a level granted just holds back."""
-    return bytes((level[0] + (1 if _find(tables).higher_is_stricter else -1),))
+    """Return the rating (type and value) that a level granted (type and value) just holds back."""
+    kind, value = level
+    return bytes((kind, value - 1 if kind in _find(tables).lower_is_stricter else value + 1))
 
 
 def policy(tables: bytes, name: bytes, cost: bytes, tokens: bytes, counter: bytes, flags: bytes) -> bytes:
@@ -134,7 +136,7 @@ def stkm_data(tables: bytes, protection: bytes, rating: bytes) -> bytes:
     rows = _find(tables)
     management = StkmManagement(
         protection_after_reception=protection[0],
-        traffic_protection_protocol=_SRTP,
+        traffic_protection_protocol=TrafficProtection.SRTP,
         traffic_authentication=True,
         traffic_key_lifetime=_LIFETIME,
         access_criteria=(_rating(rating).to_descriptor(rows),) if rating else None,

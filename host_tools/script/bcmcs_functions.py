@@ -6,15 +6,9 @@ provisional throughout (docs/spec/csim.md): a card with another set of functions
 from __future__ import annotations
 
 from card.codec.ef_csim import decode_hrpd_nai
-from card.codec.reader import Reader
-from card.codec.tlv import decode_tlvs, read_tlv
 from card.crypto.bcmcs import PROVISIONAL_SET, BcmcsFunctions, RegistrationKey, find_functions
 from card.crypto.secret import Secret
-from card.errors import DecodeError
 from host_tools.script.errors import ExpressionError
-
-_OBJECTS = 2  # of a record of EF_MUK: the MUK ID with IDr and IDi, and the counter
-_MUK_ID, _ID_I, _COUNTER = 0xA0, 0x82, 0x81
 
 
 def nai(file: bytes) -> bytes:
@@ -53,17 +47,6 @@ def signature(bak: bytes, flow_id: bytes, bak_id: bytes, timestamp: bytes) -> by
 def response(rk: bytes, rand: bytes, challenge: bytes) -> bytes:
     """Return what the subscriber answers to a challenge under RAND."""
     return _root(rk).respond(rand, challenge)
-
-
-def last_counter(counter: bytes, record: bytes, bmsc: bytes) -> bytes:
-    """Return the counter (4 bytes) in a record of EF_MUK that is for this BM-SC, else the one given."""
-    reader = Reader(record)
-    try:
-        found = {item.tag: item.value for item in (read_tlv(reader) for _ in range(_OBJECTS))}
-        names = decode_tlvs(found.get(_MUK_ID, b""))
-    except DecodeError:  # an empty record
-        return counter
-    return found.get(_COUNTER, counter) if names.get(_ID_I) == bmsc else counter
 
 
 def _root(rk: bytes) -> RegistrationKey:

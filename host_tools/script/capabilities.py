@@ -10,30 +10,33 @@ from card.codec.bcd import decode_digits
 from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import APPLICATIONS
+from card.spec.fids import MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.pin import pad_pin
 from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
-from host_tools.terminal.card_application import EF_ICCID, MF
+from host_tools.terminal.card_application import EF_ICCID, CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
-from host_tools.trace.files import APPLICATIONS
 
-_SERVICE_TABLES = {"usim": 0x6F38, "csim": 0x6F32}
+_SERVICE_TABLES = {
+    "usim": fid_of("ADF.USIM", "EF_UST"),
+    "csim": fid_of("ADF.CSIM", "EF_CSIM_ST"),
+    "isim": fid_of("ADF.ISIM", "EF_IST"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the card told: AIDs by `usim`, `csim`, `isim`; service numbers; ICCID digits, empty when it has none.
+    """What the card told: AIDs and service numbers by `usim`, `csim`, `isim`; ICCID digits, empty when it has none.
 
-    `unreadable` says in words why a service table is empty.
+    `unreadable` says in words why a service table is missing.
     """
 
     aids: Mapping[str, bytes] = field(default_factory=dict)
-    usim_services: frozenset[int] = frozenset()
-    csim_services: frozenset[int] = frozenset()
+    services: Mapping[str, frozenset[int]] = field(default_factory=dict)
     iccid: str = ""
     pin_enabled: bool = False
     unreadable: str = ""
@@ -46,11 +49,11 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
     of it. Raises `LinkError`.
     """
     client.reset()
-    usim = Usim(client)
+    usim = CardFiles(client)
     aids = _applications(usim)
     services: dict[str, frozenset[int]] = {}
-    pin_enabled, unreadable = False, ""
-    for name in ("usim", "csim"):
+    pin_enabled, unreadable = False, list[str]()
+    for name in _SERVICE_TABLES:
         if name not in aids:
             continue
         try:
@@ -60,12 +63,10 @@ def probe_card(client: ApduClient, pin: Secret | None, refused: RefusedPins) -> 
                 _give_pin(client, pin, refused)
             services[name] = _service_table(usim, _SERVICE_TABLES[name])
         except (StatusError, TerminalError, DecodeError) as error:
-            unreadable = f"the service table of the {name.upper()} cannot be read: {error}"
+            unreadable.append(f"the service table of the {name.upper()} cannot be read: {error}")
     iccid = _iccid(usim)
     client.reset()
-    return Capabilities(
-        aids, services.get("usim", frozenset()), services.get("csim", frozenset()), iccid, pin_enabled, unreadable
-    )
+    return Capabilities(aids, services, iccid, pin_enabled, "; ".join(unreadable))
 
 
 def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:
@@ -78,7 +79,7 @@ def _give_pin(client: ApduClient, pin: Secret, refused: RefusedPins) -> None:
         raise StatusError(sw, "verifying the PIN")
 
 
-def _applications(usim: Usim) -> dict[str, bytes]:
+def _applications(usim: CardFiles) -> dict[str, bytes]:
     try:
         listed = usim.applications()
     except (StatusError, TerminalError, DecodeError):
@@ -91,11 +92,11 @@ def _applications(usim: Usim) -> dict[str, bytes]:
     return aids
 
 
-def _service_table(usim: Usim, file_id: int) -> frozenset[int]:
+def _service_table(usim: CardFiles, file_id: int) -> frozenset[int]:
     return frozenset(CODECS["services"].decode(usim.read_file(file_id)))
 
 
-def _iccid(usim: Usim) -> str:
+def _iccid(usim: CardFiles) -> str:
     try:
         usim.select(MF)
         return decode_digits(usim.read_file(EF_ICCID))

@@ -10,22 +10,22 @@ from host_tools.script.errors import ExpressionError
 from host_tools.script.template import NAME
 from host_tools.script.values import Scope
 
-ALLOWED = "usim, csim, isim, service N, csim service N, pin enabled, known NAME, each also behind `not`"
+ALLOWED = "usim, csim, isim, service N, csim service N, isim service N, pin enabled, known NAME, each also behind `not`"
 _CONDITION = re.compile(
-    rf"(?P<negated>not\s+)?(?:(?P<application>usim|isim|csim)|(?P<table>csim\s+)?service\s+(?P<service>\d{{1,3}})"
+    rf"(?P<negated>not\s+)?(?:(?P<application>usim|isim|csim)|(?:(?P<table>csim|isim)\s+)?service\s+(?P<service>\d{{1,3}})"
     rf"|(?P<pin>pin\s+enabled)|known\s+(?P<name>{NAME}))"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition. Exactly one of the fields behind `negated` is set."""
+    """One condition: an application, a service of the table of an application, the PIN, or a variable."""
 
     text: str
     negated: bool = False
     application: str = ""
     service: int = 0
-    csim_service: int = 0
+    table: str = ""
     pin: bool = False
     known: str = ""
 
@@ -35,13 +35,12 @@ class Condition:
         match = _CONDITION.fullmatch(text.strip())
         if match is None:
             raise ExpressionError(f"{text[:40]!r} is no condition; there are: {ALLOWED}")
-        number = int(match["service"] or 0)
         return cls(
             text=" ".join(text.split()),
             negated=bool(match["negated"]),
             application=match["application"] or "",
-            service=0 if match["table"] else number,
-            csim_service=number if match["table"] else 0,
+            service=int(match["service"] or 0),
+            table=match["table"] or "usim",
             pin=bool(match["pin"]),
             known=match["name"] or "",
         )
@@ -59,9 +58,7 @@ class Condition:
         if self.application:
             return self.application in capabilities.aids
         if self.service:
-            return self.service in capabilities.usim_services
-        if self.csim_service:
-            return self.csim_service in capabilities.csim_services
+            return self.service in capabilities.services.get(self.table, frozenset())
         if self.pin:
             return capabilities.pin_enabled
         return self.known in scope

@@ -42,5 +42,9 @@ class ScriptError(Exception):
         self.problems = problems
 
 
+class NoScript(Exception):
+    """What was named holds no script at all. The message is one sentence."""
+
+
 class ExpressionError(Exception):
     """A template, pattern or expression is malformed, or a value cannot be worked out. The message is a phrase."""

@@ -23,6 +23,7 @@ from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.script import bcast_functions as bcast
 from host_tools.script import bcmcs_functions as bcmcs
 from host_tools.script.bcast_functions import CSB_ID, SRTP_STREAM
+from host_tools.script.ef_muk import last_counter, muk_id_under
 from host_tools.script.errors import ExpressionError
 from host_tools.script.template import NAME
 from host_tools.script.values import Scope, Value
@@ -233,7 +234,9 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "bcast_status": FunctionRow(bcast.status, False, "the status object of an answer"),
     "bcast_refusal": FunctionRow(bcast.refusal, False, "the data of a refusal; none behind a status word"),
     "bcast_deletion": FunctionRow(bcast.deletion, False, "the data that answer a deletion; none behind a status word"),
-    "bcast_stricter": FunctionRow(bcast.stricter, False, "a rating that a level granted just holds back"),
+    "bcast_stricter": FunctionRow(
+        bcast.stricter, False, "the rating (type and value) that a level granted just holds back"
+    ),
     "bcast_policy": FunctionRow(bcast.policy, False, "the extension of an LTKM with a policy"),
     "bcast_rated_policy": FunctionRow(bcast.rated_policy, False, "the extension of an LTKM with a policy and a rating"),
     "bcast_parental": FunctionRow(bcast.parental, False, "the extension of a parental control message"),
@@ -248,7 +251,8 @@ FUNCTIONS: Mapping[str, FunctionRow] = {
     "bcmcs_srtp_sk": FunctionRow(bcmcs.srtp_sk, True, "the SK for SRTP (16 bytes)"),
     "bcmcs_signature": FunctionRow(bcmcs.signature, False, "an authorization signature"),
     "bcmcs_response": FunctionRow(bcmcs.response, False, "the answer to a challenge"),
-    "ltkm_counter": FunctionRow(bcmcs.last_counter, False, "the counter of a BM-SC in a record of EF_MUK"),
+    "muk_id_under": FunctionRow(muk_id_under, False, "the MUK ID in a record of EF_MUK, if its BM-SC is under a name"),
+    "ltkm_counter": FunctionRow(last_counter, False, "the counter of a BM-SC in a record of EF_MUK"),
     "xor": FunctionRow(xor_bytes, None, "both values, bit by bit"),
     "add": FunctionRow(_add, None, "a value with a number added"),
     "flip": FunctionRow(_flip, None, "a value with its last bit changed"),

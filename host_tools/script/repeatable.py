@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
 from card.errors import DecodeError
+from card.spec.contexts import BOOTSTRAPPING, EvenP2, OddP2, Step
 from card.spec.ins import INS
+from card.spec.sac_tables import Procedure
 from host_tools.trace.events import TracedExchange
 
-_GET_IDENTITY, _SUSPEND = 0x78, 0x76
-RANDOM_ANSWERS: frozenset[int] = frozenset({INS.GET_CHALLENGE, INS.INITIALIZE_UPDATE, _GET_IDENTITY, _SUSPEND})
+RANDOM_ANSWERS: frozenset[int] = frozenset(
+    {INS.GET_CHALLENGE, INS.INITIALIZE_UPDATE, INS.GET_IDENTITY, INS.SUSPEND_UICC}
+)
 """Instructions whose answer has a random number in it."""
 _FRESH_ON_BOTH_SIDES: frozenset[int] = frozenset({
     INS.MANAGE_SECURE_CHANNEL, INS.TRANSACT_DATA, INS.EXTERNAL_AUTHENTICATE,
 })  # fmt: skip
 _ONE_PIN: frozenset[int] = frozenset({INS.VERIFY_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN})
-_3G, _GBA, _MBMS, _BOOTSTRAPPING = 0x81, 0x84, 0x85, 0xDD
-_FIRST_BLOCK = 0x80
-_ENDPOINTS = 0x00  # P1 of MANAGE SECURE CHANNEL that only asks
 _ONE_CHALLENGE = "the card takes a challenge once: this passes where it has seen neither this one nor a later one"
 _ONE_MESSAGE = "the card takes a message once: this passes where it has seen neither this one nor a later one"
 
@@ -66,7 +66,7 @@ def obstacle(event: TracedExchange) -> str:
 def _is_fresh_on_both_sides(command: bytes) -> bool:
     if len(command) < 4 or command[1] not in _FRESH_ON_BOTH_SIDES:
         return False
-    return command[1] != INS.MANAGE_SECURE_CHANNEL or command[2] != _ENDPOINTS
+    return command[1] != INS.MANAGE_SECURE_CHANNEL or command[2] != Procedure.ENDPOINTS
 
 
 def condition(event: TracedExchange) -> str:
@@ -75,9 +75,9 @@ def condition(event: TracedExchange) -> str:
     if command is None or not command.data:
         return ""
     match command.ins, command.p2:
-        case (INS.AUTHENTICATE, p2) if p2 == _3G or (p2 == _GBA and command.data[0] == _BOOTSTRAPPING):
+        case (INS.AUTHENTICATE, p2) if p2 == EvenP2.UMTS or (p2 == EvenP2.GBA and command.data[0] == BOOTSTRAPPING):
             return _ONE_CHALLENGE
-        case (INS.AUTHENTICATE_ODD, p2) if p2 == _MBMS and command.p1 == _FIRST_BLOCK:
+        case (INS.AUTHENTICATE_ODD, p2) if p2 == OddP2.MBMS and command.p1 == Step.FIRST_COMMAND:
             return _ONE_MESSAGE
         case _:
             return ""

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from typing import IO, Protocol, TextIO
+from typing import IO, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 from host_tools.printable import printable
@@ -43,7 +43,7 @@ class JsonReport:
     The report closes the file, unless it is told to `keep_open`.
     """
 
-    def __init__(self, file: TextIO, *, keep_open: bool = False) -> None:
+    def __init__(self, file: IO[str], *, keep_open: bool = False) -> None:
         self._file = file
         self._keep_open = keep_open
         self._done = False
@@ -109,7 +109,7 @@ class JunitReport:
     the file, unless it is told to `keep_open`.
     """
 
-    def __init__(self, file: TextIO, *, keep_open: bool = False) -> None:
+    def __init__(self, file: IO[str], *, keep_open: bool = False) -> None:
         self._file = file
         self._keep_open = keep_open
         self._done = False

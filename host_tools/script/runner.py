@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from card.crypto.secret import Secret
 from host_tools.apdu.client import ApduClient
-from host_tools.links.base import Link, LinkError
+from host_tools.links.base import Link, LinkError, together
 from host_tools.script.capabilities import Capabilities, probe_card
 from host_tools.script.errors import ExpressionError
 from host_tools.script.functions import Call
@@ -111,6 +112,16 @@ class _ScriptRun:
         self._number = 0
 
     def results(self) -> Iterator[StepResult]:
+        """Yield what comes of each step, with no other program's commands between."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(together(self._link))
+            except LinkError as error:
+                yield self._result(self._script.steps[0], (), Status.ERROR, reason=str(error), lost=True)
+                return
+            yield from self._results()
+
+    def _results(self) -> Iterator[StepResult]:
         first = self._script.steps[0]
         try:
             self._prepare()

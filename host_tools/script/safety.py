@@ -15,10 +15,9 @@ FEWEST_TRIES = 2
 PIN_COMMANDS: frozenset[int] = frozenset({
     INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN,
 })  # fmt: skip
-_CREATE, _DELETE, _RESIZE, _PUT_KEY, _STORE = 0xE0, 0xE4, 0xD4, 0xD8, 0xE2
 IRREVERSIBLE: frozenset[int] = frozenset({
     INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN, INS.TERMINATE_DF, INS.TERMINATE_EF,
-    INS.TERMINATE_CARD_USAGE, _CREATE, _DELETE, _RESIZE, _PUT_KEY, _STORE,
+    INS.TERMINATE_CARD_USAGE, INS.CREATE_FILE, INS.DELETE_FILE, INS.RESIZE_FILE, INS.PUT_KEY, INS.STORE_DATA,
 })  # fmt: skip
 """Instructions that are destructive whether a script says so or not, and whatever answer it wants."""
 WRITING: frozenset[int] = IRREVERSIBLE | {

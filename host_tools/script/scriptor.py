@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from card.spec.aids import APPLICATIONS
 from host_tools.script.errors import ExpressionError
 from host_tools.script.functions import Call
 from host_tools.script.model import (
@@ -20,9 +21,9 @@ from host_tools.script.model import (
 from host_tools.script.template import Template
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
 from host_tools.script.walk import may_change_card, written_name
-from host_tools.trace.files import APPLICATIONS
 
-_MOST_LINES = 100_000
+_MOST_STEPS = 100_000
+_MOST_CHARACTERS = 1 << 25  # a short script can ask for any number of long commands
 
 
 def script_as_scriptor(script: Script, variables: Mapping[str, Value]) -> Iterator[str]:
@@ -35,11 +36,19 @@ def script_as_scriptor(script: Script, variables: Mapping[str, Value]) -> Iterat
     """
     exporter = _Exporter(script, variables)
     yield _comment(script.title)
-    for count, line in enumerate(exporter.steps(script.steps)):
-        if count >= _MOST_LINES:
-            yield f"# left out: more than {_MOST_LINES} lines"
-            return
-        yield line
+    left = _MOST_CHARACTERS
+    try:
+        for line in exporter.steps(script.steps):
+            left -= len(line)
+            if left < 0:
+                raise _TooMuch(f"more than {_MOST_CHARACTERS} characters")
+            yield line
+    except _TooMuch as too_much:
+        yield _comment(f"left out: {too_much}")
+
+
+class _TooMuch(Exception):
+    """The file would become too large, or take too long. The message says why."""
 
 
 class _Exporter:
@@ -49,6 +58,7 @@ class _Exporter:
             self._scope.set(f"{name.removeprefix('ADF.').lower()}_aid", Value(prefix))
         self._scope.miss("iccid", "it comes from the card: --set iccid=HEX gives one")
         self._given = variables
+        self._done = 0
         self._scope.update(variables)
         for name, source in script.variables.items():
             self._assign(name, source)
@@ -57,6 +67,9 @@ class _Exporter:
         """Yield the lines of steps; `destructive` says that a group around them is marked so."""
         for step in steps:
             for _ in self._rounds(step.head.loop):
+                self._done += 1
+                if self._done > _MOST_STEPS:
+                    raise _TooMuch(f"more than {_MOST_STEPS} steps")
                 yield from self._step(step, destructive or step.head.destructive)
 
     def _rounds(self, loop: Loop | None) -> Iterator[None]:
@@ -87,13 +100,11 @@ class _Exporter:
             return
         try:
             value = self._value(source)
+            if value.secret:
+                raise ExpressionError("it is a secret")
+            self._scope.set(name, value)
         except ExpressionError as error:
             self._miss(name, str(error))
-            return
-        if value.secret:
-            self._miss(name, "it is a secret")
-        else:
-            self._scope.set(name, value)
 
     def _value(self, source: Call | VariableSource) -> Value:
         match source:

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from card.codec.toml_lines import Path, line_of
+from card.disk.toml import NotToml, parse_toml
+from card.disk.toml_lines import Path, line_of, lines_of
 from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
 from host_tools.script.model import BUILT_IN
 from host_tools.script.template import NAME
 
 T = TypeVar("T")
+_MOST_NOTED = 1000
 
 
 class Problems:
@@ -28,13 +30,26 @@ class Problems:
         return Place(self.file, line_of(self._lines, path))
 
     def add(self, path: Path, text: str, hint: str = "") -> None:
-        """Note a problem."""
-        self.found.append(Problem(self.place(path), text, hint))
+        """Note a problem; when very many are known, more help nobody."""
+        if len(self.found) < _MOST_NOTED:
+            self.found.append(Problem(self.place(path), text, hint))
 
     def check(self) -> None:
         """Raise `ScriptError` when anything was noted."""
         if self.found:
             raise ScriptError(*sorted(self.found, key=lambda problem: problem.place))
+
+
+def read_toml(text: str, file: str) -> tuple[dict[str, object], Problems]:
+    """Return what a TOML text says, and where problems with it are noted; `file` stands in messages.
+
+    Raises `ScriptError` where it is no TOML.
+    """
+    try:
+        data = parse_toml(text)
+    except NotToml as error:
+        raise ScriptError(Problem(Place(file, error.line), error.reason)) from None
+    return data, Problems(file, lines_of(text))
 
 
 class Table:

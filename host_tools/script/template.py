@@ -21,6 +21,8 @@ from host_tools.script.values import Scope, Value
 
 NAME = r"[a-z][a-z0-9_]{0,31}"
 LONGEST_TEXT = 300_000
+LONGEST_RESULT = 150_000
+"""Bytes that a template may become: as many as the longest text may write out."""
 _DEEPEST = 8
 _TOKEN = re.compile(
     rf"""
@@ -136,8 +138,14 @@ def _names(parts: tuple[Part, ...]) -> Iterator[str]:
 
 
 def _join(parts: tuple[Part, ...], scope: Scope) -> Value:
-    values = [_expand(part, scope) for part in parts]
-    return Value(b"".join(value.data for value in values), any(value.secret for value in values))
+    data, secret = bytearray(), False
+    for part in parts:
+        value = _expand(part, scope)
+        if len(data) + len(value.data) > LONGEST_RESULT:
+            raise ExpressionError(f"it would have more than {LONGEST_RESULT} bytes")
+        data += value.data
+        secret |= value.secret
+    return Value(bytes(data), secret)
 
 
 def _expand(part: Part, scope: Scope) -> Value:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 
 Work = Callable[[], bytes]
 Outcome = bytes | Exception
@@ -62,6 +63,15 @@ class TimedLink:
         if self._worker is not None:
             self._work.put(None)
             self._worker = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._inner)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._inner)
 
     def close(self) -> None:
         """Let the thread and the card go; a card that still owes an answer is left alone."""

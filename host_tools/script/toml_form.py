@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 
-from card.codec.toml_lines import Path, lines_of
+from card.disk.toml_lines import Path
 from host_tools.script.conditions import Condition
-from host_tools.script.errors import Place, Problem, ScriptError
+from host_tools.script.errors import Place, ScriptError
 from host_tools.script.functions import Call
 from host_tools.script.model import (
     ApduStep,
@@ -22,7 +21,7 @@ from host_tools.script.model import (
     VariableSource,
 )
 from host_tools.script.pattern import Pattern
-from host_tools.script.table import Problems, Table, check_name, parse_text
+from host_tools.script.table import Problems, Table, check_name, parse_text, read_toml
 from host_tools.script.template import NAME, Template
 from host_tools.script.toml_answer import read_captures, read_expectation, read_until
 from host_tools.script.values import Form, FromEnvironment, RandomBytes
@@ -31,7 +30,6 @@ Include = Callable[[str, Place], Script]
 """Loads the script that an `include` names. Raises `ScriptError`."""
 
 MOST_ROUNDS = 1_000_000
-_LONGEST_SCRIPT = 20_000_000
 _DEEPEST = 8
 _SCRIPT_KEYS = ("title", "requires", "reset", "timeout", "on_failure", "transport")
 _HEAD_KEYS = ("name", "clause", "when", "destructive", "repeat", "for", "on_failure")
@@ -44,13 +42,8 @@ _PLACED = frozenset({"apdu", "data", "not_data", "tlv", "atr", "compute", "for"}
 
 def parse_script(text: str, name: str, file: str, include: Include) -> Script:
     """Return the script in a TOML text. `file` stands in messages. Raises `ScriptError` with all problems found."""
-    if len(text) > _LONGEST_SCRIPT:
-        raise ScriptError(Problem(Place(file, 1), f"longer than {_LONGEST_SCRIPT} characters"))
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ScriptError(_not_toml(str(error), file)) from None
-    return _Reader(Problems(file, lines_of(text)), include).script(data, name)
+    data, problems = read_toml(text, file)
+    return _Reader(problems, include).script(data, name)
 
 
 class _Reader:
@@ -249,11 +242,3 @@ class _Reader:
         if word not in ("continue", "stop"):
             self._problems.add((*table.path, "on_failure"), f"{word!r} is not known", "continue or stop")
         return word == "stop"
-
-
-def _not_toml(error: str, file: str) -> Problem:
-    """Return the problem that `tomllib` found; the place says the line, so the text need not."""
-    match = re.search(r" \(at line (\d+), (column \d+)\)", error)
-    if match is None:
-        return Problem(Place(file, 1), f"not TOML: {error}")
-    return Problem(Place(file, int(match[1])), f"not TOML, at {match[2]}: {error[: match.start()]}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import IO
 
+from card.disk.toml import quoted
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.printable import printable
@@ -28,7 +28,7 @@ class ScriptWriter:
     def __init__(self, file: IO[str], title: str, *, expect_data: bool = True) -> None:
         self._file = file
         self._expect_data = expect_data
-        self._file.write(f'[script]\ntitle = {_quoted(title)}\ntransport = "raw"\nreset = true\n')
+        self._file.write(f'[script]\ntitle = {quoted(title)}\ntransport = "raw"\nreset = true\n')
         self._steps = 0
         self._declared: set[PinVariable] = set()
         self._asked = 0  # the instruction that an answer belongs to
@@ -38,7 +38,7 @@ class ScriptWriter:
         """Write one step. The first switching on is what a run begins with anyway."""
         if isinstance(event, CardEvent):
             if self._steps and event.atr:
-                self._write([("name", _quoted(event.what)), ("reset", "true")])
+                self._write([("name", quoted(event.what)), ("reset", "true")])
             return
         why_not = self._obstacle(event)
         if why_not:
@@ -67,9 +67,9 @@ class ScriptWriter:
         return why_not
 
     def _exchange(self, event: TracedExchange, variable: PinVariable | None) -> Iterator[tuple[str, str]]:
-        yield "name", _quoted(_name(event))
-        yield "apdu", _quoted(_command_text(event, variable))
-        yield "sw", _quoted(f"{event.sw:04X}")
+        yield "name", quoted(_name(event))
+        yield "apdu", quoted(_command_text(event, variable))
+        yield "sw", quoted(f"{event.sw:04X}")
         if len(event.command) > 1 and event.command[1] in WRITING and event.sw == SW.OK:
             yield "destructive", "true"
         yield self._expectation(event)
@@ -82,7 +82,7 @@ class ScriptWriter:
         digits = event.data.hex().upper()
         for start, end in event.hidden_response:
             digits = digits[: 2 * start] + "?" * 2 * (end - start) + digits[2 * end :]
-        return "data", _quoted(digits)
+        return "data", quoted(digits)
 
     def _declare(self, variable: PinVariable) -> None:
         if variable not in self._declared:
@@ -119,14 +119,14 @@ def _spaced(text: str) -> str:
 
 def script_as_toml(script: Script) -> Iterator[str]:
     """Yield the lines of an imported script (one command per line) in TOML."""
-    yield f"[script]\ntitle = {_quoted(script.title)}\nreset = {str(script.reset).lower()}"
+    yield f"[script]\ntitle = {quoted(script.title)}\nreset = {str(script.reset).lower()}"
     for step in script.steps:
-        lines = [f"name = {_quoted(step.head.name)}"]
+        lines = [f"name = {quoted(step.head.name)}"]
         match step:
             case ApduStep(command=command, expect=expect):
-                lines += [f"apdu = {_quoted(_spaced(command.text))}", f"sw = {_quoted(expect.sw.text)}"]
+                lines += [f"apdu = {quoted(_spaced(command.text))}", f"sw = {quoted(expect.sw.text)}"]
                 if expect.data is not None:
-                    lines.append(f"data = {_quoted(expect.data.text)}")
+                    lines.append(f"data = {quoted(expect.data.text)}")
                 if expect.length is not None:
                     lines.append(f"length = {expect.length.start}")
                 if may_change_card(step):
@@ -138,8 +138,3 @@ def script_as_toml(script: Script) -> Iterator[str]:
             case _:
                 continue
         yield "\n[[step]]\n" + "\n".join(lines)
-
-
-def _quoted(text: str) -> str:
-    """Return text as a TOML basic string: JSON's escapes are TOML's too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

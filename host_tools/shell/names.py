@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from card.spec.aids import APPLICATIONS
 from card.spec.catalogue import all_directories, all_files
-from host_tools.trace.files import APPLICATIONS
+from card.spec.fids import MF
 
 _FID = re.compile(r"[0-9A-F]{4}")
 _PATH = re.compile(r"[0-9A-F]{4}(/[0-9A-F]{4})+")
@@ -54,7 +55,7 @@ def find_target(text: str, current_root: str) -> Target:
     """
     name = text.upper().strip()
     if name in (_MF, _ROOT):
-        return FileId(0x3F00)
+        return FileId(MF)
     for prefix, adf in APPLICATIONS.items():
         if name in (adf, adf.removeprefix("ADF.")):
             return Application(prefix)
@@ -64,7 +65,7 @@ def find_target(text: str, current_root: str) -> Target:
         return Application(bytes.fromhex(name))
     if _PATH.fullmatch(name):
         fids = [int(part, 16) for part in name.split("/")]
-        return FilePath(None, tuple(fids[1:] if fids[0] == 0x3F00 else fids))
+        return FilePath(None, tuple(fids[1:] if fids[0] == MF else fids))
     return _by_name(text.strip(), current_root)
 
 

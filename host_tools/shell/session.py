@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +11,24 @@ from card.codec.apdu import CommandApdu
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.aids import APPLICATIONS
+from card.spec.fids import MF
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.links.base import Link
+from host_tools.files.writing import UnwritableFile, open_growing
+from host_tools.links.base import Link, is_shared, together
 from host_tools.printable import printable
 from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
 from host_tools.script.writer import ScriptWriter
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
+from host_tools.terminal.card_application import CardFiles
 from host_tools.terminal.errors import TerminalError
-from host_tools.terminal.usim import Usim
 from host_tools.trace.events import TraceEvent
-from host_tools.trace.files import APPLICATIONS
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 
+_MF = FileId(MF)
 _MOST_READ = 0x7FFF  # READ BINARY addresses 15 bits of offset
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _PIN_REFERENCES = {"1": PIN1, "2": 0x81}
@@ -58,11 +62,13 @@ class Session:
         self._ask_pin = ask_pin
         self._text = TextSink(write)
         self._script: ScriptWriter | None = None
+        self._unseen = link
         self._link = RecordingLink(link, Recorder(link.name, [self]))
         self._client = ApduClient(self._link)
-        self._card = Usim(self._client)
+        self._card = CardFiles(self._client)
         self._root = "3F00"
         self._selected: Fcp | None = None
+        self._trail: tuple[Target, ...] = (_MF,)  # how one gets to what is selected
         self._aids = tuple(APPLICATIONS)  # until the card has told its own
         self.verbs: Mapping[str, Verb] = self._table()
 
@@ -89,10 +95,14 @@ class Session:
         word, _, rest = text.partition(" ")
         verb = self.verbs.get(word.lower())
         try:
-            if verb is not None:
-                verb.run(rest.strip())
-            else:
-                self._apdu(text)
+            if verb is not None and verb.run == self._pin:
+                verb.run(rest.strip())  # nobody else waits while a person types
+                return
+            with together(self._link):
+                if verb is not None:
+                    verb.run(rest.strip())
+                else:
+                    self._apdu(text)
         except (StatusError, TerminalError, DecodeError, UnknownName) as error:
             raise ShellError(str(error)) from error
 
@@ -126,18 +136,45 @@ class Session:
         if not name:
             raise ShellError("select what? A name such as EF_IMSI or USIM, a file identifier, or an AID.")
         self._selected = None
-        self._selected = self._go(find_target(name, self._root))
+        target = find_target(name, self._root)
+        way = self._way_to(target)
+        self._trail = way[:-1]
+        self._selected = self._go(target)
+        self._trail = way
+
+    def _way_to(self, target: Target) -> tuple[Target, ...]:
+        """Return what to select, one after the other, to get to a target from anywhere."""
+        match target:
+            case Application():
+                return (target,)
+            case FilePath(root):
+                return (_MF if root is None else Application(_prefix(root)), target)
+            case FileId(fid):
+                return (_MF,) if fid == MF else (*self._trail, target)
+
+    def _return(self) -> None:
+        """Select again what is selected, out of sight: another program may have selected something else since."""
+        if is_shared(self._link):
+            shown, self._client = self._client, ApduClient(self._unseen)
+            card, self._card = self._card, CardFiles(self._client)
+            try:
+                for target in self._trail:
+                    self._go(target)
+            except (StatusError, TerminalError, DecodeError):
+                raise ShellError("Another program has changed what is selected: select the file again.") from None
+            finally:
+                self._client, self._card = shown, card
 
     def _go(self, target: Target) -> Fcp:
         match target:
             case Application(aid):
                 return self._enter(aid)
             case FileId(fid):
-                self._root = "3F00" if fid == 0x3F00 else self._root
+                self._root = "3F00" if fid == MF else self._root
                 return self._card.select(fid)
             case FilePath(root, fids):
                 if root is not None and root != self._root:
-                    self._enter(next(prefix for prefix, adf in APPLICATIONS.items() if adf == root))
+                    self._enter(_prefix(root))
                 start = b"" if root is None else bytes.fromhex("7FFF")
                 data = start + b"".join(fid.to_bytes(2, "big") for fid in fids)
                 command = CommandApdu(0, INS.SELECT, 0x08, 0x04, data, le=256)
@@ -152,6 +189,7 @@ class Session:
         fcp = self._selected
         if fcp is None or fcp.is_directory:
             raise ShellError("Select an elementary file first.")
+        self._return()
         if not fcp.record_count:
             self._card.read_binary(min(fcp.file_size or 0, _MOST_READ))
         elif not which:
@@ -163,25 +201,31 @@ class Session:
 
     def _apps(self, _rest: str) -> None:
         self._selected = None
+        self._trail = (_MF,)
         self._root = "3F00"
         found = self._card.applications()
         self._aids = tuple(entry.aid for entry in found)
         for entry in found:
-            self._write(f"{entry.aid.hex().upper()}  {printable(entry.label)}")
+            self._write("  ".join((entry.aid.hex().upper(), *filter(None, (printable(entry.label), entry.name)))))
         self._write("EF_DIR is the selected file now.")
 
     def _pin(self, which: str) -> None:
         if (which or "1") not in _PIN_REFERENCES:
             raise ShellError("There is PIN 1 and PIN 2. The digits are asked for; do not write them on the line.")
         reference = _PIN_REFERENCES[which or "1"]
-        left = tries_left(self._client, reference)
+        with together(self._link):
+            left = tries_left(self._client, reference)
         if left is None:
             self._write("The PIN is not wanted now.")
             return
         if left < FEWEST_TRIES:
             raise ShellError(f"The PIN has {left} tries left; below {FEWEST_TRIES} the shell makes none.")
         pin = self._ask_pin(f"PIN {which or '1'}, {left} tries left: ")
-        if pin is not None:
+        if pin is None:
+            return
+        with together(self._link):
+            if is_shared(self._link) and (tries_left(self._client, reference) or 0) < FEWEST_TRIES:
+                raise ShellError("Another program has used up tries of the PIN meanwhile: the shell makes none.")
             self._card.verify_pin(pin, reference)
 
     def _apdu(self, text: str) -> None:
@@ -192,7 +236,7 @@ class Session:
         self._client.transmit(command)
 
     def _reset(self, _rest: str) -> None:
-        self._root, self._selected = "3F00", None
+        self._root, self._selected, self._trail = "3F00", None, (_MF,)
         self._client.reset()
 
     def _atr(self, _rest: str) -> None:
@@ -203,12 +247,11 @@ class Session:
             raise ShellError("record needs the name of a new file.")
         self.close()
         try:
-            file = Path(name).open("x", encoding="utf-8")  # noqa: SIM115  # the writer closes it
-        except FileExistsError:
-            raise ShellError(f"{name} is there already.") from None
-        except OSError as error:
-            raise ShellError(f"{name}: {error.strerror}") from None
-        self._script = ScriptWriter(file, Path(name).stem)
+            file = open_growing(Path(name), new=True)
+        except UnwritableFile as error:
+            raise ShellError(f"{error}.") from None
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        self._script = ScriptWriter(text, Path(name).stem)
         self._write(f"recording into {name} until stop")
 
     def _stop(self, _rest: str) -> None:
@@ -222,6 +265,11 @@ class Session:
 
     def _quit(self, _rest: str) -> None:
         raise Quit
+
+
+def _prefix(root: str) -> bytes:
+    """Return the first bytes of the AID of an application, by the name of its directory."""
+    return next(prefix for prefix, adf in APPLICATIONS.items() if adf == root)
 
 
 def _bytes_in(text: str) -> bytes:

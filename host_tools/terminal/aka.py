@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from card.codec.reader import Reader
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
+from card.spec.contexts import SUCCESS, SYNCHRONISATION_FAILURE
 from host_tools.terminal.errors import answer_to
-
-SUCCESS = 0xDB
-SYNCHRONISATION_FAILURE = 0xDC
-GBA_BOOTSTRAPPING = 0xDD
-GBA_NAF_DERIVATION = 0xDE
 
 _KEY_SIZE = range(16, 17)
 _KC_SIZE = range(8, 9)

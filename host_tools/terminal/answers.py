@@ -15,14 +15,12 @@ from card.codec.reader import Reader
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
+from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED
+from card.spec.ratings import rating_words, value_words
 from host_tools.terminal.errors import answer_to
 
-MBMS_OBJECT = 0x53
-BCAST_OBJECT = 0x73
 _BCAST_TEMPLATE = 0xAE
-_SUCCESS = 0xDB
 _KEY_SIZES = (16, 24, 32)  # an MTK is an SRTP master key of 128, 192 or 256 bits (TS 33.246 clause 4.2)
 _MTK_SALT_SIZE = 14  # the salt of streaming has 112 bits, download has none (TS 33.246 clause 6.4.5.3)
 _LONGEST_SALT = 16
@@ -36,6 +34,10 @@ class ParentalRequest:
     rating_type: int
     rating_value: int
     level_granted: int
+
+    def __str__(self) -> str:
+        granted = value_words(self.rating_type, self.level_granted)
+        return f"{rating_words(self.rating_type, self.rating_value)}, level granted {granted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class MskAnswer:
 class MtkAnswer:
     """The card's decision about an STKM: a TEK (16, 24 or 32 bytes) and maybe a salt, or a status saying why not.
 
-    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    `protection` is protection_after_reception (0 to 3), where the card reports it. `is_bcast` says that the answer has
+    the OMA BCAST shape: message or key is under its rules.
     """
 
     key: Secret | None = None
@@ -64,9 +67,10 @@ class MtkAnswer:
     status: int | None = None
     parental: ParentalRequest | None = None
     protection: int | None = None
+    is_bcast: bool = False
 
 
-def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
+def decode_msk_answer(data: bytes, tables: BcastTables) -> MskAnswer:
     """Read the answer to MSK update. Raises `MalformedAnswerError`."""
     with answer_to("MSK update"):
         content, objects = _open(data)
@@ -84,7 +88,7 @@ def decode_msk_answer(data: bytes, tables: BcastTables = P1) -> MskAnswer:
         )
 
 
-def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
+def decode_mtk_answer(data: bytes, tables: BcastTables) -> MtkAnswer:
     """Read the answer to MTK generation. Raises `MalformedAnswerError`."""
     with answer_to("MTK generation"):
         content, objects = _open(data)
@@ -98,6 +102,7 @@ def decode_mtk_answer(data: bytes, tables: BcastTables = P1) -> MtkAnswer:
             status=_byte(objects, tags["status"], "the status"),
             parental=_parental(objects.get(tags["parental_control"])),
             protection=_byte(objects, tags["protection_after_reception"], "protection after reception"),
+            is_bcast=True,
         )
 
 
@@ -110,9 +115,9 @@ def decode_deletion_answer(data: bytes) -> None:
 def _open(data: bytes) -> tuple[bytes, Mapping[int, bytes] | None]:
     """Return the content behind DB (plain MBMS), or nothing and the objects of the BCAST template."""
     outer = decode_tlv(data)
-    if outer.tag not in (MBMS_OBJECT, BCAST_OBJECT):
+    if outer.tag not in (UNSTRUCTURED, STRUCTURED):
         raise DecodeError(f"tag {outer.tag:02X} instead of 53 or 73")
-    if outer.value[:1] == bytes((_SUCCESS,)):
+    if outer.value[:1] == bytes((SUCCESS,)):
         return outer.value[1:], None
     template = decode_tlv(outer.value)
     if template.tag != _BCAST_TEMPLATE:

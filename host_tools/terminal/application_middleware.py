@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from card.crypto.secret import Secret
+from card.spec.bcast_tables import BcastTables
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -32,6 +33,11 @@ class ApplicationMiddleware(Generic[App, Who]):
         self._application = application
         self._identity: Who | None = None
         self.gate = MtkGate(application)
+
+    @property
+    def tables(self) -> BcastTables:
+        """The card's tables for what is provisional about OMA BCAST."""
+        return self._application.tables
 
     @property
     def reader(self) -> str:

@@ -8,7 +8,6 @@ from enum import Enum
 from types import MappingProxyType
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason
 from card.spec.status import SW, describe
 from host_tools.apdu.response import StatusError
@@ -44,12 +43,14 @@ class RefusalReason(Enum):
 class Tek:
     """A traffic encryption key (16, 24 or 32 bytes) and, for SRTP, its salt (14 bytes).
 
-    `protection` is protection_after_reception (0 to 3), where the card reports it.
+    `protection` is protection_after_reception (0 to 3), where the card reports it. `is_bcast` says that its key or its
+    STKM is under the rules of OMA BCAST.
     """
 
     key: Secret
     salt: Secret | None = None
     protection: int | None = field(default=None, compare=False)
+    is_bcast: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Refusal:
     words: str
     sw: int = SW.OK
     parental: ParentalRequest | None = None
+
+    @property
+    def said(self) -> str:
+        """The words, and the rating where that is why."""
+        return self.words if self.parental is None else f"{self.words}: {self.parental}"
 
 
 StkmOutcome = Tek | Refusal
@@ -96,7 +102,7 @@ _WORDS_OF_REASON: Mapping[Reason, RefusalReason] = MappingProxyType(
 )
 
 
-def reason_of(status: int, tables: BcastTables = P1) -> Reason | None:
+def reason_of(status: int, tables: BcastTables) -> Reason | None:
     """Return what a status byte of the BCAST form means by a set of tables, or None."""
     rows = tables.answers.items()
     return next((reason for reason, value in rows if value == status < LOWEST_STATUS_WORD), None)
@@ -117,7 +123,7 @@ def feed_stkm(usim: CardApplication, stkm: bytes) -> StkmOutcome:
 
 def _outcome(answer: MtkAnswer, tables: BcastTables) -> StkmOutcome:
     if answer.key is not None:
-        return Tek(answer.key, answer.salt, answer.protection)
+        return Tek(answer.key, answer.salt, answer.protection, answer.is_bcast)
     status = answer.status or 0
     known = reason_of(status, tables)
     reason = _WORDS_OF_REASON.get(known, RefusalReason.OTHER) if known else RefusalReason.OTHER

@@ -14,16 +14,16 @@ from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv, iter_tlvs, read_tlv
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
+from card.spec.aids import application_name
 from card.spec.bcast_tables import BcastTables
+from card.spec.contexts import STRUCTURED, UNSTRUCTURED, MbmsMode, OddP2, Step
+from card.spec.fids import CURRENT_ADF, MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.pin import pad_pin
 from host_tools.terminal.answers import (
-    BCAST_OBJECT,
-    MBMS_OBJECT,
     MskAnswer,
     MtkAnswer,
     decode_deletion_answer,
@@ -39,19 +39,12 @@ from host_tools.terminal.errors import (
 from host_tools.terminal.key_files import EF_MSK, EF_MUK, MskEntry, MukEntry, decode_msks, decode_muk
 
 PIN1 = 0x01
-MF = 0x3F00
-EF_DIR = 0x2F00
-EF_ICCID = 0x2FE2
-CURRENT_ADF = 0x7FFF
-"""Names the ADF of the selected application in a path (TS 102 221 clause 8.3)."""
+EF_DIR, EF_ICCID = fid_of("3F00", "EF_DIR"), fid_of("3F00", "EF_ICCID")
 
 _SELECT_BY_FID = 0x00
 _SELECT_BY_AID = 0x04
 _SELECT_BY_PATH = 0x08  # from the MF
 _WANT_FCP = 0x04
-_CONTEXT_MBMS = 0x85
-_MSK_UPDATE, _MTK_GENERATION, _MSK_DELETION, _MUK_DELETION = 1, 2, 3, 4
-_FIRST_BLOCK = 0x80
 _MAX_FILE = 0x8000  # READ BINARY addresses 15 bits of offset
 
 
@@ -62,16 +55,17 @@ class Application:
     aid: bytes
     label: str
 
+    @property
+    def name(self) -> str:
+        """What the application is called by its AID, "" for one that is not known."""
+        return application_name(self.aid)
 
-class CardApplication:
-    """One application behind an APDU client. A call that the card refuses raises `StatusError`; also `LinkError`.
 
-    `tables` is the set of tables for what is provisional about OMA BCAST; the card must use the same.
-    """
+class CardFiles:
+    """Files and PINs of a card behind an APDU client. A refused call raises `StatusError`; also `LinkError`."""
 
-    def __init__(self, client: ApduClient, tables: BcastTables = P1) -> None:
+    def __init__(self, client: ApduClient) -> None:
         self._client = client
-        self.tables = tables
 
     # Selection and files
 
@@ -165,35 +159,49 @@ class CardApplication:
             case _:
                 raise StatusError(sw, "verifying the PIN")
 
-    # MBMS and BCAST key management
+    def _select(self, how: int, target: bytes, what: str) -> Fcp:
+        answer = self._client.expect(CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what)
+        with answer_to(what):
+            return Fcp.decode(answer)
+
+
+class CardApplication(CardFiles):
+    """One application, with the key management of MBMS and BCAST.
+
+    `tables` is the set of tables for what is provisional about OMA BCAST; the card must use the same.
+    """
+
+    def __init__(self, client: ApduClient, tables: BcastTables) -> None:
+        super().__init__(client)
+        self.tables = tables
 
     def msk_update(self, mikey: bytes) -> MskAnswer:
         """Deliver an LTKM (MSK message)."""
-        return decode_msk_answer(self._mbms(_MSK_UPDATE, mikey, "MSK update"), self.tables)
+        return decode_msk_answer(self._mbms(MbmsMode.MSK_UPDATE, mikey, "MSK update"), self.tables)
 
     def mtk_generation(self, mikey: bytes) -> MtkAnswer:
         """Give an STKM (MTK message) and return the traffic key or the card's status."""
-        return decode_mtk_answer(self._mbms(_MTK_GENERATION, mikey, "MTK generation"), self.tables)
+        return decode_mtk_answer(self._mbms(MbmsMode.MTK_GENERATION, mikey, "MTK generation"), self.tables)
 
     def msk_deletion(self, key_domain_id: bytes, key_group: bytes) -> None:
         """Delete the keys of a Key Domain ID (3 bytes) and Key Group part (2 bytes)."""
-        decode_deletion_answer(self._mbms(_MSK_DELETION, key_domain_id + key_group, "MSK deletion"))
+        decode_deletion_answer(self._mbms(MbmsMode.MSK_DELETION, key_domain_id + key_group, "MSK deletion"))
 
     def muk_deletion(self, id_r: bytes, id_i: bytes) -> None:
         """Delete the MUK that the identities IDr (B-TID) and IDi (FQDN of the BM-SC) name."""
         muk_id = encode_tlv(0xA0, encode_tlv(0x80, id_r) + encode_tlv(0x82, id_i))
-        decode_deletion_answer(self._mbms(_MUK_DELETION, muk_id, "MUK deletion"))
+        decode_deletion_answer(self._mbms(MbmsMode.MUK_DELETION, muk_id, "MUK deletion"))
 
     def oma_bcast(self, mode: int, objects: bytes, what: str) -> bytes:
         """Run the OMA BCAST command with data objects; return the objects of its answer, empty when it has none."""
-        data = encode_tlv(BCAST_OBJECT, objects)
-        command = CommandApdu(0, INS.OMA_BCAST, _FIRST_BLOCK, mode, data)
+        data = encode_tlv(STRUCTURED, objects)
+        command = CommandApdu(0, INS.OMA_BCAST, Step.FIRST_COMMAND, mode, data)
         return self._structured(self._client.expect(command, what), what)
 
     def bcast_deletion(self, template: bytes, what: str) -> bytes:
         """Delete policies or a recording; `template` is AE with its objects, and so is the answer."""
-        data = encode_tlv(BCAST_OBJECT, template)
-        command = CommandApdu(0, INS.AUTHENTICATE_ODD, _FIRST_BLOCK, _CONTEXT_MBMS, data)
+        data = encode_tlv(STRUCTURED, template)
+        command = CommandApdu(0, INS.AUTHENTICATE_ODD, Step.FIRST_COMMAND, OddP2.MBMS, data)
         return self._structured(self._client.expect(command, what), what)
 
     def read_msks(self) -> tuple[MskEntry, ...]:
@@ -219,14 +227,9 @@ class CardApplication:
             return b""
         with answer_to(what):
             outer = read_tlv(Reader(answer))
-            if outer.tag != BCAST_OBJECT:
+            if outer.tag != STRUCTURED:
                 raise DecodeError(f"tag {outer.tag:02X} instead of 73")
         return outer.value
-
-    def _select(self, how: int, target: bytes, what: str) -> Fcp:
-        answer = self._client.expect(CommandApdu(0, INS.SELECT, how, _WANT_FCP, target, le=MAX_SHORT_LE), what)
-        with answer_to(what):
-            return Fcp.decode(answer)
 
     def _select_own(self, file_id: int) -> Fcp:
         """Select a file of the application, wherever the selection was.
@@ -237,8 +240,8 @@ class CardApplication:
         return self._select(_SELECT_BY_PATH, path, f"selecting file {file_id:04X} of the application")
 
     def _mbms(self, mode: int, body: bytes, what: str) -> bytes:
-        data = encode_tlv(MBMS_OBJECT, bytes((mode,)) + body)
-        command = CommandApdu(0, INS.AUTHENTICATE_ODD, _FIRST_BLOCK, _CONTEXT_MBMS, data)
+        data = encode_tlv(UNSTRUCTURED, bytes((mode,)) + body)
+        command = CommandApdu(0, INS.AUTHENTICATE_ODD, Step.FIRST_COMMAND, OddP2.MBMS, data)
         return self._client.expect(command, what)
 
 

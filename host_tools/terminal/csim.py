@@ -15,7 +15,10 @@ from card.codec.ef_csim import decode_hrpd_nai, decode_imsi_m, decode_sip_nai
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcmcs_tables import MODE_ROWS, TAGS, Item, Mode
+from card.spec.aids import aid_prefix
+from card.spec.bcast_tables import BcastTables
+from card.spec.bcmcs_tables import MODE_ROWS, Item, Mode
+from card.spec.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
@@ -23,18 +26,18 @@ from host_tools.apdu.response import StatusError
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.errors import NoCsimError, TerminalError, answer_to
 
-CSIM_AID_PREFIX = bytes.fromhex("A0000003431002")  # 3GPP2 C.S0065
-EF_IMSI_M = 0x6F22
-EF_CDMAHOME = 0x6F28
-EF_CSIM_ST = 0x6F32
-EF_LI = 0x6F3A
-EF_SPN = 0x6F41
-EF_AD = 0x6F43
-EF_MDN = 0x6F44
-EF_SIPUPP = 0x6F4C
-EF_HRPDUPP = 0x6F57
-EF_EPRL = 0x6F5A
-EF_BAKPARA = 0x6F63
+CSIM_AID_PREFIX = aid_prefix("ADF.CSIM")
+EF_IMSI_M = fid_of("ADF.CSIM", "EF_IMSI_M")
+EF_CDMAHOME = fid_of("ADF.CSIM", "EF_CDMAHOME")
+EF_CSIM_ST = fid_of("ADF.CSIM", "EF_CSIM_ST")
+EF_LI = fid_of("ADF.CSIM", "EF_LI")
+EF_SPN = fid_of("ADF.CSIM", "EF_SPN")
+EF_AD = fid_of("ADF.CSIM", "EF_AD")
+EF_MDN = fid_of("ADF.CSIM", "EF_MDN")
+EF_SIPUPP = fid_of("ADF.CSIM", "EF_SIPUPP")
+EF_HRPDUPP = fid_of("ADF.CSIM", "EF_HRPDUPP")
+EF_EPRL = fid_of("ADF.CSIM", "EF_EPRL")
+EF_BAKPARA = fid_of("ADF.CSIM", "EF_BAKPARA")
 
 _BCMCS_CLASS = 0x80
 _LONGEST_ANSWER = 16
@@ -42,7 +45,6 @@ _NAI_FILES: tuple[tuple[int, Callable[[bytes], str]], ...] = (
     (EF_HRPDUPP, decode_hrpd_nai),
     (EF_SIPUPP, decode_sip_nai),
 )
-DEFAULT_TAGS: Mapping[str, int] = {name: choice.value for name, choice in TAGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class CsimIdentity:
 class Csim(CardApplication):
     """The CSIM behind an APDU client. A call that the card refuses raises `StatusError`; also `LinkError`."""
 
-    def __init__(self, client: ApduClient, tags: Mapping[str, int] = DEFAULT_TAGS) -> None:
-        """Take the client and the tags of the BCMCS objects, by name; the card must use the same."""
-        super().__init__(client)
+    def __init__(self, client: ApduClient, tables: BcastTables, tags: Mapping[str, int]) -> None:
+        """Take the client, the BCAST tables and the tags of the BCMCS objects, by name; the card must use the same."""
+        super().__init__(client, tables)
         self._tags = tags
 
     def select_csim(self) -> Fcp:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.bcast_tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
 from host_tools.exchange.digest.client import answer
@@ -21,12 +22,15 @@ from host_tools.terminal.errors import TerminalError
 class CsimMiddleware(ApplicationMiddleware[Csim, CsimIdentity]):
     """Selects the CSIM, answers the network's HTTP challenges, delivers LTKMs and feeds STKMs.
 
-    There is no bootstrapping: the card derives the SMK of each LTKM by itself.
+    There is no bootstrapping: the card derives the SMK of each LTKM by itself. What is provisional about OMA BCAST and
+    the BCMCS command is in `tables` and `tags`, which are those of the card.
     """
 
-    def __init__(self, link: Link, trace: ExchangeSink | None = None) -> None:
+    def __init__(
+        self, link: Link, trace: ExchangeSink | None = None, *, tables: BcastTables, tags: Mapping[str, int]
+    ) -> None:
         client = ApduClient(link, trace)
-        super().__init__(client, Csim(client))
+        super().__init__(client, Csim(client, tables, tags))
 
     @property
     def csim(self) -> Csim:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-from card.codec.bcast import StkmManagement, Subtype, bcast_extension
+from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
 from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables, Direction
+from card.spec.ratings import rating_words
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication
@@ -32,30 +32,52 @@ _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyTy
 
 
 @dataclass(frozen=True, slots=True)
+class StkmName:
+    """What names an STKM whatever the card's tables are: key IDs and T (32 bits)."""
+
+    ids: MbmsKeyIds
+    timestamp: int
+
+    @classmethod
+    def decode(cls, raw: bytes) -> StkmName:
+        """Read an STKM. Raises `DecodeError` for anything that is not one."""
+        return cls.of(MikeyMessage.decode(raw))
+
+    @classmethod
+    def of(cls, message: MikeyMessage) -> StkmName:
+        """Read a decoded message. Raises `DecodeError` when it is no STKM."""
+        ids = message.key_ids()
+        if ids.mtk_id is None:
+            raise DecodeError("the message names no traffic key: it is no STKM")
+        return cls(ids, message.one(Timestamp).value)
+
+
+@dataclass(frozen=True, slots=True)
 class StkmView:
     """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
 
-    There are none in a plain MBMS message, nor where the terminal's tables cannot read them.
+    There are none in a plain MBMS message, nor where the terminal's tables cannot read them. `ratings` are the parental
+    ratings in them, in words.
     """
 
     ids: MbmsKeyIds
     timestamp: int
     is_bcast: bool = False
     management: StkmManagement | None = None
+    ratings: tuple[str, ...] = ()
 
     @classmethod
-    def decode(cls, raw: bytes, tables: BcastTables = P1) -> StkmView:
+    def decode(cls, raw: bytes, tables: BcastTables) -> StkmView:
         """Read an STKM. Raises `DecodeError` for anything that is not one.
 
         Management data that do not follow the tables are left out: the card has the last word about them.
         """
         message = MikeyMessage.decode(raw)
-        ids = message.key_ids()
-        if ids.mtk_id is None:
-            raise DecodeError("the message names no traffic key: it is no STKM")
+        name = StkmName.of(message)
         extension = _management_data(message)
         management = _management(extension, tables) if extension is not None else None
-        return cls(ids, message.one(Timestamp).value, extension is not None, management)
+        ratings = _ratings(management, tables) if management is not None else ()
+        return cls(name.ids, name.timestamp, extension is not None, management, ratings)
 
 
 def _management_data(message: MikeyMessage) -> bytes | None:
@@ -71,6 +93,14 @@ def _management(data: bytes, tables: BcastTables) -> StkmManagement | None:
         return StkmManagement.decode(data, tables)
     except DecodeError:
         return None
+
+
+def _ratings(management: StkmManagement, tables: BcastTables) -> tuple[str, ...]:
+    try:
+        found = ratings_of(management.access_criteria, tables)
+    except DecodeError:
+        return ()
+    return tuple(rating_words(rating.type, rating.value) for rating in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +161,8 @@ class Decision:
     def why(self) -> str:
         """The card's reason in words."""
         match self.outcome:
-            case Refusal(words=words):
-                return words
+            case Refusal(said=said):
+                return said
             case Tek():
                 return _why_granted(self.explanation)
 
@@ -143,7 +173,9 @@ class Decision:
         resent = " (again)" if self.resent else ""
         direction = self.explanation.direction if self.explanation else None
         where = f" {direction}" if direction else ""
-        return f"STKM {name} T={self.view.timestamp}{where}: {verdict}{resent}, {self.why}{self._said_of_policies()}"
+        rated = f" rated {' and '.join(self.view.ratings)}" if self.view.ratings else ""
+        said = f"{self.why}{self._said_of_policies()}"
+        return f"STKM {name} T={self.view.timestamp}{where}{rated}: {verdict}{resent}, {said}"
 
     def _said_of_policies(self) -> str:
         """Name the policies that may have given the TEK, or show those that did not."""
@@ -168,6 +200,7 @@ class Decision:
             "granted": self.granted,
             "resent": self.resent,
             "why": self.why,
+            "ratings": list(self.view.ratings),
             "protection_after_reception": protection,
             "direction": shown.direction.value if shown and shown.direction else None,
             "policies": [str(candidate) for candidate in shown.candidates] if shown else [],
@@ -187,7 +220,14 @@ def _why_granted(explanation: Explanation | None) -> str:
 
 
 class StkmFeed(Protocol):
-    """Something that takes an STKM and gives the card's verdict, and hears which service is left."""
+    """Something that takes an STKM and gives the card's verdict, and hears which service is left.
+
+    `tables` are the card's for what is provisional about OMA BCAST.
+    """
+
+    @property
+    def tables(self) -> BcastTables:
+        """The tables by which an STKM is read."""
 
     def feed(self, stkm: bytes, /) -> StkmOutcome:
         """Give an STKM to the card."""
@@ -201,6 +241,11 @@ class FeedLayer:
     """A feed around another one, which hears of the services left."""
 
     feed_below: StkmFeed
+
+    @property
+    def tables(self) -> BcastTables:
+        """Those of the card below."""
+        return self.feed_below.tables
 
     def leave(self, service: Service) -> Departure | None:
         """Pass it on."""

@@ -46,13 +46,23 @@ class KeyDelivery:
         """Number of LTKMs whose time has not come."""
         return len(self._waiting)
 
+    @property
+    def next_due(self) -> float | None:
+        """When the next LTKM is due, in seconds on the clock of the capture; None when all are delivered."""
+        return self._waiting[0].at if self._waiting else None
+
     def deliver_until(self, moment: float) -> None:
         """Deliver everything that is due by `moment`.
 
         Raises `LinkError` and what `check` raises, which hears of a refusal.
         """
         while self._waiting and self._waiting[0].at <= moment:
-            ltkm = self._waiting.popleft().mint()
-            receipt = self._middleware.deliver(ltkm)
-            self.delivered += 1
-            self._check(ltkm, receipt)
+            self.deliver_next()
+
+    def deliver_next(self) -> bytes:
+        """Deliver the LTKM that is due next, at once, and return it. Raises as `deliver_until`."""
+        ltkm = self._waiting.popleft().mint()
+        receipt = self._middleware.deliver(ltkm)
+        self.delivered += 1
+        self._check(ltkm, receipt)
+        return ltkm

@@ -14,11 +14,12 @@ from card.codec.mikey.key_ids import MbmsKeyIds
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
+from card.spec.fids import fid_of
 
-EF_GBABP = 0x6FD6
-EF_MSK = 0x6FD7
-EF_MUK = 0x6FD8
-EF_GBANL = 0x6FDA
+EF_GBABP = fid_of("ADF.USIM", "EF_GBABP")
+EF_MSK = fid_of("ADF.USIM", "EF_MSK")
+EF_MUK = fid_of("ADF.USIM", "EF_MUK")
+EF_GBANL = fid_of("ADF.USIM", "EF_GBANL")
 
 _FREE = 0xFF
 _RAND_SIZE = 16

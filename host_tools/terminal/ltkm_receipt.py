@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from card.codec.mikey import MbmsKeyIds, SecurityPolicy
 from card.spec.bcast_tables import Reason
+from card.spec.ratings import rating_words
 from card.spec.status import SW, describe
 from host_tools.terminal.answers import MskAnswer
 
@@ -104,4 +105,6 @@ class LtkmReceipt:
         """What came of it, for a person."""
         said = self.refusal.replace("_", " ") if self.refusal else self.verdict.value
         status = "" if self.sw == SW.OK else f" ({describe(self.sw)})"
+        if self.answer is not None and self.answer.rating is not None:
+            status += f"; level granted: {rating_words(*self.answer.rating)}"
         return f"{said}{status}" + (f"; {self.request}" if self.request else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
@@ -26,7 +25,7 @@ class TerminalMiddleware(ApplicationMiddleware[Usim, Identity]):
     `tables` are those of the card for what is provisional about OMA BCAST.
     """
 
-    def __init__(self, link: Link, trace: ExchangeSink | None = None, tables: BcastTables = P1) -> None:
+    def __init__(self, link: Link, trace: ExchangeSink | None = None, *, tables: BcastTables) -> None:
         client = ApduClient(link, trace)
         super().__init__(client, Usim(client, tables))
 

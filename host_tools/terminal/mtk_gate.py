@@ -41,6 +41,7 @@ class MtkGate:
         self._file = file
         self._counters: dict[bytes, int] = {}
         self._mtk_ids: dict[bytes, int] = {}
+        self._exempt: set[bytes] = set()
         self._is_current = False
 
     def keys_changed(self) -> None:
@@ -54,6 +55,8 @@ class MtkGate:
         """
         self._refresh()
         name = msk_key(ids)
+        if name in self._exempt:
+            return None
         # EF_MSK shows 00000000 for a key that no MTK message came under yet: any T is new then, that of a server that
         # counts NTP seconds as well, which is above 80000000 today.
         last = self._counters.get(name)
@@ -63,9 +66,11 @@ class MtkGate:
             return Stale.MTK_ID
         return None
 
-    def took(self, ids: MbmsKeyIds, counter: int) -> None:
-        """Note that the card gave the MTK of a message."""
+    def took(self, ids: MbmsKeyIds, counter: int, *, is_bcast: bool = False) -> None:
+        """Note that the card gave the MTK of a message; `is_bcast`: its answer tells a key under BCAST policies."""
         name = msk_key(ids)
+        if is_bcast and len(self._exempt) < _MOST_MSKS:
+            self._exempt.add(name)
         self._counters[name] = counter
         self._mtk_ids[name] = _number(ids)
         if len(self._mtk_ids) > _MOST_MSKS:

@@ -31,6 +31,8 @@ from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
 _RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
+_OTHER_PORT, _NO_RTP, _RTCP = "to another port", "no RTP", "RTCP"  # why a datagram is no media
+_OTHER_INSIDE = "authentic, but no RTP inside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Player:
             for mki, _datagram in self._held:
                 self.statistics.count_without_key(mki)
             self._held.clear()
+            self._out.flush()
             self._forget(self._session_keys.end())
         self._leave_all()
         self._hooks.on_progress()
@@ -136,8 +139,10 @@ class Player:
         if datagram.destination.port == self._options.stkm_port:
             self._leave(self._tuned.leave_silent(datagram.timestamp))
             self._take_stkm(datagram)
-        elif self._is_media(datagram):
+        elif (reason := self._no_media(datagram)) is None:
             self._take_media(datagram)
+        else:
+            self.statistics.others[reason] += 1
 
     def _leave_all(self) -> None:
         if self._owns_the_end:
@@ -150,7 +155,7 @@ class Player:
     def _take_stkm(self, datagram: Datagram) -> None:
         stkm = datagram.payload
         try:
-            view = StkmView.decode(stkm)
+            view = StkmView.decode(stkm, self._middleware.tables)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             return
@@ -167,19 +172,19 @@ class Player:
             case Tek() as tek:
                 self._filter.remember(view.ids, stkm)
                 if self._gate is not None:
-                    self._gate.took(view.ids, view.timestamp)
+                    self._gate.took(view.ids, view.timestamp, is_bcast=tek.is_bcast)
                 self.statistics.teks += sighting is Sighting.NEW
                 self._tune(datagram, view)
-                self._keep(view)
+                self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
                 self._use(view.ids, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
                     self._forget(self._session_keys.drop_msk(view.ids))
 
-    def _keep(self, view: StkmView) -> None:
+    def _keep(self, view: StkmView, *, is_bcast: bool) -> None:
         """Make room for a new MTK. TEKs of OMA BCAST are kept as SRTP keeps them: they may come again in any order."""
-        if not view.is_bcast:
+        if not is_bcast:
             self._forget(self._session_keys.add(view.ids))
 
     def _forget(self, mkis: Iterable[bytes]) -> None:
@@ -235,10 +240,13 @@ class Player:
         for _mki, datagram in waiting:
             self._decrypt(datagram, mki)
 
-    def _is_media(self, datagram: Datagram) -> bool:
+    def _no_media(self, datagram: Datagram) -> str | None:
+        """Return why a datagram is no media packet, None where it is one."""
         if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
-            return False
-        return looks_like_rtp(datagram.payload) and datagram.payload[1] not in _RTCP_TYPES
+            return _OTHER_PORT
+        if not looks_like_rtp(datagram.payload):
+            return _NO_RTP
+        return _RTCP if datagram.payload[1] in _RTCP_TYPES else None
 
     def _take_media(self, datagram: Datagram) -> None:
         self.statistics.packets_seen += 1
@@ -252,8 +260,10 @@ class Player:
             self._hold(unknown.mki, datagram)
         except ReplayedPacket:
             self.statistics.packets_repeated += 1
-        except (SrtpError, RtpError):
-            self.statistics.packets_failed += 1
+        except SrtpError as error:
+            self.statistics.failures[str(error)] += 1
+        except RtpError:
+            self.statistics.failures[_OTHER_INSIDE] += 1
         else:
             self.statistics.packets_decrypted += 1
             self._out.write(packet, datagram)

@@ -11,9 +11,12 @@ It holds no key. The STKM track that OMA puts beside the adapted PDCF has no pub
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
+import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,21 +24,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from card.errors import DecodeError
-from host_tools.drafts import draft_path
-from host_tools.media.errors import MediaError
+from card.disk.kinds import RECORDING
+from card.disk.reading import open_plain
+from card.errors import DecodeError, UnusableFile
+from host_tools.files.writing import UnwritableFile, whole_file
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram
+from host_tools.media.records import END_OF_TIME
 from host_tools.media.rtp import looks_like_rtp
 from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import RecordedSpan
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.decision import StkmName
 from host_tools.terminal.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 
 FORMAT = "bcast-uicc recording 1"
 MEDIA, STKMS, INDEX = "media.pcap", "stkm.pcap", "index.json"
 MOST_STKMS = 65_536
+MOST_TRACK = 1 << 26
+"""Bytes of the STKM track, which is kept in memory."""
 _LARGEST_INDEX = 1 << 20
+_LARGEST_PIECE = 1 << 24
 _LONGEST_CONTENT_ID = 255
 
 
@@ -80,11 +89,19 @@ class RecordingIndex:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ValueError(f'its format is not "{FORMAT}"')
         try:
-            numbers = float(data["begins"]), float(data["ends"]), int(data["stkms"]), int(data["packets"])
+            numbers = _time(data["begins"]), _time(data["ends"]), int(data["stkms"]), int(data["packets"])
             spans = tuple(map(_span, data["spans"]))
             return cls(_content_id(data["content_id"]), *numbers, spans, _srtp(data.get("srtp")))
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"its index lacks a field or has it in another form: {error}") from None
+
+
+def _time(value: object) -> float:
+    """Read seconds since 1970, before the year 10000."""
+    found = float(cast("float", value))
+    if not 0 <= found < END_OF_TIME:
+        raise ValueError(f"{value!r} is no time from 1970 to the year 9999")
+    return found
 
 
 def _content_id(value: object) -> str:
@@ -112,7 +129,10 @@ def _span(item: dict[str, object]) -> RecordedSpan:
 
 
 class RecordingWriter:
-    """Takes datagrams as they come and sorts out what belongs into a recording."""
+    """Takes datagrams as they come and sorts out what belongs into a recording.
+
+    Time does not run backwards in a recording, as it may in a capture: a datagram is never older than the one before.
+    """
 
     def __init__(
         self,
@@ -129,6 +149,7 @@ class RecordingWriter:
         self._seen: set[bytes] = set()
         self._spans: dict[bytes, RecordedSpan] = {}
         self._times: tuple[float, float] | None = None
+        self._now = 0.0
         self._packets = 0
         self._content_id = _content_id(content_id)
         self._stkm_port = stkm_port
@@ -136,7 +157,10 @@ class RecordingWriter:
         self._srtp = srtp
 
     def take(self, datagram: Datagram) -> None:
-        """Record a datagram, or leave it. Raises `RecordingError` when there are too many STKMs."""
+        """Record a datagram, or leave it. Raises `RecordingError` when there are too many STKMs, `CaptureError`."""
+        self._now = max(self._now, datagram.timestamp)
+        if datagram.timestamp < self._now:
+            datagram = replace(datagram, timestamp=self._now)
         if datagram.destination.port == self._stkm_port:
             self._take_stkm(datagram)
         elif self._is_media(datagram):
@@ -158,17 +182,19 @@ class RecordingWriter:
 
     def _take_stkm(self, datagram: Datagram) -> None:
         try:
-            view = StkmView.decode(datagram.payload)
+            heading = StkmName.decode(datagram.payload)
         except DecodeError:
             return
-        if datagram.payload in self._seen:
+        digest = hashlib.sha256(datagram.payload).digest()
+        if digest in self._seen:
             return
-        if len(self._seen) >= MOST_STKMS:
-            raise RecordingError(f"a recording holds at most {MOST_STKMS} STKMs")
-        self._seen.add(datagram.payload)
+        if len(self._seen) >= MOST_STKMS or self._track.tell() > MOST_TRACK:
+            raise RecordingError(f"a recording holds at most {MOST_STKMS} STKMs of {MOST_TRACK} bytes in all")
+        self._seen.add(digest)
         self._stkms.write(datagram)
-        name, at = view.ids.key_domain_id + view.ids.msk_id, view.timestamp
-        span = self._spans.get(name) or RecordedSpan(view.ids.key_domain_id, view.ids.msk_id, at, at)
+        ids, at = heading.ids, heading.timestamp
+        name = ids.key_domain_id + ids.msk_id
+        span = self._spans.get(name) or RecordedSpan(ids.key_domain_id, ids.msk_id, at, at)
         self._spans[name] = replace(span, first_ts=min(span.first_ts, at), last_ts=max(span.last_ts, at))
 
     def _is_media(self, datagram: Datagram) -> bool:
@@ -184,21 +210,17 @@ def record_to(
     media_ports: frozenset[int] = frozenset(),
     srtp: SrtpFormat = HEADEND_FORMAT,
 ) -> Iterator[RecordingWriter]:
-    """Write a recording that appears under its name only when the block ends well. Raises `RecordingError`."""
-    part = draft_path(path)
+    """Write a recording that appears under its name only when the block ends well. Raises `OutputError`."""
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             with archive.open(MEDIA, "w", force_zip64=True) as media:
                 writer = RecordingWriter(media, content_id, stkm_port, media_ports, srtp)
                 yield writer
             # A member without a time of its own, so that the same content gives the same file.
             archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
             archive.writestr(zipfile.ZipInfo(INDEX), writer.index().to_json())
-        part.replace(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    except UnwritableFile as error:
+        raise OutputError(str(error)) from None
 
 
 class RecordedContent:
@@ -229,10 +251,10 @@ class RecordedContent:
         `port` picks one media port, `srtp` is the layout of the media where it is not that of the index. Raises
         `RecordingError` where the file is damaged.
         """
-        begins, track = self.index.begins, self._track(srtp or self.index.srtp, start)
+        begins, track, at = self.index.begins, self._track(srtp or self.index.srtp, start), 0.0
         with self._readable(), self._archive.open(self._member(MEDIA)) as file:
-            for datagram in CaptureReader(cast("BinaryIO", file), self._name):
-                at = datagram.timestamp - begins
+            for datagram in _whole(CaptureReader(cast("BinaryIO", file), self._name), MEDIA):
+                at = max(at, datagram.timestamp - begins)
                 if end is not None and at >= end:
                     break
                 if at < start or (port is not None and datagram.destination.port != port):
@@ -249,11 +271,13 @@ class RecordedContent:
     def _read_track(self) -> dict[bytes, TrackStkm]:
         found: dict[bytes, TrackStkm] = {}
         with self._archive.open(self._member(STKMS)) as file:
-            for number, datagram in enumerate(CaptureReader(cast("BinaryIO", file), self._name)):
-                if number >= MOST_STKMS:
-                    raise ValueError(f"it holds more than {MOST_STKMS} STKMs")
+            left = MOST_TRACK
+            for number, datagram in enumerate(_whole(CaptureReader(cast("BinaryIO", file), self._name), STKMS)):
+                left -= len(datagram.payload)
+                if number >= MOST_STKMS or left < 0:
+                    raise ValueError(f"it holds more than {MOST_STKMS} STKMs, or more than {MOST_TRACK} bytes of them")
                 try:
-                    ids = StkmView.decode(datagram.payload).ids
+                    ids = StkmName.decode(datagram.payload).ids
                 except DecodeError:
                     continue
                 service = ids.key_domain_id + ids.key_group
@@ -270,6 +294,9 @@ class RecordedContent:
         info = self._archive.NameToInfo.get(member)
         if info is None or info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
             raise ValueError(f"{member} is missing, compressed or encrypted")
+        if info.compress_size != info.file_size:
+            # Whoever believed the larger one would make room for it before reading.
+            raise ValueError(f"{member} has two sizes, {info.file_size} and {info.compress_size} bytes")
         return info
 
     @contextmanager
@@ -284,14 +311,35 @@ class RecordedContent:
             raise RecordingError(f"{self._name} is no recording, or is damaged: {error}") from None
 
 
+def _whole(capture: CaptureReader, member: str) -> Iterator[Datagram]:
+    """Yield what a member holds. Raises `ValueError` in the end where it breaks off."""
+    yield from capture
+    if not capture.report.is_whole:
+        raise ValueError(f"{member}: {capture.report}")
+
+
 @contextmanager
 def open_recording(path: Path) -> Iterator[RecordedContent]:
     """Open a recording for the length of a `with` block. Raises `RecordingError`."""
     try:
-        archive = zipfile.ZipFile(path)
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise RecordingError(f"{path.name} is no recording: {error}") from None
-    with archive:
-        yield RecordedContent(archive, path.name)
+        plain = open_plain(path, RECORDING)
+    except UnusableFile as error:
+        raise RecordingError(str(error)) from None
+    with _Piecemeal(plain.detach()) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
+            raise RecordingError(f"{path.name} is no recording: {error}") from None
+        with archive:
+            yield RecordedContent(archive, path.name)
+
+
+class _Piecemeal(io.BufferedReader):
+    """A file that refuses to be read in large pieces: the directory of an archive may claim any size."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes. Raises `ValueError` for more than a recording has in one piece."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if min(left, left if size is None or size < 0 else size) > _LARGEST_PIECE:
+            raise ValueError("its directory is too large")
+        return super().read(size)

@@ -13,7 +13,7 @@ from card.errors import DecodeError
 from host_tools.media.pcap import Datagram
 from host_tools.media.srtp_format import SrtpFormat
 from host_tools.terminal.bcast import StkmOutcome, Tek
-from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmView
+from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmName
 from host_tools.terminal.departure import TunedServices
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions, leave
@@ -40,7 +40,7 @@ class TekBuffer(FeedLayer):
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Return the TEK that is there, or the card's verdict. Raises as the feed below."""
         try:
-            name = StkmView.decode(stkm).ids.encode()
+            name = StkmName.decode(stkm).ids.encode()
         except DecodeError:
             return self.feed_below.feed(stkm)
         if name in self._held:

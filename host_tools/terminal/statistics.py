@@ -26,7 +26,8 @@ class PlayStatistics:
     `teks_unplayable` are of a size that SRTP here cannot use. `granted` counts the TEKs given by why, where decisions
     are explained. `departures` are services left of which the card was told, `departures_refused` those it would not
     hear of. `packets_*` count media packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed`
-    not authentic. `missing_keys` counts those without key by the MKI they carry, for the first 64 MKIs.
+    did not open and `failures` says why. `missing_keys` counts those without key by the MKI they carry, for the first
+    64 MKIs. `others` are datagrams that are neither STKM nor media, by reason.
     """
 
     stkms_seen: int = 0
@@ -45,15 +46,21 @@ class PlayStatistics:
     packets_seen: int = 0
     packets_decrypted: int = 0
     packets_repeated: int = 0
-    packets_failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     packets_without_key: int = 0
     missing_keys: Counter[bytes] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES_KEPT), repr=False)
 
     @property
     def stkms_refused(self) -> int:
         """Number of STKMs that gave no traffic key."""
         return self.refusals.total()
+
+    @property
+    def packets_failed(self) -> int:
+        """Number of media packets that did not open although their key was there."""
+        return self.failures.total()
 
     def count_decision(self, decision: Decision) -> None:
         """Count why a TEK was given, if that is known."""
@@ -120,7 +127,9 @@ class PlayStatistics:
                 "decrypted": self.packets_decrypted,
                 "repeated": self.packets_repeated,
                 "failed": self.packets_failed,
+                "failures": dict(self.failures.most_common()),
                 "without_key": self.packets_without_key,
                 "missing_mkis": {mki.hex(): count for mki, count in self.missing_keys.most_common()},
             },
+            "other_datagrams": dict(self.others.most_common()),
         }

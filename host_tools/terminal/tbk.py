@@ -21,9 +21,9 @@ from typing import Protocol
 
 from card.crypto.primitives import aes_ecb_decrypt
 from card.crypto.secret import Secret
-from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
+from card.disk.kinds import CERTIFICATE
+from card.disk.reading import read_text, require_plain
+from card.errors import DecodeError, UnusableFile
 from host_tools.exchange.messages.tbk import TbkRequest, decode_key
 from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
@@ -59,12 +59,21 @@ class Credentials:
     def context(self) -> ssl.SSLContext:
         """Return a TLS context that shows the certificate and wants one. Raises `PermissionsError`."""
         try:
-            context = ssl.create_default_context(cafile=str(self.ca))
+            context = ssl.create_default_context(cadata=read_text(self.ca, CERTIFICATE))
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.load_cert_chain(str(self.certificate), str(self.key))
-        except (OSError, ssl.SSLError) as error:
+            for file in (self.certificate, self.key):  # ssl opens them by their names
+                require_plain(file, CERTIFICATE)
+            context.load_cert_chain(str(self.certificate), str(self.key), password=_no_password)
+        except UnusableFile as error:
+            raise PermissionsError(f"The terminal's certificates cannot be used: {error}.") from None
+        except (OSError, ValueError, ssl.SSLError) as error:
             raise PermissionsError(f"The terminal's certificates cannot be used: {error}.") from None
         return context
+
+
+def _no_password() -> str:
+    """Stand for a person who would be asked: a key that is locked is no use here."""
+    return ""
 
 
 class PermissionsClient:
@@ -139,7 +148,6 @@ class BindingFeed(FeedLayer):
     """
 
     keys: BindingKeys | None
-    tables: BcastTables = P1
     on_problem: Callable[[PermissionsError], None] = lambda _error: None
     _held: dict[tuple[bytes, int], Secret] = field(default_factory=dict, init=False, repr=False)
     _failures: Counter[tuple[bytes, int]] = field(default_factory=Counter, init=False)

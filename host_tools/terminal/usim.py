@@ -5,12 +5,13 @@ from __future__ import annotations
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
+from card.spec.aids import aid_prefix
+from card.spec.contexts import BOOTSTRAPPING, NAF_DERIVATION, EvenP2
+from card.spec.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import (
-    GBA_BOOTSTRAPPING,
-    GBA_NAF_DERIVATION,
     AkaKeys,
     GbaResponse,
     GsmKeys,
@@ -28,13 +29,10 @@ from host_tools.terminal.errors import (
 )
 from host_tools.terminal.key_files import EF_GBABP, EF_GBANL, Bootstrapping, NafEntry, decode_gbabp, decode_naf
 
-USIM_AID_PREFIX = bytes.fromhex("A0000000871002")  # TS 101 220 annex E
-EF_IMSI = 0x6F07
-EF_UST = 0x6F38
-EF_AD = 0x6FAD
+USIM_AID_PREFIX = aid_prefix("ADF.USIM")
+EF_IMSI, EF_UST, EF_AD = (fid_of("ADF.USIM", name) for name in ("EF_IMSI", "EF_UST", "EF_AD"))
 
 _LARGEST_GBABP = 1 + 16 + 2 * (1 + 255)  # RAND, B-TID and lifetime with their length bytes
-_CONTEXT_GSM, _CONTEXT_3G, _CONTEXT_GBA = 0x80, 0x81, 0x84
 
 
 class Usim(CardApplication):
@@ -49,19 +47,19 @@ class Usim(CardApplication):
 
     def authenticate_3g(self, rand: bytes, autn: bytes) -> AkaKeys | SynchronisationFailure:
         """Run 3G authentication (RAND, AUTN 16 bytes). Raises `NetworkRefusedError` for a wrong MAC."""
-        return decode_3g(self._challenge(_CONTEXT_3G, encode_lv(rand, autn), "3G authentication"))
+        return decode_3g(self._challenge(EvenP2.UMTS, encode_lv(rand, autn), "3G authentication"))
 
     def authenticate_gsm(self, rand: bytes) -> GsmKeys:
         """Run GSM authentication with RAND (16 bytes)."""
-        return decode_gsm(self._challenge(_CONTEXT_GSM, encode_lv(rand), "GSM authentication"))
+        return decode_gsm(self._challenge(EvenP2.GSM, encode_lv(rand), "GSM authentication"))
 
     def gba_bootstrap(self, rand: bytes, autn_star: bytes) -> GbaResponse | SynchronisationFailure:
         """Run GBA_U bootstrapping, RAND and AUTN* 16 bytes each.
 
         Raises `NetworkRefusedError` for a wrong MAC.
         """
-        data = bytes((GBA_BOOTSTRAPPING,)) + encode_lv(rand, autn_star)
-        return decode_gba(self._challenge(_CONTEXT_GBA, data, "GBA bootstrapping"))
+        data = bytes((BOOTSTRAPPING,)) + encode_lv(rand, autn_star)
+        return decode_gba(self._challenge(EvenP2.GBA, data, "GBA bootstrapping"))
 
     def gba_naf_derivation(self, naf_id: bytes, impi: bytes) -> Secret:
         """Derive the keys for a NAF and return Ks_ext_NAF (32 bytes); Ks_int_NAF stays in the card.
@@ -69,8 +67,8 @@ class Usim(CardApplication):
         `naf_id` is the FQDN followed by the 5-byte Ua protocol identifier, `impi` is UTF-8. (An ISIM takes the IMPI
         from its own file, TS 31.103 clause 7.1.2.4; a USIM has none.)
         """
-        data = bytes((GBA_NAF_DERIVATION,)) + encode_lv(naf_id, impi)
-        return decode_naf_key(self._challenge(_CONTEXT_GBA, data, "NAF derivation"))
+        data = bytes((NAF_DERIVATION,)) + encode_lv(naf_id, impi)
+        return decode_naf_key(self._challenge(EvenP2.GBA, data, "NAF derivation"))
 
     def update_gbabp(self, rand: bytes, b_tid: str, lifetime: str) -> None:
         """Write B-TID and key lifetime into EF_GBABP behind the RAND (TS 31.102 clause 4.2.79)."""

@@ -6,12 +6,9 @@ from collections.abc import Callable, Mapping
 
 from card.codec.apdu import CommandApdu, channel_of
 from card.errors import DecodeError
+from card.spec.contexts import NAF_DERIVATION, EvenP2, OddP2, Step
 from card.spec.ins import INS
 
-_OTHER_NAMES: Mapping[int, str] = {
-    0x76: "SUSPEND UICC", 0x78: "GET IDENTITY", 0xCA: "GET DATA", 0xD4: "RESIZE FILE", 0xD8: "PUT KEY",
-    0xE0: "CREATE FILE", 0xE2: "STORE DATA", 0xE4: "DELETE FILE",
-}  # fmt: skip
 _IN_WORDS: Mapping[int, str] = {
     INS.AUTHENTICATE_ODD: "AUTHENTICATE (odd)",
     INS.OMA_BCAST: "OMA BCAST",
@@ -20,8 +17,14 @@ _IN_WORDS: Mapping[int, str] = {
 _SELECT_BY = {0x00: "by FID", 0x01: "child DF", 0x03: "parent DF", 0x04: "by AID", 0x08: "path from MF",
               0x09: "path from current DF"}  # fmt: skip
 _KEY_REFERENCES = {0x01: "1", 0x81: "2", 0x11: "universal", 0x0A: "ADM 1"}
-_CONTEXTS = {0x80: "GSM", 0x81: "3G", 0x82: "VGCS/VBS", 0x84: "GBA", 0x85: "MBMS", 0x86: "local key"}
-_BLOCKS = {0x80: "first block", 0x00: "next block", 0xA0: "fetch first block", 0x20: "fetch next block"}
+_CONTEXTS: Mapping[int, str] = {
+    EvenP2.GSM: "GSM", EvenP2.UMTS: "3G", EvenP2.GROUP_CALL: "VGCS/VBS", EvenP2.GBA: "GBA",
+    OddP2.MBMS: "MBMS", OddP2.LOCAL_KEY: "local key",
+}  # fmt: skip
+_BLOCKS: Mapping[int, str] = {
+    Step.FIRST_COMMAND: "first block", Step.NEXT_COMMAND: "next block",
+    Step.FIRST_RESPONSE: "fetch first block", Step.NEXT_RESPONSE: "fetch next block",
+}  # fmt: skip
 _MODES = {0x02: "next", 0x03: "previous", 0x04: ""}
 
 
@@ -31,7 +34,7 @@ def command_name(ins: int) -> str:
         return _IN_WORDS[ins]
     if ins in INS.__members__.values():
         return INS(ins).name.replace("_", " ")
-    return _OTHER_NAMES.get(ins, f"INS {ins:02X}")
+    return f"INS {ins:02X}"
 
 
 def describe_command(raw: bytes) -> str:
@@ -77,8 +80,8 @@ def _pin(command: CommandApdu) -> str:
 
 def _authenticate(command: CommandApdu) -> str:
     context = f"{_CONTEXTS.get(command.p2, f'P2 {command.p2:02X}')} context"
-    if command.p2 == 0x84 and command.data:
-        return f"{context}, {'NAF derivation' if command.data[0] == 0xDE else 'bootstrapping'}"
+    if command.p2 == EvenP2.GBA and command.data:
+        return f"{context}, {'NAF derivation' if command.data[0] == NAF_DERIVATION else 'bootstrapping'}"
     return context
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from card.codec.apdu import CommandApdu
 from card.codec.ef import CODECS
 from card.codec.fcp import DescriptorByte, Tag
+from card.codec.redaction import Span
 from card.errors import CardError, DecodeError
+from card.spec.aids import application_name
 from card.spec.catalogue import all_files
 from card.spec.files import EfRow
 from card.spec.ins import INS
-from host_tools.trace.events import Span, TracedExchange
+from card.spec.ratings import rating_words, value_words
+from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import find_mikey, mikey_lines
 from host_tools.trace.tlv import TlvItem, walk_tlvs
 
@@ -90,7 +93,26 @@ def _value(item: TlvItem, data: bytes, hidden: tuple[Span, ...]) -> str:
         return f"{value.hex().upper()} ({int.from_bytes(value, 'big')} bytes)"
     if item.path == "61/50":
         return value.decode("ascii", "replace")
-    return show_bytes(value)
+    words = _WORDS[item.path](value) if item.path in _WORDS else ""
+    return f"{show_bytes(value)} ({words})" if words else show_bytes(value)
+
+
+def _held_back(value: bytes) -> str:
+    """Say why a TEK is held back: key reference of the PIN, type, value and level granted (`P1` of the tables)."""
+    if len(value) != 4:
+        return ""
+    pin, kind, rating, level = value
+    return f"{rating_words(kind, rating)}, level granted {value_words(kind, level)}, PIN reference {pin:02X}"
+
+
+def _granted(value: bytes) -> str:
+    return f"level granted {rating_words(*value)}" if len(value) == 2 else ""
+
+
+_WORDS: Mapping[str, Callable[[bytes], str]] = {
+    "61/4F": application_name, "62/84": application_name, "73/AE/88": _held_back, "73/AE/8A": _granted,
+}  # fmt: skip
+"""What is said of objects that have a meaning in words, "" where the bytes have none."""
 
 
 def _content(event: TracedExchange) -> str:
@@ -103,9 +125,18 @@ def _content(event: TracedExchange) -> str:
     if event.data.count(_FILL) == len(event.data):
         return f"{row.name}: empty"
     try:
-        return f"{row.name}: {CODECS[row.codec].text(event.data)}"
+        return f"{row.name}: {CODECS[row.codec].text(event.data)}{_application_said(row, event.data)}"
     except (CardError, ValueError, IndexError):
         return f"{row.name}: content does not decode"
+
+
+def _application_said(row: EfRow, record: bytes) -> str:
+    """Say which application an entry of EF_DIR names."""
+    if row.codec != "application":
+        return ""
+    aid, _ = CODECS[row.codec].decode(record)
+    name = application_name(aid)
+    return f" ({name})" if name else ""
 
 
 def _row_named(name: str) -> EfRow | None:

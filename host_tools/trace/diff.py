@@ -1,8 +1,7 @@
-"""Compares two traces exchange by exchange."""
+"""Compares two traces exchange by exchange, however long they are."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -10,15 +9,13 @@ from itertools import zip_longest
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.errors import DecodeError
 from card.spec.status import describe
+from host_tools.trace.align import align
 from host_tools.trace.decode import object_name
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.text import summary_line
 from host_tools.trace.tlv import find_item, walk_tlvs
 
-MOST_EXCHANGES = 100_000
-"""Longer traces are compared up to here: both are held in memory."""
 _HEADER = 4
-_MOST_PAIRS = 4_000_000  # commands of one trace times those of the other, that a best match is looked for among
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,15 @@ class TraceDifference:
 def diff_traces(left: Iterable[TraceEvent], right: Iterable[TraceEvent]) -> Iterator[TraceDifference]:
     """Yield what differs: commands that only one trace has, and commands or answers that are not the same.
 
-    Time does not count. Commands with the same header in the same place are taken for one that was changed.
+    Time does not count. Commands with the same header in the same place are taken for one that was changed. Memory use
+    does not grow with the length of the traces.
     """
-    a, b = _exchanges(left), _exchanges(right)
-    for is_equal, a_from, a_to, b_from, b_to in _align([e.command for e in a], [e.command for e in b]):
-        if is_equal:
-            pairs = zip(a[a_from:a_to], b[b_from:b_to], strict=True)
+    for stretch in align(_exchanges(left), _exchanges(right), lambda exchange: exchange.command):
+        if stretch.is_equal:
+            pairs = zip(stretch.left, stretch.right, strict=True)
             yield from (found for one, other in pairs if (found := _compare(one, other)) is not None)
         else:
-            yield from _compare_stretches(a[a_from:a_to], b[b_from:b_to])
+            yield from _compare_stretches(stretch.left, stretch.right)
 
 
 def _compare_stretches(left: Sequence[TracedExchange], right: Sequence[TracedExchange]) -> Iterator[TraceDifference]:
@@ -64,35 +61,6 @@ def _compare(left: TracedExchange, right: TracedExchange) -> TraceDifference | N
     explained = explain_commands(left.command, right.command), explain_answers(left.response, right.response)
     words = "; ".join(filter(None, explained))
     return TraceDifference(left, right, words) if words else None
-
-
-def _align(a: Sequence[bytes], b: Sequence[bytes]) -> Iterator[tuple[bool, int, int, int, int]]:
-    """Yield stretches of both lists that are equal or not.
-
-    What both begin and end with is set aside first. Where very much is left, it is compared place by place: the best
-    match would take too long.
-    """
-    head = _common(a, b)
-    tail = _common(a[head:][::-1], b[head:][::-1])
-    a_end, b_end = len(a) - tail, len(b) - tail
-    yield True, 0, head, 0, head
-    if (a_end - head) * (b_end - head) > _MOST_PAIRS:
-        for index in range(head, max(a_end, b_end)):
-            one, other = min(index, a_end), min(index, b_end)
-            ends = min(index + 1, a_end), min(index + 1, b_end)
-            yield a[one : ends[0]] == b[other : ends[1]], one, ends[0], other, ends[1]
-    else:
-        matcher = difflib.SequenceMatcher(None, a[head:a_end], b[head:b_end], autojunk=False)
-        for kind, *limits in matcher.get_opcodes():
-            a_from, a_to, b_from, b_to = (head + limit for limit in limits)
-            yield kind == "equal", a_from, a_to, b_from, b_to
-    yield True, a_end, len(a), b_end, len(b)
-
-
-def _common(a: Sequence[bytes], b: Sequence[bytes]) -> int:
-    """Return how many elements both begin with."""
-    pairs = enumerate(zip(a, b, strict=False))
-    return next((index for index, (one, other) in pairs if one != other), min(len(a), len(b)))
 
 
 def explain_commands(left: bytes, right: bytes) -> str:
@@ -148,14 +116,8 @@ def difference_lines(difference: TraceDifference) -> Iterator[str]:
         yield f"    #{difference.left.number} against #{difference.right.number}: {difference.words}"
 
 
-def _exchanges(events: Iterable[TraceEvent]) -> Sequence[TracedExchange]:
-    found = []
-    for event in events:
-        if isinstance(event, TracedExchange):
-            found.append(event)
-            if len(found) == MOST_EXCHANGES:
-                break
-    return found
+def _exchanges(events: Iterable[TraceEvent]) -> Iterator[TracedExchange]:
+    return (event for event in events if isinstance(event, TracedExchange))
 
 
 def _status(response: bytes) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-Span = tuple[int, int]
-"""First byte and the byte behind the last."""
+from card.codec.redaction import Span
 
 
 @dataclass(frozen=True, slots=True)

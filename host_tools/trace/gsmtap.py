@@ -1,78 +1,88 @@
 """GSMTAP for SIM: the header Wireshark knows, packets over UDP, and files in pcapng.
 
-GSMTAP version 2 as libosmocore declares it; pcapng as in IETF draft-ietf-opsawg-pcapng.
+GSMTAP version 2 as libosmocore declares it; pcapng as in IETF draft-ietf-opsawg-pcapng. A packet holds a command and
+its answer in one piece. Where their border cannot be seen, as in an extended APDU, the header is a word longer, which
+its length field allows, and that word is the size of the command. `host_tools.trace.captured` reads what is written
+here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from card.errors import DecodeError
 from host_tools.links.base import LinkError
-from host_tools.trace.events import CardEvent, TraceEvent, TraceSink
-from host_tools.trace.record import RESET, Recorder
+from host_tools.trace.events import CardEvent, TraceEvent
 from host_tools.trace.text import summary_line
 from host_tools.trace.tpdu import join_exchange, split_exchange
 
 PORT = 4729
+APDU, ATR = 0, 1
+"""Subtypes of a SIM packet."""
 _HEADER = struct.Struct(">BBBBHbbIBBBB")
+_SIZE = struct.Struct(">I")  # of the command, behind the header
 _VERSION, _WORDS, _TYPE_SIM = 2, 4, 4
-_APDU, _ATR = 0, 1
 _LOOPBACK = bytes((127, 0, 0, 1))
 _RAW_IP = 101  # LINKTYPE_RAW
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
 _BYTE_ORDER, _COMMENT, _NAME, _APPLICATION = 0x1A2B3C4D, 1, 2, 4
 _LONGEST_PAYLOAD = 65_000
 _MOST_COMMENTS = 16  # of one packet
+_MOST_LINKS = 64  # with an interface of their own
+_FURTHER_LINKS = "further links"
 
 
-def encode_gsmtap(payload: bytes, number: int, subtype: int = _APDU) -> bytes:
-    """Return a GSMTAP packet: 16 bytes of header, then a TPDU or an ATR."""
-    frame = number & 0xFFFFFFFF
-    return _HEADER.pack(_VERSION, _WORDS, _TYPE_SIM, 0, 0, 0, 0, frame, subtype, 0, 0, 0) + payload
+@dataclass(frozen=True, slots=True)
+class GsmtapPacket:
+    """What a SIM packet holds. `command_size` is where its command ends, where that is written."""
+
+    subtype: int
+    payload: bytes
+    command_size: int | None = None
 
 
-def decode_gsmtap(packet: bytes) -> tuple[int, bytes]:
-    """Return subtype and payload of a SIM packet. Raises `DecodeError` for any other."""
+def encode_gsmtap(payload: bytes, number: int, subtype: int = APDU, command_size: int | None = None) -> bytes:
+    """Return a GSMTAP packet: 16 bytes of header (20 with the size of the command), then a TPDU or an ATR."""
+    frame, size = number & 0xFFFFFFFF, b"" if command_size is None else _SIZE.pack(command_size)
+    words = _WORDS + len(size) // 4
+    return _HEADER.pack(_VERSION, words, _TYPE_SIM, 0, 0, 0, 0, frame, subtype, 0, 0, 0) + size + payload
+
+
+def decode_gsmtap(packet: bytes) -> GsmtapPacket:
+    """Read a SIM packet. Raises `DecodeError` for any other."""
     if len(packet) < _HEADER.size or packet[0] != _VERSION or packet[2] != _TYPE_SIM:
         raise DecodeError("no GSMTAP packet of a SIM")
     start = 4 * packet[1]
     if start < _HEADER.size or start > len(packet):
         raise DecodeError("a GSMTAP header of an impossible length")
-    return packet[12], packet[start:]
+    size = _SIZE.unpack_from(packet, _HEADER.size)[0] if start == _HEADER.size + _SIZE.size else None
+    return GsmtapPacket(packet[12], packet[start:], size)
 
 
 def gsmtap_packets(event: TraceEvent) -> Iterator[bytes]:
     """Yield the packets for an event: one for an ATR, one or more for an exchange, none where nothing came back."""
     if isinstance(event, CardEvent):
         if event.atr:
-            yield encode_gsmtap(event.atr, event.number, _ATR)
+            yield encode_gsmtap(event.atr, event.number, ATR)
         return
     if not event.response or len(event.command) + len(event.response) > _LONGEST_PAYLOAD:
         return
-    for tpdu in split_exchange(event.command, event.response):
-        yield encode_gsmtap(tpdu, event.number)
+    for command, response in split_exchange(event.command, event.response):
+        size = None if _border_is_seen(command, response) else len(command)
+        yield encode_gsmtap(command + response, event.number, command_size=size)
 
 
-def as_captured(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:
-    """Yield what a capture of these events holds: exchanges as T=0 carries them, without durations."""
-    for event in events:
-        if isinstance(event, CardEvent):
-            yield event
-            continue
-        for packet in gsmtap_packets(event):
-            with contextlib.suppress(DecodeError):
-                command, response = join_exchange(decode_gsmtap(packet)[1])
-                yield replace(
-                    event, command=command, response=response, seconds=0.0, hidden_command=(), hidden_response=()
-                )
+def _border_is_seen(command: bytes, response: bytes) -> bool:
+    """Tell whether a reader who knows no more than the instructions finds where a command ends."""
+    try:
+        return join_exchange(command + response) == (command, response)
+    except DecodeError:
+        return False
 
 
 class GsmtapSink:
@@ -128,6 +138,8 @@ class PcapngSink:
         self._file.close()
 
     def _interface(self, link: str) -> int:
+        if link not in self._interfaces and len(self._interfaces) >= _MOST_LINKS:
+            link = _FURTHER_LINKS
         if link not in self._interfaces:
             self._interfaces[link] = len(self._interfaces)
             body = struct.pack("<HHI", _RAW_IP, 0, 0) + _options((_NAME, link.encode()[:250]))
@@ -143,31 +155,6 @@ class PcapngSink:
         size = 12 + len(body)
         self._file.write(struct.pack("<II", kind, size) + body + struct.pack("<I", size))
         self._file.flush()  # whoever watches the file sees the block, and a process that is killed loses none
-
-
-def read_gsmtap(path: Path, sink: TraceSink) -> None:
-    """Give the sink what a capture (pcap or pcapng) holds as GSMTAP, redacted. Durations are not known: 0.
-
-    Raises `CaptureError` when it is no capture, `OSError`.
-    """
-    from host_tools.media.pcap import open_capture
-
-    moment = [0.0]
-    recorder = Recorder(path.name, [sink], clock=lambda: moment[0])
-    with open_capture(path) as capture:
-        for datagram in capture:
-            if datagram.destination.port != PORT:
-                continue
-            moment[0] = datagram.timestamp
-            try:
-                subtype, payload = decode_gsmtap(datagram.payload)
-                if subtype == _ATR:
-                    recorder.card_event(RESET, payload)
-                elif subtype == _APDU:
-                    recorder.exchange(*join_exchange(payload), seconds=0.0)
-            except DecodeError:
-                continue
-    recorder.close()
 
 
 def _options(*given: tuple[int, bytes]) -> bytes:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from card.codec.redaction import Span
+from card.disk.kinds import TRACE
+from card.disk.reading import open_plain
 from host_tools.printable import printable
-from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
+from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 
 _LONGEST_LINE = 1 << 20
 _END_OF_TIME = 1 << 37  # seconds since 1970, beyond the year 6000
@@ -53,8 +56,8 @@ def encode_event(event: TraceEvent) -> str:
 
 
 def read_json_lines(path: Path) -> Iterator[TraceEvent]:
-    """Yield the events of a file one by one. Raises `TraceFileError`, `OSError`."""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    """Yield the events of a file one by one. Raises `TraceFileError`, `UnusableFile`."""
+    with open_plain(path, TRACE) as file:
         number = 0
         while line := file.readline(_LONGEST_LINE):
             number += 1
@@ -62,11 +65,12 @@ def read_json_lines(path: Path) -> Iterator[TraceEvent]:
                 yield _event_at(line, path, number)
 
 
-def _event_at(line: str, path: Path, number: int) -> TraceEvent:
+def _event_at(line: bytes, path: Path, number: int) -> TraceEvent:
     try:
-        return decode_event(line)
+        return decode_event(line.decode())
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        raise TraceFileError(f"{path}:{number}: not a line of a trace") from None
+        why = "not a line of a trace" if line.endswith(b"\n") else "not a whole line of a trace: was the file cut off?"
+        raise TraceFileError(f"{path}:{number}: {why}") from None
 
 
 def decode_event(line: str) -> TraceEvent:

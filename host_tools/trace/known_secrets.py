@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from host_tools.trace.events import Span
+from card.codec.redaction import Span
 
 SHORTEST = 4
 """Shorter secrets are not looked for: so few bytes turn up anywhere by chance."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from card.codec.apdu import CommandApdu, channel_of
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
+from card.spec.contexts import COMMAND_STEPS, SPECIFIC, MbmsMode, OddP2, Step
 from card.spec.ins import INS
 from card.spec.status import SW, describe
 from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import describe_key_ids, find_mikey
 from host_tools.trace.tlv import walk_tlvs
 
-_FIRST, _NEXT = 0x80, 0x00
-_MODES = {1: "LTKM", 2: "STKM", 3: "MSK deletion", 4: "MUK deletion"}
+_MODES: Mapping[int, str] = {
+    MbmsMode.MSK_UPDATE: "LTKM",
+    MbmsMode.MTK_GENERATION: "STKM",
+    MbmsMode.MSK_DELETION: "MSK deletion",
+    MbmsMode.MUK_DELETION: "MUK deletion",
+}
 _LONGEST_OBJECT = 0x10000
 _STATUS, _KEY_PATHS = "73/AE/80", ("73/AE/86", "73/AE/96")
 
@@ -45,7 +51,7 @@ class LadderWatch:
         if sw is None:
             return ""
         channel = channel_of(command.cla)
-        if command.ins == INS.AUTHENTICATE_ODD and command.p2 & 0x07 in (0, 5):
+        if command.ins == INS.AUTHENTICATE_ODD and command.p2 | SPECIFIC in (SPECIFIC, OddP2.MBMS):
             return self._blocks(channel, command, event, sw)
         if command.ins == INS.GET_RESPONSE:
             command = self._asked.pop(channel, command)
@@ -61,12 +67,12 @@ class LadderWatch:
                 return ""
 
     def _blocks(self, channel: int, command: CommandApdu, event: TracedExchange, sw: int) -> str:
-        if command.p1 == _FIRST:
+        if command.p1 == Step.FIRST_COMMAND:
             self._transfers[channel] = _Transfer()
         transfer = self._transfers.get(channel)
         if transfer is None:
             return ""
-        if command.p1 in (_FIRST, _NEXT):
+        if command.p1 in COMMAND_STEPS:
             transfer.sent += command.data
         else:
             transfer.received += event.data

@@ -21,11 +21,11 @@ from card.codec.mikey import (
 )
 from card.codec.tlv import decode_tlv
 from card.errors import DecodeError
+from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED, MbmsMode
 from host_tools.printable import printable
 
-_MBMS_OBJECTS = (0x53, 0x73)
-_MESSAGE_MODES = (0x01, 0x02)
-_SUCCESS = 0xDB
+_MBMS_OBJECTS = (UNSTRUCTURED, STRUCTURED)
+_BEFORE_A_MESSAGE = (MbmsMode.MSK_UPDATE, MbmsMode.MTK_GENERATION, SUCCESS)
 
 
 def find_mikey(data: bytes) -> MikeyMessage | None:
@@ -34,7 +34,7 @@ def find_mikey(data: bytes) -> MikeyMessage | None:
         item = decode_tlv(data)
     except DecodeError:
         return None
-    if item.tag not in _MBMS_OBJECTS or item.value[:1] not in (b"\x01", b"\x02", bytes((_SUCCESS,))):
+    if item.tag not in _MBMS_OBJECTS or not item.value or item.value[0] not in _BEFORE_A_MESSAGE:
         return None
     try:
         return MikeyMessage.decode(item.value[1:])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from card.codec.redaction import blank
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
-from host_tools.trace.files import FileTracker
 from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.redact import Redactor
+from host_tools.trace.redact import Hider
 
 RESET = "reset"
 POWER_ON = "power on"
@@ -32,8 +33,7 @@ class Recorder:
         self._link = link
         self._sinks = tuple(sinks)
         self._clock = clock
-        self._tracker = FileTracker()
-        self._redactor = Redactor(known)
+        self._hider = Hider(known)
         self._number = 0
         self._fault = ""
 
@@ -44,21 +44,20 @@ class Recorder:
     def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
         """Note a command, the answer (empty: none came, `error` says why) and how long it took."""
         at = self._clock() - seconds
-        file = self._tracker.follow(command, response)
-        spans = self._redactor.find_secrets(command, response, file)
+        found = self._hider.find(command, response)
         self._number += 1
         fault, self._fault = self._fault, ""
         event = TracedExchange(
             number=self._number,
             at=at,
             link=self._link,
-            command=blank(command, spans.command),
-            response=blank(response, spans.response),
+            command=blank(command, found.command),
+            response=blank(response, found.response),
             seconds=seconds,
             error=error,
-            file=file.name,
-            hidden_command=spans.command,
-            hidden_response=spans.response,
+            file=found.file.name,
+            hidden_command=found.command,
+            hidden_response=found.response,
             fault=fault,
         )
         for sink in self._sinks:
@@ -66,8 +65,7 @@ class Recorder:
 
     def card_event(self, what: str, atr: bytes = b"") -> None:
         """Note that the card was switched or reset."""
-        self._tracker.reset()
-        self._redactor.reset()
+        self._hider.reset()
         self._number += 1
         event = CardEvent(self._number, self._clock(), self._link, what, atr)
         for sink in self._sinks:
@@ -119,19 +117,18 @@ class RecordingLink:
         self._recorder.card_event(RESET, atr)
         return atr
 
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._inner)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._inner)
+
     def close(self) -> None:
         """Let the card go and finish the sinks."""
         try:
             self._inner.close()
         finally:
             self._recorder.close()
-
-
-def blank(data: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
-    """Return `data` with zeros where the spans are."""
-    if not spans:
-        return data
-    blanked = bytearray(data)
-    for start, end in spans:
-        blanked[start:end] = bytes(len(blanked[start:end]))
-    return bytes(blanked)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from host_tools.files.writing import open_growing, whole_file
 from host_tools.trace.events import TraceEvent, TraceSink
 from host_tools.trace.gsmtap import PORT, GsmtapSink, PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink
@@ -13,13 +17,25 @@ PCAPNG = ".pcapng"
 
 
 def file_sink(path: Path) -> TraceSink:
-    """Return a sink that writes pcapng when the name ends so, else JSON lines. Raises `OSError`.
+    """Return a sink that writes pcapng when the name ends so, else JSON lines. Raises `UnwritableFile`.
 
     Every event is in the file at once: it can be watched, and a process that is killed loses nothing of it.
     """
+    return _sink_into(open_growing(path), path)
+
+
+@contextmanager
+def whole_trace(path: Path) -> Iterator[TraceSink]:
+    """Yield such a sink whose file appears under its name only when the block ends well. Raises `UnwritableFile`."""
+    with whole_file(path) as file:
+        yield _sink_into(file, path)
+
+
+def _sink_into(file: BinaryIO, path: Path) -> TraceSink:
     if path.suffix.lower() == PCAPNG:
-        return PcapngSink(path.open("wb"))
-    return JsonLinesSink(path.open("w", encoding="utf-8", buffering=1))
+        return PcapngSink(file)
+    # Each line goes out at once and as one piece.
+    return JsonLinesSink(io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True))
 
 
 def gsmtap_sink(address: str) -> TraceSink:

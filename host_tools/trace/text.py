@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from card.codec.redaction import Span
 from card.spec.status import describe
 from host_tools.printable import printable
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
-from host_tools.trace.events import CardEvent, Span, TracedExchange, TraceEvent
+from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.ladder import LadderWatch
 
 _LONGEST = 64  # bytes of a command or response on one line

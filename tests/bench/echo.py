@@ -3,7 +3,9 @@
 `EchoCard` is a card for the bridge. Run as a program, this module is a card without the bridge: one
 blocking socket, nothing but the echo. Both answer a command APDU with itself and 9000.
 
-    python -m tests.bench.echo PORT [--bridge]
+    python -m tests.bench.echo PORT [--bridge] [--alert]
+
+With `--alert` it stays awake inside a burst by the same rule as the card it is compared with.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import socket
 
+from vpicc_bridge.alertness import ALERT, Alertness
 from vpicc_bridge.connection import Connection
 from vpicc_bridge.lines import Dialler
 
@@ -41,13 +44,15 @@ class EchoCard:
         return apdu + SUCCESS
 
 
-def serve_bare(port: int) -> None:
+def serve_bare(port: int, alert: float = 0.0) -> None:
     """Echo on vpcd's port until the line ends, with the least that a card can do."""
+    alertness = Alertness(alert)
     with socket.create_connection((LOOPBACK, port)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         buffer = b""
-        while data := line.recv(65537):
+        while data := alertness.receive(line, 65537) or line.recv(65537):
+            alertness.received()
             buffer += data
             while len(buffer) >= 2 and len(buffer) >= (end := 2 + (buffer[0] << 8 | buffer[1])):
                 body, buffer = buffer[2:end], buffer[end:]
@@ -55,17 +60,21 @@ def serve_bare(port: int) -> None:
                 if reply:
                     line.sendall(len(reply).to_bytes(2, "big") + reply)
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                if len(body) > 1:
+                    alertness.answered()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="An echo card for one vpcd slot.")
     parser.add_argument("port", type=int)
     parser.add_argument("--bridge", action="store_true", help="through vpicc_bridge instead of a bare socket")
+    parser.add_argument("--alert", action="store_true", help="stay awake inside a burst")
     options = parser.parse_args()
+    alert = ALERT if options.alert else 0.0
     if options.bridge:
-        Connection(Dialler(LOOPBACK, options.port), EchoCard()).run()
+        Connection(Dialler(LOOPBACK, options.port), EchoCard(), alert=alert).run()
     else:
-        serve_bare(options.port)
+        serve_bare(options.port, alert)
 
 
 if __name__ == "__main__":

@@ -44,19 +44,21 @@ def two_apdus(handle: Handle) -> Callable[[], None]:
     return one_round
 
 
+@pytest.mark.parametrize("alert", [(), ("--alert",)], ids=["asleep", "awake in bursts"])
 @pytest.mark.parametrize("options", [(), ("--bridge",)], ids=["floor against itself", "bridge"])
 def test_share_of_the_floor(
-    private_pcscd: PrivatePcscd, client: Client, announce: Announce, options: tuple[str, ...]
+    private_pcscd: PrivatePcscd, client: Client, announce: Announce, options: tuple[str, ...], alert: tuple[str, ...]
 ) -> None:
     floor_port, other_port = private_pcscd.ports[:2]
     floor_reader, other_reader = private_pcscd.reader_names[:2]
     with ExitStack() as cards:
-        cards.enter_context(card_process(ECHO, str(floor_port)))
-        cards.enter_context(card_process(ECHO, str(other_port), *options))
+        cards.enter_context(card_process(ECHO, str(floor_port), *alert))
+        cards.enter_context(card_process(ECHO, str(other_port), *options, *alert))
         client.wait_present(floor_reader)
         client.wait_present(other_reader)
         with client.connected(floor_reader) as floor, client.connected(other_reader) as other:
             ratio = measure_ratio(two_apdus(floor), two_apdus(other))
     client.wait_empty(floor_reader)
     client.wait_empty(other_reader)
-    announce(f"echo through {'the bridge' if options else 'a bare socket'}: {ratio}")
+    waits = "awake in bursts" if alert else "asleep"
+    announce(f"echo through {'the bridge' if options else 'a bare socket'}, both {waits}: {ratio}")

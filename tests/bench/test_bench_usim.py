@@ -1,6 +1,7 @@
 """The USIM through stock pcscd and vpcd, with its card file, as a share of a bare echo card in the same run.
 
-Each round is two APDUs; the echo card gets the same ones. Nothing here asserts a rate: a loaded machine is no defect.
+Each round is two APDUs; the echo card gets the same ones, and waits for them in the same way as `run` does. Nothing
+here asserts a rate: a loaded machine is no defect.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def test_share_of_the_floor(
     card_file = tmp_path / "bench.card"
     create_card(CardProfile.demo(), card_file).close()
     with ExitStack() as cards:
-        cards.enter_context(card_process(ECHO, str(floor_port)))
+        cards.enter_context(card_process(ECHO, str(floor_port), "--alert"))
         cards.enter_context(card_process(RUN, "run", str(card_file), "--port", str(card_port)))
         client.wait_present(floor_reader)
         client.wait_present(card_reader)

@@ -8,6 +8,7 @@ from itertools import cycle
 from card import CardProfile
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.catalogue import all_files
 from card.spec.files import EfRow
 from host_tools.headend.network import TestNetwork
@@ -84,8 +85,8 @@ class UsimRounds:
     def __init__(self, transmit: Transmit, count: int) -> None:
         self._transmit = transmit
         profile = CardProfile.demo()
-        self._network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
-        middleware = TerminalMiddleware(LinkOver(transmit))
+        self._network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+        middleware = TerminalMiddleware(LinkOver(transmit), tables=P1)
         middleware.connect(profile.pins.pin1.value)
         self._deliver_key(middleware)
         self._challenges = [self._challenge(number) for number in range(count)]

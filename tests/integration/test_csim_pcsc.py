@@ -18,6 +18,8 @@ from card.codec.fcp import Fcp
 from card.codec.tlv import decode_tlvs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
+from card.spec.bcast_p1 import P1
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
@@ -134,7 +136,7 @@ class TestBcmcs:
         assert _ready(link).authenticate_bcmcs(rand, challenge) == bcmcs.response(RK, rand, challenge)
 
     def test_the_middleware_connects_again_after_a_reset(self, link: PcscLink) -> None:
-        middleware = CsimMiddleware(link)
+        middleware = CsimMiddleware(link, tables=P1, tags=DEFAULT_TAGS)
         first = middleware.connect(Secret(b"1234"))
         link.reset()
         assert middleware.connect(Secret(b"1234")) == first
@@ -160,13 +162,16 @@ def test_the_demo_profile_is_a_card(insert: Desk) -> None:
     profile = CardProfile.demo("csim")
     link = PcscLink.open(insert(memory_card(profile, strict=True)))
     try:
-        assert CsimMiddleware(link).connect(profile.pins.pin1.value).imsi == profile.usim.imsi
+        assert (
+            CsimMiddleware(link, tables=P1, tags=DEFAULT_TAGS).connect(profile.pins.pin1.value).imsi
+            == profile.usim.imsi
+        )
     finally:
         link.close()
 
 
 def _ready(link: PcscLink) -> Csim:
-    csim = Csim(ApduClient(link))
+    csim = Csim(ApduClient(link), P1, DEFAULT_TAGS)
     csim.select_csim()
     csim.verify_pin(Secret(b"1234"))
     return csim

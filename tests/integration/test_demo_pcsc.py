@@ -17,6 +17,7 @@ import pytest
 
 from card import CardProfile, memory_card
 from card.profile.schema import Transport
+from card.spec.bcast_p1 import P1
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.terminal_keys import keys_from_network
@@ -103,7 +104,7 @@ class TestLink:
             link = PcscLink.open(insert(memory_card(profile, strict=True)))
             try:
                 assert link.protocol is protocol
-                assert TerminalMiddleware(link).connect(profile.pins.pin1.value).imsi == profile.usim.imsi
+                assert TerminalMiddleware(link, tables=P1).connect(profile.pins.pin1.value).imsi == profile.usim.imsi
             finally:
                 link.close()
 
@@ -111,7 +112,7 @@ class TestLink:
         profile = CardProfile.demo()
         link = PcscLink.open(insert(memory_card(profile, strict=True)))
         try:
-            middleware = TerminalMiddleware(link)
+            middleware = TerminalMiddleware(link, tables=P1)
             middleware.connect(profile.pins.pin1.value)
             assert len(middleware.usim.read_file(EF_IMSI)) == 9
             assert link.reset() == link.atr
@@ -126,9 +127,9 @@ class TestLink:
         reader = insert(memory_card(profile, strict=True))
         link = PcscLink.open(reader)
         try:
-            middleware = TerminalMiddleware(link)
+            middleware = TerminalMiddleware(link, tables=P1)
             middleware.connect(profile.pins.pin1.value)
-            network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
+            network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
             delivery = keys_from_network(middleware, network)
             insert.remove(reader)
             with pytest.raises(ReaderGone, match="vanished"):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.headend.recorder import record
 from host_tools.headend.scenario import shipped_scenario
@@ -67,7 +68,7 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.parametrize("victim", ["card", "pcscd"])
 def test_a_reader_that_is_killed_while_a_broadcast_plays(tmp_path: Path, victim: str) -> None:
-    pcap, pipe = record(shipped_scenario("demo")).pcap, tmp_path / "live.pcap"
+    pcap, pipe = record(shipped_scenario("demo"), tables=P1).pcap, tmp_path / "live.pcap"
     os.mkfifo(pipe)
     with PrivatePcscd(slots=2) as pcscd:
         env, port, reader = pcscd.environ(), str(pcscd.ports[0]), pcscd.reader_names[0]

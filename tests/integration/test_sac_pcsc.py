@@ -16,6 +16,8 @@ from card.codec.mikey import MikeyMessage
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
+from card.spec.bcast_p1 import P1
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
@@ -64,9 +66,9 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_path: Path) -> None:
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo))
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
     link = SacLink(PcscLink.open(insert(memory_card(demo, strict=True))), CREDENTIALS, kind=kind, rekey_after=40)
-    with closing(TerminalMiddleware(link)) as middleware:
+    with closing(TerminalMiddleware(link, tables=P1)) as middleware:
         middleware.connect(demo.pins.pin1.value)
         delivery = keys_from_network(middleware, network)
         assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
@@ -74,10 +76,10 @@ def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_p
 
 def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Path) -> None:
     profile = replace(CardProfile.demo("csim"), sac=sac_profile().sac)
-    network = RkNetwork(shipped_scenario("demo"), csim_subscriber(profile))
+    network = RkNetwork(shipped_scenario("demo"), csim_subscriber(profile), tables=P1)
     pcsc = PcscLink.open(insert(memory_card(profile, strict=True)))
     link = SacLink(pcsc, CREDENTIALS, kind=kind, aid=CSIM_AID_PREFIX, rekey_after=40)
-    with closing(CsimMiddleware(link)) as middleware:
+    with closing(CsimMiddleware(link, tables=P1, tags=DEFAULT_TAGS)) as middleware:
         nai = middleware.connect(profile.pins.pin1.value).nai
         delivery = keys_to_deliver(middleware, network, nai)
         assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
@@ -107,7 +109,7 @@ def teks_sent(network: Network) -> dict[TekName, Tek]:
 
 def test_in_clear_there_is_no_tek(insert: Desk) -> None:
     card, _, message = sac_card_with_msk()
-    with closing(TerminalMiddleware(PcscLink.open(insert(card.card)))) as middleware:
+    with closing(TerminalMiddleware(PcscLink.open(insert(card.card)), tables=P1)) as middleware:
         middleware.connect(PIN)
         outcome = middleware.feed(stkm(message, 1).build())
         assert isinstance(outcome, Refusal)
@@ -117,7 +119,7 @@ def test_in_clear_there_is_no_tek(insert: Desk) -> None:
 def test_the_link_comes_back_after_a_reset(insert: Desk, kind: Kind) -> None:
     card, _, message = sac_card_with_msk()
     pcsc = PcscLink.open(insert(card.card))
-    with closing(TerminalMiddleware(SacLink(pcsc, CREDENTIALS, kind=kind))) as middleware:
+    with closing(TerminalMiddleware(SacLink(pcsc, CREDENTIALS, kind=kind), tables=P1)) as middleware:
         middleware.connect(PIN)
         assert isinstance(middleware.feed(stkm(message, 1).build()), Tek)
         pcsc.reset()
@@ -131,11 +133,11 @@ def test_a_channel_on_a_local_key(insert: Desk, kind: Kind) -> None:
     inputs = LocalKeyInputs(session.b_tid, BM_SC, TERMINAL, iccid, TERMINAL_APPLI, AID, b"r" * 16, 9)
     oracle = LocalKey(session.muk(), session.b_tid, BM_SC, TERMINAL, iccid, TERMINAL_APPLI, AID, b"r" * 16, 9)
     pcsc = PcscLink.open(insert(card.card))
-    clear = TerminalMiddleware(pcsc)
+    clear = TerminalMiddleware(pcsc, tables=P1)
     clear.connect(PIN)
     establish_local_key(ApduClient(pcsc), Secret(oracle.key), inputs)
     credentials = Credentials(TERMINAL, TERMINAL_APPLI, ks_local=Secret(oracle.key))
-    with closing(TerminalMiddleware(SacLink(pcsc, credentials, kind=kind))) as middleware:
+    with closing(TerminalMiddleware(SacLink(pcsc, credentials, kind=kind), tables=P1)) as middleware:
         middleware.connect(PIN)
         assert isinstance(middleware.feed(stkm(message, 1).build()), Tek)
 

@@ -17,6 +17,7 @@ from host_tools.script.values import Value
 from host_tools.trace.gsmtap import PcapngSink
 from host_tools.trace.record import Recorder, RecordingLink
 from tests.unit.host_tools.script.fakes import ICCID, OPC, PIN, K, demo_link
+from tests.unit.host_tools.trace.fakes import exchange
 
 
 def dissect(capture: Path, *fields: str) -> list[list[str]]:
@@ -53,6 +54,18 @@ def test_packets_are_gsmtap_of_a_sim_and_none_is_malformed(tmp_path: Path) -> No
     assert len(packets) > 60
     assert {packet[0] for packet in packets} == {"raw:ip:udp:gsmtap:gsm_sim"}
     assert {packet[1] for packet in packets} == {""}
+
+
+def test_a_header_with_the_size_of_the_command_is_passed_over(tmp_path: Path) -> None:
+    capture = tmp_path / "t.pcapng"
+    sink = PcapngSink(capture.open("wb"))
+    sink.emit(exchange(1, "00B00000000258", "55" * 600 + "9000"))
+    sink.emit(exchange(2, "00D60000000258" + "AA" * 600, "9000"))
+    sink.close()
+    fields = ("frame.protocols", "gsm_sim.apdu.ins", "gsm_sim.apdu.sw", "_ws.malformed")
+    assert dissect(capture, *fields) == [
+        ["raw:ip:udp:gsmtap:gsm_sim", "0xb0", "0x9000", ""], ["raw:ip:udp:gsmtap:gsm_sim", "0xd6", "0x9000", ""],
+    ]  # fmt: skip
 
 
 def test_commands_files_and_status_words_are_named(tmp_path: Path) -> None:

@@ -66,6 +66,29 @@ def test_the_usim_appears_and_leaves(private_pcscd: PrivatePcscd, client: Client
     assert "SELECT" in output
 
 
+CONNECT_ONCE = (
+    "from smartcard.System import readers\n"
+    "connection = readers()[0].createConnection()\n"
+    "connection.connect()\n"
+    "print(bytes(connection.getATR()).hex())\n"
+)
+
+
+def test_a_client_that_waits_for_the_line_finds_the_card(tmp_path: Path) -> None:
+    with running("--private-pcscd", folder=tmp_path) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("Ready:"):
+            lines.append(process.stdout.readline())
+            assert lines[-1], "the line did not come"
+        name, _, path = lines[0].strip().rpartition("export ")[2].partition("=")
+        command = [sys.executable, "-W", "ignore", "-c", CONNECT_ONCE]
+        seen = subprocess.run(command, env={name: path}, capture_output=True, text=True, check=True, timeout=60).stdout
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert bytes.fromhex(seen)[0] == 0x3B
+
+
 def test_a_private_pcscd_on_the_command_line(tmp_path: Path) -> None:
     with running("--private-pcscd", folder=tmp_path) as process:
         assert process.stdout is not None

@@ -40,7 +40,7 @@ class Rules:
     live_order: tuple[str, ...]
     playback_order: tuple[str, ...]
     validity_in_identity: bool = False
-    above_is_held: bool = True
+    turned_ratings: bool = False  # the second set turns every system round, and holds back what is not rated
     groups: int = 3
     purses: int = 64
     records_per_key: int = 32
@@ -83,7 +83,7 @@ X2_RULES = Rules(
     LIVE_ORDER[::-1],
     PLAYBACK_ORDER[::-1],
     validity_in_identity=True,
-    above_is_held=False,
+    turned_ratings=True,
 )
 
 
@@ -518,7 +518,7 @@ class Model:
         return self._rated(m, key, valid, live=live)
 
     def _rated(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> Answer:
-        level = self.parents.level_below(m.rating, above_is_held=self.rules.above_is_held)
+        level = self.parents.level_below(m.rating, turned=self.rules.turned_ratings)
         objection = self.parents.objection(key.group) if level is not None else ""
         if objection:
             return Answer(objection, level=level)
@@ -531,7 +531,7 @@ class Model:
         return Answer("done", tek=True)
 
     def _pay(self, m: StkmData, key: Key, valid: list[Record], *, live: bool) -> str:
-        """Take what is due from the first record that can pay; return why none can, or nothing."""
+        """Take what is due from one record; return why none can pay it, or nothing."""
         if not valid:
             return ""
         if live and key.mtk == m.mtk:
@@ -541,12 +541,10 @@ class Model:
             if not live and r.last is not None and m.ts >= r.last[0] and m.mtk == r.last[1]:
                 r.last = m.ts, m.mtk
                 return ""
-        for r in valid:
+        # What is free now goes first, whatever the order of payment: nothing is paid twice over.
+        for r in sorted(valid, key=lambda r: self._price(m, r) > 0):
             _, due, source = POLICIES[r.policy]
-            goes_on = r.last is not None and m.ts > r.last[0]
-            price = r.cost if source in ("live", "playback", "user", "service") else 1
-            if due == "never" or (due == "once" and r.paid) or (due == "start" and goes_on):
-                price = 0
+            price = self._price(m, r)
             credit = r.count if source == "count" else self.balance(source, key.group) if source else 0
             if price > credit:
                 continue
@@ -563,6 +561,14 @@ class Model:
         return {"playback_counted": "no play-backs", "live_teks": "no teks", "playback_teks": "no teks"}.get(
             first, "no credit"
         )
+
+    def _price(self, m: StkmData, r: Record) -> int:
+        """Return what an STKM costs under a record."""
+        _, due, source = POLICIES[r.policy]
+        goes_on = r.last is not None and m.ts > r.last[0]
+        if due == "never" or (due == "once" and r.paid) or (due == "start" and goes_on):
+            return 0
+        return r.cost if source in ("live", "playback", "user", "service") else 1
 
     # --- the terminal's own operations
 

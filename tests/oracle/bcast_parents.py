@@ -6,6 +6,27 @@ from dataclasses import dataclass, field
 
 Group = tuple[bytes, bytes]  # key domain, key group
 _TRIES = 3
+# From OMA's registry of rating types: of ICRA (2, 4, 6, 8) and RIAA (5) the first value is the strictest.
+_LOWER_IS_STRICTER = {2, 4, 5, 6, 8}
+_NOT_RATED = {(0, 0), (1, 4), (2, 6), (3, 6), (4, 6), (6, 6), (7, 7), (8, 6), (10, 0)}
+
+
+def is_held(rating: tuple[int, int], level: int, *, turned: bool) -> bool:
+    """Tell whether a rating (type, value) offends the level granted for its type."""
+    kind, value = rating
+    if rating in _NOT_RATED:
+        return turned
+    return value < level if (kind in _LOWER_IS_STRICTER) != turned else value > level
+
+
+def stricter(kind: int, level: int, *, turned: bool) -> int:
+    """Return the value next to a level that the level just holds back."""
+    return level - 1 if (kind in _LOWER_IS_STRICTER) != turned else level + 1
+
+
+def strictest(kind: int, *, turned: bool) -> int:
+    """Return the value of one byte that any other level holds back."""
+    return 0 if (kind in _LOWER_IS_STRICTER) != turned else 255
 
 
 @dataclass
@@ -31,12 +52,12 @@ class Parents:
             self.tries = _TRIES
         self.leave(None)
 
-    def level_below(self, rating: tuple[int, int] | None, *, above_is_held: bool) -> int | None:
+    def level_below(self, rating: tuple[int, int] | None, *, turned: bool) -> int | None:
         """Return the level that a rating offends, None when it offends none."""
         if rating is None or rating[0] not in self.levels:
             return None
         level = self.levels[rating[0]]
-        return level if (rating[1] > level if above_is_held else rating[1] < level) else None
+        return level if is_held(rating, level, turned=turned) else None
 
     def objection(self, group: Group) -> str:
         """Return why a service that offends a level is held back, or nothing."""

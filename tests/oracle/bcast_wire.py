@@ -27,7 +27,7 @@ _P1_STATUS = {
     "done": 0x00, "unsupported": 0x01, "no credit": 0x02, "no play-backs": 0x03, "no teks": 0x04,
     "outside validity": 0x05, "no play-back right": 0x06, "pin needed": 0x07, "pin blocked": 0x08,
     "rating fixed": 0x09, "capped": 0x0A, "recorded": 0x0C, "no live right": 0x6985, "replayed": 0x9865,
-    "replayed ltkm": 0x9865, "full": 0x9866, "no purse": 0x6A80,
+    "replayed ltkm": 0x9865, "full": 0x9866, "no purse": 0x9862,
 }  # fmt: skip
 _AUDIT = {
     "key domain": 0x81, "key group": 0x82, "key number": 0x83, "validity": 0x84, "properties": 0x85, "spe": 0x86,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.oracle.bcast_model import POLICIES
+from tests.oracle.bcast_parents import strictest
 from tests.oracle.bcast_wire import P1, X2
 from tests.support.bcast import KEY_DOMAIN, OTHER_DOMAIN, OTHER_SEK, SEK
 from tests.support.bcast_pair import Mishap
@@ -50,7 +51,7 @@ bounds = st.one_of(
 mtks = st.integers(1, 4)
 amounts = st.one_of(st.none(), *[st.integers(0, 6)] * 6, st.just(MOST))
 contents = st.sampled_from([(bytes(17), b"one"), (bytes(17), b"two"), (b"\x01" + bytes(16), b"one")])
-ratings = st.one_of(st.none(), st.none(), st.tuples(st.integers(1, 2), st.sampled_from([3, 9, 16])))
+ratings = st.one_of(st.none(), st.none(), st.tuples(st.integers(1, 2), st.sampled_from([3, 6, 9, 16])))
 flags = st.booleans()
 levels = st.one_of(st.none(), st.tuples(st.integers(1, 2), st.sampled_from([2, 9])))
 pins = st.sampled_from(["1111", "2222"])
@@ -223,7 +224,7 @@ class BcastMachine(RuleBasedStateMachine):
             self.walk.verify_pin(pin)
         found = self.model.find(self.a_key(data, known=True))
         assert found is not None
-        strict = 16 if self.model.rules.above_is_held else 1
+        strict = strictest(kind, turned=self.model.rules.turned_ratings)
         self.walk.watch_at(found.key_id, found.key, mtk, found.counter + 1, rating=value or (kind, strict))
 
     @rule(pin=pins)

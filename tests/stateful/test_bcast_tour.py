@@ -8,6 +8,7 @@ import pytest
 
 from card.domain.purse import Purses
 from tests.oracle.bcast_model import POLICIES, LtkmData, Model, StkmData
+from tests.oracle.bcast_parents import strictest
 from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import KEY_DOMAIN, OTHER_DOMAIN, SEK
 from tests.support.bcast_ledger import Ledger
@@ -102,7 +103,7 @@ def test_a_tour_of_every_outcome(wire: Wire) -> None:
     it.send_ltkm(*it.delivered[-1])
     it.record((bytes(17), b"one"), past, 1, 24)
     it.delete(GROUPS[2])
-    strict = 16 if it.model.rules.above_is_held else 1
+    strict = strictest(1, turned=it.model.rules.turned_ratings)
     for pin, tries in ((None, 0), ("1111", 0), (None, 3)):
         it.control_parents(pin, (1, 9), unblock=False)
         for _ in range(tries):

@@ -135,15 +135,14 @@ def session(card: TestCard) -> None:
 
 
 def platform_session(card: TestCard) -> None:
-    """What a UICC does without the keys of a network: PINs, files, life cycles, channels, toolkit, and the SIM view."""
+    """What a UICC does without the keys of a network: PINs, files, life cycles, channels and toolkit."""
     pins(card)
     files(card)
     data_objects(card)
     life_cycles(card)
     channels(card)
     toolkit(card)
-    sim_view(card)
-    card.ok(f"00E8000002{RECORDS:04X}")
+    card.ok(f"00E8080002{RECORDS:04X}")
 
 
 def pins(card: TestCard) -> None:
@@ -204,7 +203,7 @@ def data_objects(card: TestCard) -> None:
 def life_cycles(card: TestCard) -> None:
     """Deactivate and activate by FID and as the current file; what is deactivated is not written."""
     card.ok(f"0004000002{RECORDS:04X}")
-    card.refused("6985", "00DC01040411223344")
+    card.refused("6984", "00DC01040411223344")
     card.ok("00440000")
     card.ok("00DC01040455667788")
     card.ok("00040800067FFF5F3A4F3A")
@@ -237,7 +236,8 @@ def toolkit(card: TestCard) -> None:
 
 
 def sim_view(card: TestCard) -> None:
-    """The same card through class A0: CHV, UPDATE, INVALIDATE and REHABILITATE."""
+    """The same card through class A0, which excludes a USIM session: CHV, UPDATE, INVALIDATE and REHABILITATE."""
+    assert card.verify(0x0A, ADM1).sw == "9000"
     for fid in ("3F00", f"{RECORDS:04X}"):
         assert card.send("A0A4000002", fid).sw[:2] == "9F"
     assert card.send("A020000108", pin_bytes("9999")).sw == "9804"
@@ -265,7 +265,8 @@ def _platform_profile() -> CardProfile:
 
 SCRIPTS = {
     "keys": Script(card_profile, session, 33, 7),
-    "platform": Script(_platform_profile, platform_session, 56, 11),
+    "platform": Script(_platform_profile, platform_session, 49, 10),
+    "sim": Script(_platform_profile, sim_view, 9, 2),
 }
 
 

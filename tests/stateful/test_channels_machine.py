@@ -150,10 +150,12 @@ class ChannelsMachine(RuleBasedStateMachine):
         place = self.place(channel)
         if place is None or place.file != "records":
             return
-        start = place.pointer or (1 if mode == 4 else 4)
-        order = range(start, 5) if mode == 4 else range(start, 0, -1)
+        order = range(place.pointer, 5) if mode == 4 else range(place.pointer, 0, -1)
         found = [number for number in order if bytes.fromhex(pattern) in bytes.fromhex(self.model.records[number - 1])]
         answer = self.send(channel, f"A2000{mode}{len(pattern) // 2:02X}", pattern)
+        if not place.pointer:
+            assert answer == ("", "6A83"), "the current record, where there is none"
+            return
         assert answer == ("".join(f"{number:02X}" for number in found), "9000" if found else "6282")
         if found:
             place.pointer = found[0]
@@ -185,7 +187,7 @@ class ChannelsMachine(RuleBasedStateMachine):
         for channel, place in self.model.places.items():
             expected = APPLICATIONS.get(place.application, "")
             data, sw = self.send(channel, "F2000100", etsi=True)
-            assert sw == "9000"
+            assert sw == ("9000" if expected else "6A86")
             assert data[4 : 4 + len(expected)] == expected
 
 

@@ -51,11 +51,20 @@ class TestCard:
         return Answer(response[:-2].hex().upper(), f"{sw:04X}")
 
     def exchange(self, *parts: str | bytes) -> Answer:
-        """Send one APDU as a T=0 terminal does: 61XX is followed by GET RESPONSE, 6CXX repeated with the right Le."""
-        answer = self.send(*parts)
+        """Send one APDU as a T=0 terminal does: 61XX is followed by GET RESPONSE, and so is a warning of SELECT.
+
+        The warning is then the status word of the whole (TS 102 221 annex C). What waits is fetched on the channel of
+        the command.
+        """
+        raw = b"".join(part if isinstance(part, bytes) else bytes.fromhex(part) for part in parts)
+        get_response = f"{raw[0] & 0x7F:02X}C00000"
+        answer = self.send(raw)
         data = answer.data
+        if answer.sw in ("6283", "6285") and not data:
+            fetched = self.send(get_response, "00")
+            return Answer(fetched.data, answer.sw)
         while answer.sw.startswith("61"):
-            answer = self.send("00C00000", answer.sw[2:])
+            answer = self.send(get_response, answer.sw[2:])
             data += answer.data
         return Answer(data, answer.sw)
 
@@ -79,13 +88,13 @@ class TestCard:
         return self.store.load()
 
     def volatile(self) -> tuple[Any, ...]:
-        """Return selection, record pointers, verified PINs and notes; half-done transfers end with any refusal."""
+        """Return selection, record pointers, verified PINs, notes, generation; not what is half done."""
         session = self.card._context.session
         channels = {
             number: (channel.directory, channel.file, channel.application, channel.record)
             for number, channel in session.channels.items()
         }
-        return channels, session.verified, dict(session.notes)
+        return channels, session.verified, dict(session.notes), session.generation
 
     def reopened(self) -> TestCard:
         """Return the same card after losing power."""

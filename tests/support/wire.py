@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.exchange.digest.counts import NonceCounts
 from host_tools.exchange.digest.nonces import Nonces
 from host_tools.exchange.digest.server import DigestServer
@@ -116,7 +118,7 @@ class UsimBench(Bench):
         profile = CardProfile.demo()
         chosen = scenario or small_scenario()
         clock = ManualClock(chosen.start)
-        network = TestNetwork(chosen, subscriber_of(profile), clock)
+        network = TestNetwork(chosen, subscriber_of(profile), clock, tables=P1)
         naf_id = network.bsm.naf_id
         accounts: dict[str, Accounts] = {
             gba_realm(chosen.network.bsm_fqdn): GbaAccounts(network.subscribers, naf_id, clock)
@@ -127,7 +129,7 @@ class UsimBench(Bench):
         rng = SeededRng(Seeded("bsf"), "opaque")
         self.ub = UbServer(network.bsf, chosen.network.bsf_name, rng, clock)
         self.zn = ZnServer(network.bsf)
-        self.middleware = TerminalMiddleware(InProcessLink(memory_card(profile, strict=True)))
+        self.middleware = TerminalMiddleware(InProcessLink(memory_card(profile, strict=True)), tables=P1)
         self.middleware.connect(PIN)
         self.bsf = self.new_bsf()
         self.session = GbaSession(self.middleware, self.bsf, self.fqdn, clock.now)
@@ -144,8 +146,10 @@ class CsimBench(Bench):
 
     def __init__(self, subscriber: RkSubscriber, profile: CardProfile) -> None:
         scenario = small_scenario()
-        network = RkNetwork(replace(scenario, network=replace(scenario.network, imsi=subscriber.imsi)), subscriber)
+        network = RkNetwork(
+            replace(scenario, network=replace(scenario.network, imsi=subscriber.imsi)), subscriber, tables=P1
+        )
         super().__init__(network, {scenario.network.bsm_fqdn: RkAccounts(network.home)}, subscriber.nai)
-        self.middleware = CsimMiddleware(InProcessLink(memory_card(profile, strict=True)))
+        self.middleware = CsimMiddleware(InProcessLink(memory_card(profile, strict=True)), tables=P1, tags=DEFAULT_TAGS)
         self.middleware.connect(profile.pins.pin1.value)
         self.terminal = self.client(CsimSession(self.middleware, self.fqdn))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.apdu.client import ApduClient
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.aka import GbaResponse, decode_gba, decode_naf_key
@@ -33,15 +34,15 @@ def test_the_ks_ext_naf() -> None:
 
 def test_the_verification_message() -> None:
     vector = MESSAGES["ltkm"]
-    assert decode_msk_answer(vector["answer"]).verification == vector["verification"]
-    assert decode_msk_answer(b"\x53\x01\xdb").verification is None
+    assert decode_msk_answer(vector["answer"], P1).verification == vector["verification"]
+    assert decode_msk_answer(b"\x53\x01\xdb", P1).verification is None
 
 
 @pytest.mark.norm("27")
 @pytest.mark.parametrize("name", ["stkm", "download_stkm"])
 def test_mtk_with_and_without_a_salt(name: str) -> None:
     vector = MESSAGES[name]
-    answer = decode_mtk_answer(vector["answer"])
+    answer = decode_mtk_answer(vector["answer"], P1)
     salt = vector.get("key_salt")
     assert (answer.key, answer.salt) == (Secret(vector["key"]), None if salt is None else Secret(salt))
 
@@ -74,7 +75,7 @@ def usim() -> Usim:
     side.bootstrap(GBA["rand"], GBA["autn_star"])
     side.write_gbabp(17, lv(GBA["b_tid"], LIFETIME))
     side.derive(GBA["naf_id"], GBA["impi"])
-    usim = Usim(ApduClient(InProcessLink(side.card.card)))
+    usim = Usim(ApduClient(InProcessLink(side.card.card)), P1)
     usim.select_application(AID)
     usim.verify_pin(Secret(PIN1.encode()))
     assert usim.msk_update(MESSAGES["ltkm"]["message"]).verification == MESSAGES["ltkm"]["verification"]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from host_tools.headend.truth import write_private
+from host_tools.files.writing import write_whole
 
 _LIFETIME = timedelta(days=1)
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -29,10 +29,10 @@ class Certified:
     key: bytes = field(repr=False)
 
     def write(self, stem: Path) -> tuple[Path, Path]:
-        """Write `stem`.pem and `stem`.key (mode 0600); return both paths. Raises `HeadendError`."""
+        """Write `stem`.pem and `stem`.key (mode 0600); return both paths. Raises `UnwritableFile`."""
         certificate, key = stem.with_name(stem.name + ".pem"), stem.with_name(stem.name + ".key")
-        write_private(certificate, self.certificate.decode())
-        write_private(key, self.key.decode())
+        write_whole(certificate, self.certificate)
+        write_whole(key, self.key, private=True)
         return certificate, key
 
 

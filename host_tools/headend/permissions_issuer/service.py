@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +23,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.messages.tbk import TbkRequest
 from host_tools.exchange.procedures import TBK_REQUEST
+from host_tools.files.temporary import temporary_folder
 from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
 
 LOOPBACK = "127.0.0.1"
@@ -164,7 +163,7 @@ def _server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     # ssl reads a private key from a file only.
-    with tempfile.TemporaryDirectory(prefix="bcast-uicc-tls-") as folder:
-        paths = certificate.write(Path(folder) / "server")
+    with temporary_folder("tls") as folder:
+        paths = certificate.write(folder / "server")
         context.load_cert_chain(*map(str, paths))
     return context

@@ -20,6 +20,7 @@ from card.codec.sac import (
 )
 from card.codec.tlv import decode_tlv, encode_tlv
 from card.errors import DecodeError
+from card.spec.contexts import STRUCTURED, Step
 from card.spec.ins import INS
 from card.spec.sac_tables import Procedure, TransferBits, TransferState, transfer_status
 from card.spec.status import SW
@@ -28,8 +29,6 @@ from host_tools.apdu.response import GarbledResponse, Response
 from host_tools.terminal.errors import answer_to
 from host_tools.terminal.sac.errors import AssociationUnknown, ChannelBroken, ChannelRefused
 
-_OBJECT = 0x73
-_FIRST_COMMAND, _NEXT_COMMAND, _FIRST_RESPONSE, _NEXT_RESPONSE = 0x80, 0x00, 0xA0, 0x20
 _MORE_COMMAND = (SW.MORE_COMMAND, SW.MORE_COMMAND_PROACTIVE)
 _MORE_RESPONSE = (SW.MORE_RESPONSE, SW.MORE_RESPONSE_PROACTIVE)
 _LARGEST_ANSWER = 1 << 17
@@ -73,10 +72,10 @@ class SacCommands:
         return self._fetch(procedure, what)
 
     def _send(self, procedure: Procedure, message: bytes, what: str) -> int:
-        data = encode_tlv(_OBJECT, message)
+        data = encode_tlv(STRUCTURED, message)
         response = Response(b"", SW.OK)
         for offset in range(0, len(data), MAX_SHORT_LC):
-            step = _NEXT_COMMAND if offset else _FIRST_COMMAND
+            step = Step.NEXT_COMMAND if offset else Step.FIRST_COMMAND
             block = data[offset : offset + MAX_SHORT_LC]
             response = self._client.transmit(CommandApdu(0, INS.MANAGE_SECURE_CHANNEL, procedure, step, block))
             if response.sw not in _MORE_COMMAND:
@@ -86,19 +85,19 @@ class SacCommands:
         return response.sw
 
     def _fetch(self, procedure: Procedure, what: str) -> bytes:
-        collected, step = b"", _FIRST_RESPONSE
+        collected, step = b"", Step.FIRST_RESPONSE
         while True:
             fetch = CommandApdu(0, INS.MANAGE_SECURE_CHANNEL, procedure, step, le=MAX_SHORT_LE)
             response = self._client.transmit(fetch)
             if not response.ok:
                 raise _refusal(what, response.sw)
-            collected, step = collected + response.data, _NEXT_RESPONSE
+            collected, step = collected + response.data, Step.NEXT_RESPONSE
             if response.sw not in _MORE_RESPONSE:
                 break
             _check_progress(response.data, collected)
         item = decode_tlv(collected)
-        if item.tag != _OBJECT:
-            raise DecodeError(f"tag {item.tag:02X} instead of {_OBJECT:02X}")
+        if item.tag != STRUCTURED:
+            raise DecodeError(f"tag {item.tag:02X} instead of {STRUCTURED:02X}")
         return item.value
 
     # --- TRANSACT DATA

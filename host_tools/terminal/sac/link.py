@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from card.spec.sac_tables import Kind
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
-from host_tools.links.base import Link, LinkError, TransmissionProtocol
+from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.terminal.sac.association import Association, Credentials, associate
 from host_tools.terminal.sac.channels import Channel, RandomBytes, SecuredApduChannel, TlsChannel
 from host_tools.terminal.sac.commands import SacCommands
@@ -135,6 +135,15 @@ class SacLink:
         """Reset the card and return its ATR; the channel is gone with it. Raises `LinkError`."""
         self._channel = None
         return self._link.reset()
+
+    @property
+    def shared(self) -> bool:
+        """Whether another program can come between two commands."""
+        return is_shared(self._link)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
+        return together(self._link)
 
     def close(self) -> None:
         """End the channel and let the card go. Closing twice is harmless."""

@@ -9,16 +9,13 @@ from card.crypto.local_key import LocalKeyInputs, request_mac, response_mac
 from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.contexts import STRUCTURED, OddP2, Step
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.errors import answer_to
 from host_tools.terminal.sac.errors import CardNotGenuine
-
-_CONTEXT = 0x86
-_FIRST_BLOCK = 0x80
-_OBJECT = 0x73
 
 
 def identifier_of(inputs: LocalKeyInputs) -> KeyIdentifier:
@@ -50,11 +47,11 @@ def is_local_key_available(client: ApduClient, inputs: LocalKeyInputs) -> bool:
 
 
 def _run(client: ApduClient, request: LocalKeyRequest) -> bytes:
-    data = encode_tlv(_OBJECT, request.encode())
-    command = CommandApdu(0, INS.AUTHENTICATE_ODD, _FIRST_BLOCK, _CONTEXT, data, MAX_SHORT_LE)
+    data = encode_tlv(STRUCTURED, request.encode())
+    command = CommandApdu(0, INS.AUTHENTICATE_ODD, Step.FIRST_COMMAND, OddP2.LOCAL_KEY, data, MAX_SHORT_LE)
     answer = client.expect(command, "AUTHENTICATE, local key establishment")
     with answer_to("local key establishment"):
         item = decode_tlv(answer)
-        if item.tag != _OBJECT:
-            raise DecodeError(f"tag {item.tag:02X} instead of {_OBJECT:02X}")
+        if item.tag != STRUCTURED:
+            raise DecodeError(f"tag {item.tag:02X} instead of {STRUCTURED:02X}")
         return decode_response(item.value)

@@ -67,6 +67,8 @@ def test_a_card_answers_shows_its_trace_and_leaves_cleanly(
     assert atr.hex(" ").upper() in output
     assert "A0000000871002" in output
     assert "SELECT" in output
+    assert output.count("Ready:    the reader has the card\n") == 1
+    assert output.index("Ctrl-C takes") < output.index("Ready:") < output.index("SELECT") < output.index("Card taken")
     assert "Card taken out." in output
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
@@ -266,6 +268,22 @@ def test_who_waits_gives_up_only_on_a_card_that_is_in_no_reader(outlook: Outlook
         ended.set()
         ending.cancel()
         thread.join()
+
+
+def test_who_waits_for_the_reader_is_told_each_time_it_has_the_card(capsys: pytest.CaptureFixture[str]) -> None:
+    """Under power and asked for its ATR; a card that is only looked for is not in yet."""
+    console = Console(verbose=False)
+    card = AskedCard(DiaryCard(), console.outlook, console.card_is_in)
+    for _ in range(2):
+        console.notice(Connected("x"))
+        assert card.atr
+        assert "Ready" not in capsys.readouterr().out
+        card.power_on()
+        assert card.atr == card.atr
+        card.power_off()
+        assert card.atr
+        assert capsys.readouterr().out.count("Ready:    the reader has the card") == 1
+        console.notice(Disconnected("x", "gone"))
 
 
 @pytest.mark.parametrize("ask", [lambda card: card.atr, lambda card: card.power_on()])

@@ -23,6 +23,8 @@ import pytest
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
+from card.spec.bcast_p1 import P1
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
@@ -131,7 +133,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
         plan = shipped_scenario(scenario)
         for key in service_keys(plan):
             wanted.plant(f"SEK of {scenario}", key.key)
-        for number, tek in enumerate(record(plan).truth.teks.values()):
+        for number, tek in enumerate(record(plan, tables=P1).truth.teks.values()):
             wanted.plant(f"TEK {number} of {scenario}", tek.tek)
     return path
 
@@ -172,10 +174,10 @@ def play(
 def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the USIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("session")
-    network = TestNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)))
+    network = TestNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session") as (link, lines),
-        closing(TerminalMiddleware(link, lines.append)) as middleware,
+        closing(TerminalMiddleware(link, lines.append, tables=P1)) as middleware,
     ):
         with pytest.raises(PinWrongError) as wrong:
             middleware.connect(Secret(PINS["wrong PIN"].encode()))
@@ -192,10 +194,10 @@ def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wan
 def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the CSIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("csim-session")
-    network = RkNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)))
+    network = RkNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session of the CSIM") as (link, lines),
-        closing(CsimMiddleware(link, lines.append)) as middleware,
+        closing(CsimMiddleware(link, lines.append, tables=P1, tags=DEFAULT_TAGS)) as middleware,
     ):
         nai = middleware.connect(Secret(PINS["PIN 1"].encode())).nai
         asked = Asked("POST", "/")

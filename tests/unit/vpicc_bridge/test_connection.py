@@ -73,22 +73,43 @@ def test_an_alert_connection_serves_and_sleeps_like_any_other(port: FakePort, no
     connection.disconnect()
 
 
-def test_only_a_command_makes_alert(port: FakePort, notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("vpicc_bridge.connection.look_out", lambda _line, _size, seconds: waits.append(seconds))
+def test_only_a_burst_of_commands_keeps_it_awake(
+    port: FakePort, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Awake after the second command, which came in time; a power control ends it, and so does a pause."""
+    clock = FakeClock()
+    monkeypatch.setattr("vpicc_bridge.alertness.time", clock)
     connection = Connection(Dialler(LOOPBACK, port.port), DiaryCard(), notebook, silence=QUICK, alert=0.5)
     assert connection.connect()
     vpcd = port.accept()
-    vpcd.send(ON)
-    assert connection.poll(5)
-    assert not connection.poll(0.01)
-    assert waits == []
-    vpcd.send(SELECT)
-    assert connection.poll(5)
-    assert not connection.poll(0.01)
-    assert set(waits) == {0.5}
+    seen = []
+    for pause, sent in (
+        (0.0, ON),
+        (0.1, SELECT),
+        (0.4, SELECT),
+        (0.6, SELECT),
+        (0.1, SELECT),
+        (0.1, ON),
+        (0.1, SELECT),
+    ):
+        clock.now += pause
+        vpcd.send(sent)
+        assert connection.poll(5)
+        seen.append(connection.is_awake)
+    assert seen == [False, False, True, False, True, False, True]
     connection.disconnect()
     vpcd.close()
+
+
+class FakeClock:
+    """Stands still but for a hair's breadth at each look, so that waiting by it ends."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def perf_counter(self) -> float:
+        self.now += 1e-6
+        return self.now
 
 
 def test_poll_without_a_line_says_so(port: FakePort, notebook: Notebook) -> None:

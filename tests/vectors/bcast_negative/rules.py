@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tests.oracle import bcast_wire
 from tests.oracle.bcast_model import LtkmData, StkmData
+from tests.oracle.bcast_parents import strictest
 from tests.support.bcast import OTHER_SEK, SEK
 from tests.vectors.bcast_negative.contents import NEXT_LTKM, NEXT_STKM, PLAIN_LTKM, PLAIN_STKM, accepted_stkm
 from tests.vectors.bcast_negative.messages import LATER, Site
@@ -55,11 +56,11 @@ def stkm_rules(site: Site) -> Iterator[Vector]:
 def refused_stkms(site: Site) -> Iterator[StkmData]:
     """Yield STKMs outside the validity, without credit, replayed, and beyond the level granted."""
     kind, beyond = held_back(site)
-    strictest = 255 if site.wire.rules.above_is_held else 0
+    most = strictest(kind, turned=site.wire.rules.turned_ratings)
     yield from (StkmData(FREE, SEK, 6, ts) for ts in (1001, 1002, 2**31, MOST))
     yield from (StkmData(FREE, SEK, mtk, ts) for ts in (0, 1, 9) for mtk in (5, 6))
     yield from (StkmData(FREE, SEK, mtk, ts) for ts in (10, 11, 99, 100) for mtk in (5, 6))
-    yield from (StkmData(FREE, SEK, 6, ts, True, (kind, value)) for ts in (101, 50) for value in (beyond, strictest))
+    yield from (StkmData(FREE, SEK, 6, ts, True, (kind, value)) for ts in (101, 50) for value in (beyond, most))
     yield from (StkmData(POOR, SEK, 1, ts) for ts in (1, 2, MOST, 0))
     yield from (StkmData(COUNTED, SEK, 1, ts) for ts in (1, MOST, 0))
     yield from (StkmData(LIVE_ONLY, SEK, mtk, ts) for ts in (0, 1, 99, 100) for mtk in (5, 6))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.oracle.bcast_model import LtkmData, Model, StkmData
+from tests.oracle.bcast_parents import stricter
 from tests.support.bcast import KEY_DOMAIN, SEK
 from tests.support.csim import SELECT_CSIM
 from tests.support.network import BM_SC, IMPI, autn_star, rand, vector
@@ -190,4 +191,4 @@ def service_lost_later(site: Site) -> State:
 def held_back(site: Site) -> tuple[int, int]:
     """Return a rating just beyond the level granted."""
     kind, level = LEVEL
-    return kind, level + 1 if site.wire.rules.above_is_held else level - 1
+    return kind, stricter(kind, level, turned=site.wire.rules.turned_ratings)

@@ -40,11 +40,19 @@ class Subscriber(BcastCard):
     def watch(self, key_id: tuple[bytes, bytes, bytes], ts: int, mtk: int | None = None) -> bytes | str:
         """Send an STKM; return the TEK, else the status byte, else the status word."""
         sw, found = self.generate(self.stkm(StkmData(key_id, SEK, mtk or ts, ts)).build())
-        return found.get(0x86) or found.get(0x80) or sw
+        return found.get(self.wire.tags["tek"]) or found.get(self.wire.tags["status"]) or sw
 
     def power_cycle(self) -> None:
         """Switch the card off and on."""
         self.card = TestCard(self.card.store).ready()
+
+    def credit(self) -> tuple[dict[str, int], list[tuple[int, int]]]:
+        """Return all that is left: the purses of the key group, play-back and TEK counter of every record."""
+        counters = [
+            (int.from_bytes(record.get("play-backs", b"")), int.from_bytes(record.get("teks", b"")))
+            for record in self.policies((KEY_DOMAIN, GROUP))
+        ]
+        return self.purses().get((KEY_DOMAIN, GROUP), {}), counters
 
     def user_purse(self) -> int:
         """Return the user purse of the key domain, 0 when the card tells of none."""
@@ -303,3 +311,65 @@ def test_the_mtk_id_says_which_tek_it_is(it: Subscriber) -> None:
     it.must(key(1), "live_ppt_user", cost=5, tokens=5)
     assert [it.watch(key(1), ts, mtk=1) for ts in (1, 2)] == [tek(1)] * 2
     assert it.watch(key(1), 3, mtk=2) == NO_CREDIT
+
+
+# --- who pays: what is free now goes first
+
+
+def credit_for(policy: str) -> dict[str, int]:
+    """Return what an LTKM of this policy brings to pay from; the user purse has something already."""
+    if policy.endswith("teks"):
+        return {"counter": 9}
+    return {"cost": 2, "tokens": 9} if policy.endswith("key") else {"cost": 2}
+
+
+@pytest.mark.parametrize("wire", [P1, X2], ids=["P1", "X2"])
+@pytest.mark.parametrize("other", ["live_ppt_key", "live_teks", "live_ppt_user"])
+def test_a_view_paid_whole_is_not_charged_again_when_other_credit_comes(wire: Wire, other: str) -> None:
+    it = Subscriber.new(wire)
+    it.must(key(1), "live_ppv_user", cost=5, tokens=15)
+    assert it.watch(key(1), 1) == tek(1)
+    it.must(key(1), other, **credit_for(other))
+    before = it.credit()
+    assert [it.watch(key(1), ts) for ts in range(2, 6)] == [tek(ts) for ts in range(2, 6)]
+    assert it.credit() == before
+
+
+@pytest.mark.parametrize("wire", [P1, X2], ids=["P1", "X2"])
+@pytest.mark.parametrize("begun", ["playback_ppv_user", "playback_counted"])
+@pytest.mark.parametrize("other", ["playback_teks", "playback_ppt_key", "playback_ppt_user"])
+def test_a_playback_that_goes_on_is_not_charged_again_when_other_credit_comes(
+    wire: Wire, begun: str, other: str
+) -> None:
+    it = Subscriber.new(wire)
+    terms = {"counter": 2} if begun == "playback_counted" else {"cost": 5, "tokens": 15}
+    it.must(key(1), begun, **terms)
+    assert it.watch(key(1), 1) == tek(1)
+    it.must(key(1), other, **credit_for(other))
+    before = it.credit()
+    assert [it.watch(key(1), ts) for ts in range(2, 6)] == [tek(ts) for ts in range(2, 6)]
+    assert it.credit() == before
+    assert it.watch(key(1), 2, mtk=9) == tek(9)
+    assert it.credit() != before, "another play-back is due, from whichever record the tables put first"
+
+
+def test_what_is_due_is_paid_in_the_order_of_the_tables(it: Subscriber) -> None:
+    """A view that is not paid yet is no reason to pay it: P1 puts the purse of the key group before it."""
+    it.must(key(1), "live_ppv_user", cost=5, tokens=5)
+    it.must(key(1), "live_ppt_key", cost=1, tokens=2)
+    assert [it.watch(key(1), ts) for ts in (1, 2, 3, 4)] == [tek(ts) for ts in (1, 2, 3, 4)]
+    assert it.credit() == ({"user": 0, "live": 0, "playback": 0, "kept": 0}, [(0, 0), (0, 0)])
+
+
+def test_a_record_without_a_price_goes_before_one_with_a_price(it: Subscriber) -> None:
+    it.must(key(1), "live_ppt_key", cost=1, tokens=1)
+    it.must(key(1), "live_ppt_user", cost=0)
+    assert [it.watch(key(1), ts) for ts in (1, 2, 3)] == [tek(ts) for ts in (1, 2, 3)]
+    assert it.purses()[KEY_DOMAIN, GROUP]["live"] == 1
+
+
+def test_where_nothing_can_be_paid_the_first_record_of_the_tables_names_the_reason(it: Subscriber) -> None:
+    it.must(key(1), "playback_ppv_user", cost=5, tokens=5)
+    assert it.watch(key(1), 5) == tek(5)
+    it.must(key(1), "playback_counted", counter=0)
+    assert it.watch(key(1), 4) == USED_UP

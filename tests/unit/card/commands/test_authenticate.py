@@ -204,7 +204,7 @@ GOOD = lv(rand(1), vector(1, rand(1))["autn"])
     ],
 )
 def test_malformed_data(card: TestCard, context: str, data: bytes) -> None:
-    card.refused("6A80", command(context, data))
+    card.refused("6700", command(context, data))
 
 
 def test_no_data(card: TestCard) -> None:

@@ -30,7 +30,7 @@ def test_without_le_they_wait(card: TestCard, fcp: str) -> None:
     size = f"{len(fcp) // 2:02X}"
     assert card.send(SELECT_MF) == ("", f"61{size}")
     assert card.send("00C00000", size) == (fcp, "9000")
-    card.refused("6985", "00C00000", size)
+    card.refused("6F00", "00C00000", size)
 
 
 def test_get_response_in_parts(card: TestCard, fcp: str) -> None:
@@ -65,11 +65,11 @@ def test_another_command_drops_what_waits(card: TestCard, between: str) -> None:
         # An instruction the card does not know never reached the channel.
         assert card.send("00C0000000").sw == "9000"
     else:
-        card.refused("6985", "00C0000000")
+        card.refused("6F00", "00C0000000")
 
 
 def test_nothing_waits_after_power_on(card: TestCard) -> None:
-    card.refused("6985", "00C0000000")
+    card.refused("6F00", "00C0000000")
 
 
 @pytest.mark.parametrize(("sw", "raw"), [("6700", "00C00000"), ("6A86", "00C0010000"), ("6A86", "00C0000100")])
@@ -81,7 +81,7 @@ def test_get_response_refused(card: TestCard, sw: str, raw: str) -> None:
 def test_data_on_their_way_do_not_survive_a_reset(card: TestCard) -> None:
     card.send(SELECT_MF)
     card.card.reset()
-    card.refused("6985", "00C0000000")
+    card.refused("6F00", "00C0000000")
 
 
 def test_every_step_of_a_terminal_that_never_sends_le(card: TestCard) -> None:

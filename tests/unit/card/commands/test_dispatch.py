@@ -10,6 +10,7 @@ from card.commands.table import ALL_ROWS
 from card.errors import CardError, StoreError
 from card.filesystem.contents import FileContents
 from card.spec.status import SW, SimSW
+from card.state.session import Generation
 from card.trace import InternalFault
 from tests.support.ports import CollectingTrace, FakeClock, SeededRng
 from tests.support.testcard import SELECT_USIM, TestCard
@@ -77,8 +78,8 @@ def test_without_power() -> None:
 def test_reset_forgets_what_is_volatile(card: TestCard) -> None:
     card.ready()
     assert card.card.reset() == card.card.atr
-    channels, verified, notes = card.volatile()
-    assert (channels, verified, notes) == ({0: ("3F00", "", "", 0)}, frozenset(), {})
+    fresh: tuple[object, ...] = ({0: ("3F00", "", "", 0)}, frozenset[str](), {}, Generation.OPEN)
+    assert card.volatile() == fresh
 
 
 @pytest.mark.parametrize("row", ALL_ROWS, ids=lambda row: row.name)

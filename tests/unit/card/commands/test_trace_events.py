@@ -80,7 +80,8 @@ def test_a_reset_forgets_what_was_waiting(card: TestCard, trace: CollectingTrace
     card.send(SELECT_MF)
     card.card.reset()
     authenticate(card.ready())
-    card.send("00C0000008")
+    card.send("00C0000010")
+    assert last(trace).response_length == 0x10
     assert last(trace).response_data is None
 
 

@@ -10,32 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.gba_push import SealedGpi, decode_ntp_seconds, encode_ntp_seconds, mac_input
-from card.crypto.gba import derive_ks
 from card.crypto.gba_push import Gpi, GpiKeys, derive_gpi_keys, open_gpi, seal_gpi
 from card.crypto.primitives import hmac_sha256
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError, MacMismatch
+from tests.vectors.loader import load
 
-RAND = bytes.fromhex("23553cbe9637a89d218ae64dae47bf35")
-KS = derive_ks(bytes.fromhex("b40ba9a3c58b2a05bbf0d987b21bf8cb"), bytes.fromhex("f769bcd751044604127672711c6d3441"))
-IMPI = b"001010123456789@ims.mnc001.mcc001.3gppnetwork.org"
-KEYS = GpiKeys(
-    Secret(bytes.fromhex("ab3119addd1914ede8042391ce650333")),
-    Secret(bytes.fromhex("60106b7700536a8c9fd7b5224a7b051e")),
-    Secret(bytes.fromhex("265abda6e0152d9e624b6099b111d729")),
-)
+VECTOR = load("gba_push")["vectors"][0]
+RAND, KS, IMPI, MESSAGE = VECTOR["rand"], Secret(VECTOR["ks"]), VECTOR["impi"], VECTOR["gpi"]
+KEYS = GpiKeys(Secret(VECTOR["integrity_key"]), Secret(VECTOR["confidentiality_key"]), Secret(VECTOR["iv"]))
 GPI = Gpi(
     gba_u=True,
     rand=RAND,
-    autn=bytes.fromhex("55f328b43577b9b98c7f3f0d723fb244"),
-    naf_id=b"bmsc.mnc001.mcc001.pub.3gppnetwork.org" + bytes.fromhex("0100000001"),
-    expires=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC),
-    p_tid="p1@bmsc.mnc001.mcc001.pub.3gppnetwork.org",
-)
-MESSAGE = bytes.fromhex(
-    "1123553cbe9637a89d218ae64dae47bf3555f328b43577b9b98c7f3f0d723fb24400"
-    "2b010e4837d8ae1552e6a16d4efd4cd9289a31556197a246f9c6f82231c7ed1db918704ea73375420bba89c927dee812"
-    "29a60e7fb4828545e1d111f42ff044f9e164b86e793e3fe8c7c1997f2112ab872b0abb9028b6798b4a90b3fb179f"
+    autn=VECTOR["autn_star"],
+    naf_id=VECTOR["naf_id"],
+    expires=datetime.fromisoformat(VECTOR["key_lifetime"].decode()),
+    p_tid=VECTOR["p_tid"].decode(),
 )
 LABEL_AT = 33
 

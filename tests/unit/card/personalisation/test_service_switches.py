@@ -15,14 +15,15 @@ from card.personalisation.personalise import personalise
 from card.profile.isim import IsimProfile
 from card.profile.usim import ServicesProfile
 from card.spec.catalogue import all_files
-from card.spec.files import Structure
+from card.spec.files import EfRow, Structure
+from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 from tests.support.csim import csim_profile
 from tests.support.profiles import card_profile
 from tests.support.testcard import SELECT_USIM, TestCard
 
-USIM_NUMBERS = range(1, 131)
+USIM_NUMBERS = range(1, 137)
 ISIM_NUMBERS = range(1, 25)
 CSIM_NUMBERS = range(1, 49)
 SWITCHES = {"on": lambda number: ServicesProfile(extra=(number,)), "off": lambda number: ServicesProfile((), (number,))}
@@ -80,8 +81,18 @@ def test_every_service_alone(
     for number in numbers:
         files = files_of(profile(SWITCHES[switch](number)))
         offered = CODECS["services"].decode(files.contents.whole(files.tree[table]))
-        assert (number in offered) == (switch == "on"), f"service {number}"
+        # The list of operator PLMNs needs the network's name (TS 31.102 clause 4.2.8), which this profile has not.
+        needs_another = table == EF_UST and number == OPERATOR_PLMN_LIST
+        assert (number in offered) == (switch == "on" and not needs_another), f"service {number}"
         assert list(problems(files)) == [], f"service {number}"
+
+
+def switched(row: EfRow, number: int, switch: str) -> ServicesProfile:
+    """Return the switch for one of a file's services, the others off; a service that needs another has it."""
+    others = tuple(each for each in (row.service, *row.further_services) if each != number)
+    if switch == "off":
+        return ServicesProfile((), (number, *others))
+    return ServicesProfile((number, PLMN_NETWORK_NAME) if number == OPERATOR_PLMN_LIST else (number,), others)
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
@@ -91,14 +102,17 @@ def test_a_file_comes_and_goes_with_its_service(switch: str) -> None:
     tied = [(path, row) for path, row in own if row.service]
     assert len(tied) >= 30
     for path, row in tied:
-        files = files_of(with_usim_services(SWITCHES[switch](row.service)))
-        assert (files.tree.get(path) is not None) == (switch == "on"), row.name
+        for number in (row.service, *row.further_services) if switch == "on" else (row.service,):
+            assert (files_of(with_usim_services(switched(row, number, switch))).tree.get(path) is not None) == (
+                switch == "on"
+            ), row.name
 
 
 @pytest.mark.parametrize("service", VALUE_FILES)
 def test_a_service_without_a_value_has_a_file_without_one(service: int) -> None:
     """Free records, FF bytes; an SPN has its display condition all the same."""
-    files = files_of(with_usim_services(ServicesProfile(extra=(service,))))
+    needed = (PLMN_NETWORK_NAME,) if service == OPERATOR_PLMN_LIST else ()
+    files = files_of(with_usim_services(ServicesProfile(extra=(service, *needed))))
     node = files.tree[f"ADF.USIM/{VALUE_FILES[service]}"]
     expected = b"\x00" if node.name == "EF_SPN" else b""
     assert node.structure in (Structure.TRANSPARENT, Structure.LINEAR_FIXED)

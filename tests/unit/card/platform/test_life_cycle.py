@@ -21,7 +21,7 @@ def card() -> TestCard:
 @pytest.mark.parametrize("target", ["000002" + FID, "080002" + FID, "090002" + FID])
 def test_deactivated_and_back(card: TestCard, target: str) -> None:
     card.ok("0004" + target)
-    card.refused("6985", "00B2010400")
+    card.refused("6984", "00B2010400")
     answer = card.exchange("00A4000402", FID)
     assert answer.sw == "6283"
     assert "8A0104" in answer.data
@@ -33,7 +33,7 @@ def test_the_current_file_without_data(card: TestCard) -> None:
     card.refused("6986", "00040000")
     card.ok("00A4000C02", FID)
     card.ok("00040000")
-    card.refused("6985", "00040000")
+    card.refused("6984", "00040000")
     card.ok("00440000")
 
 
@@ -47,7 +47,7 @@ def test_a_view_shares_the_life_cycle(card: TestCard) -> None:
     card.ready()
     card.ok("00040800067FFF5F3A4F3A")
     assert card.send("00A4080C047F106F3A").sw == "6283"
-    card.refused("6985", "00B2010400")
+    card.refused("6984", "00B2010400")
 
 
 def test_without_the_right() -> None:
@@ -62,8 +62,8 @@ def test_terminated_for_good(card: TestCard) -> None:
     card.ok("00E8000002", FID)
     answer = card.exchange("00A4000402", FID)
     assert (answer.sw, "8A010C" in answer.data) == ("6285", True)
-    card.refused("6985", "00B2010400")
-    card.refused("6985", "00440000")
+    card.refused("6984", "00B2010400")
+    card.refused("6984", "00440000")
     assert card.reopened().exchange("00A4000402", FID).sw == "6285"
 
 

@@ -39,7 +39,7 @@ def test_description_of_the_mf(card: TestCard) -> None:
     assert described[12] == 9
     assert described[14] == 2, "DF_TELECOM and DF_GSM"
     assert described[18:22].hex() == "838a838a", "CHV1 and CHV2 with all tries"
-    assert not described[13] & 0x80, "CHV1 is enabled"
+    assert described[13] == 0x31, "CHV1 is enabled; clock stop, 3 V and 1.8 V (TS 51.011 clause 9.2.1)"
 
 
 def test_description_of_files(card: TestCard) -> None:
@@ -66,10 +66,13 @@ def test_views_and_originals_are_one(card: TestCard) -> None:
     card.ok("00D600000313F010")
     card.ok("00A4080C047F206F7B")
     assert card.ok("00B0000003").hex() == "13f010"
+    card.card.reset()
+    chv(card)
     select(card, "3F00")
     select(card, "7F20")
     select(card, "6F7B")
     card.ok("A0D6000003", "32F451")
+    card.card.reset()
     card.ready()
     card.ok("00A4000C026F7B")
     assert card.ok("00B0000003").hex() == "32f451"
@@ -121,7 +124,7 @@ def test_chv_management(card: TestCard) -> None:
     assert card.send("A026000108", pin_bytes("7777")).sw == "9000"
     assert chv(card, "7777") == "9808"
     assert card.send("A026000108", pin_bytes("7777")).sw == "9808"
-    assert select(card, "3F00")[13] & 0x80, "CHV1 is disabled"
+    assert select(card, "3F00")[13] == 0xB1, "CHV1 is disabled"
     assert card.send("A028000108", pin_bytes("7777")).sw == "9000"
     assert card.verify(0x01, "7777").sw == "9000", "CHV1 is PIN 01"
 
@@ -195,3 +198,23 @@ def test_pysim_read_s_path(card: TestCard) -> None:
     select(card, "7F10")
     assert select(card, "6F42")[14] == 42
     assert card.ok("A0B201042A")
+
+
+def test_the_record_pointer_of_a_cyclic_file_stands_at_the_record_updated_last(card: TestCard) -> None:
+    """TS 51.011 clause 8.1: after SELECT it is there already, so that NEXT is the one before."""
+    chv(card)
+    select(card, "3F00")
+    select(card, "2F71")
+    assert card.ok("A0B2000403").hex() == "000005", "the current record"
+    assert card.ok("A0B2000203").hex() == "000004", "the next one"
+    assert card.send("A032000003000001").sw == "9F06"
+    assert card.ok("A0B2000403").hex() == "000006"
+    select(card, "2F71")
+    assert card.ok("A0B2000303").hex() == "000005", "the oldest is before the newest"
+
+
+def test_the_record_pointer_of_a_linear_file_is_not_set_by_select(card: TestCard) -> None:
+    chv(card)
+    select(card, "7F10")
+    select(card, "6F3C")
+    card.refused("9402", "A0B20004B0")

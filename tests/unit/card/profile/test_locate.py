@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.codec.toml_lines import Path, line_of, lines_of
+from card.disk.toml_lines import Path, line_of, lines_of
 
 EXAMPLE = '''\
 # comment with [brackets] and key = value

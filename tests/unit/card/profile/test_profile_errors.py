@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from card.disk.kinds import PROFILE
 from card.errors import ProfileError
-from card.profile.loader import MOST_BYTES
 from card.profile.problems import MOST_PROBLEMS
 from card.profile.schema import CardProfile
 
 K = "465b5ce8b199b49faa5f0a2ee238a6bc"
+MOST_BYTES = PROFILE.most or 0
 BASE = f"""\
 name = "Test"
 iccid = "8900101000000000019"
@@ -235,7 +236,7 @@ def test_line_numbers_hold_with_windows_line_ends() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name = \n", "t.toml:1: not TOML: Invalid value (at line 1, column 8)"),
+        ("name = \n", "t.toml:1: not TOML, at column 8: Invalid value"),
         (BASE + "imsi = '1'", f"t.toml:{BASE_LINES + 1}: not TOML: Cannot overwrite a value"),
         ("\n\nname = '''", "t.toml:3: not TOML: "),
         ("a = " + "9" * 5000, "t.toml:1: not TOML: a number is too long"),
@@ -291,7 +292,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert problems_of_file(missing) == f"{missing}: cannot be read: No such file or directory"
     assert problems_of_file(tmp_path) == f"{tmp_path}: cannot be read: Is a directory"
     assert problems_of_file(large) == f"{large}: larger than {MOST_BYTES} bytes, the most a profile may have"
-    assert problems_of_file(latin) == f"{latin}:2: not UTF-8 text"
+    assert problems_of_file(latin) == f"{latin}:2: not UTF-8 text, at column 8"
     assert problems_of_file("a\0b") == "a\0b: cannot be read: not a file name"
 
 

@@ -82,8 +82,9 @@ def test_a_tek_that_waits_inside_cannot_be_fetched_in_clear(setting: tuple[TestC
     card, message = setting
     tunnel = OracleTerminal(card).open()
     tunnel.expect(stkm_commands(message, 1)[0], "62F3")
-    for fetch in ("0089A00000", "0089200000", "00C0000000", "007301A000"):
+    for fetch in ("0089A00000", "0089200000", "007301A000"):
         card.refused("6985", fetch)
+    card.refused("6F00", "00C0000000")
     tunnel.expect("0089A00000", ANSWER + b"\x90\x00")
 
 

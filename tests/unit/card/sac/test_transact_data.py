@@ -82,14 +82,14 @@ def test_other_logical_channels(card: TestCard, tunnel: Tunnel) -> None:
 def test_get_response_stays_inside(card: TestCard, tunnel: Tunnel) -> None:
     fcp = card.ok("00A40004023F00")
     tunnel.expect("00A40004023F00", bytes((0x61, len(fcp))))
-    card.refused("6985", "00C0000000")
+    card.refused("6F00", "00C0000000")
     tunnel.expect("00C00000" + f"{len(fcp):02X}", fcp + b"\x90\x00")
 
 
 def test_get_response_stays_outside(card: TestCard, tunnel: Tunnel) -> None:
     answer = card.send("00A40004023F00")
     assert answer.sw.startswith("61")
-    tunnel.expect("00C00000" + answer.sw[2:], "6985")
+    tunnel.expect("00C00000" + answer.sw[2:], "6F00")
 
 
 def test_blocks_in_and_out_of_a_channel_do_not_mix(card: TestCard, tunnel: Tunnel) -> None:

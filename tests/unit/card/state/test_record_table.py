@@ -82,12 +82,19 @@ def test_a_field_missing_in_an_old_file_has_its_default(nv: NonVolatile) -> None
         b'{"name":"a","number":1,"raw":"0","key":""}',
         b'{"name":"a","number":1,"raw":3,"key":""}',
         b'{"name":"a","number":1,"raw":"","key":"","kind":"folder"}',
+        b'{"name":7,"number":1,"raw":"","key":""}',
+        b'{"name":"a","number":"1","raw":"","key":""}',
+        b'{"name":"a","number":true,"raw":"","key":""}',
+        b'{"name":"a","number":1.0,"raw":"","key":""}',
+        b'{"name":"a","number":null,"raw":"","key":""}',
+        b'{"name":"a","number":1,"raw":null,"key":""}',
+        b'{"name":"a","number":1,"raw":"","key":"","added_later":1}',
     ],
 )  # fmt: skip
 def test_an_unreadable_record_is_a_store_error_that_does_not_show_it(nv: NonVolatile, raw: bytes) -> None:
     nv.put("t/1", raw)
     with pytest.raises(StoreError) as caught:
-        RecordTable(nv, "t/", Sample).get("1")
+        RecordTable(nv, "t/", Sample)
     assert str(caught.value) == "card file: record t/1 cannot be read"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

@@ -89,6 +89,28 @@ def test_version_3_names_counters_by_the_msk_id() -> None:
     }
 
 
+@pytest.mark.norm("74")
+@pytest.mark.parametrize(("last_mtk", "kept"), [(3, 3), (9, 9), (2, -1), (10, -1), (-1, -1)])
+def test_version_3_keeps_an_mtk_id_heard_where_it_lies_within_the_limits(last_mtk: int, kept: int) -> None:
+    heard = {"counter": 7, "last_mtk": last_mtk, "assumed": False, "gone": 0}
+    found = renewed({"heard/USIM/a-b-ffff": heard, "msk/USIM/a-b": {"lower": 3, "upper": 9}})
+    assert found["heard/USIM/a-b"] == {**heard, "last_mtk": kept}
+
+
+@pytest.mark.norm("74")
+def test_version_3_keeps_an_mtk_id_heard_under_policies() -> None:
+    """It tells a TEK that is sent again; the limits are timestamps."""
+    heard = {"counter": 7, "last_mtk": 20, "assumed": False, "gone": 0}
+    found = renewed({"heard/USIM/a-b-ffff": heard, "msk/USIM/a-b": {"lower": 3, "upper": 9}, "spe/USIM/a-b": 1})
+    assert found["heard/USIM/a-b"] == heard
+
+
+@pytest.mark.norm("74")
+def test_version_3_leaves_what_a_csim_keeps_of_its_servers() -> None:
+    muk = {"slot": 1, "id_i": "6e6166" + UA, "id_r": "62", "key": KEY, "counter": 7}
+    assert renewed({"muk/CSIM/01": muk}) == {"muk/CSIM/01": muk}
+
+
 @pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"{}", b"\xff", b"[" * 100_000])
 @pytest.mark.parametrize("name", ["muk/USIM/01", "msk/USIM/a", "heard/USIM/a-b"])
 def test_a_damaged_record_of_version_2_is_named_and_not_shown(name: str, raw: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,23 @@ class TestGetResponse:
         link = ScriptedLink("00A40004023F0000 -> 6102", "00C0000002 -> 6102")
         with pytest.raises(GarbledResponse, match="without end"):
             GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF)
+
+    @pytest.mark.parametrize("warning", ["6283", "6285"])
+    def test_a_warning_of_select_comes_before_its_data(self, warning: str) -> None:
+        """TS 102 221 annex C, T=0: the warning, then GET RESPONSE; the whole ends with the warning."""
+        link = ScriptedLink(f"00A40004023F00 -> {warning}", "00C0000000 -> 62009000", protocol=TransmissionProtocol.T0)
+        response = GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF)
+        assert response == Response(b"\x62\x00", int(warning, 16))
+
+    def test_a_warning_with_nothing_behind_it(self) -> None:
+        link = ScriptedLink("00A40004023F0000 -> 6283", "00C0000000 -> 6F00")
+        assert GetResponseProcessor(FormatProcessor(link)).transmit(SELECT_MF) == Response(b"", 0x6283)
+
+    @pytest.mark.parametrize("command", [READ, CommandApdu(0, 0xA4, 0, 0x0C, b"\x3f\x00")])
+    def test_no_data_were_wanted_behind_a_warning(self, command: CommandApdu) -> None:
+        link = ScriptedLink(f"{command.encode().hex().upper()} -> 6283")
+        assert GetResponseProcessor(FormatProcessor(link)).transmit(command).sw == 0x6283
+        assert link.finished
 
     def test_refusal_passes(self) -> None:
         link = ScriptedLink("00A40004023F0000 -> 6A82")
@@ -210,10 +229,10 @@ class TestTrace:
 
     def test_ordinary_data_is_shown(self) -> None:
         lines: list[str] = []
-        link = ScriptedLink("00B000000A -> 98109000")
+        link = ScriptedLink("00B082000A -> 98109000")
         client = ApduClient(link, trace=lambda event: lines.append(str(event)))
-        client.transmit(READ)
-        assert "READ_BINARY" in lines[0]
+        client.transmit(replace(READ, p1=0x82))  # EF_ICCID under the MF
+        assert "READ BINARY" in lines[0]
         assert "9810" in lines[0]
 
 

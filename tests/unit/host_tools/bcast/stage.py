@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from card import CardProfile, memory_card
+from card.spec.bcast_p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
@@ -56,8 +57,10 @@ class Stage:
         network: TestNetwork | None = None,
     ) -> None:
         plan = shipped_scenario(scenario) if isinstance(scenario, str) else scenario
-        self.network = network or TestNetwork(plan, subscriber_of(PROFILE))
-        self.middleware = middleware or TerminalMiddleware(link or InProcessLink(memory_card(PROFILE, strict=True)))
+        self.network = network or TestNetwork(plan, subscriber_of(PROFILE), tables=P1)
+        self.middleware = middleware or TerminalMiddleware(
+            link or InProcessLink(memory_card(PROFILE, strict=True)), tables=P1
+        )
         self.middleware.connect(PIN)
         self.b_tid = self.middleware.bootstrap(self.network.bsf).b_tid
         self.middleware.establish(self.network.bsm.naf_id)
@@ -140,7 +143,7 @@ class Stage:
     def first_view(self, service: str) -> StkmView:
         address = self.network.scenario.service(service).address
         return next(
-            StkmView.decode(d.payload)
+            StkmView.decode(d.payload, P1)
             for d in self.capture
             if (d.destination.host, d.destination.port) == (address, STKM_PORT)
         )

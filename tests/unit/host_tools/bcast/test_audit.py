@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.tlv import encode_tlv
+from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import Reason
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -56,7 +57,7 @@ class CannedLink:
 
 def auditor(answer: bytes = b"", refuse: int = 0) -> tuple[Auditor, CannedLink]:
     link = CannedLink(answer, refuse)
-    return Auditor(Usim(ApduClient(link))), link
+    return Auditor(Usim(ApduClient(link), P1)), link
 
 
 def objects(*pairs: tuple[int, str]) -> bytes:

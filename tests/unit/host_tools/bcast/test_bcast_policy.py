@@ -39,14 +39,14 @@ def scenario(extra: str) -> Scenario:
 
 
 def network(plan: Scenario) -> tuple[TestNetwork, str]:
-    made = TestNetwork(plan, subscriber_of(CardProfile.demo()))
+    made = TestNetwork(plan, subscriber_of(CardProfile.demo()), tables=P1)
     challenge = made.bsf.challenge(made.subscriber.impi)
     return made, made.bsf.presume_answered(challenge.rand).b_tid
 
 
 def stkms(plan: Scenario) -> list[StkmView]:
     capture = CaptureReader(io.BytesIO(network(plan)[0].recording().pcap))
-    return [StkmView.decode(datagram.payload) for datagram in capture if datagram.destination.port == 2269]
+    return [StkmView.decode(datagram.payload, P1) for datagram in capture if datagram.destination.port == 2269]
 
 
 class TestMistakes:
@@ -118,7 +118,8 @@ class TestTimestamps:
         [(0, 4000, (1, 8)), (1000, 3000, (3, 6)), (999, 1001, (3, 4)), (3000, 9000, (7, 8)), (2000, 2000, (5, 4))],
     )
     def test_are_those_of_the_crypto_periods(self, begins: int, ends: int, bounds: tuple[int, int]) -> None:
-        assert timestamps(scenario(""), "one", begins, ends) == bounds
+        policed = scenario('[[delivery]]\nservice = "one"\nat = 0\nspe = 4')
+        assert timestamps(policed, "one", begins, ends) == bounds
 
 
 class TestLtkms:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from card.spec.bcast_x2 import X2
 from host_tools.apdu.client import ApduClient
@@ -66,6 +67,10 @@ class Listening:
 
     below: StkmFeed
     noted: list[str] = field(default_factory=list)
+
+    @property
+    def tables(self) -> BcastTables:
+        return self.below.tables
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         self.noted.append("STKM")
@@ -235,7 +240,7 @@ class TestReplay:
 class TestTheEvent:
     def signal(self, refuse: int = 0, tables: BcastTables | None = None) -> tuple[Departure, CannedLink]:
         link = CannedLink(b"", refuse)
-        usim = Usim(ApduClient(link)) if tables is None else Usim(ApduClient(link), tables)
+        usim = Usim(ApduClient(link), P1) if tables is None else Usim(ApduClient(link), tables)
         return signal_departure(usim, FAMILY), link
 
     def test_on_the_wire(self) -> None:

@@ -90,6 +90,8 @@ def test_a_policy_the_tables_do_not_know_is_no_plain_key() -> None:
 class Refusing:
     """A feed that gives one answer."""
 
+    tables = P1
+
     def __init__(self, refusal: Refusal) -> None:
         self._refusal = refusal
 

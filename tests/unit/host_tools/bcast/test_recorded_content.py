@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from card.spec.bcast_tables import Direction, Reason
-from host_tools.media.errors import MediaError
+from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.bcast import RefusalReason
@@ -28,6 +30,7 @@ from host_tools.terminal.recording import (
     record_to,
 )
 from host_tools.terminal.replay import Replay, Segment
+from tests.support.mutation import watched
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
 
 TERMINAL = bytes(17)
@@ -65,6 +68,19 @@ class TestFile:
             assert content.duration == pytest.approx(11.98)
             media = [d for d in content.datagrams() if d.destination.port != STKM_PORT]
         assert media == [d for d in stage.capture if d.destination.port != STKM_PORT]
+
+    @pytest.mark.parametrize("mki_size", [HEADEND_FORMAT.mki_size, 0])
+    def test_a_capture_that_runs_backwards_is_recorded_whole(self, file: Path, mki_size: int) -> None:
+        capture = Stage("counted_playback").capture
+        with record_to(file, "film", STKM_PORT, srtp=SrtpFormat(mki_size=mki_size)) as writer:
+            for number, datagram in enumerate(capture):
+                writer.take(replace(datagram, timestamp=10_000.0 - number))
+        with open_recording(file) as content:
+            assert (content.index.begins, content.duration) == (10_000.0, 0.0)
+            played = [datagram.payload for datagram in content.datagrams()]
+        stkms = {datagram.payload for datagram in capture if datagram.destination.port == STKM_PORT}
+        assert [one for one in played if one not in stkms] == [d.payload for d in capture if d.payload not in stkms]
+        assert set(played) & stkms
 
     def test_the_same_content_gives_the_same_file(self, file: Path) -> None:
         first = recorded(Stage("counted_playback"), file).read_bytes()
@@ -114,7 +130,7 @@ class TestFile:
 
     def test_a_folder_that_is_not_there(self, file: Path) -> None:
         missing = file.parent / "no" / "where"
-        with pytest.raises(RecordingError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
+        with pytest.raises(OutputError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
             pass
 
 
@@ -304,11 +320,38 @@ class TestHostileFiles:
         with pytest.raises(RecordingError), open_recording(file) as content:
             list(content.datagrams())
 
+    @pytest.mark.parametrize("member", [MEDIA, STKMS, INDEX])
+    def test_a_member_whose_two_sizes_differ(self, file: Path, member: str) -> None:
+        raw = bytearray(recorded(Stage("counted_playback"), file).read_bytes())
+        entry = raw.rindex(b"PK\x01\x02", 0, raw.rindex(member.encode()))
+        raw[entry + 20 : entry + 24] = (0x4000_0000).to_bytes(4, "little")  # the compressed size
+        file.write_bytes(bytes(raw))
+        with (
+            watched(60, 100),
+            pytest.raises(RecordingError, match=rf"{member} has two sizes, \d+ and 1073741824 bytes"),
+            open_recording(file) as content,
+        ):
+            list(content.datagrams())
+
+    @pytest.mark.parametrize("member", [MEDIA, STKMS])
+    def test_a_member_that_breaks_off(self, file: Path, member: str) -> None:
+        """The archive and its checksums are in order, the capture in it is not."""
+        with zipfile.ZipFile(recorded(Stage("counted_playback"), file)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data[:-7] if name == member else data)
+        with pytest.raises(RecordingError, match=rf"{member}: .*unreadable from byte"), open_recording(file) as content:
+            list(content.datagrams())
+
     @pytest.mark.parametrize(
         "change",
         [
+            {"begins": 1e308}, {"ends": float("nan")}, {"begins": -1}, {"ends": 253402300800}, {"ends": float("inf")},
+            {"content_id": "\ud800"},
             {"format": "other"}, {"content_id": ""}, {"content_id": 7}, {"begins": "soon"}, {"stkms": None},
             {"spans": [{}]}, {"spans": 4},
+            {"ends": 1e308}, {"begins": float("nan")},
             {"spans": [{"key_domain": "00", "msk_id": "00", "first_ts": 1, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": 5, "last_ts": 2}]},
             {"spans": [{"key_domain": "00f110", "msk_id": "00010001", "first_ts": "x", "last_ts": 2}]},
@@ -320,6 +363,15 @@ class TestHostileFiles:
         assert RecordingIndex.parse(json.dumps(good)).content_id == "film"
         with pytest.raises(ValueError):
             RecordingIndex.parse(json.dumps(good | change))
+
+    def test_a_directory_beyond_all_measure_is_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "any"
+        with path.open("wb") as file:
+            file.truncate(1 << 31)
+            file.seek(0, 2)
+            file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 3, 3, 1 << 30, 1 << 30, 0))
+        with pytest.raises(RecordingError, match="its directory is too large"), open_recording(path):
+            pass
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(index=st.binary(max_size=200), track=st.binary(max_size=200), media=st.binary(max_size=200))

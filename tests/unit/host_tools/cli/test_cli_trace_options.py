@@ -95,8 +95,8 @@ def test_both_sides_of_a_secure_channel_are_traced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "status", "said"),
     [
-        (("--trace", "/nonexistent/t"), ExitCode.ENVIRONMENT, "/nonexistent/t: No such file"),
-        (("--trace", "/dev/full"), ExitCode.ENVIRONMENT, "cannot write any more: No space left"),
+        (("--trace", "/nonexistent/t"), ExitCode.ENVIRONMENT, "/nonexistent/t: cannot be written: No such file"),
+        (("--trace", "/dev/full"), ExitCode.ENVIRONMENT, "/dev/full: No space left"),
         (("--gsmtap", "127.0.0.1:0"), ExitCode.USAGE, "HOST or HOST:PORT"),
     ],
 )

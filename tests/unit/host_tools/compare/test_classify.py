@@ -13,7 +13,7 @@ from host_tools.script.errors import ScriptError
 from tests.unit.host_tools.compare.sides import compared, one, side
 
 SELECT = "00A40004023F0000"
-READ = "00B0000004"
+READ = "00B0820004"  # EF_ICCID under the MF
 CHALLENGE = "0084000008"
 FCP = "620A 8202 7821 8302 3F00 8000 9000".replace(" ", "")
 
@@ -129,8 +129,8 @@ class TestRules:
             ('bytes = "0-9"', True),
             ('bytes = "2"', False),
             ('path = "1-*"', True),
-            ('file = "MF"', True),
-            ('file = "*/EF_ICCID"', False),
+            ('file = "MF"', False),
+            ('file = "*/EF_ICCID"', True),
         ],
     )
     def test_what_a_rule_applies_to(self, rule: str, allowed: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -117,6 +118,34 @@ def test_an_interrupted_comparison_still_writes_its_reports(
     assert {pair["b"] for pair in data["pairs"]} == {None}
     shown = " ".join(capsys.readouterr().out.split())
     assert "usim (in process): interrupted. usim-t1 (in process): interrupted." in shown
+
+
+@pytest.mark.parametrize("where", ["host_tools.cli.compare.load_scripts", "host_tools.cli.compare._open"])
+def test_an_interruption_before_the_first_command_leaves_reports_too(
+    where: str, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupt)
+    page, data = tmp_path / "r.html", tmp_path / "r.json"
+    status = compare("--a", "inprocess:usim", "--b", "Reader 1", script, "--html", page, "--json", data)
+    assert status == ExitCode.INTERRUPTED
+    read = json.loads(data.read_text())
+    assert (read["a"]["reader"], read["b"]["reader"]) == ("inprocess:usim", "Reader 1")
+    assert (read["a"]["trouble"], read["b"]["trouble"]) == ("interrupted", "interrupted")
+    assert "interrupted" in page.read_text()
+
+
+def test_the_report_of_an_early_interruption_is_not_written_over_a_script(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("host_tools.cli.compare.load_scripts", interrupt)
+    assert compare("--a", "inprocess:usim", "--b", "inprocess:usim", script, "--json", script) == ExitCode.USAGE
+    assert script.read_text() == SCRIPT
 
 
 def test_a_comparison_that_is_interrupted_on_the_second_side_keeps_the_first(script: Path) -> None:

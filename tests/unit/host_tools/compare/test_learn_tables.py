@@ -163,6 +163,21 @@ class TestGuesses:
         assert [row.value for row in changed.spe[:3]] == [1, 0, 2]
         assert changed.find_spe(4) is None
 
+    def test_a_type_of_rating_may_be_turned_round(self) -> None:
+        """Only types that the answers speak of are guessed at; a purse of an audit under the same tag is none."""
+        held, audit = "730BAE09800107880482030403", "7308A106880400000007"
+        a, b = (
+            side(name, [("s", [("0089A08500", f"{data}9000"), ("001BA00100", f"{audit}9000")])])
+            for name, data in (("A", held), ("B", "7305AE03800100"))
+        )
+        groups = guess_tables(compare_runs(a, b, default_rules()).pairs, P1)
+        found = [guess for group in groups for guess in group if guess.table == "rating"]
+        assert found == [Guess("rating", "3", True)]
+        turned = found[0].apply(P1)
+        assert turned.lower_is_stricter == (2, 3, 4, 5, 6, 8)
+        assert Guess("rating", "3", False).apply(turned) == P1
+        assert "lower_is_stricter = [2, 3, 4, 5, 6, 8]" in write_tables(P1, turned, {})
+
     def test_tables_come_back_as_they_were_written(self) -> None:
         wanted = apply_all(
             [Guess("spe", "6", 14), Guess("spe+", "0", 15), Guess("", "service_purse", 1),

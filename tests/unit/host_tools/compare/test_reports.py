@@ -119,7 +119,7 @@ class TestHtml:
         assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 
     def test_both_sides_stand_beside_each_other_where_they_differ(self) -> None:
-        source, structure = page(compared([("s", [("00B0000001", "A19000")])], [("s", [("00B0000001", "A29000")])]))
+        source, structure = page(compared([("s", [("00B0820001", "A19000")])], [("s", [("00B0820001", "A29000")])]))
         sides = re.search(r'<div class="sides"><pre>(.*?)</pre><pre>(.*?)</pre></div>', source, re.DOTALL)
         assert sides is not None
         assert "&lt; <mark>A1</mark> 90 00" in sides.group(1)
@@ -127,12 +127,12 @@ class TestHtml:
         assert ("data-kinds", "value") in structure.attributes
 
     def test_a_line_of_another_length_is_marked_whole(self) -> None:
-        source, _ = page(compared([("s", [("00B0000001", "A19000")])], [("s", [("00B0000001", "A1A29000")])]))
+        source, _ = page(compared([("s", [("00B0820001", "A19000")])], [("s", [("00B0820001", "A1A29000")])]))
         assert "<mark>&lt; A1 90 00</mark>" in source
         assert "<mark>&lt; A1 A2 90 00</mark>" in source
 
     def test_bytes_that_differ_are_marked_together(self) -> None:
-        a, b = ([("s", [("00B0000005", f"{data}9000")])] for data in ("0102030405", "01A2A30405"))
+        a, b = ([("s", [("00B0820005", f"{data}9000")])] for data in ("0102030405", "01A2A30405"))
         source, _ = page(compared(a, b))
         assert "&lt; 01 <mark>02 03</mark> 04 05 90 00" in source
 

@@ -16,6 +16,7 @@ from lxml import etree
 from card import CardProfile
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
+from card.spec.bcast_p1 import P1
 from host_tools.exchange.messages import key_center, msk, orders, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.ltkm_push import (
@@ -314,7 +315,7 @@ VERIFICATION = load("mikey")["ltkm"]["verification"]
 
 class TestDatagrams:
     def test_the_port_goes_by_the_extension(self) -> None:
-        network = TestNetwork(shipped_scenario("subscribe"), subscriber_of(CardProfile.demo()))
+        network = TestNetwork(shipped_scenario("subscribe"), subscriber_of(CardProfile.demo()), tables=P1)
         b_tid = network.bsf.presume_answered(network.bsf.challenge(network.subscriber.impi).rand).b_tid
         plain = network.bsm.pull(network.deliveries[0].key.service, b_tid)
         extended = next(delivery for delivery in network.deliveries if delivery.planned and delivery.planned.spe)

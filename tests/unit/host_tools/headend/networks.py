@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario
 from host_tools.headend.subscriber import Subscriber
@@ -63,4 +64,4 @@ def subscriber() -> Subscriber:
 
 def small_network() -> TestNetwork:
     """Return a fresh network of the small scenario."""
-    return TestNetwork(small_scenario(), subscriber())
+    return TestNetwork(small_scenario(), subscriber(), tables=P1)

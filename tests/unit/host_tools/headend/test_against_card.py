@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from card import CardProfile, memory_card
+from card.codec.gba_push import SealedGpi
+from card.crypto.gba_push import GPI_NAF_IDS, GpiKeys, open_gpi
 from card.crypto.secret import Secret
+from card.profile.usim import GbaRes
+from card.spec.bcast_p1 import P1
+from card.spec.status import SW
+from host_tools.apdu.response import StatusError
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.ltkm_sender import LtkmSender, Order
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.service_keys import ServiceKey, traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureReader
+from host_tools.terminal.aka import GbaResponse
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.unit.host_tools.headend.networks import small_scenario
@@ -23,12 +35,12 @@ PIN = Secret(b"1234")
 
 
 def fresh_network() -> TestNetwork:
-    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()))
+    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
 
 
 @pytest.fixture
 def terminal() -> Iterator[TerminalMiddleware]:
-    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)))
+    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)), tables=P1)
     middleware.connect(PIN)
     yield middleware
     middleware.close()
@@ -82,6 +94,121 @@ def test_a_withdrawn_key_gives_no_tek(terminal: TerminalMiddleware) -> None:
     assert isinstance(feed(terminal, key, 1, 1), Tek)
     deliver(terminal, network, network.bsm.withdrawal("one", b_tid))
     assert not isinstance(feed(terminal, key, 1, 2), Tek)
+
+
+@pytest.mark.norm("62")
+def test_a_pull_moves_the_counter_and_nothing_else(terminal: TerminalMiddleware) -> None:
+    """TS 31.102 clause 7.1.1.6."""
+    network = fresh_network()
+    b_tid = subscribe(terminal, network)
+    key = network.bsm.current_key("one")
+    deliver(terminal, network, network.bsm.ltkm("one", b_tid))
+    assert terminal.deliver(network.bsm.pull("one", b_tid)).verification is None
+    assert isinstance(feed(terminal, key, 1, 1), Tek)
+    deliver(terminal, network, network.bsm.ltkm("one", b_tid))
+
+
+@pytest.mark.norm("59", "62")
+def test_new_limits_alone(terminal: TerminalMiddleware) -> None:
+    """TS 33.246 clause 6.5.3: the key stays, and the first MTK ID is above the lower limit."""
+    network = fresh_network()
+    b_tid = subscribe(terminal, network)
+    key = network.bsm.current_key("one")
+    deliver(terminal, network, network.bsm.ltkm("one", b_tid))
+    deliver(terminal, network, network.bsm.validity_update(b_tid, key, 7, 8))
+    outcomes = [isinstance(feed(terminal, key, mtk_id, mtk_id), Tek) for mtk_id in (6, 7, 8, 9)]
+    assert outcomes == [False, True, True, False]
+
+
+@pytest.mark.norm("62")
+def test_deregistration_takes_what_the_terminal_left(terminal: TerminalMiddleware) -> None:
+    """TS 33.246 clause 6.3.2.1B."""
+    network = fresh_network()
+    b_tid = subscribe(terminal, network)
+    one, two = network.bsm.current_key("one"), network.bsm.current_key("two")
+    for service in ("one", "two"):
+        deliver(terminal, network, network.bsm.ltkm(service, b_tid))
+    for ltkm in network.bsm.deregister(b_tid, ["one", "two"], ["two"]):
+        deliver(terminal, network, ltkm)
+    assert not isinstance(feed(terminal, one, 1, 1), Tek)
+    assert isinstance(feed(terminal, two, 1, 1), Tek)
+
+
+@pytest.mark.norm("12", "62")
+def test_a_key_under_the_older_muk_is_told_and_the_new_one_works(terminal: TerminalMiddleware) -> None:
+    """TS 33.246 clause 6.1: the BM-SC has not heard of the new B-TID yet."""
+    network = fresh_network()
+    first = subscribe(terminal, network)
+    deliver(terminal, network, network.bsm.ltkm("one", first))
+    second = subscribe(terminal, network)
+    with pytest.raises(StatusError) as caught:
+        terminal.usim.msk_update(network.bsm.pull("one", first))
+    assert caught.value.sw == SW.KEY_FRESHNESS_FAILURE
+    deliver(terminal, network, network.bsm.ltkm("two", second))
+    assert isinstance(feed(terminal, network.bsm.current_key("two"), 1, 1), Tek)
+    assert isinstance(feed(terminal, network.bsm.current_key("one"), 1, 1), Tek)
+
+
+@pytest.mark.norm("62")
+def test_a_lost_answer_is_made_up_for(terminal: TerminalMiddleware) -> None:
+    """TS 33.246 clause 6.4.3: sent again with the next T, the card takes it once more and answers."""
+    network = fresh_network()
+    b_tid = subscribe(terminal, network)
+    sender = LtkmSender(network.bsm)
+    for service in ("one", "two"):
+        sender.add(Order(partial(network.bsm.ltkm, service, b_tid)))
+    lost = sender.next()
+    assert lost is not None
+    terminal.deliver(lost)
+    again = sender.again()
+    assert again is not None
+    sender.answered(terminal.deliver(again).verification or b"")
+    last = sender.next()
+    assert last is not None
+    sender.answered(terminal.deliver(last).verification or b"")
+    assert isinstance(feed(terminal, network.bsm.current_key("two"), 1, 1), Tek)
+
+
+def test_keys_that_were_pushed_carry_an_ltkm(terminal: TerminalMiddleware) -> None:
+    """TS 33.223 clause 5.1.4: the terminal sends nothing, and the card answers an LTKM to `RAND@naf`."""
+    network, usim, impi = fresh_network(), terminal.usim, terminal.identity.impi
+    pushed = network.naf.push(impi, network.bsm.naf_id, timedelta(hours=1), "p1@bmsc")
+    message = SealedGpi.decode(pushed.gpi)
+    assert isinstance(usim.gba_bootstrap(message.rand, message.autn), GbaResponse)
+    names = [usim.gba_naf_derivation(name, impi.encode()) for name in GPI_NAF_IDS]
+    gpi = open_gpi(pushed.gpi, GpiKeys.of_naf_keys(*names))
+    usim.update_gbabp(gpi.rand, pushed.downlink_id, gpi.expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert usim.gba_naf_derivation(gpi.naf_id, impi.encode()) == pushed.keys.me_key
+    terminal.deliver(network.bsm.ltkm("one", pushed.downlink_id, verification_requested=False))
+    assert isinstance(feed(terminal, network.bsm.current_key("one"), 1, 1), Tek)
+
+
+@pytest.mark.norm("27")
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_card_takes_keys_of_three_sizes(terminal: TerminalMiddleware, size: int) -> None:
+    """TS 33.246 clause 4.2."""
+    scenario = small_scenario(**{'id = "one"': f'id = "one"\nsek_size = {size}'})
+    network = TestNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
+    b_tid = subscribe(terminal, network)
+    key = network.bsm.current_key("one")
+    assert len(key.key) == size
+    deliver(terminal, network, network.bsm.ltkm("one", b_tid))
+    assert isinstance(feed(terminal, key, 1, 1), Tek)
+
+
+@pytest.mark.norm("1", "2")
+def test_a_card_from_before_the_flipped_res_needs_a_bsf_that_knows() -> None:
+    """TS 33.220 clause 5.3.2; `[usim.gba] res` of a profile, `network.plain_res` of a scenario."""
+    profile = CardProfile.demo()
+    old = replace(profile, usim=replace(profile.usim, gba=replace(profile.usim.gba, res=GbaRes.PLAIN)))
+    middleware = TerminalMiddleware(InProcessLink(memory_card(old, strict=True)), tables=P1)
+    middleware.connect(PIN)
+    with pytest.raises(HeadendError, match="RES not flipped"):
+        middleware.bootstrap(fresh_network().bsf)
+    knows = small_scenario(**{"network.imsi": "network.plain_res = true\nnetwork.imsi"})
+    network = TestNetwork(knows, subscriber_of(profile), session="later", tables=P1)
+    assert middleware.bootstrap(network.bsf).b_tid.endswith("3gppnetwork.org")
+    middleware.close()
 
 
 def test_a_further_key_works_beside_the_last(terminal: TerminalMiddleware) -> None:

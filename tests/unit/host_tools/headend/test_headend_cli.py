@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from card import CardProfile
+from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ENVIRONMENT, INPUT, OK, USAGE
 from host_tools.cli.headend import headend
 from host_tools.headend.handover import Handover
@@ -36,7 +37,7 @@ def test_record_writes_the_capture(scenario: Path, tmp_path: Path) -> None:
     result = run("record", scenario, "-o", output)
     assert result.exit_code == OK
     assert "60 packets of one on port 5004" in result.output
-    assert output.read_bytes() == record(small_scenario()).pcap
+    assert output.read_bytes() == record(small_scenario(), tables=P1).pcap
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.pcap", "small.toml"]
 
 
@@ -52,7 +53,7 @@ def test_record_writes_ltkms_and_truth(scenario: Path, tmp_path: Path) -> None:
     assert content["media"]["one"] == {
         "port": 5004,
         "packets": 60,
-        "payload_sha256": record(small_scenario()).truth.media["one"].payload_sha256,
+        "payload_sha256": record(small_scenario(), tables=P1).truth.media["one"].payload_sha256,
     }
     assert all(len(key["tek"]) == 32 for key in content["teks"].values())
     assert stat.S_IMODE(truth.stat().st_mode) == 0o600
@@ -76,7 +77,7 @@ def test_ltkms_need_a_card(scenario: Path, tmp_path: Path) -> None:
 def test_a_wrong_scenario_is_one_message(tmp_path: Path) -> None:
     result = run("check", tmp_path / "none.toml")
     assert result.exit_code == INPUT
-    assert "none.toml: No such file" in result.output
+    assert "none.toml: cannot be read: No such file" in result.output
     assert run("check", "nothing").exit_code == INPUT
 
 

@@ -64,7 +64,7 @@ STKM_CONTENT = StkmContent(
 )
 
 
-@pytest.mark.norm("9", "57")
+@pytest.mark.norm("8", "9", "57")
 def test_the_streaming_ltkm_of_the_vectors() -> None:
     assert seal_ltkm(LTKM_CONTENT, SMK) == LTKM["message"]
 

@@ -10,6 +10,7 @@ import pytest
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.spec.bcast_p1 import P1
 from host_tools.exchange.digest.client import answer as answer_challenge
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.digest.headers import Challenge, Credentials
@@ -113,7 +114,7 @@ def test_a_nonce_that_is_none(nonce: str) -> None:
 
 
 class TestNetwork:
-    network = RkNetwork(shipped_scenario("demo"), SUBSCRIBER)
+    network = RkNetwork(shipped_scenario("demo"), SUBSCRIBER, tables=P1)
 
     def test_an_ltkm_is_under_the_tk_of_its_rand(self) -> None:
         delivery = self.network.deliveries[0]
@@ -130,4 +131,4 @@ class TestNetwork:
 
     def test_a_scenario_for_somebody_else(self) -> None:
         with pytest.raises(HeadendError, match="is for IMSI"):
-            RkNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"))
+            RkNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"), tables=P1)

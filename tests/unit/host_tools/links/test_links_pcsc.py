@@ -31,6 +31,8 @@ class FakeService:
         self.reconnect_result = OK
         self.released = 0
         self.disconnected = 0
+        self.begin_result = OK
+        self.transactions: list[str] = []
 
     def module(self) -> Any:
         return SimpleNamespace(
@@ -47,10 +49,16 @@ class FakeService:
             SCardTransmit=lambda _card, _protocol, apdu: self._transmit(apdu),
             SCardReconnect=lambda *_: (self.reconnect_result, 2),
             SCardDisconnect=self._disconnect,
+            SCardBeginTransaction=lambda _card: self._note("begin", self.begin_result),
+            SCardEndTransaction=lambda _card, _how: self._note("end", OK),
         )  # fmt: skip
 
     def _transmit(self, apdu: list[int]) -> tuple[int, list[int]]:
         return self.transmit_result, [*reversed(apdu)] if self.answer is None else self.answer
+
+    def _note(self, what: str, result: int) -> int:
+        self.transactions.append(what)
+        return result
 
     def _release(self, _context: int) -> int:
         self.released += 1
@@ -176,3 +184,24 @@ def test_pyscard_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "smartcard.scard", None)
     with pytest.raises(NoReader, match="pyscard is missing"):
         pcsc.PcscLink.open()
+
+
+def test_a_block_of_commands_is_one_transaction(service: FakeService) -> None:
+    with pcsc.PcscLink.open() as link:
+        with link.together():
+            link.transmit(b"\0\0\0\0")
+            with link.together():
+                link.transmit(b"\0\0\0\0")
+            assert service.transactions == ["begin"]
+        assert service.transactions == ["begin", "end"]
+
+
+def test_a_card_that_is_gone_has_no_transaction(service: FakeService) -> None:
+    with pcsc.PcscLink.open() as link:
+        service.begin_result = 0x80100069
+        with pytest.raises(ReaderGone), link.together():
+            pass
+        assert service.transactions == ["begin"]
+        service.begin_result = 0x80100068
+        with pytest.raises(ReaderGone, match="Another program reset the card"), link.together():
+            pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def test_the_share_that_was_read_grows(tmp_path: Path) -> None:
 def test_a_report_for_machines() -> None:
     _, report = read(capture(V4)[:-1])
     assert report.as_dict() == {
-        "packets": 0, "udp": 0, "skipped_reasons": {}, "truncated_at": HEADER, "problem": "cut off inside a packet",
+        "packets": 0, "udp": 0, "joined": 0, "skipped_reasons": {}, "tunnels": {}, "other_blocks": {},
+        "truncated_at": HEADER, "problem": "cut off inside a packet",
     }  # fmt: skip
     assert not report.is_whole
 
@@ -133,7 +135,49 @@ def test_pcapng_keeps_interfaces_and_sections_apart(order: str) -> None:
     data += block(5, bytes(12), order)
     data += enhanced(1, 1_800_000_001_500_000_000, ETHERNET + b"\x86\xdd" + ip_packet(V6), order)
     data += section("<") + interface(101) + enhanced(0, 1_800_000_000_250_000, ip_packet(V4))
-    assert read(data) == ([V4, V6, V4], CaptureReport(packets=3, udp=3))
+    report = CaptureReport(packets=3, udp=3, other_blocks=Counter({"interface statistics": 1}))
+    assert read(data) == ([V4, V6, V4], report)
+
+
+def simple(frame: bytes, order: str = "<") -> bytes:
+    return block(3, struct.pack(order + "I", len(frame)) + frame, order)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_simple_packets_come_in_the_order_of_the_file_with_the_time_of_the_packet_before(order: str) -> None:
+    data = section(order) + interface(101, order=order) + simple(ip_packet(V6), order)
+    data += enhanced(0, 1_800_000_000_250_000, ip_packet(V4), order) + simple(ip_packet(V6), order)
+    data += section() + interface(101) + simple(ip_packet(V6))
+    times = [0.0, V4.timestamp, V4.timestamp, V4.timestamp]
+    expected = [replace(item, timestamp=at) for item, at in zip([V6, V4, V6, V6], times, strict=True)]
+    assert read(data) == (expected, CaptureReport(packets=4, udp=4))
+
+
+def test_a_simple_packet_is_no_longer_than_its_interface_captures() -> None:
+    frame = ip_packet(V4)
+    short = block(1, struct.pack("<HHI", 101, 0, len(frame) - 2))
+    _, report = read(section() + short + block(3, struct.pack("<I", len(frame)) + frame[:-2]))
+    assert report.skipped_reasons == {"UDP datagram cut short when captured": 1}
+
+
+def test_every_kind_of_block_is_counted() -> None:
+    kinds = [4, 5, 9, 10, 0x0BAD, 0x40000BAD, 0x7777, 0x7778]
+    data = section() + interface(101) + b"".join(block(kind, bytes(4)) for kind in kinds)
+    _, report = read(data + enhanced(0, 0, ip_packet(V4)))
+    assert report.other_blocks == {
+        "name resolution": 1, "interface statistics": 1, "systemd journal": 1, "decryption secrets": 1, "custom": 2,
+        "of unknown kind": 2,
+    }  # fmt: skip
+    assert (report.packets, report.udp, report.is_whole) == (1, 1, True)
+
+
+def test_only_so_many_reasons_are_told_apart() -> None:
+    data = section()
+    for first in range(1000, 3000, 500):
+        data += section() + b"".join(interface(first + number) for number in range(500))
+        data += b"".join(enhanced(number, 0, b"x") for number in range(500))
+    _, report = read(data)
+    assert (report.packets, report.skipped_reasons.total(), len(report.skipped_reasons)) == (2000, 2000, 65)
 
 
 def test_pcapng_as_dpkt_writes_it() -> None:
@@ -153,12 +197,12 @@ def test_what_is_no_udp_is_counted_with_its_reason() -> None:
     assert (report.packets, report.udp) == (6, 1)
     assert report.skipped_reasons == {
         "not UDP": 1,
-        "IP fragment": 1,
+        "IP fragment without the others": 1,
         "not IP": 1,
         "malformed": 1,
         "UDP datagram cut short when captured": 1,
     }
-    assert "1 skipped (IP fragment)" in str(report)
+    assert "1 skipped (IP fragment without the others)" in str(report)
 
 
 def test_an_unknown_link_type_is_named() -> None:
@@ -189,6 +233,10 @@ def test_a_length_that_lies_ends_the_reading() -> None:
     [
         (struct.pack("<II", 6, 11), "a block that claims 11 bytes"),
         (struct.pack("<II", 6, 1 << 25), "a block that claims 33554432 bytes"),
+        (struct.pack("<II", 6, 0x8000_0000), "a block that claims 2147483648 bytes"),
+        (enhanced(0, 253_402_300_800 * 1_000_000, b""), "a packet of a time before 1970 or beyond the year 9999"),
+        (block(3, struct.pack("<I", 99)), "a packet block that contradicts itself"),
+        (block(3, b""), "a packet block that contradicts itself"),
         (struct.pack("<II", 6, 64), "cut off inside a packet"),
         (b"\6\0\0", "cut off inside a packet"),
         (block(6, bytes(16)), "a packet block that contradicts itself"),
@@ -232,6 +280,8 @@ def test_a_capture_on_disk(tmp_path: Path) -> None:
         replace(V4, source=Endpoint("nowhere", 1)),
         replace(V4, source=Endpoint("10.0.0.1", 70_000)),
         replace(V4, payload=bytes(70_000)),
+        replace(V4, timestamp=float(1 << 32)),
+        replace(V4, timestamp=-1.0),
     ],
 )
 def test_a_datagram_that_cannot_exist_is_not_written(bad: Datagram) -> None:

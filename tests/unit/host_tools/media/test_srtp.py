@@ -171,9 +171,31 @@ def test_a_name_of_a_wrong_size_is_refused() -> None:
         SrtpReceiver().add_key(b"\1", key_and_name(1)[1])
 
 
-def test_a_packet_too_long_for_libsrtp_is_refused() -> None:
+HEADER_SIZE, NAME_SIZE = 12, 6
+LARGEST = 65_507
+
+
+@pytest.mark.parametrize("size", [1356, 1500, 4000, LARGEST])
+def test_a_packet_as_large_as_a_datagram(size: int) -> None:
+    plain = rtp(1, payload=bytes(size - HEADER_SIZE - NAME_SIZE - TAG_SIZE))
+    protected = SrtpSender().protect(plain, *key_and_name(1))
+    assert len(protected) == size
+    assert receiver(1).unprotect(protected) == plain
+
+
+def test_a_packet_larger_than_a_datagram_is_refused() -> None:
+    plain = rtp(1, payload=bytes(LARGEST - HEADER_SIZE - NAME_SIZE - TAG_SIZE + 1))
     with pytest.raises(SrtpError, match="too long"):
-        SrtpSender().protect(rtp(1, payload=bytes(2000)), *key_and_name(1))
+        SrtpSender().protect(plain, *key_and_name(1))
+    with pytest.raises(SrtpError, match="too long"):
+        receiver(1).unprotect(plain + bytes(NAME_SIZE + TAG_SIZE))
+
+
+def test_a_bad_packet_does_not_say_it_is_not_authentic_when_libsrtp_says_something_else() -> None:
+    name, _ = key_and_name(1)
+    many_sources = b"\x8f" + rtp(1)[1:12] + bytes(8)  # fifteen CSRCs, of which two are there
+    with pytest.raises(SrtpError, match="unsupported parameter"):
+        receiver(1).unprotect(many_sources + name + bytes(TAG_SIZE))
 
 
 @given(st.binary(max_size=100))

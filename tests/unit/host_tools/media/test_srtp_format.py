@@ -118,13 +118,14 @@ def test_a_packet_that_waited_is_tried_with_older_keys_once_its_counter_is_found
     late, hears, (name, _) = Sender(), receiver(BARE, 1), key_and_name(2)
     for index in range(0, 70_000, 30_000):
         late.send(index, 9)
-    foreign, first, second = late.send(70_000, 9), late.send(70_001, 1), late.send(70_002, 1)
-    for packet in (foreign, first, second):  # the search with the first of them is in vain, and the only one
+    foreign = [late.send(70_000 + number, 9) for number in range(4)]
+    first, second = late.send(70_004, 1), late.send(70_005, 1)
+    for packet in (*foreign, first, second):  # four searches in vain are all that one source gets
         with pytest.raises(UnknownTrafficKey):
             hears.unprotect(packet)
     hears.add_key(*key_and_name(2))
-    assert hears.unprotect(first, name) == rtp(70_001)
-    assert hears.unprotect(second, name) == rtp(70_002)
+    assert hears.unprotect(first, name) == rtp(70_004)
+    assert hears.unprotect(second, name) == rtp(70_005)
 
 
 def test_a_damaged_copy_is_no_replay() -> None:
@@ -135,3 +136,68 @@ def test_a_damaged_copy_is_no_replay() -> None:
     with pytest.raises(SrtpError) as caught:
         hears.unprotect(packet[:-1] + bytes([packet[-1] ^ 1]))
     assert not isinstance(caught.value, ReplayedPacket)
+
+
+STRANGE_WAYS = [
+    [0, 1, 40_000, 40_001],  # further than half the range of the sequence number
+    [60_000, 60_001, 100_000, 100_001, 100_002],
+    [5, 70_000, 70_001, 200_000, 200_001],
+]
+
+
+@pytest.mark.parametrize("packet_format", FORMATS)
+@pytest.mark.parametrize("way", STRANGE_WAYS)
+def test_gaps_of_any_width(packet_format: SrtpFormat, way: list[int]) -> None:
+    sender, hears = Sender(packet_format), receiver(packet_format, 1)
+    wanted = set(way)
+    for index in sorted({*range(0, way[-1], 30_000), *way}):
+        packet = sender.send(index, 1)
+        if index in wanted:
+            assert hears.unprotect(packet) == rtp(index)
+
+
+@pytest.mark.parametrize("packet_format", FORMATS)
+@pytest.mark.parametrize(("before", "after"), [(60_000, 100), (100, 60_000), (70_000, 100), (70_000, 40_000)])
+def test_a_source_that_starts_anew_under_the_next_key(packet_format: SrtpFormat, before: int, after: int) -> None:
+    first, second, hears = Sender(packet_format), Sender(packet_format), receiver(packet_format, 1, 2)
+    for index in range(0, before, 30_000):
+        first.send(index, 1)
+    for index in range(before, before + 5):
+        assert hears.unprotect(first.send(index, 1)) == rtp(index)
+    for index in range(after, after + 5):
+        assert hears.unprotect(second.send(index, 2)) == rtp(index)
+
+
+@pytest.mark.parametrize("packet_format", FORMATS)
+@pytest.mark.parametrize(("before", "after"), [(60_000, 100), (70_000, 100)])
+def test_what_was_used_under_the_same_key_is_a_repetition_wherever_the_numbers_jump(
+    packet_format: SrtpFormat, before: int, after: int
+) -> None:
+    first, second, hears = Sender(packet_format), Sender(packet_format), receiver(packet_format, 1)
+    for index in range(0, before, 30_000):
+        first.send(index, 1)
+    assert hears.unprotect(first.send(before, 1)) == rtp(before)
+    for index in range(after, after + 5):
+        with pytest.raises(ReplayedPacket):
+            hears.unprotect(second.send(index, 1))
+    assert hears.unprotect(first.send(before + 1, 1)) == rtp(before + 1)
+
+
+def test_a_damaged_packet_does_not_spoil_the_search_for_what_follows() -> None:
+    late, hears = Sender(), receiver(BARE, 1)
+    for index in range(0, 70_000, 30_000):
+        late.send(index, 1)
+    damaged = late.send(70_000, 1)[:-1]
+    with pytest.raises(UnknownTrafficKey):
+        hears.unprotect(damaged)
+    assert hears.unprotect(late.send(70_001, 1)) == rtp(70_001)
+
+
+def test_more_sources_than_one_stream_has() -> None:
+    senders, hears = {ssrc: Sender() for ssrc in range(70)}, receiver(BARE, 1)
+    for index in range(3):
+        for ssrc, sender in senders.items():
+            packet = sender.send(index, 1, ssrc=ssrc)
+            assert hears.unprotect(packet) == rtp(index, ssrc)
+            with pytest.raises(ReplayedPacket):
+                hears.unprotect(packet)

@@ -72,7 +72,7 @@ def test_suites_by_name_with_leave_to_change_the_card(
 
 def test_list_and_lint(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["script", "list"]) == 0
-    assert "mbms           MBMS: MSK and MTK messages" in capsys.readouterr().out
+    assert "mbms           MBMS: MUKs, MSKs and MTKs" in capsys.readouterr().out
     assert invoke(["script", "lint", "all", "--strict"]) == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from host_tools.cli import script_run
 from host_tools.cli.main import invoke
 from host_tools.cli.new_file import new_file
+from host_tools.files.writing import UnwritableFile
 from host_tools.script.results import StepResult
 from tests.unit.host_tools.script.fakes import write
 
@@ -82,18 +83,28 @@ def test_a_draft_takes_no_name_from_the_folder_and_leaves_nothing(tmp_path: Path
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"x.toml": "new", "x.toml.part": "mine"}
 
 
-def test_a_file_behind_a_link_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    real, link = tmp_path / "folder" / "real.toml", tmp_path / "link.toml"
+    real, link, nowhere = tmp_path / "folder" / "real.toml", tmp_path / "link.toml", tmp_path / "nowhere.toml"
+    real.write_text("old")
+    link.symlink_to(real)
+    nowhere.symlink_to(tmp_path / "new.toml")
+    for target in (link, nowhere):
+        with pytest.raises(UnwritableFile, match=f"{target}: is a symbolic link"), new_file(target, force=True):
+            pass
+    assert real.read_text() == "old"
+    assert len(list(tmp_path.rglob("*"))) == 4
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    real = tmp_path / "real.toml"
     real.write_text("old")
     real.chmod(0o640)
-    link.symlink_to(real)
-    with new_file(link, force=True) as draft:
+    with new_file(real, force=True) as draft:
         draft.file.write("new")
         draft.keep = True
-    assert link.is_symlink()
     assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o640)
-    assert len(list(tmp_path.rglob("*"))) == 3
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("option", ["--junit", "--json", "--trace"])

@@ -18,6 +18,8 @@ from tests.oracle.mikey import Ltkm, Stkm
 KEY_ID = (bytes.fromhex("99F999"), b"\xff\xfe", b"\x00\x01")
 KEY, RAND, SMK, TEK = bytes(range(16)), bytes(range(16, 32)), bytes(range(32)), bytes(range(0x40, 0x50))
 CSB_ID = 0x42434153
+# What our packets have (RFC 3830 clause 6.10.1): AES-CM, HMAC-SHA-1 with a tag of 80 bits, rate 0.
+SRTP_POLICY = bytes.fromhex("00010101011002010103011404010e0501000601000701010801010a01010b010a")
 NAMES = {
     "live_ppt_key": "live pay per time, key purse",
     "playback_ppt_key": "play-back pay per time, key purse",
@@ -108,7 +110,8 @@ class TestTables:
         assert run("bcast_deletion('X2', 'recorded', 0x)") == b""
 
     def test_which_rating_is_held_back(self) -> None:
-        assert (run("bcast_stricter('P1', 0x05)"), run("bcast_stricter('X2', 0x05)")) == (b"\x06", b"\x04")
+        assert (run("bcast_stricter('P1', 0x7E05)"), run("bcast_stricter('X2', 0x7E05)")) == (b"\x7e\x06", b"\x7e\x04")
+        assert (run("bcast_stricter('P1', 0x0205)"), run("bcast_stricter('X2', 0x0205)")) == (b"\x02\x04", b"\x02\x06")
 
 
 class TestExtensions:
@@ -150,13 +153,19 @@ class TestExtensions:
 class TestMessages:
     LTKM = Ltkm(
         SMK, CSB_ID, RAND, 7, b"bm-sc", b"b-tid", KEY_ID[0], KEY_ID[1] + KEY_ID[2], KEY, bytes(4), b"\xff" * 4,
-        verify=False, bcast=b"\x01\x00",
+        verify=False, bcast=b"\x01\x00", ssrc=CSB_ID, sp=SRTP_POLICY,
     )  # fmt: skip
 
     @pytest.mark.parametrize(("function", "asks"), [("bcast_ltkm", False), ("bcast_ltkm_v", True)])
     def test_an_ltkm(self, function: str, asks: bool) -> None:
         arguments = "smk, 'bm-sc', 'b-tid', 0x00000007, key_id, key, 0x00000000FFFFFFFF, rand, 0x0100"
         assert run(f"{function}({arguments})") == replace(self.LTKM, verify=asks).build()
+
+    def test_without_a_key_there_is_no_stream_to_describe(self) -> None:
+        key_id = KEY_ID[0] + KEY_ID[1] + bytes(2)
+        arguments = "smk, 'bm-sc', 'b-tid', 0x00000007, key_id, 0x, 0x00000000FFFFFFFF, rand, 0x0100"
+        tokens = replace(self.LTKM, msk_id=KEY_ID[1] + bytes(2), msk=b"", ssrc=None, sp=None)
+        assert run(f"bcast_ltkm({arguments})", key_id=key_id) == tokens.build()
 
     def test_its_verification_message(self) -> None:
         sent = replace(self.LTKM, verify=True)

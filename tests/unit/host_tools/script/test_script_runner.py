@@ -226,10 +226,16 @@ def test_without_the_pin_services_are_unknown_and_it_says_so(tmp_path: Path) -> 
 def test_what_a_card_is_asked() -> None:
     capabilities = probe_card(ApduClient(demo_link("csim")), Secret(PIN), RefusedPins())
     assert set(capabilities.aids) == {"usim", "csim"}
-    assert {68, 69} <= capabilities.usim_services
-    assert capabilities.csim_services
+    assert {68, 69} <= capabilities.services["usim"]
+    assert capabilities.services["csim"]
+    assert "isim" not in capabilities.services
     assert capabilities.pin_enabled
     assert capabilities.iccid == "8900101000000000035"
+
+
+def test_what_an_isim_offers() -> None:
+    capabilities = probe_card(ApduClient(demo_link()), Secret(PIN), RefusedPins())
+    assert capabilities.services["isim"] == {2}
 
 
 def test_a_mute_card_runs_into_the_timeout_and_late_answers_are_dropped() -> None:

@@ -68,17 +68,17 @@ s = { env = "LAB_SECRET" }
 turned = "xor(s, 0xFFFFFFFFFFFFFFFF)"
 [[step]]
 name = "sends"
-apdu = "00D00000 [{s[2:6]}00{turned}]"
+apdu = "00A201F4 [{s[2:6]}00{turned}]"
 [[step]]
 name = "answers"
-apdu = "00B00000"
+apdu = "00B08200"
 sw = "6A82"
 """
-    link = TableLink({"00D0": b"\x90\x00", "00B0": bytes.fromhex("00A3A4A5A600" + "5E5D5C5B5A595857" + "9000")})
+    link = TableLink({"00A2": b"\x90\x00", "00B0": bytes.fromhex("00A3A4A5A600" + "5E5D5C5B5A595857" + "9000")})
     results = run_text(tmp_path, text, link)
-    assert "00D000000DA3A4A5A6005E5D5C5B5A595857" in link.sent
+    assert "00A201F40DA3A4A5A6005E5D5C5B5A595857" in link.sent
     shown = "\n".join(line for result in results for line in explain(result))
-    assert "> 00 D0 00 00 0D ·· ·· ·· ·· 00 ·· ·· ·· ·· ·· ·· ·· ··" in shown
+    assert "> 00 A2 01 F4 0D ·· ·· ·· ·· 00 ·· ·· ·· ·· ·· ·· ·· ··" in shown
     assert "< 00 ·· ·· ·· ·· 00 ·· ·· ·· ·· ·· ·· ·· ·· 90 00" in shown
 
 
@@ -98,10 +98,10 @@ for = { variable = "n", from = 1, to = 1100, size = 2 }
 compute = { other = "add(s, n)", another = "add(key, n)" }
 [[step]]
 name = "answers"
-apdu = "00B1000000"
+apdu = "00B0820000"
 sw = "6A82"
 """
     key = "C1C2C3C4C5C6C7C8"
-    link = TableLink({"00B0": bytes.fromhex(key + "9000"), "00B1": bytes.fromhex(SECRET + "00" + key + "9000")})
+    link = TableLink({"00B0": bytes.fromhex(key + "9000"), "00B082": bytes.fromhex(SECRET + "00" + key + "9000")})
     shown = "\n".join(explain(run_text(tmp_path, text, link)[-1]))
     assert "< ·· ·· ·· ·· ·· ·· ·· ·· 00 ·· ·· ·· ·· ·· ·· ·· ·· 90 00" in shown

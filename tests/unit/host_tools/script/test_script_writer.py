@@ -7,6 +7,7 @@ import pytest
 
 from card import CardProfile
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.media.pcap import CaptureReader
@@ -113,7 +114,7 @@ PIN_OF_1234 = "31323334FFFFFFFF"
         ("0020000108" + PIN_OF_1234, "63C2"),  # a wrong PIN costs a try
         ("0024000110" + 2 * PIN_OF_1234, "9000"),  # two PINs
         ("0020000A08" + PIN_OF_1234, "9000"),  # an administrator's
-        ("8073010000", "9000"),  # a secure channel
+        ("0073010000", "9000"),  # a secure channel
     ],
 )
 def test_what_cannot_be_done_again_is_left_out_with_the_reason(command: str, sw: str) -> None:
@@ -135,8 +136,8 @@ def test_each_pin_has_a_variable_of_its_own() -> None:
 def test_a_terminals_whole_session_passes_on_a_fresh_card_and_only_there(tmp_path: Path) -> None:
     file = io.StringIO()
     link = RecordingLink(demo_link(), Recorder("test", [ScriptWriter(file, "a session")]))
-    network = TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()))
-    terminal = TerminalMiddleware(link)
+    network = TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
+    terminal = TerminalMiddleware(link, tables=P1)
     terminal.connect(Secret(PIN))
     b_tid = terminal.bootstrap(network.bsf).b_tid
     terminal.establish(network.bsm.naf_id)

@@ -12,7 +12,7 @@ from card.crypto.secret import Secret
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.links.inprocess import InProcessLink
-from host_tools.shell.lines import history_file, holds_pin
+from host_tools.shell.lines import history_file, holds_secret
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
 from host_tools.shell.session import Quit, Session, ShellError
 
@@ -104,6 +104,7 @@ class TestLines:
         desk = Desk()
         *_, usim, _isim, last = desk.run("apps").splitlines()
         assert USIM.hex().upper() in usim
+        assert usim.endswith("  USIM")
         assert last == "EF_DIR is the selected file now."
         assert "EF_DIR" in desk.run("apdu 00B2010400")
         assert all(verb.usage in desk.run("help") for verb in desk.session.verbs.values())
@@ -209,12 +210,15 @@ class TestHistory:
             ("apdu 002C000110" + "31" * 16, True),
             ("00200001", False),
             ("00A40004023F00", False),
+            ("00D6000021 05 A1B2", True),
+            ("80D8000021 A1B2C3", True),
+            ("00210001 08 3132333435363738", True),
             ("select 6F07", False),
             ("", False),
         ],
     )
-    def test_lines_with_a_pin_are_not_kept(self, line: str, secret: bool) -> None:
-        assert holds_pin(line) is secret
+    def test_lines_with_a_secret_are_not_kept(self, line: str, secret: bool) -> None:
+        assert holds_secret(line) is secret
 
     def test_where_it_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")

@@ -13,13 +13,15 @@ import pytest
 from card import CardProfile, create_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
+from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureWriter, Datagram, open_capture
+from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpReceiver, SrtpSender
 from host_tools.media.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.media.traffic_key import TrafficKey, mki_of
@@ -33,7 +35,7 @@ TAG_SIZE = 10
 
 @cache
 def demo() -> Recording:
-    return record(shipped_scenario("demo"))
+    return record(shipped_scenario("demo"), tables=P1)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,90 @@ def test_every_datagram_twice(run: Run, broadcast: list[Datagram], tmp_path: Pat
     packets = json.loads(out)["packets"]
     assert (status, err) == (ExitCode.OK, "")
     assert [packets[name] for name in ("seen", "decrypted", "repeated", "failed")] == [2400, 1200, 1200, 0]
+
+
+def test_neighbours_that_changed_places_sound_as_they_were_sent(
+    run: Run, broadcast: list[Datagram], tmp_path: Path
+) -> None:
+    media = [number for number, datagram in enumerate(broadcast) if datagram.destination.port == 5004]
+    swapped = list(broadcast)
+    for one, other in zip(media[::2], media[1::2], strict=False):
+        swapped[one], swapped[other] = broadcast[other], broadcast[one]
+    for name, datagrams in (("sent", broadcast), ("swapped", swapped)):
+        path = changed(datagrams, tmp_path / f"{name}.pcap", bytes)
+        status, out, _ = run("terminal", "play", path, *WITH_KEYS, "--json", "-o", tmp_path / name)
+        assert (status, json.loads(out)["left_out"]) == (ExitCode.OK, {"packets": {}, "seconds_of_silence": {}})
+    assert (tmp_path / "swapped-5004.wav").read_bytes() == (tmp_path / "sent-5004.wav").read_bytes()
+
+
+class Sources:
+    """Media of many sources, under a key of the demo."""
+
+    def __init__(self, payload_type: int = 0) -> None:
+        *_, (name, key) = demo().truth.teks.items()  # the newest: older keys of MBMS are forgotten
+        self._mki, self._key = mki_of(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
+        self._payload_type = payload_type
+        self._senders: dict[int, SrtpSender] = {}
+
+    def packet(self, ssrc: int, number: int, timestamp: int) -> Datagram:
+        plain = RtpPacket(self._payload_type, number, timestamp, ssrc, bytes(4)).encode()
+        sender = self._senders.setdefault(ssrc, SrtpSender())
+        protected = sender.protect(plain, self._mki, self._key)
+        return Datagram(1.0, Endpoint("10.0.0.1", 4000), Endpoint("239.9.9.9", 5004), protected)
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+def test_seventy_sources_on_one_port(run: Run, broadcast: list[Datagram], tmp_path: Path, with_files: bool) -> None:
+    sources = Sources()
+    stkms = [datagram for datagram in broadcast if datagram.destination.port == STKM_PORT]
+    many = [sources.packet(ssrc, number, 4 * number) for number in (1, 2) for ssrc in range(70)]
+    path = changed([*stkms, *many], tmp_path / "x.pcap", bytes)
+    how = ("-o", f"{tmp_path / 'heard'}/") if with_files else ()
+    status, out, err = run("terminal", "play", path, *WITH_KEYS, "--json", *how)
+    result = json.loads(out)
+    assert (status, err, result["packets"]["decrypted"], len(result["streams"])) == (ExitCode.OK, "", 140, 64)
+    assert result["left_out"]["packets"] == {"of more than 64 streams": 12}
+    if with_files:
+        assert len(list((tmp_path / "heard").iterdir())) == 64
+    assert "12 packets" in run("terminal", "play", path, *WITH_KEYS)[1]
+
+
+def test_packets_that_claim_silence_do_not_fill_the_disk(run: Run, broadcast: list[Datagram], tmp_path: Path) -> None:
+    sources = Sources(payload_type=10)
+    stkms = [datagram for datagram in broadcast if datagram.destination.port == STKM_PORT]
+    far = [sources.packet(7, number, number * 441_001) for number in range(300)]
+    path = changed([*stkms, *far], tmp_path / "x.pcap", bytes)
+    heard = tmp_path / "heard-5004.wav"
+    status, out, _ = run("terminal", "play", path, *WITH_KEYS, "--json", "-o", tmp_path / "heard")
+    assert (status, list(json.loads(out)["left_out"]["seconds_of_silence"])) == (ExitCode.OK, [str(heard)])
+    assert heard.stat().st_size < 2_000_000
+
+
+STRANGE_CLOCKS: dict[str, Callable[[float, float], float]] = {
+    "all 0": lambda _at, _begins: 0.0,
+    "backwards": lambda at, begins: 2 * begins - at,
+    "backwards, from long before": lambda at, begins: 1000 - (at - begins),
+    "since the machine was switched on": lambda at, begins: 300 + at - begins,
+}
+
+
+@pytest.mark.parametrize("clock", STRANGE_CLOCKS)
+@pytest.mark.parametrize("from_file", [False, True])
+def test_ltkms_are_delivered_whatever_the_clock_of_the_capture_says(
+    run: Run, broadcast: list[Datagram], tmp_path: Path, clock: str, from_file: bool
+) -> None:
+    begins, change = broadcast[0].timestamp, STRANGE_CLOCKS[clock]
+    told = [replace(datagram, timestamp=change(datagram.timestamp, begins)) for datagram in broadcast]
+    path, ltkms = changed(told, tmp_path / "x.pcap", bytes), tmp_path / "ltkms.json"
+    keys = ("--scenario", "demo")
+    if from_file:
+        made = run("headend", "record", "demo", "-o", tmp_path / "y.pcap", "--ltkms", ltkms, "--profile", demo_path())
+        assert made[0] == ExitCode.OK, made[2]
+        keys = ("--ltkms", str(ltkms))
+    status, out, err = run("terminal", "play", path, *CARD, *keys, "--json")
+    result = json.loads(out)
+    assert (status, err) == (ExitCode.OK, "")
+    assert (result["teks"], result["packets"]["decrypted"], result["stkms"]["refused"]) == (7, 1200, 0)
 
 
 class TestMostStaysShut:

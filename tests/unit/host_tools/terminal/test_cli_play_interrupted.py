@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from card.profile.schema import demo_path
+from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.headend.recorder import record
@@ -46,7 +47,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def demo() -> bytes:
-    return record(shipped_scenario("demo")).pcap
+    return record(shipped_scenario("demo"), tables=P1).pcap
 
 
 @pytest.mark.parametrize("number", ENDINGS)

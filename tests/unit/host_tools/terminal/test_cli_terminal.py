@@ -13,6 +13,7 @@ import pytest
 
 from card import CardProfile, create_card
 from card.profile.schema import demo_path
+from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.headend.recorder import record
@@ -28,7 +29,7 @@ WITH_KEYS = (*CARD, "--pin", "1234", "--scenario", "demo")
 
 @pytest.fixture(scope="module")
 def pcap() -> bytes:
-    return record(shipped_scenario("demo")).pcap
+    return record(shipped_scenario("demo"), tables=P1).pcap
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ class TestPlay:
         assert "VERIFY PIN 1" in err
         assert "31323334FFFFFFFF" not in err  # the digits alone are in the IMPI too
         assert "00 20 00 01 08 ·· ··" in err
-        truth = record(shipped_scenario("demo")).truth
+        truth = record(shipped_scenario("demo"), tables=P1).truth
         assert not [name for name, key in truth.teks.items() if key.tek.reveal().hex() in err.lower()]
 
     def test_ltkms_from_a_file(self, run: Run, capture: Path, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ class TestErrors:
         calls = iter(range(1000))
 
         def vanishing(link: InProcessLink, apdu: bytes) -> bytes:
-            if next(calls) > 60:
+            if next(calls) > 34:
                 raise ReaderGone("The card in reader “X” vanished while it was in use.")
             return whole(link, apdu)
 
@@ -217,6 +218,7 @@ class TestInfo:
         assert status == ExitCode.OK
         assert result["imsi"] == "001010123456789"
         assert result["applications"][0]["aid"].startswith("A0000000871002")
+        assert [one["name"] for one in result["applications"]] == ["USIM", "ISIM"]
         assert {68, 69} <= set(result["services"])
         assert result["pin_tries_left"] == 3
 
@@ -271,7 +273,7 @@ class TestDemo:
     def test_a_difference_is_exit_code_1(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         from host_tools.headend.network import TestNetwork
 
-        truth = record(shipped_scenario("demo")).truth
+        truth = record(shipped_scenario("demo"), tables=P1).truth
         monkeypatch.setattr(TestNetwork, "truth", type(truth)(truth.teks, {}, truth.ports, 1, 1))
         status, out, err = run("demo", "--link", "inprocess", "--no-keep")
         assert status == ExitCode.DIFFERENT

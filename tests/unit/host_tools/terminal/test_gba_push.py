@@ -17,6 +17,7 @@ from card.codec.gba_push import SealedGpi
 from card.crypto.gba import derive_ks
 from card.crypto.gba_push import Gpi, derive_gpi_keys, seal_gpi
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
@@ -45,7 +46,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def terminal() -> Iterator[TerminalMiddleware]:
-    with closing(TerminalMiddleware(InProcessLink(memory_card(PROFILE, strict=True)))) as middleware:
+    with closing(TerminalMiddleware(InProcessLink(memory_card(PROFILE, strict=True)), tables=P1)) as middleware:
         middleware.connect(Secret(PIN1.encode()))
         yield middleware
 
@@ -163,10 +164,10 @@ class TestFailures:
 def test_a_push_of_the_head_end() -> None:
     """Card and head-end come to the same keys, and an LTKM under the pushed MUK is taken (clause 5.4)."""
     demo = CardProfile.demo()
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo))
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
     fqdn, naf = network.bsm.fqdn, network.bsm.naf_id
     made = network.bsf.push(fqdn.decode(), network.subscriber.impi, naf, timedelta(hours=1), P_TID)
-    with closing(TerminalMiddleware(InProcessLink(memory_card(demo, strict=True)))) as middleware:
+    with closing(TerminalMiddleware(InProcessLink(memory_card(demo, strict=True)), tables=P1)) as middleware:
         middleware.connect(demo.pins.pin1.value)
         outcome = take(middleware, made.gpi)
         assert outcome.sa is not None

@@ -142,6 +142,11 @@ class TestGate:
         assert {gate.judge(ids(1, msk=msk), 1) for msk in range(2, 50)} == {None}
         assert file.reads == 1
 
+    def test_a_key_under_bcast_policies_is_left_to_the_card(self) -> None:
+        gate = MtkGate(File(5))
+        gate.took(ids(3), 10, is_bcast=True)
+        assert gate.judge(ids(3), 10) is None
+
     def test_after_an_ltkm_the_file_is_read_again(self) -> None:
         file = File(5)
         gate = MtkGate(file)

@@ -14,6 +14,7 @@ from card import memory_card
 from card.codec.apdu import CommandApdu
 from card.codec.mikey import SecurityPolicy
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
@@ -82,7 +83,7 @@ class Scene:
     def __init__(self) -> None:
         self.link = Watched()
         self.bsf = FakeBsf()
-        self.terminal = TerminalMiddleware(self.link)
+        self.terminal = TerminalMiddleware(self.link, tables=P1)
         self.terminal.connect(Secret(PIN1.encode()))
         self.session = self.bootstrap()
         self.terminal.establish(naf_id(FQDN))
@@ -141,7 +142,7 @@ class TestBeforeTheCard:
 
 
 class TestTaken:
-    @pytest.mark.norm("66")
+    @pytest.mark.norm("66", "71")
     def test_sp_is_in_use_only_when_the_card_took_the_message(self, it: Scene) -> None:
         sp = bytes.fromhex("0101011002010203011404010e")
         message = it.ltkm(sp=sp, ssrc=1)
@@ -260,7 +261,7 @@ class TestLifetimeOfKs:
 
     @pytest.mark.norm("69")
     def test_a_card_without_ks(self) -> None:
-        with closing(TerminalMiddleware(Watched())) as terminal:
+        with closing(TerminalMiddleware(Watched(), tables=P1)) as terminal:
             terminal.connect(Secret(PIN1.encode()))
             with pytest.raises(NoUsableKsError, match="no bootstrapped key"):
                 terminal.establish(naf_id(FQDN))
@@ -281,7 +282,7 @@ def test_ef_msk_is_read_once_and_after_ltkms(it: Scene) -> None:
 
     def judged(number: int, t: int) -> bool:
         made = stkm(message, t, mtk_id=number.to_bytes(2, "big"))
-        view = StkmView.decode(made.build())
+        view = StkmView.decode(made.build(), P1)
         if gate.judge(view.ids, view.timestamp) is not None:
             return False
         assert isinstance(it.terminal.feed(made.build()), Tek)
@@ -306,8 +307,8 @@ def test_another_terminal_goes_on_where_the_card_is(it: Scene) -> None:
     message = it.ltkm()
     it.deliver(message)
     it.terminal.feed(stkm(message, 7).build())
-    again = TerminalMiddleware(it.link)
+    again = TerminalMiddleware(it.link, tables=P1)
     ids = stkm(message, 7, mtk_id=b"\0\2")
-    view = StkmView.decode(ids.build())
+    view = StkmView.decode(ids.build(), P1)
     assert again.gate.judge(view.ids, 7) is not None
     assert again.gate.judge(view.ids, 8) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -37,17 +38,17 @@ AUTS = bytes(range(14))
 
 DECODERS: list[Callable[[bytes], object]] = [
     decode_3g, decode_gsm, decode_gba, decode_naf_key,
-    decode_msk_answer, decode_mtk_answer, decode_deletion_answer,
+    partial(decode_msk_answer, tables=P1), partial(decode_mtk_answer, tables=P1), decode_deletion_answer,
 ]  # fmt: skip
 
 
 class TestMbmsShape:
     def test_tek_alone(self) -> None:
-        answer = decode_mtk_answer(bytes.fromhex("5311DB") + TEK)
+        answer = decode_mtk_answer(bytes.fromhex("5311DB") + TEK, P1)
         assert (answer.key, answer.salt, answer.status) == (Secret(TEK), None, None)
 
     def test_tek_with_salt(self) -> None:
-        answer = decode_mtk_answer(bytes.fromhex("531FDB") + TEK + SALT)
+        answer = decode_mtk_answer(bytes.fromhex("531FDB") + TEK + SALT, P1)
         assert (answer.key, answer.salt) == (Secret(TEK), Secret(SALT))
 
     @pytest.mark.norm("27")
@@ -55,51 +56,51 @@ class TestMbmsShape:
     @pytest.mark.parametrize("salt", [b"", SALT])
     def test_every_size_of_an_mtk_is_split_at_the_salt(self, size: int, salt: bytes) -> None:
         key = bytes(range(size))
-        answer = decode_mtk_answer(encode_tlv(0x53, b"\xdb" + key + salt))
+        answer = decode_mtk_answer(encode_tlv(0x53, b"\xdb" + key + salt), P1)
         assert (answer.key, answer.salt) == (Secret(key), Secret(salt) if salt else None)
 
     def test_msk_update_without_verification(self) -> None:
-        assert decode_msk_answer(bytes.fromhex("5301DB")).verification is None
+        assert decode_msk_answer(bytes.fromhex("5301DB"), P1).verification is None
 
     def test_msk_update_with_verification(self) -> None:
-        assert decode_msk_answer(bytes.fromhex("5304DB010203")).verification == b"\x01\x02\x03"
+        assert decode_msk_answer(bytes.fromhex("5304DB010203"), P1).verification == b"\x01\x02\x03"
 
     def test_long_verification_has_a_two_byte_length(self) -> None:
         mikey = bytes(200)
-        assert decode_msk_answer(bytes.fromhex("5381C9DB") + mikey).verification == mikey
+        assert decode_msk_answer(bytes.fromhex("5381C9DB") + mikey, P1).verification == mikey
 
     @pytest.mark.parametrize(
         "raw", ["5301DB", "5302DB00", "5310DB" + "00" * 15, "5322DB" + "00" * 33, "532FDB" + "00" * 45]
     )
     def test_wrong_key_sizes(self, raw: str) -> None:
         with pytest.raises(MalformedAnswerError, match="MTK generation"):
-            decode_mtk_answer(bytes.fromhex(raw))
+            decode_mtk_answer(bytes.fromhex(raw), P1)
 
 
 class TestBcastShape:
     def test_worked_frame_with_salt(self) -> None:
         raw = bytes.fromhex("7327AE25800100 8610") + TEK + bytes.fromhex("870E") + SALT
-        answer = decode_mtk_answer(raw)
+        answer = decode_mtk_answer(raw, P1)
         assert (answer.key, answer.salt, answer.status) == (Secret(TEK), Secret(SALT), P1.answers[Reason.DONE])
 
     def test_refusal_without_key(self) -> None:
-        answer = decode_mtk_answer(bytes.fromhex("7305AE03800102"))
+        answer = decode_mtk_answer(bytes.fromhex("7305AE03800102"), P1)
         assert (answer.key, answer.status) == (None, P1.answers[Reason.NO_CREDIT])
 
     def test_parental_pin_needed(self) -> None:
-        answer = decode_mtk_answer(bytes.fromhex("730BAE09800107 8804 81 01 12 0C"))
+        answer = decode_mtk_answer(bytes.fromhex("730BAE09800107 8804 81 01 12 0C"), P1)
         assert answer.parental == ParentalRequest(0x81, 1, 0x12, 0x0C)
 
     def test_policy_not_supported(self) -> None:
-        answer = decode_msk_answer(bytes.fromhex("7308AE068001018B010F"))
+        answer = decode_msk_answer(bytes.fromhex("7308AE068001018B010F"), P1)
         assert (answer.status, answer.unsupported_spe) == (P1.answers[Reason.SPE_NOT_SUPPORTED], 0x0F)
 
     def test_verification_and_rating(self) -> None:
-        answer = decode_msk_answer(bytes.fromhex("730EAE0C800100 8A02010C 8C03AABBCC"))
+        answer = decode_msk_answer(bytes.fromhex("730EAE0C800100 8A02010C 8C03AABBCC"), P1)
         assert (answer.verification, answer.rating) == (b"\xaa\xbb\xcc", (1, 0x0C))
 
     def test_empty_verification_is_none(self) -> None:
-        assert decode_msk_answer(bytes.fromhex("7307AE058001008C00")).verification is None
+        assert decode_msk_answer(bytes.fromhex("7307AE058001008C00"), P1).verification is None
 
     @pytest.mark.parametrize(
         "raw",
@@ -114,7 +115,7 @@ class TestBcastShape:
     )
     def test_malformed(self, raw: str) -> None:
         with pytest.raises(MalformedAnswerError):
-            decode_mtk_answer(bytes.fromhex(raw))
+            decode_mtk_answer(bytes.fromhex(raw), P1)
 
 
 class TestAka:
@@ -149,9 +150,9 @@ class TestAka:
 
 def test_no_key_shows_in_any_repr() -> None:
     key = bytes.fromhex("C0FFEE") * 5 + b"\x01"
-    shown = repr((decode_mtk_answer(b"\x53\x11\xdb" + key), decode_3g(b"\xdb" + encode_lv(b"resp", key, key)))) + repr(
-        decode_naf_key(b"\xdb" + encode_lv(key * 2))
-    )
+    shown = repr(
+        (decode_mtk_answer(b"\x53\x11\xdb" + key, P1), decode_3g(b"\xdb" + encode_lv(b"resp", key, key)))
+    ) + repr(decode_naf_key(b"\xdb" + encode_lv(key * 2)))
     assert "c0ffee" not in shown.lower()
     assert "\\xff\\xee" not in shown
 

@@ -6,6 +6,8 @@ import pytest
 
 from card import memory_card
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
+from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.exchange.digest.compute import Asked
@@ -34,42 +36,42 @@ def link(extra: str = "", tail: str = "") -> InProcessLink:
 
 class TestConnecting:
     def test_who_the_subscriber_is(self) -> None:
-        identity = CsimMiddleware(link()).connect(PIN)
+        identity = CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS).connect(PIN)
         assert (identity.imsi, identity.nai) == (IMSI, NAI)
 
     def test_a_nai_from_outside_goes_first(self) -> None:
-        assert CsimMiddleware(link()).connect(PIN, "me@else").nai == "me@else"
+        assert CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS).connect(PIN, "me@else").nai == "me@else"
 
     def test_the_nai_of_simple_ip_stands_in(self) -> None:
         sip = b"\x08\x01" + bytes((7,)) + b"u@sip.x"
         tail = f'[csim.services]\ndisabled = [8]\nextra = [14]\n[[files]]\npath = "ADF.CSIM/6F4C"\nhex = "{sip.hex()}"'
-        assert CsimMiddleware(link(tail=tail)).connect(PIN).nai == "u@sip.x"
+        assert CsimMiddleware(link(tail=tail), tables=P1, tags=DEFAULT_TAGS).connect(PIN).nai == "u@sip.x"
 
     def test_no_nai_anywhere(self) -> None:
-        middleware = CsimMiddleware(link(tail="[csim.services]\ndisabled = [8]"))
+        middleware = CsimMiddleware(link(tail="[csim.services]\ndisabled = [8]"), tables=P1, tags=DEFAULT_TAGS)
         with pytest.raises(TerminalError, match="names no NAI"):
             middleware.connect(PIN)
 
     def test_a_card_without_a_csim(self) -> None:
         with pytest.raises(NoCsimError):
-            CsimMiddleware(InProcessLink(memory_card(card_profile()))).connect(PIN)
+            CsimMiddleware(InProcessLink(memory_card(card_profile())), tables=P1, tags=DEFAULT_TAGS).connect(PIN)
 
     def test_without_the_pin(self) -> None:
         with pytest.raises(PinNeededError):
-            CsimMiddleware(link()).connect()
+            CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS).connect()
 
     def test_with_a_wrong_pin(self) -> None:
         with pytest.raises(PinWrongError, match="2 tries"):
-            CsimMiddleware(link()).connect(Secret(b"0000"))
+            CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS).connect(Secret(b"0000"))
 
     def test_before_connecting(self) -> None:
         with pytest.raises(TerminalError, match="not connected"):
-            _ = CsimMiddleware(link()).identity
+            _ = CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS).identity
 
     def test_a_nai_file_that_is_no_nai(self) -> None:
         tail = f'[[files]]\npath = "ADF.CSIM/{EF_HRPDUPP:04X}"\nhex = "0802FF"'
         with pytest.raises(MalformedAnswerError, match="NAI"):
-            CsimMiddleware(link(tail=tail)).connect(PIN)
+            CsimMiddleware(link(tail=tail), tables=P1, tags=DEFAULT_TAGS).connect(PIN)
 
 
 class TestAnswers:
@@ -77,18 +79,18 @@ class TestAnswers:
         "answer", ["9000", "8A009000", "8A11" + "00" * 17 + "9000", "8B01009000", "8A0100008A9000"]
     )
     def test_a_malformed_response_object(self, answer: str) -> None:
-        csim = Csim(ApduClient(ScriptedLink(f"{COMMAND} -> {answer}")))
+        csim = Csim(ApduClient(ScriptedLink(f"{COMMAND} -> {answer}")), P1, DEFAULT_TAGS)
         with pytest.raises(MalformedAnswerError, match="Retrieve SK"):
             csim.retrieve_sk(b"flow", b"id", bytes(4))
 
     def test_a_refusal(self) -> None:
-        csim = Csim(ApduClient(ScriptedLink(f"{COMMAND} -> 9404")))
+        csim = Csim(ApduClient(ScriptedLink(f"{COMMAND} -> 9404")), P1, DEFAULT_TAGS)
         with pytest.raises(StatusError, match=r"9404.*BCMCS_Flow_ID"):
             csim.retrieve_sk(b"flow", b"id", bytes(4))
 
     @pytest.mark.parametrize("nonce", ["", "AAAA", "%%%"])
     def test_a_challenge_that_is_none(self, nonce: str) -> None:
-        middleware = CsimMiddleware(link())
+        middleware = CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS)
         middleware.connect(PIN)
         with pytest.raises(TerminalError, match="HTTP challenge is malformed"):
             middleware.answer(Challenge("realm", nonce), Asked("GET", "/"), bytes)

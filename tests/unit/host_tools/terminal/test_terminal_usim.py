@@ -7,10 +7,12 @@ import pytest
 from card.codec.bcd import encode_imsi
 from card.codec.fcp import DescriptorByte, Fcp
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import GbaResponse
+from host_tools.terminal.bcast import Refusal, RefusalReason, feed_stkm
 from host_tools.terminal.errors import (
     MalformedAnswerError,
     NetworkRefusedError,
@@ -51,7 +53,7 @@ def file_lines(fid: int, content: str) -> tuple[str, str]:
 
 def usim(*script: str) -> tuple[Usim, ScriptedLink]:
     link = ScriptedLink(*script)
-    return Usim(ApduClient(link)), link
+    return Usim(ApduClient(link), P1), link
 
 
 class TestSelection:
@@ -144,6 +146,25 @@ class TestMbms:
             card.mtk_generation(b"\xbb")
 
 
+@pytest.mark.norm("70")
+@pytest.mark.parametrize(
+    ("sw", "reason", "words"),
+    [
+        ("9862", RefusalReason.WRONG_MAC, "message authentication failed"),
+        ("9865", RefusalReason.NOT_FRESH, "number is outside the key's validity or was reached before"),
+        ("6985", RefusalReason.CONDITIONS, "the key was invalidated"),
+        ("6A88", RefusalReason.UNKNOWN_KEY, "no key for this service"),
+    ],
+)
+def test_why_an_stkm_gave_no_tek(sw: str, reason: RefusalReason, words: str) -> None:
+    """The status words of MTK generation (TS 31.102 clause 7.1.1.8)."""
+    card, _ = usim(f"0089808504530202BB -> {sw}")
+    outcome = feed_stkm(card, b"\xbb")
+    assert isinstance(outcome, Refusal)
+    assert (outcome.reason, outcome.sw) == (reason, int(sw, 16))
+    assert words in outcome.words
+
+
 class FakeBsf:
     """Answers with fixed values and notes what it was asked."""
 
@@ -225,7 +246,7 @@ class TestMiddleware:
             *CONNECT, f"0020000108{PIN_1234} -> 9000",
             *file_lines(0x6F07, self.IMSI), *file_lines(0x6FAD, "00000002"),
         )  # fmt: skip
-        middleware = TerminalMiddleware(link)
+        middleware = TerminalMiddleware(link, tables=P1)
         assert middleware.connect(Secret(b"1234")).imsi == "001010123456789"
         assert middleware.identity.mnc_length == 2
         middleware.close()
@@ -235,9 +256,9 @@ class TestMiddleware:
         select, _ = file_lines(0x6F07, self.IMSI)
         link = ScriptedLink(*CONNECT, select, "00B0000009 -> 6982")
         with pytest.raises(PinNeededError):
-            TerminalMiddleware(link).connect()
+            TerminalMiddleware(link, tables=P1).connect()
 
     def test_broken_imsi(self) -> None:
         link = ScriptedLink(*CONNECT, *file_lines(0x6F07, "FF" * 9), *file_lines(0x6FAD, "00000002"))
         with pytest.raises(MalformedAnswerError, match="IMSI"):
-            TerminalMiddleware(link).connect()
+            TerminalMiddleware(link, tables=P1).connect()

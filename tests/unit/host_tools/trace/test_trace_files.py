@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -7,12 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.media.pcap import open_capture
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
+from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines, explain_data
-from host_tools.trace.events import CardEvent, TraceEvent
+from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.filter import FilterError, parse_filter, select_events
-from host_tools.trace.gsmtap import GsmtapSink, PcapngSink, decode_gsmtap, encode_gsmtap, read_gsmtap
+from host_tools.trace.gsmtap import (
+    GsmtapPacket,
+    GsmtapSink,
+    PcapngSink,
+    decode_gsmtap,
+    encode_gsmtap,
+    gsmtap_packets,
+)
 from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, decode_event, encode_event, read_json_lines
+from host_tools.trace.sinks import file_sink
 from host_tools.trace.tpdu import join_exchange, split_exchange
 from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
 
@@ -72,15 +84,80 @@ def test_any_line_is_read_or_refused(line: str) -> None:
 )
 def test_exchanges_as_tpdus(command: str, response: str, tpdus: list[str]) -> None:
     made = split_exchange(bytes.fromhex(command), bytes.fromhex(response))
-    assert [tpdu.hex().upper() for tpdu in made] == tpdus
+    assert [(sent + came).hex().upper() for sent, came in made] == tpdus
 
 
 def test_long_answers_are_fetched_in_pieces() -> None:
     data = bytes(range(250)) * 2
-    first, *rest = split_exchange(bytes.fromhex("00CB8000020080"), data + b"\x90\x00")
-    assert first[-2:] == b"\x61\x00"
-    assert b"".join(tpdu[5:-2] for tpdu in rest) == data
-    assert [tpdu[-2:].hex() for tpdu in rest] == ["61f4", "9000"]
+    (_, first), *rest = split_exchange(bytes.fromhex("00CB8000020080"), data + b"\x90\x00")
+    assert first == b"\x61\x00"
+    assert b"".join(came[:-2] for _, came in rest) == data
+    assert [came[-2:].hex() for _, came in rest] == ["61f4", "9000"]
+
+
+@pytest.mark.parametrize(
+    ("cla", "asks"),
+    [(0x00, 0x00), (0x83, 0x03), (0x40, 0x40), (0x44, 0x44), (0x4F, 0x4F), (0xCB, 0x4B), (0x6F, 0x4F), (0xA0, 0xA0)],
+)
+def test_the_answer_is_fetched_on_the_channel_of_its_command(cla: int, asks: int) -> None:
+    """TS 102 221 table 10.4a: the low four bits of 4X are channel 4 to 19."""
+    (_, _), (sent, _) = split_exchange(bytes((cla, 0xA4, 0, 4, 2, 0x3F, 0, 0)), b"\x62\x00\x90\x00")
+    assert sent == bytes((asks, 0xC0, 0, 0, 2))
+
+
+# Cases 2E to 4E, short lengths in extended form, and commands whose direction the instruction does not tell.
+UNSEEN_BORDERS = [
+    ("00B00000000258", "55" * 600 + "9000"),
+    ("00B00000000000", "55" * 3000 + "9000"),
+    ("00B00000000100", "00FE" + "55" * 252 + "9000"),  # as long as a short READ BINARY of 256 bytes
+    ("00B00000000258", "6B00"),
+    ("00D60000000258" + "AA" * 600, "9000"),
+    ("00D6000000000501020304050000", "9000"),
+    ("00D60000000005" + "0102030405", "9000"),
+    ("00A400040000023F000000", "62" + "7F" + "00" * 300 + "9000"),
+    ("8012000005", "0102030405" + "9000"),
+    ("00A4", "6700"),
+    ("00B0000001", "90"),
+    ("00B0000000", "11" * 300 + "9000"),
+]
+
+
+@pytest.mark.parametrize(("command", "response"), UNSEEN_BORDERS)
+def test_what_cannot_be_split_by_looking_comes_back_from_a_capture_as_it_was(
+    tmp_path: Path, command: str, response: str
+) -> None:
+    """What is read from a file that is not open to all comes back as zeros; the border shows all the same."""
+    event = exchange(2, command, response)
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    sink.emit(event)
+    sink.close()
+    (found,) = CapturedTrace(path)
+    assert isinstance(found, TracedExchange)
+    assert (len(found.command), len(found.response)) == (len(event.command), len(event.response))
+    assert (found.command[:4], found.response[-2:]) == (event.command[:4], event.response[-2:])
+
+
+@pytest.mark.parametrize(("command", "response"), [row for row in UNSEEN_BORDERS if row[0].startswith("00B0")])
+def test_what_is_open_comes_back_byte_for_byte(tmp_path: Path, command: str, response: str) -> None:
+    events = [exchange(1, "00A4000C022FE2", "9000"), exchange(2, command, response)]
+    path = tmp_path / "t.pcapng"
+    sink = PcapngSink(path.open("wb"))
+    for event in events:
+        sink.emit(event)
+    sink.close()
+    _, found = CapturedTrace(path)
+    assert isinstance(found, TracedExchange)
+    assert (found.command, found.response) == (events[1].command, events[1].response)
+    assert list(diff_traces(as_captured(events), list(CapturedTrace(path)))) == []
+
+
+@given(st.binary(min_size=1, max_size=300), st.binary(min_size=1, max_size=300))
+def test_every_packet_says_where_its_command_ends(command: bytes, response: bytes) -> None:
+    event = exchange(2, command.hex(), response.hex())
+    packets = [decode_gsmtap(raw) for raw in gsmtap_packets(event)]
+    tpdus = [join_exchange(packet.payload, packet.command_size) for packet in packets]
+    assert tpdus == list(split_exchange(command, response))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +178,10 @@ def test_tpdus_as_exchanges(tpdu: str, command: str, response: str) -> None:
 def test_gsmtap_header() -> None:
     packet = encode_gsmtap(b"\x01\x02", 7)
     assert (len(packet), packet[:3].hex(), packet[8:12].hex()) == (18, "020404", "00000007")
-    assert decode_gsmtap(packet) == (0, b"\x01\x02")
+    assert decode_gsmtap(packet) == GsmtapPacket(0, b"\x01\x02")
+    longer = encode_gsmtap(b"\x01\x02", 7, command_size=1)
+    assert (longer[1], decode_gsmtap(longer)) == (5, GsmtapPacket(0, b"\x01\x02", 1))
+    assert longer[:1] + packet[1:2] + longer[2:16] + longer[20:] == packet
 
 
 def test_pcapng_can_be_read_back_redacted(tmp_path: Path) -> None:
@@ -114,7 +194,8 @@ def test_pcapng_can_be_read_back_redacted(tmp_path: Path) -> None:
         assert len(list(capture)) == 5
         assert capture.report.truncated_at is None
     collector = Collector()
-    read_gsmtap(path, collector)
+    for event in CapturedTrace(path):
+        collector.emit(event)
     assert isinstance(collector.events[0], CardEvent)
     assert [event.command.hex().upper() for event in exchanges(collector)] == [
         "00A40004022FE2", "00C0000006", "00B000000A", "0020000108" + "00" * 8,
@@ -137,6 +218,57 @@ def test_what_has_no_packet_is_a_comment_of_the_next(tmp_path: Path) -> None:
     assert raw.count(b"GET CHALLENGE -> The card") == 1
 
 
+def captured(path: Path, *events: TraceEvent) -> Path:
+    sink = PcapngSink(path.open("wb"))
+    for event in events:
+        sink.emit(event)
+    sink.close()
+    return path
+
+
+def test_a_capture_that_breaks_off_gives_what_was_before_and_says_so(tmp_path: Path) -> None:
+    path = captured(tmp_path / "t.pcapng", *EVENTS)
+    whole = len(list(CapturedTrace(path)))
+    path.write_bytes(path.read_bytes()[:-5])
+    found: list[TraceEvent] = []
+    with pytest.raises(TraceFileError, match=r"t\.pcapng: .*unreadable from byte \d+ on \(cut off inside a packet\)"):
+        found.extend(CapturedTrace(path))
+    assert len(found) == whole - 1
+
+
+def test_two_readers_in_one_capture_are_two_cards(tmp_path: Path) -> None:
+    select, read = ("00A4000C022FE2", "9000"), ("00B000000A", "98" * 10 + "9000")
+    events = [exchange(1, *select, link="one"), exchange(2, *read, link="two"), exchange(3, *read, link="one")]
+    found = list(CapturedTrace(captured(tmp_path / "t.pcapng", *events)))
+    assert [(event.link, getattr(event, "file", None)) for event in found] == [
+        ("one", "MF/EF_ICCID"), ("two", "MF"), ("one", "MF/EF_ICCID"),
+    ]  # fmt: skip
+
+
+def test_links_without_end_do_not_make_interfaces_without_end(tmp_path: Path) -> None:
+    events = [exchange(number, "00B000000A", "98" * 10 + "9000", link=str(number)) for number in range(2000)]
+    found = list(CapturedTrace(captured(tmp_path / "t.pcapng", *events)))
+    assert (len(found), len({event.link for event in found})) == (2000, 65)
+
+
+def test_what_is_no_part_of_the_trace_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcap"
+    here, there = Endpoint("127.0.0.1", 4729), Endpoint("127.0.0.1", 53)
+    good = encode_gsmtap(bytes.fromhex("00A4000C022FE29000"), 1)
+    other = encode_gsmtap(b"", 1, subtype=2)
+    with path.open("wb") as file:
+        writer = CaptureWriter(file)
+        for where, payload in ((here, good), (there, good), (here, b"dns"), (here, good[:18]), (here, other)):
+            writer.write(Datagram(1.0, there, where, payload))
+    trace = CapturedTrace(path)
+    assert len(list(trace)) == 1
+    assert trace.left_out == {
+        "to another port": 1,
+        "no GSMTAP packet of a SIM, or too short for one": 2,
+        "GSMTAP of another kind than APDU and ATR": 1,
+    }
+
+
 def test_a_mute_card_does_not_fill_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     sink = PcapngSink(path.open("wb"))
@@ -157,8 +289,8 @@ def test_gsmtap_over_udp() -> None:
             sink.emit(event)
         sink.close()
         packets = [decode_gsmtap(listener.recv(2000)) for _ in range(5)]
-    assert packets[0] == (1, bytes.fromhex("3B80"))
-    assert [kind for kind, _ in packets] == [1, 0, 0, 0, 0]
+    assert packets[0] == GsmtapPacket(1, bytes.fromhex("3B80"))
+    assert [packet.subtype for packet in packets] == [1, 0, 0, 0, 0]
 
 
 def chosen(*terms: str) -> list[int]:
@@ -269,3 +401,61 @@ def test_every_command_of_both_traces_is_accounted_for(left: list[str], right: l
 @given(st.binary(max_size=30), st.binary(max_size=30))
 def test_data_differ_or_not(left: bytes, right: bytes) -> None:
     assert bool(explain_data(left, right)) is (left != right)
+
+
+def saved_capture(tmp_path: Path) -> Path:
+    path = tmp_path / "t.pcapng"
+    sink = file_sink(path)
+    for event in EVENTS:
+        sink.emit(event)
+    sink.close()
+    return path
+
+
+def test_a_capture_that_is_cut_off_is_told_as_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    assert invoke(["trace", "show", "--brief", str(path)]) == ExitCode.OK
+    whole = capsys.readouterr().out.splitlines()
+    path.write_bytes(path.read_bytes()[:-7])
+    for command in (["show", "--brief", path], ["diff", path, path], ["filter", path, "-o", tmp_path / "x.jsonl"]):
+        assert invoke(["trace", *map(str, command)]) == ExitCode.INPUT
+        out, err = capsys.readouterr()
+        assert re.search(r"t\.pcapng: \d+ packets read, \d+ of them UDP, unreadable from byte \d+ on \(cut off", err)
+        if command[0] == "show":
+            shown = out.splitlines()
+            assert shown == whole[: len(shown)], "what was read is shown"
+            assert 0 < len(shown) < len(whole)
+    assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_block_that_claims_more_than_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    with path.open("ab") as file:
+        file.write(bytes.fromhex("06000000 00000080") + bytes(64))
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert "a block that claims 2147483648 bytes" in capsys.readouterr().err
+
+
+def test_a_time_beyond_the_calendar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = saved_capture(tmp_path)
+    content = bytearray(path.read_bytes())
+    packet = content.index(bytes.fromhex("06000000"), 28)
+    content[packet + 12 : packet + 20] = b"\xff" * 8
+    path.write_bytes(content)
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert "beyond the year 9999" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"number": 1', ":1: not a whole line of a trace: was the file cut off?"),
+        (b"nonsense\n", ":1: not a line of a trace"),
+        (b"\n\xff\n", ":2: not a line of a trace"),
+    ],
+)
+def test_lines_that_are_none(tmp_path: Path, content: bytes, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(content)
+    assert invoke(["trace", "show", str(path)]) == ExitCode.INPUT
+    assert f"{path}{words}" in capsys.readouterr().err

@@ -123,8 +123,8 @@ def test_a_recorder_hides_what_is_known_on_both_ways() -> None:
             pass
 
     recorder = Recorder("test", [Sink()], known=KnownSecrets([SECRET]))
-    recorder.exchange(bytes.fromhex("00D6000008") + SECRET, b"\x90\x00", 0.0)
-    recorder.exchange(bytes.fromhex("00B0000009"), b"\x01" + SECRET + b"\x90\x00", 0.0)
+    recorder.exchange(bytes.fromhex("00D6820008") + SECRET, b"\x90\x00", 0.0)
+    recorder.exchange(bytes.fromhex("00B0820009"), b"\x01" + SECRET + b"\x90\x00", 0.0)
     recorder.exchange(SECRET[:2] + SECRET, b"\x6d\x00", 0.0)  # no APDU at all
     written, read, garbage = (event for event in events if isinstance(event, TracedExchange))
     assert (written.command[5:], written.hidden_command) == (bytes(8), ((5, 13),))

@@ -19,7 +19,7 @@ from tests.unit.host_tools.script.fakes import TableLink, run_text
 EVIL = "a\x1b]0;owned\x07\n\u202eb\ud800"
 SHOWN = "a\\x1b]0;owned\\x07\\n\\u202eb\\ud800"
 LABEL = bytes.fromhex("611A 4F10 A0000000871002FFFFFFFF8907090000 5006") + b"a\x1b[31m" + b"\x90\x00"
-READ = bytes.fromhex("00B2010420")
+READ = bytes.fromhex("00B2013420")  # EF_ARR of the MF
 NAF = b"a\x1b[2Jb" + b"\x01\x00\x00\x00\x02"
 DERIVE = bytes((0x00, 0x88, 0x00, 0x84, 2 + len(NAF), 0xDE, len(NAF))) + NAF
 
@@ -67,7 +67,7 @@ def test_texts_of_a_card_do_not_steer_the_terminal(tmp_path: Path) -> None:
     assert any("a\\x1b[31m" in line for line in lines)
     assert any("Ks_int_NAF for a\\x1b[2Jb" in line for line in lines)
     assert all(line.isprintable() for line in lines)
-    step = '[[step]]\nname = "label"\napdu = "00B2010420"\nsw = "6A82"\n'
+    step = '[[step]]\nname = "label"\napdu = "00B2013420"\nsw = "6A82"\n'
     (result,) = run_text(tmp_path, step, TableLink({"00B2": LABEL}))
     assert "a\\x1b[31m" in "".join(explain(result))
     assert all(line.isprintable() for line in explain(result))

@@ -19,8 +19,10 @@ from card.codec.mikey import (
     Timestamp,
     encode_key_data,
 )
+from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm
@@ -29,11 +31,9 @@ from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.trace.events import TracedExchange
-from host_tools.trace.files import FileTracker
 from host_tools.trace.jsonl import encode_event
 from host_tools.trace.ladder import LadderWatch
-from host_tools.trace.record import Recorder, RecordingLink, blank
-from host_tools.trace.redact import Redactor
+from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import event_lines
 from tests.unit.host_tools.trace.fakes import Collector, exchanges
 
@@ -42,11 +42,11 @@ KEY = bytes.fromhex("A1B2C3D4E5F60718293A4B5C6D7E8F90")
 
 def redacted(*pairs: tuple[str, str]) -> list[tuple[str, str]]:
     """Return commands and answers as a trace shows them."""
-    tracker, redactor = FileTracker(), Redactor()
+    redactor = Redactor()
     shown = []
     for command, response in pairs:
         sent, came = bytes.fromhex(command), bytes.fromhex(response)
-        secrets = redactor.find_secrets(sent, came, tracker.follow(sent, came))
+        secrets = redactor.exchange(sent, came)
         shown.append((blank(sent, secrets.command).hex(), blank(came, secrets.response).hex()))
     return shown
 
@@ -146,9 +146,9 @@ def test_a_message_whose_key_is_not_encrypted_is_hidden() -> None:
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_are_taken(command: bytes, response: bytes) -> None:
-    redactor, tracker = Redactor(), FileTracker()
+    redactor = Redactor()
     for _ in range(2):
-        secrets = redactor.find_secrets(command, response, tracker.follow(command, response))
+        secrets = redactor.exchange(command, response)
         assert len(blank(response, secrets.response)) == len(response)
         assert len(blank(command, secrets.command)) == len(command)
         if len(response) >= 2:
@@ -159,8 +159,8 @@ def test_a_whole_session_shows_no_secret() -> None:
     profile = CardProfile.demo()
     collector = Collector()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
-    middleware = TerminalMiddleware(link)
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
     srk = middleware.establish(network.bsm.naf_id)
@@ -186,8 +186,8 @@ def test_the_ladder_is_told_step_by_step() -> None:
     collector = Collector()
     profile = CardProfile.demo()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile))
-    middleware = TerminalMiddleware(link)
+    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
     middleware.establish(network.bsm.naf_id)

@@ -61,7 +61,7 @@ def test_bytes_pass_unchanged_and_are_understood() -> None:
                 assert receive(card, 6) == frame("01") + frame("04")
                 card.sendall(frame("3B80"))
                 assert receive(reader, 4) == frame("3B80")
-                for command, answer in (("0020000108" + "31" * 8, "63C2"), ("00B0000002", "AABB9000")):
+                for command, answer in (("0020000108" + "31" * 8, "63C2"), ("00B0820002", "AABB9000")):
                     reader.sendall(frame(command))
                     assert receive(card, len(frame(command))) == frame(command)
                     card.sendall(frame(answer)[:3])

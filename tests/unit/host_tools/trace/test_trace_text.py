@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from card.codec.redaction import Redactor
 from host_tools.links.base import ReaderGone
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange, tlv_lines
-from host_tools.trace.files import FileTracker
 from host_tools.trace.ladder import LadderWatch
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink, event_lines, show_with_gaps, summary_line
@@ -64,27 +64,29 @@ FCP = "6217 8202 4121 8302 6F07 8A0105 8B03 6F0603 8002 0009 880138"
     ],
 )
 def test_current_file_is_followed(steps: list[str], name: str) -> None:
-    tracker = FileTracker()
-    current = tracker.follow(bytes.fromhex("80F20000"), b"\x90\x00")
+    redactor = Redactor()
+    current = redactor.exchange(bytes.fromhex("80F20000"), b"\x90\x00").file
     for step in steps:
-        current = tracker.follow(bytes.fromhex(step), b"\x90\x00")
+        current = redactor.exchange(bytes.fromhex(step), b"\x90\x00").file
     assert current.name == name
 
 
 def test_a_refused_selection_changes_nothing() -> None:
-    tracker = FileTracker()
-    tracker.follow(bytes.fromhex("00A40004022FE2"), b"\x90\x00")
-    assert tracker.follow(bytes.fromhex("00A40004026F07"), b"\x6a\x82").name == "MF/EF_ICCID"
-    tracker.reset()
-    assert tracker.follow(bytes.fromhex("80F20000"), b"\x90\x00").name == "MF"
+    redactor = Redactor()
+    redactor.exchange(bytes.fromhex("00A40004022FE2"), b"\x90\x00")
+    assert redactor.exchange(bytes.fromhex("00A40004026F07"), b"\x6a\x82").file.name == "MF/EF_ICCID"
+    redactor.reset()
+    assert redactor.exchange(bytes.fromhex("80F20000"), b"\x90\x00").file.name == "MF"
 
 
 def test_channels_have_selections_of_their_own() -> None:
-    tracker = FileTracker()
-    tracker.follow(bytes.fromhex("0070000001"), bytes.fromhex("019000"))
-    tracker.follow(bytes.fromhex("01A40004022FE2"), b"\x90\x00")
-    tracker.follow(bytes.fromhex("00708001"), b"\x90\x00")
-    assert tracker.follow(bytes.fromhex("81F20000"), b"\x90\x00").name == "MF"
+    redactor = Redactor()
+    redactor.exchange(bytes.fromhex("0070000001"), bytes.fromhex("019000"))
+    redactor.exchange(bytes.fromhex("01A40004022FE2"), b"\x90\x00")
+    redactor.exchange(bytes.fromhex("00708001"), b"\x90\x00")
+    assert redactor.exchange(bytes.fromhex("81F20000"), b"\x90\x00").file.name == ""
+    redactor.exchange(bytes.fromhex("0070000001"), bytes.fromhex("019000"))
+    assert redactor.exchange(bytes.fromhex("81F20000"), b"\x90\x00").file.name == "MF"
 
 
 def test_a_decoded_event() -> None:
@@ -98,6 +100,24 @@ def test_a_decoded_event() -> None:
     read = exchange(3, "00B0000009", "080910101032547698" + "9000", file="ADF.USIM/EF_IMSI")
     assert "      EF_IMSI: 001010123456789" in list(event_lines(read, LadderWatch()))
     assert list(event_lines(RESET, LadderWatch())) == ["00:16:40.000 #1 -- reset  ATR 3B80"]
+
+
+def test_an_application_of_oma_is_named() -> None:
+    """The BSIM of OMA BCAST, which cards of others may have (OMNA, A000000412 and 0001)."""
+    aid = "A0000004120001" + "01" * 5
+    record = f"610E4F0C{aid}" + "FF" * 8 + "9000"
+    read = exchange(3, "00B2010418", record, file="MF/EF_DIR")
+    assert any("(OMA BCAST BSIM)" in line for line in event_lines(read, LadderWatch()))
+    selected = exchange(2, f"00A404040C{aid}", f"6212 8202 7821 840C {aid} 9000", file="MF")
+    assert any(line.endswith("(OMA BCAST BSIM)") for line in event_lines(selected, LadderWatch()))
+
+
+def test_ratings_are_named() -> None:
+    answer = exchange(2, "0089A085", "7309 AE07 800107 8804 82 03 04 03 9000".replace("7309 AE07", "730BAE09"))
+    lines = list(event_lines(answer, LadderWatch()))
+    assert any("MPAA R, level granted PG-13, PIN reference 82" in line for line in lines)
+    granted = exchange(2, "0089A085", "7309AE07 800100 8A02 05 02 9000")
+    assert any("level granted RIAA no parental advisory" in line for line in event_lines(granted, LadderWatch()))
 
 
 def test_a_summary_tells_the_fault_and_leaves_out_an_unknown_duration() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.sac_tables import Kind, TekPolicy
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -58,7 +59,7 @@ def test_the_whole_job_inside(kind: Kind) -> None:
     card, _, message = sac_card_with_msk()
     card.card.reset()
     wire = Wire(card)
-    middleware = TerminalMiddleware(sac_link(wire, kind=kind))
+    middleware = TerminalMiddleware(sac_link(wire, kind=kind), tables=P1)
     assert middleware.connect(Secret(PIN1.encode())).imsi == "001010123456789"
     for counter in (1, 2, 3):
         outcome = middleware.feed(stkm(message, counter, mtk_id=counter.to_bytes(2, "big")).build())
@@ -71,7 +72,7 @@ def test_the_whole_job_inside(kind: Kind) -> None:
 
 def test_the_middleware_gets_no_tek_in_clear() -> None:
     card, _, message = sac_card_with_msk()
-    middleware = TerminalMiddleware(Wire(card))
+    middleware = TerminalMiddleware(Wire(card), tables=P1)
     outcome = middleware.feed(stkm(message, 1).build())
     assert not isinstance(outcome, Tek)
     assert outcome.sw == 0x6989
@@ -346,7 +347,7 @@ def test_an_answer_without_end() -> None:
 def test_the_trace_shows_containers_only() -> None:
     events: list[Exchange] = []
     card, _, message = sac_card_with_msk()
-    middleware = TerminalMiddleware(SacLink(Wire(card), CREDENTIALS, trace=events.append))
+    middleware = TerminalMiddleware(SacLink(Wire(card), CREDENTIALS, trace=events.append), tables=P1)
     middleware.connect(Secret(PIN1.encode()))
     assert isinstance(middleware.feed(stkm(message, 1).build()), Tek)
     shown = "\n".join(map(str, events)).upper()

@@ -1,0 +1,54 @@
+"""Delivers LTKMs beside a capture whose clock cannot say when they are due.
+
+Captures come with times that are all 0, that run backwards, or that count from when some machine was switched on. An
+LTKM is then delivered when the card refuses an STKM for the want of it, with all that were due before it.
+"""
+
+from __future__ import annotations
+
+from card.codec.mikey import MikeyMessage
+from card.errors import DecodeError
+from host_tools.terminal.bcast import Refusal
+from host_tools.terminal.decision import StkmView
+from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.purchase import BUYABLE
+
+_OUT_OF_ORDER = 1.0  # seconds by which packets of two interfaces may be out of order under a good clock
+_TOO_EARLY = 86_400.0  # seconds before the first LTKM: nobody listens that long before
+
+
+class ClockedDelivery:
+    """Delivers what is due as time goes by, and on demand where time cannot be trusted. Use as `Hooks` of a player."""
+
+    def __init__(self, delivery: KeyDelivery) -> None:
+        self._delivery = delivery
+        self._first_due = delivery.next_due
+        self._newest = 0.0
+        self.is_clock_good = True
+        """Whether the times so far can be those of a broadcast."""
+
+    def on_time(self, moment: float) -> None:
+        """Take the time of a datagram, in seconds since 1970. Raises as `KeyDelivery.deliver_until`."""
+        early = self._first_due is not None and moment < self._first_due - _TOO_EARLY
+        if moment <= 0 or early or moment < self._newest - _OUT_OF_ORDER:
+            self.is_clock_good = False
+        self._newest = max(self._newest, moment)
+        self._delivery.deliver_until(self._newest)
+
+    def on_refusal(self, view: StkmView, refusal: Refusal) -> bool:
+        """Deliver up to the next LTKM of the key that was wanted; True when one came. Raises as `on_time`."""
+        if self.is_clock_good or refusal.reason not in BUYABLE:
+            return False
+        while self._delivery.remaining:
+            if _msk_id(self._delivery.deliver_next()) == (view.ids.key_domain_id, view.ids.msk_id):
+                return True
+        return False
+
+
+def _msk_id(ltkm: bytes) -> tuple[bytes, bytes] | None:
+    """Return key domain and MSK ID of an LTKM, None where it names none."""
+    try:
+        ids = MikeyMessage.decode(ltkm).key_ids()
+    except DecodeError:
+        return None
+    return ids.key_domain_id, ids.msk_id

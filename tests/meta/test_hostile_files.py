@@ -1,0 +1,248 @@
+"""Every command and every option that takes a file meets files of every bad kind: none is a defect of ours, none hangs.
+
+The commands are found by walking the command line itself, so that a new one cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
+
+import click
+import pytest
+
+from card.disk import reading
+from host_tools.cli import headend_permissions
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import cli, invoke
+from host_tools.trace.tap import Tap
+from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
+
+CARD = {"link": "inprocess", "profile": "@profile"}
+# How each command is called so that it does its work: values by parameter, @ before the kind of a good file, > before
+# a file that is written.
+RECIPES: dict[str, dict[str, str]] = {
+    "demo": {"link": "inprocess", "keep": ">kept", "trace_files": ">t.jsonl"},
+    "run": {"card_name": "@card", "host": "127.0.0.1", "port": "1", "wait": "0", "trace_files": ">t.jsonl",
+            "latency": "@latency", "faults": "@faults"},
+    "card diff": {"left": "@card", "right": "@profile"},
+    "card edit": {"file": "@card", "path": "EF_IMSI", "value": "001010000000042"},
+    "card new": {"profile": "@profile", "output": ">new.card"},
+    "card restore": {"file": "@card", "snapshot_file": "@other card"},
+    "card show": {"file": "@card"},
+    "card snapshot": {"file": "@card", "output": ">new.snapshot"},
+    "card wipe": {"file": "@card", "yes": ""},
+    "terminal audit": {**CARD, "trace_files": ">t.jsonl", "pin": "1234"},
+    "terminal info": {**CARD, "trace_files": ">t.jsonl", "pin": "1234"},
+    "terminal play": {**CARD, "capture": "@capture", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
+                      "trace_files": ">t.jsonl"},
+    "terminal record": {**CARD, "capture": "@capture", "output": ">film", "scenario": "@scenario", "pin": "1234",
+                        "subscriber": "@profile", "trace_files": ">t.jsonl"},
+    "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
+                        "trace_files": ">t.jsonl"},
+    "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
+    "headend check": {"scenario": "@scenario"},
+    "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
+    "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
+                       "truth": ">truth.json"},
+    "script export": {"name": "@script", "output": ">x.scriptor"},
+    "script import": {"file": "@log", "output": ">x.toml"},
+    "script lint": {"names": "@script"},
+    "script record": {**CARD, "output": ">x.toml", "trace_file": "@trace", "trace_files": ">t.jsonl"},
+    "script run": {**CARD, "names": "@script", "junit": ">j.xml", "json_file": ">j.json", "trace_files": ">t.jsonl"},
+    "trace diff": {"first": "@trace", "second": "@other trace"},
+    "trace filter": {"file": "@trace", "output": ">t.pcapng"},
+    "trace show": {"file": "@pcapng"},
+    "trace tap": {"listen": "0", "outputs": ">t.jsonl", "quiet": ""},
+    "compare learn": {**CARD, "names": "@script", "traces": "@trace", "subscriber": "@profile", "output": ">p.toml"},
+    "compare run": {"names": "@script", "side_a": "inprocess:@card", "side_b": "inprocess:usim",
+                    "allow_files": "@rules", "html_file": ">c.html", "json_file": ">c.json",
+                    "trace_files": ">t.jsonl"},
+    "realism learn": {"trace": "@trace", "output": ">learned.toml"},
+    "shell": {**CARD, "history": "@log", "trace_files": ">t.jsonl"},
+}  # fmt: skip
+# Further calls for options that exclude those of the first.
+OTHERS: dict[tuple[str, str], dict[str, str]] = {
+    **{(f"terminal {verb}", "binding"): {"binding": "@certificates"} for verb in ("play", "record", "replay")},
+    **{(f"terminal {verb}", "scenario"): {"scenario": "@scenario", "ltkms": ""} for verb in ("play", "replay")},
+    **{(f"terminal {verb}", "subscriber"): {"scenario": "@scenario", "subscriber": "@profile", "ltkms": ""}
+       for verb in ("play", "replay")},
+    ("terminal record", "ltkms"): {"scenario": "", "subscriber": "", "ltkms": "@ltkms"},
+    ("script record", "profile"): {"trace_file": ""},
+    ("script record", "trace_files"): {"trace_file": ""},
+    ("headend permissions", "scenario"): {"scenario": "@scenario"},
+}  # fmt: skip
+# Text that names files, beside what is of the type of a path.
+NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
+NAMES_NONE = {"allow_iccid", "content", "gsmtap", "hex_text", "host", "parental_pin", "path", "permissions_issuer",
+              "pieces", "pin", "pin_b", "reader", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
+FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
+MOST_CUTS, MOST_OTHER_CUTS = 24, 3
+
+
+def commands(group: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its words."""
+    if not isinstance(group, click.Group):
+        yield " ".join(path), group
+        return
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield from commands(command, (*path, name))
+
+
+def takes_file(parameter: click.Parameter) -> bool:
+    return isinstance(parameter.type, click.Path) or (
+        isinstance(parameter.type, click.types.StringParamType) and parameter.name in NAMES_FILES
+    )
+
+
+COMMANDS = dict(commands())
+CASES = [
+    (words, parameter.name or "")
+    for words, command in COMMANDS.items()
+    for parameter in command.params
+    if takes_file(parameter)
+]
+USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
+# The first use of each kind of file meets it cut off at more places than the others.
+FIRST = {next((words, name) for words, name, kind in USES if kind == one) for one in {kind for _, _, kind in USES}}
+
+
+def test_every_command_that_takes_a_file_is_known() -> None:
+    texts = {
+        parameter.name
+        for command in COMMANDS.values()
+        for parameter in command.params
+        if isinstance(parameter.type, click.types.StringParamType)
+    }
+    assert texts - NAMES_FILES - NAMES_NONE == set(), "does it name a file?"
+    missing = [case for case in CASES if case[1] not in {**RECIPES.get(case[0], {}), **OTHERS.get(case, {})}]
+    assert missing == []
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of good files, to copy."""
+    folder = tmp_path_factory.mktemp("good")
+    write_good_files(folder)
+    return folder
+
+
+class Bench:
+    """Calls commands in a folder of its own, in which the good files lie."""
+
+    def __init__(self, folder: Path, good: Path) -> None:
+        self.folder = folder
+        self._good = good
+
+    def lay_out(self) -> None:
+        """Put everything back as it was."""
+        for item in self.folder.iterdir():
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+        for item in self._good.iterdir():
+            shutil.copy(item, self.folder / item.name)
+        for kind in ("card", "trace"):
+            shutil.copy(self._good / GOOD[kind], self.folder / f"other-{GOOD[kind]}")
+        (self.folder / "certificates").mkdir()
+
+    def path(self, value: str) -> str:
+        """Return the value of a recipe with the file it stands for."""
+        before, mark, kind = value.partition("@")
+        if mark and kind == "certificates":
+            return str(self.folder / kind)
+        if mark:
+            name = f"other-{GOOD[kind[6:]]}" if kind.startswith("other ") else GOOD[kind]
+            return before + str(self.folder / name)
+        return str(self.folder / value[1:]) if value.startswith(">") else value
+
+    def call(self, words: str, recipe: Mapping[str, str]) -> int:
+        """Run a command with these values under the guard; return its status."""
+        arguments, given = words.split(), []
+        for parameter in COMMANDS[words].params:
+            if parameter.name not in recipe:
+                continue
+            value = recipe[parameter.name]
+            if isinstance(parameter, click.Argument):
+                given.append(value)
+            elif isinstance(parameter, click.Option) and parameter.is_flag:
+                arguments.append(parameter.opts[-1])
+            elif value:
+                arguments += [parameter.opts[-1], value]
+        with guarded():
+            return invoke([*arguments, *(["--", *given] if given else [])])
+
+
+@pytest.fixture
+def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("atr\n"))
+    monkeypatch.setattr(reading, "PATIENCE", 0.05)
+    monkeypatch.setattr(Tap, "run", lambda _tap: None)
+    ended = SimpleNamespace(Event=lambda: SimpleNamespace(wait=interrupted))
+    monkeypatch.setattr(headend_permissions, "threading", ended)
+    for name in ("BCAST_UICC_PIN", "BCAST_UICC_ALLOW_ICCID", "BCAST_UICC_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    found = Bench(tmp_path, good)
+    found.lay_out()
+    return found
+
+
+def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
+    chosen = {**RECIPES[words], **OTHERS.get((words, parameter), {})}
+    return {name: bench.path(value) for name, value in chosen.items()}
+
+
+@pytest.mark.parametrize("words", RECIPES)
+def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
+    expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
+                "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
+                "terminal gba push": {ExitCode.INPUT}}  # fmt: skip
+    assert bench.call(words, recipe_of(bench, words)) in expected.get(words, {ExitCode.OK})
+
+
+@pytest.mark.parametrize(("words", "parameter"), CASES, ids=lambda value: str(value).replace(" ", "-"))
+def test_no_file_is_a_defect_of_ours(
+    bench: Bench, words: str, parameter: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = recipe_of(bench, words, parameter)
+    raw = {**RECIPES[words], **OTHERS.get((words, parameter), {})}[parameter]
+    found = {}
+    for what, value in _spoilt(bench, words, parameter, raw):
+        status = bench.call(words, {**recipe, parameter: value})
+        said = "".join(capsys.readouterr())
+        if status not in set(ExitCode) - {ExitCode.INTERNAL} or "Traceback" in said:
+            found[what] = status, said[-300:]
+        if "@" in raw and what in UNUSABLE and "certificates" not in raw and "history" not in parameter:
+            assert status in (ExitCode.USAGE, ExitCode.ENVIRONMENT, ExitCode.INPUT), (what, status, said[-300:])
+    assert found == {}
+
+
+def _spoilt(bench: Bench, words: str, parameter: str, raw: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a file, and what to give for the parameter, with everything laid out afresh."""
+    good = bench.path(raw)
+    before = good[: len(good) - len(good.lstrip(":abcdefghijklmnopqrstuvwxyz"))] if ":" in good else ""
+    file = Path(good.removeprefix(before))
+    content = file.read_bytes() if file.is_file() else b""
+    for what, make in HOSTILE.items():
+        if raw.startswith(">") and what not in FOR_OUTPUT:
+            continue
+        bench.lay_out()
+        spoilt = bench.folder / f"spoilt{file.suffix}"
+        make(spoilt)
+        yield what, f"{before}{spoilt}"
+    if "@" in raw:
+        most = MOST_CUTS if (words, parameter) in FIRST else MOST_OTHER_CUTS
+        for number, piece in enumerate(cuts(content, most)):
+            bench.lay_out()
+            file.write_bytes(piece)
+            yield f"cut {number}: {len(piece)} of {len(content)} bytes", good

@@ -1,0 +1,29 @@
+"""Every type of stored record that has a secret in it. `tests/meta/test_secret_records.py` keeps the list complete."""
+
+from __future__ import annotations
+
+from card.domain.application import ApplicationRecord, CsimRecord
+from card.domain.bcmcs import BakRecord
+from card.domain.gba import BootstrapRecord, NafKeyRecord
+from card.domain.group_calls import GroupKey
+from card.domain.local_key import LocalKeyRecord
+from card.domain.mbms import MskRecord, MukRecord
+from card.domain.pin import PinRecord
+from card.domain.secure_channel.settings import PskRecord, Scp03Record
+from card.domain.secure_channel.state import MasterSa
+
+SECRET_RECORDS: tuple[type, ...] = (
+    ApplicationRecord,
+    BakRecord,
+    BootstrapRecord,
+    CsimRecord,
+    GroupKey,
+    LocalKeyRecord,
+    MasterSa,
+    MskRecord,
+    MukRecord,
+    NafKeyRecord,
+    PinRecord,
+    PskRecord,
+    Scp03Record,
+)
