@@ -221,7 +221,3 @@ class Target:
     def ends_with(self, procedure: Procedure) -> bool:
         """Tell whether the path is that of a procedure, whatever stands in front of it."""
         return self.path.endswith(procedure.tail)
-
-    def names(self, procedure: Procedure) -> bool:
-        """Tell whether the query has what a procedure wants; more parameters are allowed (TS 33.246 clause G.2)."""
-        return procedure.query in self.query.split("&")

@@ -19,6 +19,7 @@ from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
 from card.errors import EncodeError
 from card.spec.gba import UA_PROTOCOL_SIZE
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import (
     BootstrapUnknownError,
@@ -26,7 +27,7 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import GbaSettings, KeyChoice, UiccType
+from host_tools.headend.gba_settings import GbaSettings, UiccType
 from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscriber import AuthenticationVector, Subscriber
 

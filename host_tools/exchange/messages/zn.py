@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
@@ -16,10 +16,20 @@ from card.spec.gba import UA_PROTOCOL_SIZE
 KEY_SIZE = 32
 MBMS_SERVICE = 4
 """GAA service type of MBMS in user security settings (TS 29.109 annex B)."""
-KEY_CHOICES = ("ME-based-key", "UICC-based-key", "ME-UICC-based-keys")
-"""Values of `keyChoice` (TS 29.109 annex A)."""
 _LONGEST_FQDN = 255
 _LONGEST_B_TID = 255
+
+
+class KeyChoice(Enum):
+    """Which NAF key a server is to use. Values: `keyChoice` of TS 29.109 annex A.
+
+    For MBMS it tells a GBA_U card that manages MBMS keys itself from one that leaves them to the terminal: Zn has
+    nothing else that says so.
+    """
+
+    ME_BASED = "ME-based-key"
+    UICC_BASED = "UICC-based-key"
+    BOTH = "ME-UICC-based-keys"
 
 
 class ZnError(IntEnum):
@@ -61,8 +71,8 @@ class ZnRequest:
 class ZnAnswer:
     """The keys (32 bytes each), how long they are good, since when, whose they are, and which of them to use.
 
-    A BSF gives MBMS the IMPI in any case (TS 33.246 clause 6.1). `key_choice` is one of `KEY_CHOICES`, None where the
-    settings say nothing.
+    A BSF gives MBMS the IMPI in any case (TS 33.246 clause 6.1). `key_choice` is None where the settings say
+    nothing.
     """
 
     me_key: Secret
@@ -71,7 +81,7 @@ class ZnAnswer:
     created: datetime
     impi: str | None = None
     gba_type: str = "3G_GBA"
-    key_choice: str | None = None
+    key_choice: KeyChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,17 @@ from typing import Any
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.messages.fields import from_date_time, to_date_time
-from host_tools.exchange.messages.zn import KEY_CHOICES, KEY_SIZE, MBMS_SERVICE, ZnAnswer, ZnError, ZnFault, ZnRequest
+from host_tools.exchange.messages.zn import KEY_SIZE, MBMS_SERVICE, KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
 
 _LARGEST = 65_536
 _MOST_SERVICES = 64
 _PROBLEM = "cause"
-_CHOICES: Mapping[str, str] = MappingProxyType(
-    dict(zip(KEY_CHOICES, ("ME_BASED_KEY", "UICC_BASED_KEY", "ME_UICC_BASED_KEYS"), strict=True))
+_CHOICES: Mapping[KeyChoice, str] = MappingProxyType(
+    {
+        KeyChoice.ME_BASED: "ME_BASED_KEY",
+        KeyChoice.UICC_BASED: "UICC_BASED_KEY",
+        KeyChoice.BOTH: "ME_UICC_BASED_KEYS",
+    }
 )
 
 STATUS_OF_ERROR: Mapping[ZnError, HTTPStatus] = MappingProxyType(
@@ -155,7 +159,7 @@ def _is_uint32(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32
 
 
-def _choice(settings: Any) -> str | None:
+def _choice(settings: Any) -> KeyChoice | None:
     """Return the key choice of the first settings that have one."""
     for entry in settings if isinstance(settings, list) else ():
         uss = entry.get("uss", entry) if isinstance(entry, dict) else {}

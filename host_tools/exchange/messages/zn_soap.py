@@ -8,7 +8,7 @@ from __future__ import annotations
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.messages.fields import boolean, from_base64, from_date_time, number, to_base64, to_date_time
-from host_tools.exchange.messages.zn import KEY_CHOICES, KEY_SIZE, MBMS_SERVICE, ZnAnswer, ZnError, ZnFault, ZnRequest
+from host_tools.exchange.messages.zn import KEY_SIZE, MBMS_SERVICE, KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
 from host_tools.exchange.xml_text import Node, leaves, parse_document, write_document
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -115,19 +115,19 @@ def _fault(message: Node) -> ZnFault:
         raise DecodeError(f"the fault has the unknown number {code}") from None
 
 
-def _settings(choice: str) -> str:
+def _settings(choice: KeyChoice) -> str:
     """Return the user security settings that say nothing but the key choice, as a document of their own (annex A)."""
-    extension = Node("extension", _USS_NAMESPACE, (Node("keyChoice", _USS_NAMESPACE, text=choice),))
+    extension = Node("extension", _USS_NAMESPACE, (Node("keyChoice", _USS_NAMESPACE, text=choice.value),))
     service = {"id": str(MBMS_SERVICE), "type": str(MBMS_SERVICE)}
     uss = Node("uss", _USS_NAMESPACE, (extension,), attributes=service)
     return write_document(Node("ussList", _USS_NAMESPACE, (uss,))).decode()
 
 
-def _choice(text: str) -> str | None:
+def _choice(text: str) -> KeyChoice | None:
     """Return the key choice of the first settings that have one. Raises `DecodeError`."""
     root = parse_document(text.encode(), "ussList", "guss")
-    found = (node.text for node in _walk(root) if node.name == "keyChoice")
-    return next((value for value in found if value in KEY_CHOICES), None)
+    named = [node.text for node in _walk(root) if node.name == "keyChoice"]
+    return next((choice for text in named for choice in KeyChoice if choice.value == text), None)
 
 
 def _walk(node: Node) -> tuple[Node, ...]:

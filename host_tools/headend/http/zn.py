@@ -75,7 +75,7 @@ class ZnServer:
             expires=keys.expires,
             created=keys.created,
             impi=keys.impi,
-            key_choice=keys.key_choice.value,
+            key_choice=keys.key_choice,
         )
 
 

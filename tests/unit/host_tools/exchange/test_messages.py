@@ -41,7 +41,7 @@ from host_tools.exchange.messages.registration import ServiceCode
 from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
 from host_tools.exchange.messages.tokens import KeyWish, Purse, PurseKind, Scope, Tokens
 from host_tools.exchange.messages.trigger import Trigger
-from host_tools.exchange.messages.zn import ZnAnswer, ZnError, ZnFault, ZnRequest
+from host_tools.exchange.messages.zn import KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
 from host_tools.exchange.xml_text import Node, write_document
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
@@ -187,7 +187,7 @@ class TestSchemas:
         [
             zn_soap.encode_request(ZnRequest("b@x", b"naf" + bytes(5), True, (4,))),
             zn_soap.encode_answer(
-                ZnAnswer(Secret(bytes(32)), Secret(bytes(32)), END, NOW, "i", key_choice="ME-based-key")
+                ZnAnswer(Secret(bytes(32)), Secret(bytes(32)), END, NOW, "i", key_choice=KeyChoice.ME_BASED)
             ),
             zn_soap.encode_answer(ZnAnswer(KEY, None, END, NOW)),
             zn_soap.encode_fault(ZnFault(ZnError.NOT_AUTHORISED, "no")),

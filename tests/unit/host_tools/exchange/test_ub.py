@@ -11,11 +11,12 @@ import pytest
 
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.exchange.transport import InProcessTransport, Peer
 from host_tools.headend.bsf import Bsf
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.gba_settings import GbaSettings, KeyChoice, UiccType
+from host_tools.headend.gba_settings import GbaSettings, UiccType
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.terminal.errors import NetworkRefusedError

@@ -13,7 +13,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages import zn_json, zn_soap
-from host_tools.exchange.messages.zn import ZnAnswer, ZnError, ZnFault, ZnRequest
+from host_tools.exchange.messages.zn import KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
 from host_tools.exchange.transport import Peer
 from tests.support.wire import UsimBench
 from tests.vectors.loader import load, load_text
@@ -25,7 +25,7 @@ REQUEST = ZnRequest(B_TID, NAF_ID, gba_u_aware=True)
 NAF = Peer("127.0.0.1", certificate="bmsc.mnc001.mcc001.pub.3gppnetwork.org")
 END, BEGIN = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2030, 1, 1, 3, 4, 5, tzinfo=UTC)
 ANSWER = ZnAnswer(
-    Secret(GBA["ks_ext_naf"]), Secret(GBA["ks_int_naf"]), END, BEGIN, "me@home", key_choice="ME-UICC-based-keys"
+    Secret(GBA["ks_ext_naf"]), Secret(GBA["ks_int_naf"]), END, BEGIN, "me@home", key_choice=KeyChoice.BOTH
 )
 JSON_PATH, SOAP_PATH = "/nbsp-gba/v1/bootstrapping-info-retrieval", "/GBAService"
 
@@ -139,7 +139,7 @@ class TestServer:
         assert keys.me_key == bench.network.bsm.srk(wanted.b_tid)
         assert keys.uicc_key == bench.network.bsm.smk(wanted.b_tid)
         assert keys.impi == bench.identity
-        assert (keys.created, keys.key_choice) == (bench.clock.now(), "UICC-based-key")
+        assert (keys.created, keys.key_choice) == (bench.clock.now(), KeyChoice.UICC_BASED)
 
     def test_a_server_that_knows_no_gba_u_gets_one_key(self, bench: UsimBench) -> None:
         body = zn_json.encode_request(self.request(bench, gba_u_aware=False))

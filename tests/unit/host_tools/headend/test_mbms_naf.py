@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from card.crypto.secret import Secret
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf import NafKeys
-from host_tools.headend.gba_settings import KeyChoice
 from host_tools.headend.mbms_naf import mbms_keys
 from tests.vectors.loader import load
 
