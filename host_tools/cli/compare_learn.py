@@ -50,7 +50,8 @@ class Lesson:
         def learn_tables(text: str) -> str:
             learner = TableLearner(text, evidence, self._emulate, default_rules())
             learned = learner.learn()
-            return learned.toml() + "\n".join(describe_learned(learned)) + "\n"
+            unsent = (line for trace in self.traces for line in trace.describe_left_out())
+            return learned.toml() + "\n".join([*describe_learned(learned), *unsent]) + "\n"
 
         try:
             return propose_profile(found, _explore_emulated, learn_tables if evidence else None)
