@@ -65,7 +65,8 @@ class _Source:
 class MediaOut:
     """Sorts decrypted packets into streams; with `stem`, each goes to a file `stem-PORT`.
 
-    A file that is `read` is never written over. The first file makes its folder. Behind `flush` or `close`, everything that was taken is in its stream.
+    A file that is `read` is never written over. The first file makes its folder. Behind `flush` or `close`, everything
+    that was taken is in its stream.
     """
 
     def __init__(self, stem: Path | None = None, read: Iterable[Path | None] = ()) -> None:
