@@ -38,7 +38,7 @@ class Recorder:
         self._fault = ""
 
     def note_fault(self, sentence: str) -> None:
-        """Note what befalls the command under way by plan: it goes with the next exchange."""
+        """Note the fault that a plan has for the command under way: it goes with the next exchange."""
         self._fault = sentence
 
     def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
