@@ -20,12 +20,12 @@ from host_tools.compare.allow import default_rules
 from host_tools.compare.comparison import compare_runs
 from host_tools.compare.evidence import Evidence, ScriptEvidence, TraceEvidence
 from host_tools.compare.explore import explore
-from host_tools.compare.guesses import Guess, apply_all, guess_tables
-from host_tools.compare.learn_tables import LearnedTables, TableLearner
 from host_tools.compare.model import Pair
 from host_tools.compare.play import play_scripts
-from host_tools.compare.tables_toml import write_tables
-from host_tools.compare.tables_words import describe_learned
+from host_tools.compare.tables.as_toml import write_tables
+from host_tools.compare.tables.guesses import Guess, apply_all, guess_tables
+from host_tools.compare.tables.learner import LearnedTables, TableLearner
+from host_tools.compare.tables.words import describe_learned
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.realism.faulty import FaultyCard
