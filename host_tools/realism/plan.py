@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from host_tools.script.table import Table, read_toml
+from host_tools.script.toml.table import Table, read_toml
 from host_tools.trace.commands import command_name
 
 _KEYS = ("kind", "command", "at", "chance", "times", "sw", "executed", "back_after")

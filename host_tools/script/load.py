@@ -14,7 +14,7 @@ from host_tools.script.errors import NoScript, ScriptError
 from host_tools.script.model import Script
 from host_tools.script.names import check_names
 from host_tools.script.oneline import parse_lines
-from host_tools.script.toml_form import MOST_ROUNDS, parse_script
+from host_tools.script.toml.form import MOST_ROUNDS, parse_script
 from host_tools.script.walk import most_rounds
 
 _TOML = ".toml"

@@ -22,9 +22,9 @@ from host_tools.script.model import (
     VariableSource,
 )
 from host_tools.script.pattern import Pattern
-from host_tools.script.table import Problems, Table, check_name, parse_text, read_toml
 from host_tools.script.template import NAME, Template
-from host_tools.script.toml_answer import read_captures, read_expectation, read_until
+from host_tools.script.toml.answer import read_captures, read_expectation, read_until
+from host_tools.script.toml.table import Problems, Table, check_name, parse_text, read_toml
 from host_tools.script.values import Form, FromEnvironment, RandomBytes
 
 Include = Callable[[str, Place], Script]
