@@ -9,7 +9,7 @@ from card.disk.toml_lines import Path
 from card.tables.problems import Place
 from host_tools.script.conditions import Condition
 from host_tools.script.errors import ScriptError
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.model import (
     ApduStep,
     ComputeStep,
