@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from card.spec.aids import APPLICATIONS
 from host_tools.script.errors import ExpressionError
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.model import (
     ApduStep,
     ComputeStep,
