@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from card.codec.bcast import LtkmReport, ReportEntry
@@ -121,6 +123,17 @@ def test_without_the_service_the_card_is_a_plain_mbms_card() -> None:
     assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 7, 10, True)).build()) == ("9000", {0xDB: tek(7)})
     assert it.operation("audit") == ("6D00", b"")
     assert it.deletion("delete policies", **it.key_fields(KEY_ID[:2])) == ("6700", {})
+
+
+@pytest.mark.parametrize("extension", [b"", b"\x7f", b"\x01", b"\x02\x00", b"\x03\xff"])
+def test_without_the_service_what_the_card_cannot_read_is_passed_over(extension: bytes) -> None:
+    """To a plain card the extension is one of an unknown type (TS 33.246 clause 6.5.3)."""
+    it = BcastCard.new(P1, disabled="75")
+    message = replace(it.ltkm(LtkmData(KEY_ID, SEK, 1, 100, 1, "")), bcast=extension)
+    assert it.update(message.build()) == ("9000", {0xDB: b""})
+    assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 7, 10, True)).build()) == ("9000", {0xDB: tek(7)})
+    it = BcastCard.new(P1)
+    assert it.update(message.build()) == ("9862", {})
 
 
 def test_content_protection_wants_a_channel_where_the_card_demands_one() -> None:
