@@ -45,12 +45,16 @@ class SqliteStore:
         """The file itself, where `path` is a link to it."""
         self._layout = LAYOUT
         self._lock = CardFileLock(self.file, self.path)
+        made = False
         try:
             if create:
                 self._create_file()
+                made = True
             self._lock.hold()
             self._database = self._connect(create)
         except BaseException:
+            if made:
+                self.file.unlink(missing_ok=True)
             self._lock.release()
             raise
 

@@ -113,6 +113,17 @@ def test_a_log_that_leads_elsewhere_is_refused(path: Path, ending: str) -> None:
     assert victim.read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+def test_of_a_card_that_cannot_be_made_nothing_is_left(tmp_path: Path, ending: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / f"new.card{ending}").symlink_to(victim)
+    with pytest.raises(StoreError, match="is no log of a card file"):
+        SqliteStore(tmp_path / "new.card", create=True)
+    assert sorted(item.name for item in tmp_path.iterdir()) == [f"new.card{ending}", "victim"]
+    assert victim.read_bytes() == b"mine"
+
+
 # --- what stands in it
 
 
