@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from card.errors import StoreError
-from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, rewrite, row_of
+from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, require_whole, rewrite, row_of
 from card.store.lock import CardFileLock
 from card.store.migrations import SCHEMA_VERSION, migrate
 
@@ -99,6 +99,7 @@ class SqliteStore:
             raise StoreError(f"{self.path} is not a card file")
         if not create:
             self._layout = layout_of(database)
+            require_whole(database)
         for setting in _SETTINGS:
             database.execute(setting)
         if create:
