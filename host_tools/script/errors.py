@@ -23,3 +23,11 @@ class NoScript(Exception):
 
 class ExpressionError(Exception):
     """A template, pattern or expression is malformed, or a value cannot be worked out. The message is a phrase."""
+
+
+class NoValue(ExpressionError):
+    """A variable has no value. `why` is the reason alone: what rests on the variable names it as its own."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{{{name}}} has no value: {why}")
+        self.why = why
