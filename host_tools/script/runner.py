@@ -13,11 +13,11 @@ from host_tools.script.capabilities import Capabilities, probe_card
 from host_tools.script.conditions import Condition
 from host_tools.script.errors import ExpressionError
 from host_tools.script.functions.call import Call
-from host_tools.script.guard import Guard
 from host_tools.script.matchers import judge, take
 from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
 from host_tools.script.pattern import Mismatch
 from host_tools.script.results import Aspect, Difference, Status, StepResult
+from host_tools.script.safety import Guard
 from host_tools.script.sending import Sender, Sent, decoded
 from host_tools.script.template import Template
 from host_tools.script.timed import TimedLink
