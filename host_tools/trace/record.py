@@ -6,15 +6,42 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from card.codec.redaction import blank
+from card.codec.redaction import Redacted, Redactor, blank
 from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
-from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.redact import Hider
+from host_tools.trace.known_secrets import KnownSecrets, merge
 
 RESET = "reset"
 POWER_ON = "power on"
 POWER_OFF = "power off"
+
+
+class _Hider:
+    """Finds what a rule names secret in the exchanges of one card, and what is known by value, wherever it stands."""
+
+    def __init__(self, known: KnownSecrets | None = None) -> None:
+        self._known = known
+        self._rules = Redactor()
+
+    def reset(self) -> None:
+        """Forget what was selected and asked: the card was reset."""
+        self._rules.reset()
+
+    def doubt(self) -> None:
+        """Take no file for current before the next SELECT: other programs use the card, too."""
+        self._rules.doubt()
+
+    def find(self, command: bytes, response: bytes) -> Redacted:
+        """Return where the secrets are. `response` is data and status word, empty when none came."""
+        found = self._rules.exchange(command, response)
+        if self._known is None:
+            return found
+        start, end = found.data
+        sent = tuple((start + at, start + to) for at, to in self._known.spans(command[start:end]))
+        came = self._known.spans(response[:-2])
+        if not sent and not came:
+            return found
+        return Redacted(merge((*found.command, *sent)), merge((*found.response, *came)), found.file, found.data)
 
 
 class Recorder:
@@ -33,7 +60,7 @@ class Recorder:
         self._link = link
         self._sinks = tuple(sinks)
         self._clock = clock
-        self._hider = Hider(known)
+        self._hider = _Hider(known)
         self._number = 0
         self._fault = ""
 
