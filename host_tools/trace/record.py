@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 from card.codec.redaction import Redacted, Redactor, blank
-from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
+from host_tools.links.base import Link, LinkError, is_shared
+from host_tools.links.wrapped import WrappedLink
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
 from host_tools.trace.known_secrets import KnownSecrets, merge
 
@@ -109,28 +109,13 @@ class Recorder:
             sink.close()
 
 
-class RecordingLink:
-    """A link that tells a recorder what crosses it (`host_tools.links.base.Link`)."""
+class RecordingLink(WrappedLink):
+    """A link that tells a recorder what crosses it."""
 
     def __init__(self, link: Link, recorder: Recorder) -> None:
-        self._inner = link
+        super().__init__(link)
         self._recorder = recorder
         recorder.card_event(POWER_ON, link.atr, is_shared=is_shared(link))
-
-    @property
-    def name(self) -> str:
-        """Name of the reader."""
-        return self._inner.name
-
-    @property
-    def atr(self) -> bytes:
-        """Answer to reset of the last power-on or reset."""
-        return self._inner.atr
-
-    @property
-    def protocol(self) -> TransmissionProtocol:
-        """How the link carries APDUs."""
-        return self._inner.protocol
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU and return data and status word. Raises `LinkError`."""
@@ -148,15 +133,6 @@ class RecordingLink:
         atr = self._inner.reset()
         self._recorder.card_event(RESET, atr)
         return atr
-
-    @property
-    def shared(self) -> bool:
-        """Whether another program can come between two commands."""
-        return is_shared(self._inner)
-
-    def together(self) -> AbstractContextManager[None]:
-        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
-        return together(self._inner)
 
     def close(self) -> None:
         """Let the card go and finish the sinks."""
