@@ -21,8 +21,8 @@ from card.spec.fids import CURRENT_ADF, MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
+from host_tools.apdu.pin import pad_pin
 from host_tools.apdu.response import StatusError
-from host_tools.pin import pad_pin
 from host_tools.terminal.answers import (
     MskAnswer,
     MtkAnswer,

@@ -18,7 +18,7 @@ from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.compare.model import Observed, Pair
 from host_tools.compare.words import title
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "unrated_is_held")
 UNSHOWN = ("", "rating")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from card.crypto.secret import Secret
-from host_tools.pin import PIN_SIZE, pad_pin
+from host_tools.apdu.pin import PIN_SIZE, pad_pin
 
 
 def test_a_pin_is_filled_up_with_ff() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 
 def test_what_could_steer_a_terminal_is_escaped() -> None:
