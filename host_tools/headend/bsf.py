@@ -19,6 +19,7 @@ from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
 from card.errors import EncodeError
 from card.spec.gba import UA_PROTOCOL_SIZE
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import (
     BootstrapUnknownError,
@@ -26,7 +27,7 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import GbaSettings, KeyChoice, UiccType
+from host_tools.headend.gba_settings import GbaSettings, UiccType
 from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscriber import AuthenticationVector, Subscriber
 
@@ -57,7 +58,7 @@ class NafKeys:
     """What a server gets over Zn (TS 33.220 clause 4.5.3).
 
     `me_key` is Ks_ext_NAF, with GBA_ME Ks_NAF; `uicc_key` is Ks_int_NAF, which the card keeps, or None (32 bytes each).
-    MBMS needs `impi`, to know whose the B-TID is (TS 33.246 clause 6.1).
+    MBMS needs `impi`, to know whose the B-TID is (TS 33.246 clause 6.1). `created` is when the Ks was made.
     """
 
     impi: str
@@ -65,6 +66,7 @@ class NafKeys:
     uicc_key: Secret | None
     expires: datetime
     key_choice: KeyChoice
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class _Session(NamedTuple):
     rand: bytes
     ks: Secret
     expires: datetime
+    created: datetime
 
 
 class Bsf:
@@ -138,11 +141,21 @@ class Bsf:
         if not equal_bytes(res, expected):
             raise HeadendError(self._why_wrong(res, expected))
         b_tid = gba.b_tid(rand, self._name.encode()).decode()
-        expires = self._clock.now() + self._settings.lifetime
+        created = self._clock.now()
+        expires = created + self._settings.lifetime
         ks = gba.derive_ks(vector.ck.reveal(), vector.ik.reveal())
-        self._session = _Session(b_tid, rand, ks, expires)
+        self._session = _Session(b_tid, rand, ks, expires, created)
         self._tmpi = gba.derive_tmpi(ks, rand, self._subscriber.impi.encode(), self._name.encode())
         return BootstrapResult(b_tid, expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+    def expected_res(self, rand: bytes) -> Secret:
+        """Return the RES that the challenge with this RAND waits for, as an HTTP digest is made with it.
+
+        Raises `HeadendError` when there is no such challenge.
+        """
+        if rand not in self._pending:
+            raise HeadendError("no challenge with this RAND is waiting for an answer")
+        return Secret(self._pending[rand].expected)
 
     def presume_answered(self, rand: bytes) -> BootstrapResult:
         """Complete the challenge with this RAND as if the right RES had come.
@@ -175,7 +188,8 @@ class Bsf:
         if self._clock.now() >= session.expires:
             raise BootstrapUnknownError(f"the key of B-TID {b_tid} has expired: bootstrap again")
         with_uicc_key = gba_u_aware and self._settings.uicc is UiccType.GBA_U
-        return self._derive(session.ks, session.rand, naf_id, session.expires, with_uicc_key=with_uicc_key)
+        times = session.created, session.expires
+        return self._derive(session.ks, session.rand, naf_id, times, with_uicc_key=with_uicc_key)
 
     def push(self, naf: str, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str, app_label: str = "") -> Push:
         """Make a GPI message for a subscriber and the keys it sets up (TS 33.223 clause 5.1.3).
@@ -190,7 +204,8 @@ class Bsf:
         if lifetime > self._settings.lifetime:
             raise HeadendError(f"a key may live {self._settings.lifetime} at most, not {lifetime}")
         vector = self._subscriber.vector(self._rng.random_bytes(_RAND_SIZE))
-        gba_u, expires = self._settings.uicc is UiccType.GBA_U, self._clock.now() + lifetime
+        gba_u, created = self._settings.uicc is UiccType.GBA_U, self._clock.now()
+        expires = created + lifetime
         ks = gba.derive_ks(vector.ck.reveal(), vector.ik.reveal())
         gpi = Gpi(gba_u, vector.rand, self._autn(vector), naf_id, expires, p_tid, app_label)
         try:
@@ -198,14 +213,18 @@ class Bsf:
         except EncodeError as error:
             raise HeadendError(f"no push can be made: {error}") from None
         self._session = None
-        keys = self._derive(ks, vector.rand, naf_id, expires, with_uicc_key=gba_u)
+        keys = self._derive(ks, vector.rand, naf_id, (created, expires), with_uicc_key=gba_u)
         return Push(message, keys, gba.b_tid(vector.rand, _DOWNLINK).decode())
 
-    def _derive(self, ks: Secret, rand: bytes, naf_id: bytes, expires: datetime, *, with_uicc_key: bool) -> NafKeys:
+    def _derive(
+        self, ks: Secret, rand: bytes, naf_id: bytes, times: tuple[datetime, datetime], *, with_uicc_key: bool
+    ) -> NafKeys:
+        """Return the NAF keys of a Ks that was made at the first of `times` and is good until the second."""
         inputs = ks, rand, self._subscriber.impi.encode(), naf_id
         uicc_key = gba.derive_ks_int_naf(*inputs) if with_uicc_key else None
         me_key = gba.derive_ks_ext_naf(*inputs)
-        return NafKeys(self._subscriber.impi, me_key, uicc_key, expires, self._settings.key_choice)
+        created, expires = times
+        return NafKeys(self._subscriber.impi, me_key, uicc_key, expires, self._settings.key_choice, created)
 
     def _autn(self, vector: AuthenticationVector) -> bytes:
         if self._settings.uicc is UiccType.GBA:

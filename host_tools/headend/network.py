@@ -43,6 +43,7 @@ class Network:
         if imsi != scenario.network.imsi:
             raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
         self.scenario = scenario
+        self.subscribers = subscribers
         self.bsm = Bsm(scenario, subscribers, clock)
         self._tables = tables
         self._mint = BcastMint(scenario, self.bsm, tables)

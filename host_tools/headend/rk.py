@@ -12,13 +12,20 @@ from datetime import datetime
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
 from card.spec.bcast_tables import BcastTables
+from host_tools.exchange.digest.compute import Asked, is_digest
+from host_tools.exchange.digest.headers import Challenge, Credentials
+from host_tools.exchange.digest.one_time import (
+    CHALLENGE_SIZE,
+    RAND_SIZE,
+    join_nonce,
+    one_time_password,
+    split_nonce,
+)
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.network import Network
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.http_digest import DigestAnswer, DigestChallenge, is_right
-from host_tools.rk_nonce import CHALLENGE_SIZE, RAND_SIZE, join_nonce, one_time_password, split_nonce
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class RkHome:
         self._subscriber = subscriber
         self._realm = realm
         self._rng = rng
-        self._waiting: DigestChallenge | None = None
+        self._waiting: Challenge | None = None
         self._auth_key: Secret | None = None
 
     # --- keys of OMA BCAST
@@ -80,23 +87,32 @@ class RkHome:
 
     # --- HTTP authentication
 
-    def demand(self) -> DigestChallenge:
+    def demand(self) -> Challenge:
         """Return a fresh challenge; the one before is void."""
         rand, challenge = self._rng.random_bytes(RAND_SIZE), self._rng.random_bytes(CHALLENGE_SIZE)
-        self._waiting = DigestChallenge(self._realm, join_nonce(rand, challenge))
+        self._waiting = Challenge(self._realm, join_nonce(rand, challenge))
         return self._waiting
 
-    def admit(self, answer: DigestAnswer, method: str) -> None:
+    def admit(self, answer: Credentials, asked: Asked) -> None:
         """Check the answer to the last challenge, which can be answered once. Raises `HeadendError`."""
         challenge, self._waiting = self._waiting, None
         if challenge is None:
             raise HeadendError("no challenge is waiting for an answer")
-        root = self._find(answer.username).root
         rand, demanded = split_nonce(challenge.nonce)
-        password = one_time_password(root.respond(rand, demanded))
-        if not is_right(answer, challenge, password, method):
+        password = self.http_password(answer.username, rand, demanded)
+        asked_for = (challenge.realm, challenge.nonce, challenge.algorithm, challenge.qop)
+        answered = (answer.realm, answer.nonce, answer.algorithm, answer.qop)
+        if answered != asked_for or not is_digest(answer.response, answer.proof, password, asked):
             raise HeadendError(f"the answer of {answer.username} is wrong: its card does not hold the registration key")
-        self._auth_key = root.derive_auth_key(rand)
+        self.note_answered(answer.username, rand)
+
+    def http_password(self, nai: str, rand: bytes, demanded: bytes) -> Secret:
+        """Return the password that the card of `nai` makes of RAND and challenge. Raises `HeadendError`."""
+        return one_time_password(self._find(nai).root.respond(rand, demanded))
+
+    def note_answered(self, nai: str, rand: bytes) -> None:
+        """Take the Auth-Key of this RAND as SRK, as its challenge was answered. Raises `HeadendError`."""
+        self._auth_key = self._find(nai).root.derive_auth_key(rand)
 
     # --- native BCMCS
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from card.crypto.secret import Secret
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf import NafKeys
-from host_tools.headend.gba_settings import KeyChoice
 from host_tools.headend.mbms_naf import mbms_keys
 from tests.vectors.loader import load
 
@@ -29,5 +29,5 @@ END = datetime(2030, 1, 1, tzinfo=UTC)
     ],
 )
 def test_muk_and_mrk(uicc_key: Secret | None, choice: KeyChoice, muk: Secret, mrk: Secret) -> None:
-    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice))
+    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice, END))
     assert (keys.muk, keys.mrk, keys.impi, keys.expires) == (muk, mrk, "impi", END)
