@@ -83,7 +83,7 @@ def test_unreadable_tables_are_a_store_error(raw: bytes) -> None:
         load_tables(nv)
 
 
-WRONG = ("text", -1, 1 << 70, 1.5, None, True, [], {}, [1], "\ud800")
+WRONG: tuple[object, ...] = ("text", -1, 1 << 70, 1.5, None, True, [], {}, [1], "\ud800")
 
 
 def spoilt(value: object) -> Iterator[object]:

@@ -169,7 +169,7 @@ def test_a_flipped_bit_anywhere_in_the_schema_is_an_error_of_the_file(path: Path
 def test_a_flipped_bit_takes_no_row_away(tmp_path: Path) -> None:
     """The head of a page says how many rows it holds: fewer of them are as sound as all, each by itself."""
     path = tmp_path / "test.card"
-    contents = {f"a/{number:02}": bytes((number,)) * 120 for number in range(40)}
+    contents: dict[str, bytes | None] = {f"a/{number:02}": bytes((number,)) * 120 for number in range(40)}
     make(path, contents)
     whole = path.read_bytes()
     page = int.from_bytes(whole[16:18], "big")
