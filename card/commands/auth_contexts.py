@@ -12,7 +12,7 @@ from typing import TypeVar
 from card.commands.context import Context
 from card.commands.reply import Refused
 from card.domain.application import Application
-from card.domain.bcast import Bcast
+from card.domain.bcast.bcast import Bcast
 from card.domain.errors import (
     IdentifierTooLong,
     KeyNotFound,
@@ -26,7 +26,7 @@ from card.domain.errors import (
     NoRoomForMuk,
     ServiceNotAvailable,
 )
-from card.domain.local_key import LocalKeyRefused
+from card.domain.keys.local_key import LocalKeyRefused
 from card.errors import CardError
 from card.spec.status import SW
 

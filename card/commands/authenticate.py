@@ -14,8 +14,8 @@ from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.crypto.gsm_conversion import derive_kc
-from card.domain.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
-from card.domain.group_calls import SERVICES, VSTK_RAND_SIZE
+from card.domain.authentication.aka import AUTN_SIZE, RAND_SIZE, SynchronisationFailure
+from card.domain.authentication.group_calls import SERVICES, VSTK_RAND_SIZE
 from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
 from card.errors import CardError, DecodeError
 from card.spec import contexts

@@ -19,9 +19,9 @@ from card.commands.context import Context
 from card.commands.parental import SessionGate
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
-from card.domain.bcast_audit import audit_groups, audit_policies, audit_recordings, signal_recording
+from card.domain.bcast.audit import audit_groups, audit_policies, audit_recordings, signal_recording
+from card.domain.bcast.recording import Recording
 from card.domain.errors import ServiceNotAvailable
-from card.domain.recording import Recording
 from card.domain.services import OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.spec import contexts

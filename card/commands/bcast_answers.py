@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 
 from card.codec.tlv import encode_tlv
 from card.commands.reply import Refused
-from card.domain.bcast import Bcast
-from card.domain.bcast_audit import GroupDescription, PolicyDescription
-from card.domain.bcast_ltkm import LtkmResult
-from card.domain.bcast_stkm import StkmResult
-from card.domain.recording import Recording
+from card.domain.bcast.audit import GroupDescription, PolicyDescription
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.recording import Recording
+from card.domain.messages.ltkm import LtkmResult
+from card.domain.messages.stkm import StkmResult
 from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason, Source
 
 TEMPLATE = 0xAE

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from card.codec.tlv import decode_tlvs, encode_tlv
 from card.commands.bcast_answers import TEMPLATE, describe_policy, status_of
 from card.commands.bcast_fields import Fields
-from card.domain.bcast import Bcast
-from card.domain.bcast_audit import PolicyName, delete_policies, delete_recording
+from card.domain.bcast.audit import PolicyName, delete_policies, delete_recording
+from card.domain.bcast.bcast import Bcast
 from card.errors import DecodeError
 from card.spec.bcast_tables import Reason
 

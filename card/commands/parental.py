@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from card.commands.context import Context
-from card.domain.parental import PinState
+from card.domain.bcast.parental import PinState
 from card.domain.pin import PinNotFound
 
 _SERVICE = "parental service"
 
 
 class SessionGate:
-    """Implements `card.domain.parental.PinGate` over the verified PINs and the notes of a session.
+    """Implements `card.domain.bcast.parental.PinGate` over the verified PINs and the notes of a session.
 
     VERIFY PIN marks the PIN; the first STKM that needs it uses the mark up for its key group.
     """

@@ -25,7 +25,7 @@ from card.commands.inside import answer_inside
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.crypto.tls_psk import TlsUnavailable
-from card.domain.local_key import LocalKeyUsedUp
+from card.domain.keys.local_key import LocalKeyUsedUp
 from card.domain.secure_channel import errors
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection

@@ -12,7 +12,7 @@ from card.commands.registry import Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.sim import CHV1, CHV2, exactly, require_sim, sim_row
 from card.crypto.secret import Secret
-from card.domain.aka import RAND_SIZE
+from card.domain.authentication.aka import RAND_SIZE
 from card.domain.pin import PIN_LENGTH, PinWrong, pin_name
 from card.spec.ins import INS
 from card.spec.status import SimSW

@@ -3,7 +3,7 @@
 Two rules refuse a TEK in clear, because they know different things. This one is the card's own (`tek` of `[sac]`): it
 sees a command, for a plain MBMS key, an OMA BCAST or a BCMCS one alike, and is asked before the command runs, so that a
 refusal leaves no trace: no counter, no debit; 6989. The other is a rule of OMA BCAST about one message, the switch
-`secure_channel` of the tables (`card/domain/bcast_rules.py`): only an STKM whose MAC was verified says that its content
+`secure_channel` of the tables (`domain/messages/rules.py`): only an STKM whose MAC was verified says that its content
 stays protected after reception; it answers with the tables' status byte. With both switched on this one comes first.
 """
 

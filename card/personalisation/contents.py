@@ -8,7 +8,7 @@ from dataclasses import replace
 from card.codec.ef import CODECS
 from card.codec.group_call import VoiceCall, VoiceService, encode_groups
 from card.codec.tlv import encode_tlv
-from card.domain.group_calls import SERVICES as GROUP_CALL_SERVICES
+from card.domain.authentication.group_calls import SERVICES as GROUP_CALL_SERVICES
 from card.domain.pin import APPLICATION_PIN, LOCAL, UNIVERSAL_PIN
 from card.domain.services import (
     DOWNLOAD_SMS_PP,

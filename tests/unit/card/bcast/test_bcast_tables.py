@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from card.domain.bcast_store import load_tables, store_tables
+from card.domain.bcast.tables import load_tables, store_tables
 from card.errors import ProfileError, StoreError
 from card.profile.bcast import BcastProfile, TableSet
 from card.spec.bcast_check import problems

@@ -8,7 +8,7 @@ from card.crypto.aka_algorithm import AkaAlgorithm, AkaOutputs
 from card.crypto.gba import autn_star_mask
 from card.crypto.gsm_conversion import derive_kc, derive_sres
 from card.crypto.primitives import equal_bytes, xor_bytes
-from card.domain.sqn import SqnMemory
+from card.domain.authentication.sqn import SqnMemory
 from card.errors import MacMismatch
 
 RAND_SIZE = 16

@@ -1,6 +1,6 @@
 """Decisions as data: rows `state, condition -> next state or action`, and the few lines that walk them.
 
-The rows of the BCAST rules stand in `bcast_rules`; the diagrams in docs/spec/bcast.md are drawn from them.
+The rows of the BCAST rules stand in `rules.py`; the diagrams in docs/spec/bcast.md are drawn from them.
 """
 
 from __future__ import annotations

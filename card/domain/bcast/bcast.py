@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from card.domain.bcast.parental import Parental
+from card.domain.bcast.purse import Purses
+from card.domain.bcast.recording import Recordings
+from card.domain.bcast.spe import KeyPolicies, PolicyTable, SpeRecord
 from card.domain.errors import NoRoomForMsk
-from card.domain.mbms import NOT_SHOWN, MbmsKeys, MskRecord
-from card.domain.parental import Parental
-from card.domain.purse import Purses
-from card.domain.recording import Recordings
-from card.domain.spe import KeyPolicies, PolicyTable, SpeRecord
+from card.domain.keys.mbms import NOT_SHOWN, MbmsKeys, MskRecord
 from card.spec.bcast_tables import BcastTables, Direction, Source
 from card.state.nonvolatile import NonVolatile
 

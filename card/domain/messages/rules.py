@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from card.domain.decision import DecisionTable, Rule
+from card.domain.messages.decision import DecisionTable, Rule
 from card.spec.bcast_tables import Reason
 
 

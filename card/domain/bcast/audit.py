@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from card.domain.bcast import Bcast
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.purse import DomainPurse, GroupPurses
+from card.domain.bcast.recording import Recording
+from card.domain.bcast.spe import KeyPolicies, SpeRecord
 from card.domain.errors import KeyNotFound
-from card.domain.mbms import MskRecord
-from card.domain.purse import DomainPurse, GroupPurses
-from card.domain.recording import Recording
-from card.domain.spe import KeyPolicies, SpeRecord
+from card.domain.keys.mbms import MskRecord
 from card.spec.bcast_tables import Reason
 
 

@@ -14,8 +14,8 @@ from card.codec.local_key import AvailabilityCheck, KeyDerivation, KeyIdentifier
 from card.crypto.local_key import PLATFORM, LocalKeyInputs, derive_ks_local, request_mac, response_mac
 from card.crypto.primitives import equal_bytes, sha256
 from card.crypto.secret import Secret
+from card.domain.authentication.gba import Gba
 from card.domain.errors import KeyNotFound
-from card.domain.gba import Gba
 from card.errors import CardError, MacMismatch
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile

@@ -13,7 +13,7 @@ from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv
 from card.crypto.gba import derive_ks, derive_ks_ext_naf, derive_ks_int_naf, flip_res
 from card.crypto.secret import Secret
-from card.domain.aka import Aka, SynchronisationFailure
+from card.domain.authentication.aka import Aka, SynchronisationFailure
 from card.domain.errors import NoBootstrap, NoImpi
 from card.domain.record_files import RecordFile
 from card.errors import DecodeError

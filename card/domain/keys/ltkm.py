@@ -32,9 +32,9 @@ from card.crypto.mikey_keys import (
 )
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFresh, ReplayedMessage
-from card.domain.freshness import is_newer
-from card.domain.key_root import KeyRoot, Smk
-from card.domain.mbms import KEY_SIZES, Delivered, MbmsKeys
+from card.domain.keys.freshness import is_newer
+from card.domain.keys.key_root import KeyRoot, Smk
+from card.domain.keys.mbms import KEY_SIZES, Delivered, MbmsKeys
 from card.errors import DecodeError
 
 SHORTEST_RAND = 16  # bytes: 128 bits (TS 33.246 clause 6.4.5.1)

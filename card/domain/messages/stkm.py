@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from card.codec.bcast import StkmManagement, Subtype, only_extension, ratings_of
 from card.codec.mikey import Stkm
-from card.domain.bcast import Bcast
-from card.domain.bcast_rules import STKM_RULES, Grant, StkmCondition, StkmState
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.parental import Held, PinGate, PinState
+from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
 from card.domain.errors import ServiceNotAvailable
-from card.domain.mbms import MbmsKeys, MskRecord
-from card.domain.parental import Held, PinGate, PinState
-from card.domain.spe import NO_POLICIES, KeyPolicies, SpeRecord
-from card.domain.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
+from card.domain.keys.mbms import MbmsKeys, MskRecord
+from card.domain.keys.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
+from card.domain.messages.rules import STKM_RULES, Grant, StkmCondition, StkmState
 from card.errors import DecodeError
 from card.spec.bcast_tables import Debit, Direction, Reason, Source
 

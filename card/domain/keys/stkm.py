@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from card.codec.mikey import Stkm, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
 from card.domain.errors import KeyNotFound, MskInvalidated, MtkIdOutside, ReplayedMessage
-from card.domain.freshness import NO_MTK, Heard, is_newer
-from card.domain.mbms import KEY_SIZES, MbmsKeys, MskRecord
+from card.domain.keys.freshness import NO_MTK, Heard, is_newer
+from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskRecord
 from card.errors import DecodeError
 
 MAX_SALT_SIZE = 16

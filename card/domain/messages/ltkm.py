@@ -1,6 +1,6 @@
 """An LTKM under the OMA BCAST rules: policies, purses, withdrawal, tokens without a key, parental control messages.
 
-`LtkmFacts` (`bcast_ltkm_facts.py`) answers the conditions of `LTKM_RULES`; `_ACTIONS` says what each action of the
+`LtkmFacts` (`ltkm_facts.py`) answers the conditions of `LTKM_RULES`; `_ACTIONS` says what each action of the
 rules does. Everything is checked before anything is written.
 """
 
@@ -19,17 +19,17 @@ from card.codec.bcast import (
     ratings_of,
 )
 from card.crypto.secret import Secret
-from card.domain.bcast import Bcast
-from card.domain.bcast_ltkm_facts import LtkmFacts
-from card.domain.bcast_rules import LTKM_RULES, LtkmAction, LtkmState
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.parental import PinGate
+from card.domain.bcast.purse import MOST, saturated
+from card.domain.bcast.spe import NO_POLICIES, SpeRecord
 from card.domain.errors import ReplayedMessage, ServiceNotAvailable
-from card.domain.freshness import NEVER
-from card.domain.key_root import KeyRoot
-from card.domain.ltkm import Ltkm, OpenedLtkm, open_ltkm, store_plain, verification
-from card.domain.mbms import MskRecord
-from card.domain.parental import PinGate
-from card.domain.purse import MOST, saturated
-from card.domain.spe import NO_POLICIES, SpeRecord
+from card.domain.keys.freshness import NEVER
+from card.domain.keys.key_root import KeyRoot
+from card.domain.keys.ltkm import Ltkm, OpenedLtkm, open_ltkm, store_plain, verification
+from card.domain.keys.mbms import MskRecord
+from card.domain.messages.ltkm_facts import LtkmFacts
+from card.domain.messages.rules import LTKM_RULES, LtkmAction, LtkmState
 from card.errors import DecodeError
 from card.spec.bcast_tables import Direction, Reason, Source
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from card.codec.bcast import LtkmManagement
-from card.domain.bcast import Bcast
-from card.domain.bcast_rules import LtkmCondition
-from card.domain.ltkm import OpenedLtkm
-from card.domain.mbms import msk_name
-from card.domain.purse import MOST
-from card.domain.spe import NO_POLICIES, SpeRecord
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.purse import MOST
+from card.domain.bcast.spe import NO_POLICIES, SpeRecord
+from card.domain.keys.ltkm import OpenedLtkm
+from card.domain.keys.mbms import msk_name
+from card.domain.messages.rules import LtkmCondition
 from card.errors import DecodeError
 from card.spec.bcast_tables import SpeRow
 

@@ -14,7 +14,7 @@ from card.codec.tlv import encode_tlv
 from card.crypto.mikey_keys import MikeyKeys, derive_psk_keys
 from card.crypto.secret import Secret
 from card.domain.errors import IdentifierTooLong, KeyNotFound, NoRoomForMsk, NoRoomForMuk
-from card.domain.freshness import NEVER, NO_MTK, Freshness, Heard
+from card.domain.keys.freshness import NEVER, NO_MTK, Freshness, Heard
 from card.domain.record_files import RecordFile
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
+from card.domain.authentication.gba import Gba, NafKeyRecord
 from card.domain.errors import KeyNotFound, NafKeyOverwritten
-from card.domain.freshness import NEVER
-from card.domain.gba import Gba, NafKeyRecord
-from card.domain.mbms import MbmsKeys, MukRecord
+from card.domain.keys.freshness import NEVER
+from card.domain.keys.mbms import MbmsKeys, MukRecord
 from card.spec.gba import naf_id
 
 
