@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from card.codec.apdu import ClassFamily, CommandApdu
 from card.codec.bcmcs import decode_objects, encode_objects
-from card.commands.auth_contexts import ERRORS, current_security
+from card.commands.authenticate.contexts import ERRORS, current_security
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data
 from card.commands.reply import DONE, Reply

@@ -9,7 +9,7 @@ from enum import IntEnum
 from card.codec.access_rule import Operation
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.record import open_record_file
+from card.commands.files.record import open_record_file
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.filesystem.errors import RecordNotFound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from card.codec.local_key import LocalKeyRequest, UnusableName, decode_request, encode_response
-from card.commands.auth_contexts import Security
+from card.commands.authenticate.contexts import Security
 from card.commands.reply import Refused
 from card.domain.services import GBA, LOCAL_KEY_ESTABLISHMENT
 from card.errors import DecodeError

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from card.codec.apdu import ClassFamily, CommandApdu, wants_secure_messaging
 from card.commands.context import Context
-from card.commands.inside import Begun, answer_inside
 from card.commands.registry import ETSI, CommandRow, Data, any_parameters
 from card.commands.reply import DONE, Refused, Reply
+from card.commands.secure_channel.inside import Begun, answer_inside
 from card.crypto.scp03 import CHALLENGE_SIZE, CRYPTOGRAM_SIZE, MAC_SIZE
 from card.domain.secure_channel.errors import ContainerRejected
 from card.domain.secure_channel.protection import Protection

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from card.codec.access_rule import Operation
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.record import open_record_file
+from card.commands.files.record import open_record_file
 from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.filesystem.errors import MaximumReached, WrongStructure

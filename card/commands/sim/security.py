@@ -10,7 +10,7 @@ from card.codec.apdu import CommandApdu
 from card.commands.context import Context
 from card.commands.registry import Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
-from card.commands.sim import CHV1, CHV2, exactly, require_sim, sim_row
+from card.commands.sim.view import CHV1, CHV2, exactly, require_sim, sim_row
 from card.crypto.secret import Secret
 from card.domain.authentication.aka import RAND_SIZE
 from card.domain.pin import PIN_LENGTH, PinWrong, pin_name

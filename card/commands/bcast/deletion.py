@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from card.codec.tlv import decode_tlvs, encode_tlv
-from card.commands.bcast_answers import TEMPLATE, describe_policy, status_of
-from card.commands.bcast_fields import Fields
+from card.commands.bcast.answers import TEMPLATE, describe_policy, status_of
+from card.commands.bcast.fields import Fields
 from card.domain.bcast.audit import PolicyName, delete_policies, delete_recording
 from card.domain.bcast.bcast import Bcast
 from card.errors import DecodeError

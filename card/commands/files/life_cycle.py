@@ -8,9 +8,9 @@ from functools import partial
 from card.codec.access_rule import Operation
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
+from card.commands.files.select import By, make_current
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
-from card.commands.select import By, make_current
 from card.filesystem.errors import FileDeactivated, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode

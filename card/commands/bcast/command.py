@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from card.codec.apdu import CommandApdu
 from card.codec.tlv import decode_tlvs, encode_tlv
-from card.commands import blocks
-from card.commands.auth_contexts import ERRORS, Security, current_security
-from card.commands.bcast_answers import describe_group, describe_policy, describe_recording
-from card.commands.bcast_fields import Fields
+from card.commands.authenticate import blocks
+from card.commands.authenticate.contexts import ERRORS, Security, current_security
+from card.commands.bcast.answers import describe_group, describe_policy, describe_recording
+from card.commands.bcast.fields import Fields
+from card.commands.bcast.parental import SessionGate
 from card.commands.context import Context
-from card.commands.parental import SessionGate
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.domain.bcast.audit import audit_groups, audit_policies, audit_recordings, signal_recording

@@ -17,14 +17,14 @@ from card.codec.sim_response import (
     encode_directory,
     encode_file,
 )
-from card.commands.binary import BinaryRequest
 from card.commands.context import Context
-from card.commands.increase import add_to_newest
-from card.commands.record import Mode, RecordRequest, locate, update_record
+from card.commands.files.binary import BinaryRequest
+from card.commands.files.increase import add_to_newest
+from card.commands.files.record import Mode, RecordRequest, locate, update_record
+from card.commands.files.select import make_current
 from card.commands.registry import Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
-from card.commands.select import make_current
-from card.commands.sim import CHV1, CHV2, exactly, sim_row
+from card.commands.sim.view import CHV1, CHV2, exactly, sim_row
 from card.domain.pin import PinNotFound, pin_name
 from card.filesystem.errors import FileDeactivated, FileNotFound, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED

@@ -12,14 +12,14 @@ from typing import Any
 
 from card.codec.apdu import CommandApdu
 from card.codec.tlv import decode_tlv, decode_tlvs
-from card.commands import blocks
-from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
-from card.commands.auth_local_key import SERVICES as LOCAL_KEY_SERVICES
-from card.commands.auth_local_key import decode_local_key, run_local_key
-from card.commands.bcast_answers import TEMPLATE, answer_ltkm, answer_stkm
-from card.commands.bcast_deletion import run_deletion
+from card.commands.authenticate import blocks
+from card.commands.authenticate.contexts import ERRORS, Security, current_security, find_context
+from card.commands.authenticate.local_key import SERVICES as LOCAL_KEY_SERVICES
+from card.commands.authenticate.local_key import decode_local_key, run_local_key
+from card.commands.bcast.answers import TEMPLATE, answer_ltkm, answer_stkm
+from card.commands.bcast.deletion import run_deletion
+from card.commands.bcast.parental import SessionGate
 from card.commands.context import Context
-from card.commands.parental import SessionGate
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.domain.errors import ReplayedMessage

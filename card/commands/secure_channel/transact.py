@@ -19,11 +19,11 @@ from card.codec.sac import (
     encode_block,
 )
 from card.codec.tlv import encode_tlv
-from card.commands import blocks
+from card.commands.authenticate import blocks
 from card.commands.context import Context
-from card.commands.inside import answer_inside
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
+from card.commands.secure_channel.inside import answer_inside
 from card.crypto.tls_psk import TlsUnavailable
 from card.domain.keys.local_key import LocalKeyUsedUp
 from card.domain.secure_channel import errors

@@ -12,7 +12,7 @@ from __future__ import annotations
 from card.codec.apdu import CommandApdu
 from card.codec.bcast import StkmManagement, Subtype, bcast_extension
 from card.codec.mikey import MikeyMessage
-from card.commands import blocks
+from card.commands.authenticate import blocks
 from card.commands.context import Context
 from card.commands.reply import Refused
 from card.domain.application import Application, application_aid

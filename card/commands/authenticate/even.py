@@ -9,7 +9,7 @@ from typing import Any
 from card.codec.apdu import CommandApdu
 from card.codec.group_call import SERVICE_ID_SIZE, VoiceService
 from card.codec.reader import Reader
-from card.commands.auth_contexts import ERRORS, Security, current_security, find_context
+from card.commands.authenticate.contexts import ERRORS, Security, current_security, find_context
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
