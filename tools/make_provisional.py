@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 import card.commands  # noqa: E402
 import card.spec  # noqa: E402
-from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION, BcastTables, SpeRow  # noqa: E402
+from card.spec.bcast.tables import SERVICE_AND_CONTENT_PROTECTION, BcastTables, SpeRow  # noqa: E402
 from card.spec.refs import Ref  # noqa: E402
 
 PAGE = ROOT / "docs/spec/provisional-rows.md"

@@ -29,7 +29,7 @@ from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 

@@ -6,7 +6,7 @@ import os
 
 from card.domain.bcast.tables import load_tables
 from card.inspection.opening import load_card, opened
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

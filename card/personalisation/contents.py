@@ -27,7 +27,7 @@ from card.profile.isim import IsimProfile
 from card.profile.pins import PinProfile
 from card.profile.schema import CardProfile
 from card.profile.usim import GROUP_KEYS_AT_MOST, Plmn
-from card.spec.files import EfRow
+from card.spec.files.rows import EfRow
 from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 
 # Services that are code of ours rather than a file. 33 is set on every USIM (TS 31.102 clause 4.2.8).

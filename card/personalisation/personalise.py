@@ -24,7 +24,7 @@ from card.profile.pins import PinProfile
 from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
 from card.profile.usim import GbaRes
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
 

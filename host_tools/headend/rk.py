@@ -11,7 +11,7 @@ from datetime import datetime
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.network import Network

@@ -18,7 +18,7 @@ def test_rows_and_remarks_are_found() -> None:
     where = {row.where for row in TOOL["rows"]()}
     assert {
         "spec/provisional.py, CAPACITY[msk_groups]",
-        "spec/bcast_p1.py, P1",
+        "spec/bcast/p1.py, P1",
         "commands/bcast/command.py, ROWS",
     } <= where
     assert not [place for place in where if "_BY_CODE" in place], "a table made of another one"

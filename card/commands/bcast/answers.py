@@ -14,7 +14,7 @@ from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.recording import Recording
 from card.domain.messages.ltkm import LtkmResult
 from card.domain.messages.stkm import StkmResult
-from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason, Source
+from card.spec.bcast.tables import LOWEST_STATUS_WORD, BcastTables, Reason, Source
 
 TEMPLATE = 0xAE
 

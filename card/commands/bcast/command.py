@@ -25,7 +25,7 @@ from card.domain.errors import ServiceNotAvailable
 from card.domain.services import OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.spec import contexts
-from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION
+from card.spec.bcast.tables import SERVICE_AND_CONTENT_PROTECTION
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW

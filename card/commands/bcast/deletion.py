@@ -13,7 +13,7 @@ from card.commands.bcast.fields import Fields
 from card.domain.bcast.audit import PolicyName, delete_policies, delete_recording
 from card.domain.bcast.bcast import Bcast
 from card.errors import DecodeError
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.tables import Reason
 
 
 def run_deletion(bcast: Bcast, template: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 
 TERMINAL_ID_SIZE = 17  # type byte and 16 bytes
 _LONGEST_CONTENT_ID = 255

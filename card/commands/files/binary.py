@@ -9,7 +9,7 @@ from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, wrong_le

@@ -12,7 +12,7 @@ from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.filesystem.errors import MaximumReached, WrongStructure
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW

@@ -14,7 +14,7 @@ from card.commands.reply import DONE, Refused, Reply
 from card.filesystem.errors import FileDeactivated, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW

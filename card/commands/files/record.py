@@ -13,7 +13,7 @@ from card.commands.reply import DONE, Refused, Reply
 from card.domain.phonebook import note_update
 from card.filesystem.errors import RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, wrong_le

@@ -15,8 +15,8 @@ from card.commands.reply import Refused, Reply
 from card.filesystem.errors import FileNotFound
 from card.filesystem.filesystem import DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
-from card.spec.fids import MF
-from card.spec.files import Structure
+from card.spec.files.fids import MF
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW

@@ -29,7 +29,7 @@ from card.domain.pin import PinNotFound, pin_name
 from card.filesystem.errors import FileDeactivated, FileNotFound, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.status import SW, SimSW
 

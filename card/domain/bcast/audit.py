@@ -14,7 +14,7 @@ from card.domain.bcast.recording import Recording
 from card.domain.bcast.spe import KeyPolicies, SpeRecord
 from card.domain.errors import KeyNotFound
 from card.domain.keys.mbms import MskRecord
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.tables import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from card.domain.bcast.recording import Recordings
 from card.domain.bcast.spe import KeyPolicies, PolicyTable, SpeRecord
 from card.domain.errors import NoRoomForMsk
 from card.domain.keys.mbms import NOT_SHOWN, MbmsKeys, MskRecord
-from card.spec.bcast_tables import BcastTables, Direction, Source
+from card.spec.bcast.tables import BcastTables, Direction, Source
 from card.state.nonvolatile import NonVolatile
 
 

@@ -1,6 +1,6 @@
 """Parental control: the level granted for each type of rating, and the PIN that lifts it for one service at a time.
 
-Which end of a rating system is the stricter depends on its type (`card.spec.ratings`, OMNA).
+Which end of a rating system is the stricter depends on its type (`card.spec.bcast.ratings`, OMNA).
 
 provisional: message layout, unrated values and what makes a PIN lapse (docs/spec/bcast.md).
 """
@@ -15,7 +15,7 @@ from card.codec.bcast import ParentalControl, Rating
 from card.crypto.secret import Secret
 from card.domain.pin import PIN_LENGTH, PinNotFound, PinRecord, PinTable, pin_name
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from card.domain.errors import NoRoomForMsk
-from card.spec.bcast_tables import Source
+from card.spec.bcast.tables import Source
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from card.errors import StoreError
-from card.spec.bcast_tables import BcastTables, Direction, SpeRow
+from card.spec.bcast.tables import BcastTables, Direction, SpeRow
 from card.state.nonvolatile import NonVolatile
 
 _ROW = struct.Struct(">B7IH7?")

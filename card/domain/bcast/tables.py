@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from card.errors import StoreError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_plain import decode_tables, encode_tables
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.plain import decode_tables, encode_tables
+from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 
 _KEY = "bcast/tables"

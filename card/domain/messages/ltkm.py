@@ -31,7 +31,7 @@ from card.domain.keys.mbms import MskRecord
 from card.domain.messages.ltkm_facts import LtkmFacts
 from card.domain.messages.rules import LTKM_RULES, LtkmAction, LtkmState
 from card.errors import DecodeError
-from card.spec.bcast_tables import Direction, Reason, Source
+from card.spec.bcast.tables import Direction, Reason, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from card.domain.keys.ltkm import OpenedLtkm
 from card.domain.keys.mbms import msk_name
 from card.domain.messages.rules import LtkmCondition
 from card.errors import DecodeError
-from card.spec.bcast_tables import SpeRow
+from card.spec.bcast.tables import SpeRow
 
 
 class LtkmFacts:

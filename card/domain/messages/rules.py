@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 from card.domain.messages.decision import DecisionTable, Rule
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.tables import Reason
 
 
 class StkmState(Enum):

@@ -18,7 +18,7 @@ from card.domain.keys.mbms import MbmsKeys, MskRecord
 from card.domain.keys.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
 from card.domain.messages.rules import STKM_RULES, Grant, StkmCondition, StkmState
 from card.errors import DecodeError
-from card.spec.bcast_tables import Debit, Direction, Reason, Source
+from card.spec.bcast.tables import Debit, Direction, Reason, Source
 
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
 _NEVER, _EACH_TEK, _EACH_PLAYBACK = Debit.NEVER, Debit.EACH_TEK, Debit.EACH_PLAYBACK

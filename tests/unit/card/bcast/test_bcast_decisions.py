@@ -26,7 +26,7 @@ from card.domain.messages.rules import (
     StkmState,
 )
 from card.domain.messages.stkm import _CONDITIONS as STKM_CONDITIONS
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.tables import Reason
 
 TABLES: list[tuple[DecisionTable[Any, Any, Any], type[Enum], type[Enum], tuple[type[Enum], ...]]] = [
     (STKM_RULES, StkmState, StkmCondition, (Grant, Reason)),

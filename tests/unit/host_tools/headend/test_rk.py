@@ -9,7 +9,7 @@ import pytest
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.rk import RkHome, RkNetwork, RkSubscriber
 from host_tools.headend.scenario import shipped_scenario

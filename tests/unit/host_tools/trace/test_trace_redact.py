@@ -22,7 +22,7 @@ from card.codec.mikey import (
 from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm

@@ -6,7 +6,7 @@ EF_PBR says which files belong together: the files of type 1 hold record n for e
 from __future__ import annotations
 
 from card.codec.tlv import encode_tlv
-from card.spec.files import PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
+from card.spec.files.rows import PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import (
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import (
     BcastTables,
     Debit,
     Direction,

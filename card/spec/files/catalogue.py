@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from card.spec.files import DfRow, EfRow
-from card.spec.files_5gs import DF_5GS
-from card.spec.files_csim import CSIM_FILES, DF_CDMA
-from card.spec.files_isim import ISIM_FILES
-from card.spec.files_phonebook import DF_PHONEBOOK
-from card.spec.files_sim import DF_GSM, DF_GSM_ACCESS, DF_TELECOM
-from card.spec.files_uicc import UICC_FILES
-from card.spec.files_usim import USIM_FILES
-from card.spec.files_usim_services import USIM_SERVICE_FILES
+from card.spec.files.csim import CSIM_FILES, DF_CDMA
+from card.spec.files.isim import ISIM_FILES
+from card.spec.files.phonebook import DF_PHONEBOOK
+from card.spec.files.rows import DfRow, EfRow
+from card.spec.files.sim import DF_GSM, DF_GSM_ACCESS, DF_TELECOM
+from card.spec.files.uicc import UICC_FILES
+from card.spec.files.usim import USIM_FILES
+from card.spec.files.usim_5gs import DF_5GS
+from card.spec.files.usim_services import USIM_SERVICE_FILES
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.secret import Secret
-from card.crypto.xor_test import XorTest
+from card.crypto.xor import XorTest
 
 RAND = bytes(range(0x10))
 K = b"\xff" * 16

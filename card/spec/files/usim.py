@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.spec.files import ALWAYS_ADM, ALWAYS_PIN, PIN_ADM, PIN_PIN, EfRow, Structure
+from card.spec.files.rows import ALWAYS_ADM, ALWAYS_PIN, PIN_ADM, PIN_PIN, EfRow, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.spec.files import PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
+from card.spec.files.rows import PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from card.spec.files import ADM_ADM, ALWAYS_ADM, ALWAYS_PIN, PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
+from card.spec.files.rows import ADM_ADM, ALWAYS_ADM, ALWAYS_PIN, PIN_ADM, PIN_PIN, DfRow, EfRow, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

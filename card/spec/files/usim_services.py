@@ -1,8 +1,8 @@
-"""Files of the USIM application that come with a service (TS 31.102 clause 4.2); `files_usim.py` has the others."""
+"""Files of the USIM application that come with a service (TS 31.102 clause 4.2); `usim.py` has the others."""
 
 from __future__ import annotations
 
-from card.spec.files import PIN_ADM, PIN_PIN, PIN_PIN2, Access, EfRow, Right, Structure
+from card.spec.files.rows import PIN_ADM, PIN_PIN, PIN_PIN2, Access, EfRow, Right, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from card.spec.catalogue import all_directories, all_files
+from card.spec.files.catalogue import all_directories, all_files
 
 MF = 0x3F00
 CURRENT_ADF = 0x7FFF
@@ -15,7 +15,7 @@ CURRENT_ADF = 0x7FFF
 def fid_of(directory: str, name: str) -> int:
     """Return the identifier of a declared file or DF, e.g. `fid_of("ADF.USIM", "EF_IMSI")`.
 
-    `directory` is a path as `card.spec.catalogue` writes it. Raises `KeyError` for what is not declared.
+    `directory` is a path as `card.spec.files.catalogue` writes it. Raises `KeyError` for what is not declared.
     """
     return _by_name()[directory, name]
 

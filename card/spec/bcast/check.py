@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import (
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import (
     COST,
     LOWEST_STATUS_WORD,
     RESERVED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.spec.files import ALWAYS_ADM, ALWAYS_NEVER, ALWAYS_PIN, EfRow, Structure
+from card.spec.files.rows import ALWAYS_ADM, ALWAYS_NEVER, ALWAYS_PIN, EfRow, Structure
 from card.spec.refs import Confidence, Ref
 
 

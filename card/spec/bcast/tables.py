@@ -1,7 +1,7 @@
 """The shape of the tables that hold everything provisional about the OMA BCAST Smartcard Profile.
 
 The text of OMA-TS-BCAST_SvcCntProtection was not at hand: bit layouts, SPE numbers, status values and the tags of the
-OMA BCAST command are recalled weakly or chosen by us. All of them are data here. A named set (`bcast_p1`, `bcast_x2`)
+OMA BCAST command are recalled weakly or chosen by us. All of them are data here. A named set (`p1`, `x2`)
 fills the tables, a card profile may override any part (`[bcast.tables]`), and personalisation writes the result into
 the card file.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from card.spec.ratings import is_unrated
+from card.spec.bcast.ratings import is_unrated
 from card.spec.refs import Confidence, Ref
 
 SERVICE_AND_CONTENT_PROTECTION = "OMA-TS-BCAST_SvcCntProtection"

@@ -5,8 +5,8 @@ Most of these files are views: a row with `view` shows the content of a file of 
 
 from __future__ import annotations
 
-from card.spec.files import ALWAYS_ADM, PIN_ADM, PIN_PIN, PIN_PIN2, Access, DfRow, EfRow, Right, Structure
-from card.spec.files_phonebook import ENTRIES, PHONEBOOK_FILES
+from card.spec.files.phonebook import ENTRIES, PHONEBOOK_FILES
+from card.spec.files.rows import ALWAYS_ADM, PIN_ADM, PIN_PIN, PIN_PIN2, Access, DfRow, EfRow, Right, Structure
 from card.spec.refs import Confidence, Ref
 
 _TRANSPARENT = Structure.TRANSPARENT

@@ -8,7 +8,8 @@ docs/spec/bcast.md says which is which.
 
 from __future__ import annotations
 
-from card.spec.bcast_tables import (
+from card.spec.bcast.ratings import LOWER_IS_STRICTER
+from card.spec.bcast.tables import (
     COST,
     NOT_PROTECTED,
     PROTECTED_IN_PLAYBACK,
@@ -22,7 +23,6 @@ from card.spec.bcast_tables import (
     Source,
     SpeRow,
 )
-from card.spec.ratings import LOWER_IS_STRICTER
 from card.spec.refs import Confidence
 from card.spec.status import SW
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import COST, BcastTables, FieldKind, FieldRow, Layout, Reason
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import COST, BcastTables, FieldKind, FieldRow, Layout, Reason
 from card.spec.status import SW
 
 _POLICY = "security_policy_ext_flag"
