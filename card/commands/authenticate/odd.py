@@ -24,7 +24,8 @@ from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.domain.errors import ReplayedMessage
 from card.domain.messages.ltkm import process_ltkm
-from card.domain.messages.stkm import TerminalSide, process_stkm
+from card.domain.messages.stkm import process_stkm
+from card.domain.messages.verdict import TerminalSide
 from card.domain.services import MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.spec import contexts

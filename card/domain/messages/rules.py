@@ -15,6 +15,8 @@ from card.spec.bcast.tables import Reason
 class StkmState(Enum):
     """Where the decision about a verified STKM stands."""
 
+    __hash__ = object.__hash__  # members are compared by identity; hashing their names costs every STKM time
+
     VERIFIED = "verified"
     LIVE = "live"
     PLAYBACK = "play-back"
@@ -26,6 +28,8 @@ class StkmState(Enum):
 
 class StkmCondition(Enum):
     """What is asked about an STKM. The value is what a person reads."""
+
+    __hash__ = object.__hash__  # as above
 
     NEW_TIMESTAMP = "timestamp above the last live one"
     NO_RECORD = "no policy record for this direction"

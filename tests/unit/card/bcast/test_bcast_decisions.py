@@ -25,7 +25,7 @@ from card.domain.messages.rules import (
     StkmCondition,
     StkmState,
 )
-from card.domain.messages.stkm import _CONDITIONS as STKM_CONDITIONS
+from card.domain.messages.verdict import CONDITIONS as STKM_CONDITIONS
 from card.spec.bcast.tables import Reason
 
 TABLES: list[tuple[DecisionTable[Any, Any, Any], type[Enum], type[Enum], tuple[type[Enum], ...]]] = [
