@@ -16,7 +16,7 @@ from host_tools.cli.terminal_options import tables_of
 from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.scenario import Scenario
     from host_tools.headend.truth import Truth

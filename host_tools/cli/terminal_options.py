@@ -19,7 +19,7 @@ from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, S
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
     from host_tools.terminal.middleware import TerminalMiddleware
 
@@ -203,7 +203,7 @@ class CardChoice:
 def tables_of(profile: Path | None) -> BcastTables:
     """Return the BCAST tables of a card profile or a card file, without either the default set. Raises `CliError`."""
     from card import bcast_tables
-    from card.spec.bcast_p1 import P1
+    from card.spec.bcast.p1 import P1
     from host_tools.cli.cards import is_profile, load_profile, plain_errors
 
     if profile is None:

@@ -10,7 +10,7 @@ from card.codec.bcast import Rating, StkmManagement
 from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables, TrafficProtection
+from card.spec.bcast.tables import BcastTables, TrafficProtection
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import StkmSlot
 from host_tools.headend.seeded import Seeded

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario, Service

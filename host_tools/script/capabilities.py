@@ -11,7 +11,7 @@ from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import APPLICATIONS
-from card.spec.fids import MF, fid_of
+from card.spec.files.fids import MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient

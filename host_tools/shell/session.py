@@ -12,7 +12,7 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import APPLICATIONS
-from card.spec.fids import MF
+from card.spec.files.fids import MF
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError

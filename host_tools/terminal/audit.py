@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from card.codec.reader import Reader
 from card.codec.tlv import decode_tlvs, encode_tlv, iter_tlvs, read_tlv
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables, Reason
+from card.spec.bcast.tables import BcastTables, Reason
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.bcast import reason_of

@@ -10,8 +10,8 @@ from typing import Protocol
 from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
 from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables, Direction
-from card.spec.ratings import rating_words
+from card.spec.bcast.ratings import rating_words
+from card.spec.bcast.tables import BcastTables, Direction
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication

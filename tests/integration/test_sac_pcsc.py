@@ -16,7 +16,7 @@ from card.codec.mikey import MikeyMessage
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient

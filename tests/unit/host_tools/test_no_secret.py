@@ -23,7 +23,7 @@ import pytest
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber

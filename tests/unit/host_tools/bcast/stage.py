@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from card import CardProfile, memory_card
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.tlv import encode_tlv
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Reason
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.links.base import TransmissionProtocol

@@ -9,7 +9,7 @@ import pytest
 from card import CardProfile
 from card.codec.bcast import LtkmManagement, ParentalControl, Rating, ratings_of
 from card.codec.mikey import ExtensionType, MikeyMessage
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.errors import HeadendError, ScenarioError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario

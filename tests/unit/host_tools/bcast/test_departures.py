@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
 from host_tools.apdu.client import ApduClient
 from host_tools.headend.scenario import Scenario
 from host_tools.links.base import ReaderGone

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Direction
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Direction
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.decision import Decision, ExplainingFeed
 from tests.unit.host_tools.bcast.stage import Stage, variant

@@ -8,7 +8,7 @@ import pytest
 
 from card import memory_card
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.x2 import X2
 from host_tools.apdu.response import StatusError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario

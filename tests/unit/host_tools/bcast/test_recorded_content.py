@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from card.spec.bcast_tables import Direction, Reason
+from card.spec.bcast.tables import Direction, Reason
 from host_tools.media.errors import MediaError, OutputError
 from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan

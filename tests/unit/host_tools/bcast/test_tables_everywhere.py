@@ -15,8 +15,8 @@ import pytest
 from card import CardProfile, memory_card
 from card.codec.bcast import StkmManagement
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import parse_scenario
 from host_tools.headend.subscriber import subscriber_of

@@ -15,7 +15,7 @@ from card.codec.gba_push import SealedGpi
 from card.crypto.gba_push import GPI_NAF_IDS, GpiKeys, open_gpi
 from card.crypto.secret import Secret
 from card.profile.usim import GbaRes
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.headend.errors import HeadendError

@@ -16,7 +16,7 @@ from card.codec.mikey import (
     decode_key_data,
 )
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError, VerificationError

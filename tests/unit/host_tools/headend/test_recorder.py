@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.recorder import record, record_to
 from host_tools.headend.scenario import Scenario, shipped_scenario
 from host_tools.headend.service_keys import service_keys

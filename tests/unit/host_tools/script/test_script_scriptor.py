@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.script.load import load_script, shipped_suites
 from host_tools.script.oneline import parse_lines
 from host_tools.script.results import Status

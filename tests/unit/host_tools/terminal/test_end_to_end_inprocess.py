@@ -11,7 +11,7 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side

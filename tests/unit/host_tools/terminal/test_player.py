@@ -11,7 +11,7 @@ import pytest
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
 from host_tools.media.errors import NOT_AUTHENTIC

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Reason
 from host_tools.terminal.aka import (
     GbaResponse,
     SynchronisationFailure,
