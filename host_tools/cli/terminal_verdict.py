@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
-from host_tools.media.errors import NOT_AUTHENTIC
+from host_tools.content.errors import NOT_AUTHENTIC
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
-    from host_tools.media.pcap import CaptureReport
-    from host_tools.media.srtp_format import SrtpFormat
+    from host_tools.content.pcap import CaptureReport
+    from host_tools.content.srtp_format import SrtpFormat
     from host_tools.terminal.player import PlayOptions
 
 _NOT_AUTHENTIC = "they are not authentic under the keys they name"

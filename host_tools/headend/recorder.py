@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from card.spec.bcast_tables import BcastTables
+from host_tools.content.pcap import CaptureWriter, Datagram, Endpoint
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp import SrtpSender
+from host_tools.content.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario, Service
@@ -21,11 +26,6 @@ from host_tools.headend.schedule import FRAME_MILLISECONDS, Delivery, MediaSlot,
 from host_tools.headend.service_keys import traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.truth import MediaDigest, MediaTruth, TekName, Truth
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpSender
-from host_tools.media.tone import SAMPLE_RATE, mulaw_frames
-from host_tools.media.traffic_key import TrafficKey, mki_of
 
 _SENDER_HOST = "10.20.30.40"
 _SENDER_PORT = 40_000

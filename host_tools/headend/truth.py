@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from host_tools.media.traffic_key import TrafficKey
+from host_tools.content.traffic_key import TrafficKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from card.codec.mikey import MbmsKeyIds
-from host_tools.media.traffic_key import mki_of
+from host_tools.content.traffic_key import mki_of
 
 _KEPT = 2
 _Session = tuple[bytes, bytes]  # key domain and key group

@@ -22,13 +22,13 @@ from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
+from host_tools.content.pcap import open_capture
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.headend.truth import TekName
 from host_tools.links.pcsc import PcscLink
-from host_tools.media.pcap import open_capture
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX
 from host_tools.terminal.csim_middleware import CsimMiddleware

@@ -29,6 +29,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.content.pcap import open_capture
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.recorder import record
@@ -38,7 +39,6 @@ from host_tools.headend.service_keys import service_keys
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import open_capture
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError

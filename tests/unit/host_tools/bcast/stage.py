@@ -11,6 +11,11 @@ from importlib.resources import files
 from card import CardProfile, memory_card
 from card.spec.bcast_p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.content.pcap import CaptureReader, Datagram
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp_format import HEADEND_FORMAT
+from host_tools.content.tone import mulaw_frames
+from host_tools.content.traffic_key import mki_of
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
@@ -18,11 +23,6 @@ from host_tools.headend.service_keys import key_domain_id
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader, Datagram
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp_format import HEADEND_FORMAT
-from host_tools.media.tone import mulaw_frames
-from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import Auditor, Policy
 from host_tools.terminal.decision import Decision, ExplainingFeed, StkmFeed, StkmView
 from host_tools.terminal.media_out import MediaOut

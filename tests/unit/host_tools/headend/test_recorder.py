@@ -10,14 +10,14 @@ import pytest
 
 from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
 from card.spec.bcast_p1 import P1
+from host_tools.content.pcap import CaptureReader, Datagram
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp import SrtpReceiver
+from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.recorder import record, record_to
 from host_tools.headend.scenario import Scenario, shipped_scenario
 from host_tools.headend.service_keys import service_keys
 from host_tools.headend.truth import MediaDigest, TekName
-from host_tools.media.pcap import CaptureReader, Datagram
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpReceiver
-from host_tools.media.traffic_key import TrafficKey, mki_of
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import small_scenario
 

@@ -16,15 +16,15 @@ from card.profile.schema import demo_path
 from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
+from host_tools.content.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp import SrtpReceiver, SrtpSender
+from host_tools.content.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpReceiver, SrtpSender
-from host_tools.media.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.media.traffic_key import TrafficKey, mki_of
 
 Run = Callable[..., tuple[int, str, str]]
 STKM_PORT = 2269

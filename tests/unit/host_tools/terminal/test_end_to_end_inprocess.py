@@ -17,6 +17,7 @@ from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
 from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
+from host_tools.content.pcap import CaptureReader, Datagram, open_capture
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork
@@ -25,7 +26,6 @@ from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.media_out import MediaOut

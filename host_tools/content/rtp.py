@@ -8,7 +8,7 @@ from typing import Self
 
 from card.codec.reader import Reader
 from card.errors import DecodeError
-from host_tools.media.errors import RtpError
+from host_tools.content.errors import RtpError
 
 _VERSION = 2
 _FIXED_HEADER = 12

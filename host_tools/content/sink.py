@@ -14,11 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+from host_tools.content.errors import CaptureError, OutputError
+from host_tools.content.g711 import decode_alaw, decode_mulaw
+from host_tools.content.pcap import CaptureWriter, Datagram
+from host_tools.content.rtp import PayloadFormat, RtpPacket
 from host_tools.files.writing import UnwritableFile, open_in_place
-from host_tools.media.errors import CaptureError, OutputError
-from host_tools.media.g711 import decode_alaw, decode_mulaw
-from host_tools.media.pcap import CaptureWriter, Datagram
-from host_tools.media.rtp import PayloadFormat, RtpPacket
 
 _LONGEST_SILENCE = 10  # seconds of silence put in for one gap; a longer jump is a new start, not a gap
 _SILENCE_FOR_SOUND = 4  # seconds of silence that a second of sound allows, beside the longest of one gap

@@ -10,7 +10,7 @@ a packet that does not name one.
 from __future__ import annotations
 
 from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
-from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
+from host_tools.content.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
 MOST_ROLL_OVERS = 1024  # two weeks of audio at 50 packets a second
 

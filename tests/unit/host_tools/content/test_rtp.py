@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.media.errors import RtpError
-from host_tools.media.rtp import HeaderExtension, RtpPacket, looks_like_rtp
+from host_tools.content.errors import RtpError
+from host_tools.content.rtp import HeaderExtension, RtpPacket, looks_like_rtp
 
 SIMPLE = RtpPacket(payload_type=0, sequence=0x1234, timestamp=0x01020304, ssrc=0xA0B0C0D0, payload=b"abc")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from host_tools.media.errors import SrtpError
+from host_tools.content.errors import SrtpError
 
 # MSK ID || MTK ID (TS 33.246 clause 6.6.2.1). It leaves the key domain out, which the announcement tells a terminal, so
 # two domains must not use the same MSK IDs for media that one terminal receives.

@@ -14,9 +14,9 @@ from pylibsrtp import Error as LibsrtpError
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi
 
-from host_tools.media.errors import SrtpError
-from host_tools.media.srtp_format import SrtpSuite
-from host_tools.media.traffic_key import TrafficKey
+from host_tools.content.errors import SrtpError
+from host_tools.content.srtp_format import SrtpSuite
+from host_tools.content.traffic_key import TrafficKey
 
 LARGEST_PACKET: Final = 65_507
 """Bytes of the largest SRTP packet: what a UDP datagram can carry over IPv4."""

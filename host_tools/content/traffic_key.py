@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from card.crypto.secret import Secret
-from host_tools.media.errors import SrtpError
+from host_tools.content.errors import SrtpError
 
 TEK_SIZE = 16
 SALT_SIZE = 14

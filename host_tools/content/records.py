@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import BinaryIO, Literal
 
-from host_tools.media.errors import CaptureError
+from host_tools.content.errors import CaptureError
 
 _Order = Literal["little", "big"]
 
