@@ -15,7 +15,7 @@ from typing import Protocol
 
 from card import CardProfile, create_card
 from card.codec.mikey import MbmsKeyIds
-from host_tools.content.pcap import open_capture
+from host_tools.content.captures.pcap import open_capture
 from host_tools.files.writing import write_whole
 from host_tools.headend.network import Network
 from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, shipped_scenario

@@ -15,7 +15,7 @@ from host_tools.cli.exits import CliError
 from host_tools.cli.terminal_sac import sac_option
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
-from host_tools.content.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret

@@ -116,7 +116,7 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 def _store(capture: Path, writer: RecordingWriter) -> CliError | None:
     """Record without a card; return what is to be complained of once the recording is written."""
     from host_tools.cli.terminal_verdict import BrokenOff, require_whole
-    from host_tools.content.pcap import open_capture
+    from host_tools.content.captures.pcap import open_capture
 
     with open_capture(capture) as datagrams:
         for datagram in datagrams:

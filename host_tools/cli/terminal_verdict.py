@@ -14,8 +14,8 @@ from host_tools.content.errors import NOT_AUTHENTIC
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
-    from host_tools.content.pcap import CaptureReport
-    from host_tools.content.srtp_format import SrtpFormat
+    from host_tools.content.captures.pcap import CaptureReport
+    from host_tools.content.srtp.format import SrtpFormat
     from host_tools.terminal.player import PlayOptions
 
 _NOT_AUTHENTIC = "they are not authentic under the keys they name"

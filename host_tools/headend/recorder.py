@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from card.spec.bcast_tables import BcastTables
-from host_tools.content.pcap import CaptureWriter, Datagram, Endpoint
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp import SrtpSender
-from host_tools.content.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.mikey import CryptoSession, SecurityPolicy
-from host_tools.content.srtp_format import HEADEND_FORMAT
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.traffic_key import SALT_SIZE, TEK_SIZE
 from host_tools.headend.media_stream import MediaStream
 

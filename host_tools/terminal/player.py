@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
+from host_tools.content.captures.pcap import Datagram
 from host_tools.content.errors import ReplayedPacket, RtpError, SrtpError, UnknownTrafficKey
-from host_tools.content.pcap import Datagram
 from host_tools.content.rtp import RtpPacket, looks_like_rtp
-from host_tools.content.srtp import SrtpReceiver
-from host_tools.content.srtp_format import HEADEND_FORMAT, SrtpFormat
+from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat
+from host_tools.content.srtp.receiver import SrtpReceiver
 from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation, StkmFeed, StkmView

@@ -27,11 +27,11 @@ from typing import IO, BinaryIO, cast
 from card.disk.kinds import RECORDING
 from card.disk.reading import open_plain
 from card.errors import DecodeError, UnusableFile
+from host_tools.content.captures.pcap import CaptureReader, CaptureWriter, Datagram
+from host_tools.content.captures.records import END_OF_TIME
 from host_tools.content.errors import MediaError, OutputError
-from host_tools.content.pcap import CaptureReader, CaptureWriter, Datagram
-from host_tools.content.records import END_OF_TIME
 from host_tools.content.rtp import looks_like_rtp
-from host_tools.content.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.content.traffic_key import mki_of
 from host_tools.files.writing import UnwritableFile, whole_file
 from host_tools.terminal.audit import RecordedSpan

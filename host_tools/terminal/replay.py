@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from card.errors import DecodeError
-from host_tools.content.pcap import Datagram
-from host_tools.content.srtp_format import SrtpFormat
+from host_tools.content.captures.pcap import Datagram
+from host_tools.content.srtp.format import SrtpFormat
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmName
 from host_tools.terminal.departure import TunedServices

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from host_tools.content.captures.pcap import Datagram
 from host_tools.content.errors import SrtpError
-from host_tools.content.pcap import Datagram
-from host_tools.content.srtp_format import SrtpFormat
+from host_tools.content.srtp.format import SrtpFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
-from host_tools.content.pcap import open_capture
+from host_tools.content.captures.pcap import open_capture
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario

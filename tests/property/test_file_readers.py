@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.cli.main import invoke
+from host_tools.content.captures.pcap import CaptureReader, CaptureWriter, Datagram, Endpoint
 from host_tools.content.errors import MediaError
-from host_tools.content.pcap import CaptureReader, CaptureWriter, Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp import SrtpSender
-from host_tools.content.srtp_format import SrtpFormat
+from host_tools.content.srtp.format import SrtpFormat
+from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
@@ -35,8 +35,8 @@ from host_tools.trace.gsmtap import PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, read_json_lines
 from host_tools.trace.text import TextSink
 from tests.support.mutation import damaged, watched
-from tests.unit.host_tools.content.test_link_layers import FRAMES_OF_EVERY_KIND
-from tests.unit.host_tools.content.test_pcap import block, classic, enhanced, interface, section, simple
+from tests.unit.host_tools.content.captures.test_link_layers import FRAMES_OF_EVERY_KIND
+from tests.unit.host_tools.content.captures.test_pcap import block, classic, enhanced, interface, section, simple
 from tests.unit.host_tools.terminal.test_player import MSK_ID, SALT, UNKNOWN, FakeCard, ids, stkm, tek
 from tests.unit.host_tools.trace.fakes import RESET, exchange
 

@@ -29,7 +29,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_keys import keys_to_deliver
-from host_tools.content.pcap import open_capture
+from host_tools.content.captures.pcap import open_capture
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.recorder import record

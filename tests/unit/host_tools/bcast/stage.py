@@ -11,10 +11,10 @@ from importlib.resources import files
 from card import CardProfile, memory_card
 from card.spec.bcast_p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
-from host_tools.content.pcap import CaptureReader, Datagram
+from host_tools.content.captures.pcap import CaptureReader, Datagram
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp_format import HEADEND_FORMAT
-from host_tools.content.tone import mulaw_frames
+from host_tools.content.sinks.tone import mulaw_frames
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.traffic_key import mki_of
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork

@@ -10,7 +10,7 @@ from card import CardProfile
 from card.codec.bcast import LtkmManagement, ParentalControl, Rating, ratings_of
 from card.codec.mikey import ExtensionType, MikeyMessage
 from card.spec.bcast_p1 import P1
-from host_tools.content.pcap import CaptureReader
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.errors import HeadendError, ScenarioError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario

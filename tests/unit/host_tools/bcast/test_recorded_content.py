@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from card.spec.bcast_tables import Direction, Reason
 from host_tools.content.errors import MediaError, OutputError
-from host_tools.content.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
 from host_tools.terminal.audit import RecordedSpan
 from host_tools.terminal.bcast import RefusalReason
 from host_tools.terminal.decision import ExplainingFeed

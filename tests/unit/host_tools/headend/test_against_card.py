@@ -18,7 +18,7 @@ from card.profile.usim import GbaRes
 from card.spec.bcast_p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
-from host_tools.content.pcap import CaptureReader
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.ltkm_sender import LtkmSender, Order
 from host_tools.headend.network import TestNetwork

@@ -17,7 +17,7 @@ from card.codec.mikey import (
 )
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
-from host_tools.content.pcap import CaptureReader
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError, VerificationError

@@ -16,10 +16,10 @@ from card.profile.schema import demo_path
 from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.content.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp import SrtpReceiver, SrtpSender
-from host_tools.content.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
 from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario

@@ -10,7 +10,7 @@ from card.profile.schema import demo_path
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_verdict import judge
-from host_tools.content.pcap import CaptureReport
+from host_tools.content.captures.pcap import CaptureReport
 from host_tools.terminal.player import PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 

@@ -17,7 +17,7 @@ from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
 from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
-from host_tools.content.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.terminal_report import media_rows
-from host_tools.content.g711 import decode_alaw, decode_mulaw
-from host_tools.content.jitter import DEPTH
-from host_tools.content.pcap import Datagram, Endpoint
+from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.sink import TOO_LATE
+from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
+from host_tools.content.sinks.jitter import DEPTH
+from host_tools.content.sinks.sink import TOO_LATE
 from host_tools.terminal.media_out import FURTHER_STREAMS, MAX_STREAMS, MediaOut
 from host_tools.terminal.player import Player
 from tests.unit.host_tools.terminal.test_player import FakeCard, Media, stkm

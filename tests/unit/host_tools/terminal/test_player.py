@@ -12,12 +12,12 @@ import pytest
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
+from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.errors import NOT_AUTHENTIC
-from host_tools.content.pcap import Datagram, Endpoint
-from host_tools.content.roc import Authenticator
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp import SrtpSender
-from host_tools.content.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.srtp.roc import Authenticator
 from host_tools.content.traffic_key import TrafficKey, mki_of
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.content.jitter import DEPTH, MOST_AHEAD, MOST_BEHIND, JitterBuffer
+from host_tools.content.sinks.jitter import DEPTH, MOST_AHEAD, MOST_BEHIND, JitterBuffer
 
 
 def play(sequences: Iterable[int], depth: int = DEPTH) -> tuple[list[int], list[int], int]:

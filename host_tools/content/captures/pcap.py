@@ -1,7 +1,7 @@
 """Captures: pcap and pcapng files to UDP datagrams, and datagrams to pcap files.
 
-`host_tools.content.records` walks the files, `link_layers` and `datagrams` take frames apart, dpkt makes the packets
-that are written. Whatever is in a capture, reading ends with what could be read and a report of what could not.
+`records` walks the files, `link_layers` and `datagrams` take frames apart, dpkt makes the packets that are written.
+Whatever is in a capture, reading ends with what could be read and a report of what could not.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import dpkt
 
 from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
-from host_tools.content.datagrams import Datagram, Endpoint, IsFragment, find_datagram
+from host_tools.content.captures.datagrams import Datagram, Endpoint, IsFragment, find_datagram
+from host_tools.content.captures.fragments import Reassembler
+from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
+from host_tools.content.captures.records import BrokenRecord, OtherBlock, Record, read_records
 from host_tools.content.errors import CaptureError
-from host_tools.content.fragments import Reassembler
-from host_tools.content.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
-from host_tools.content.records import BrokenRecord, OtherBlock, Record, read_records
 
 __all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
 

@@ -1,7 +1,7 @@
 """What a captured frame carries: the link layer comes off, whatever tags and PPPoE sessions stand in between.
 
 One table, LINKTYPE number to what takes that layer off (IETF draft-ietf-opsawg-pcaplinktype). What is found is an
-EtherType and a place in the frame; `host_tools.content.datagrams` reads on from there.
+EtherType and a place in the frame; `host_tools.content.captures.datagrams` reads on from there.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.content.fragments import MOST_PACKETS
-from host_tools.content.pcap import CaptureReport, Datagram
-from tests.unit.host_tools.content.test_link_layers import g_pdu, udp_around
-from tests.unit.host_tools.content.test_pcap import V4, V6, classic, ip_packet, read
+from host_tools.content.captures.fragments import MOST_PACKETS
+from host_tools.content.captures.pcap import CaptureReport, Datagram
+from tests.unit.host_tools.content.captures.test_link_layers import g_pdu, udp_around
+from tests.unit.host_tools.content.captures.test_pcap import V4, V6, classic, ip_packet, read
 
 LARGE_4, LARGE_6 = (replace(one, payload=bytes(number % 251 for number in range(4000))) for one in (V4, V6))
 LONELY = "IP fragment without the others"

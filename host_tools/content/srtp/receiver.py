@@ -5,10 +5,10 @@ which MKI the packets have.
 
 Two things pylibsrtp does not offer are done here. The MKI, which tells the receiver under which TEK a packet
 is, is put in after `protect` and taken out before `unprotect`. And the roll-over counter (ROC): it goes on counting
-when the key changes, but libsrtp starts every new key at zero (`host_tools.content.srtp_session` begins elsewhere).
+when the key changes, but libsrtp starts every new key at zero (`host_tools.content.srtp.session` begins elsewhere).
 
 No packet carries the ROC. A receiver that tunes in late finds it by the authentication tag
-(`host_tools.content.roc`). The limit that remains: beyond 1024 wraps of the sequence number (two weeks of
+(`host_tools.content.srtp.roc`). The limit that remains: beyond 1024 wraps of the sequence number (two weeks of
 audio) nothing authenticates. By its tag, too, the key of a packet is found that does not name one, or names it in
 another way than we know.
 
@@ -25,9 +25,9 @@ from typing import TypeVar
 from pylibsrtp import Session
 
 from host_tools.content.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
-from host_tools.content.roc import Authenticator
-from host_tools.content.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.content.srtp_session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
+from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.roc import Authenticator
+from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
 from host_tools.content.traffic_key import TrafficKey, mki_of
 
 __all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of"]

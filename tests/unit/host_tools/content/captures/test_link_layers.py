@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from host_tools.content.pcap import CaptureReport, Datagram
-from tests.unit.host_tools.content.test_pcap import ETHERNET, V4, V6, classic, ip_packet, read
+from host_tools.content.captures.pcap import CaptureReport, Datagram
+from tests.unit.host_tools.content.captures.test_pcap import ETHERNET, V4, V6, classic, ip_packet, read
 
 FOUR, SIX = ip_packet(V4), ip_packet(V6)
 TAG = b"\x81\x00\x60\x05"  # IEEE 802.1Q: TPID, then priority and VLAN

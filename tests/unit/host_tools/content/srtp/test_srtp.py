@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from card.crypto.secret import Secret
 from host_tools.content.errors import SrtpError, UnknownTrafficKey
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp import MKI_SIZE, TAG_SIZE, SrtpReceiver, SrtpSender, TrafficKey, mki_of
-from host_tools.content.srtp_format import HEADEND_FORMAT
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.srtp.receiver import MKI_SIZE, TAG_SIZE, SrtpReceiver, SrtpSender, TrafficKey, mki_of
 
 MSK_ID = bytes.fromhex("00010001")
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.content.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
-from host_tools.content.srtp import SrtpReceiver, SrtpSender
-from host_tools.content.srtp_format import SrtpFormat, SrtpSuite
-from tests.unit.host_tools.content.test_srtp import key_and_name, rtp
+from host_tools.content.srtp.format import SrtpFormat, SrtpSuite
+from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
+from tests.unit.host_tools.content.srtp.test_srtp import key_and_name, rtp
 
 BARE = SrtpFormat(mki_size=0)
 FORMATS = [SrtpFormat(suite, mki_size) for suite in SrtpSuite for mki_size in (0, 2, 4, 6, 128)]

@@ -15,7 +15,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi
 
 from host_tools.content.errors import SrtpError
-from host_tools.content.srtp_format import SrtpSuite
+from host_tools.content.srtp.format import SrtpSuite
 from host_tools.content.traffic_key import TrafficKey
 
 LARGEST_PACKET: Final = 65_507

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from host_tools.content.g711 import decode_alaw, decode_mulaw, encode_mulaw
+from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw, encode_mulaw
 
 
 def sample(data: bytes) -> int:

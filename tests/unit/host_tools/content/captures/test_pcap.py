@@ -13,8 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host_tools.content.captures.pcap import (
+    CaptureReader,
+    CaptureReport,
+    CaptureWriter,
+    Datagram,
+    Endpoint,
+    open_capture,
+)
 from host_tools.content.errors import CaptureError
-from host_tools.content.pcap import CaptureReader, CaptureReport, CaptureWriter, Datagram, Endpoint, open_capture
 
 HEADER = 24
 V4 = Datagram(1_800_000_000.25, Endpoint("10.0.0.1", 4000), Endpoint("239.1.1.1", 2269), b"four")

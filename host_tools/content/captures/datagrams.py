@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from host_tools.content.fragments import Fragment
-from host_tools.content.link_layers import ANY_IP, IPV4, IPV6, LeftOut, Payload, take_off_ethernet
+from host_tools.content.captures.fragments import Fragment
+from host_tools.content.captures.link_layers import ANY_IP, IPV4, IPV6, LeftOut, Payload, take_off_ethernet
 
 GTP_U_PORT: Final = 2152
 """UDP port of GTP-U (TS 29.281 clause 4.4.2.0)."""

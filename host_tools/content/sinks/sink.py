@@ -14,10 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+from host_tools.content.captures.pcap import CaptureWriter, Datagram
 from host_tools.content.errors import CaptureError, OutputError
-from host_tools.content.g711 import decode_alaw, decode_mulaw
-from host_tools.content.pcap import CaptureWriter, Datagram
 from host_tools.content.rtp import PayloadFormat, RtpPacket
+from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
 from host_tools.files.writing import UnwritableFile, open_in_place
 
 _LONGEST_SILENCE = 10  # seconds of silence put in for one gap; a longer jump is a new start, not a gap

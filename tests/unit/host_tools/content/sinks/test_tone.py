@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
-from host_tools.content.g711 import decode_mulaw
-from host_tools.content.tone import melody, mulaw_frames
+from host_tools.content.sinks.g711 import decode_mulaw
+from host_tools.content.sinks.tone import melody, mulaw_frames
 
 
 def frames(service: str, count: int) -> list[bytes]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.content import sink as sink_module
+from host_tools.content.captures.pcap import Datagram, Endpoint, open_capture
 from host_tools.content.errors import MediaError
-from host_tools.content.g711 import decode_alaw, decode_mulaw
-from host_tools.content.pcap import Datagram, Endpoint, open_capture
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.sink import (
+from host_tools.content.sinks import sink as sink_module
+from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
+from host_tools.content.sinks.sink import (
     FULL_FILE,
     NO_PLACE,
     NO_WHOLE_SAMPLE,

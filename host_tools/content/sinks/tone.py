@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 
-from host_tools.content.g711 import encode_mulaw
+from host_tools.content.sinks.g711 import encode_mulaw
 
 SAMPLE_RATE = 8_000
 _NOTES = (262, 294, 330, 392, 440, 523, 587, 659)  # Hz; a pentatonic scale sounds well in any order
