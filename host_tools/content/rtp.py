@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
@@ -11,8 +12,12 @@ from card.errors import DecodeError
 from host_tools.content.errors import RtpError
 
 _VERSION = 2
-_FIXED_HEADER = 12
+_HEADER = struct.Struct("!BBHII")  # flags, marker and payload type, sequence, timestamp, SSRC
 _MAX_CSRCS = 15
+_RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
+
+NO_RTP, RTCP = "no RTP", "RTCP"
+"""Why a datagram is no media."""
 
 
 class PayloadFormat(IntEnum):
@@ -50,19 +55,26 @@ class RtpPacket:
     def decode(cls, data: bytes) -> Self:
         """Read one packet of at least 12 bytes. Raises `RtpError` for anything that is not RTP version 2."""
         try:
-            return cls._read(Reader(data))
+            return cls._read(data)
         except DecodeError as error:
             raise RtpError(f"not an RTP packet: {error}") from None
 
     @classmethod
-    def _read(cls, reader: Reader) -> Self:
-        flags, kind = reader.u8("flags"), reader.u8("payload type")
+    def _read(cls, data: bytes) -> Self:
+        if len(data) < _HEADER.size:
+            raise DecodeError(f"{len(data)} bytes, less than a header of {_HEADER.size}")
+        flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
         if flags >> 6 != _VERSION:
             raise DecodeError(f"version {flags >> 6}")
-        sequence, timestamp, ssrc = reader.u16("sequence"), reader.u32("timestamp"), reader.u32("SSRC")
-        csrcs = tuple(reader.u32("CSRC") for _ in range(flags & 0x0F))
-        extension = _read_extension(reader) if flags & 0x10 else None
-        payload = _without_padding(reader.rest()) if flags & 0x20 else reader.rest()
+        csrcs: tuple[int, ...] = ()
+        extension, payload = None, data[_HEADER.size :]
+        if flags & 0x1F:
+            reader = Reader(payload)
+            csrcs = tuple(reader.u32("CSRC") for _ in range(flags & 0x0F))
+            extension = _read_extension(reader) if flags & 0x10 else None
+            payload = reader.rest()
+        if flags & 0x20:
+            payload = _without_padding(payload)
         return cls(kind & 0x7F, sequence, timestamp, ssrc, payload, bool(kind & 0x80), csrcs, extension)
 
     def encode(self) -> bytes:
@@ -88,7 +100,14 @@ class RtpPacket:
 
 def looks_like_rtp(data: bytes) -> bool:
     """Tell whether a datagram may be RTP: long enough and version 2. A cheap sieve, not a proof."""
-    return len(data) >= _FIXED_HEADER and data[0] >> 6 == _VERSION
+    return len(data) >= _HEADER.size and data[0] >> 6 == _VERSION
+
+
+def why_no_media(data: bytes) -> str | None:
+    """Return why a datagram is no RTP packet of media, None where it may be one."""
+    if not looks_like_rtp(data):
+        return NO_RTP
+    return RTCP if data[1] in _RTCP_TYPES else None
 
 
 def _read_extension(reader: Reader) -> HeaderExtension:

@@ -17,8 +17,9 @@ from card.spec.bcast_tables import BcastTables
 from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpSender
-from host_tools.content.traffic_key import TrafficKey, mki_of
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario, Service

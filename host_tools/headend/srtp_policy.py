@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from card.codec.mikey import CryptoSession, SecurityPolicy
 from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.content.traffic_key import SALT_SIZE, TEK_SIZE
+from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE
 from host_tools.headend.media_stream import MediaStream
 
 _POLICY = 0  # the one policy of a message

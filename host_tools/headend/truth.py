@@ -66,7 +66,10 @@ class Truth:
     def to_json(self) -> str:
         """Return everything as JSON text, TEKs included: for a file of mode 0600 only."""
         teks = {
-            str(name): {"tek": key.tek.reveal().hex(), "salt": key.salt.reveal().hex()}
+            str(name): {
+                "tek": key.tek.reveal().hex(),
+                "salt": None if key.salt is None else key.salt.reveal().hex(),
+            }
             for name, key in self.teks.items()
         }
         media = {

@@ -26,8 +26,8 @@ from card.disk.reading import read_text, require_plain
 from card.errors import DecodeError, UnusableFile
 from host_tools.tbk_path import MEDIA_TYPE, tbk_path
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
-from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.key_source import FeedLayer
 
 TBK_SIZE = 16
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
@@ -155,7 +155,7 @@ class BindingFeed(FeedLayer):
         if not isinstance(outcome, Tek):
             return outcome
         try:
-            management = StkmView.decode(stkm, self.tables).management
+            management = self.read(stkm).management
         except DecodeError:
             management = None
         if management is None or management.terminal_binding_key_id is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host_tools.terminal.recording import open_recording
+from host_tools.content.containers.recording import open_recording
+from host_tools.content.known import KNOWN
 from host_tools.terminal.replay import Replay, Segment
 from tests.unit.host_tools.bcast.stage import Stage
 
@@ -17,7 +18,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 
 def test_a_recording_whose_index_names_srtp_plays() -> None:
     stage = Stage("recorded")
-    with open_recording(RECORDINGS / "v1-recorded.bcrec") as content:
+    with open_recording(RECORDINGS / "v1-recorded.bcrec", KNOWN) as content:
         assert (content.index.content_id, content.index.stkms, content.index.packets) == ("film", 12, 18)
         replay = Replay(content, stage.middleware, stage.out())
         replay.play(Segment(), stage.hooks(stage.purchase(), on_time=lambda _moment: None))

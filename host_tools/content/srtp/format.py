@@ -5,11 +5,20 @@ The packets do not say it. SDP or a service guide would; whoever has only a capt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self, cast
 
-from host_tools.content.errors import SrtpError
+from host_tools.content.rtp import looks_like_rtp, why_no_media
+from host_tools.content.srtp.errors import SrtpError
+
+if TYPE_CHECKING:
+    from host_tools.content.captures.datagrams import Datagram
+    from host_tools.content.protection import PacketOpener
+
+KIND: Final = "srtp"
 
 # MSK ID || MTK ID (TS 33.246 clause 6.6.2.1). It leaves the key domain out, which the announcement tells a terminal, so
 # two domains must not use the same MSK IDs for media that one terminal receives.
@@ -41,10 +50,48 @@ class SrtpFormat:
     suite: SrtpSuite = SrtpSuite.AES_CM_128_HMAC_SHA1_80
     mki_size: int = MKI_SIZE
 
+    @classmethod
+    def parse(cls, item: Mapping[str, object]) -> Self:
+        """Read what `as_dict` gives. Raises `KeyError`, `TypeError`, `ValueError`."""
+        suite, mki_size = str(item["suite"]), int(cast("int", item["mki_length"]))
+        if suite not in SrtpSuite.__members__ or not 0 <= mki_size <= MOST_MKI:
+            raise ValueError("its media have a layout that does not exist")
+        return cls(SrtpSuite[suite], mki_size)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return suite and size of the MKI, ready for the index of a recording."""
+        return {"suite": self.suite.name, "mki_length": self.mki_size}
+
+    @property
+    def kind(self) -> str:
+        """The name of the protection, as a recording has it."""
+        return KIND
+
     @property
     def names_key(self) -> bool:
         """Whether a packet says which TEK it needs: its MKI is MSK ID and MTK ID."""
         return self.mki_size == MKI_SIZE
+
+    def key_name(self, unit: Datagram) -> bytes | None:
+        """Return the MKI of a packet, None where it is too short."""
+        try:
+            return self.split(unit.payload)[0]
+        except SrtpError:
+            return None
+
+    def why_not(self, unit: Datagram) -> str | None:
+        """Return why a datagram is no SRTP packet, None where it may be one."""
+        return why_no_media(unit.payload)
+
+    def belongs(self, unit: Datagram) -> bool:
+        """Tell whether a datagram is SRTP, or SRTCP on the same port."""
+        return looks_like_rtp(unit.payload)
+
+    def opener(self) -> PacketOpener:
+        """Return an opener without keys. libsrtp is loaded here and not before."""
+        from host_tools.content.srtp.protection import SrtpOpener
+
+        return SrtpOpener(self)
 
     def split(self, packet: bytes) -> tuple[bytes, bytes]:
         """Return the MKI of a packet, and the packet without it. Raises `SrtpError` when it is too short.

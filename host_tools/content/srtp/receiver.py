@@ -24,13 +24,11 @@ from typing import TypeVar
 
 from pylibsrtp import Session
 
-from host_tools.content.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
+from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
 from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
-from host_tools.content.traffic_key import TrafficKey, mki_of
-
-__all__ = ["MKI_SIZE", "TAG_SIZE", "SrtpReceiver", "SrtpSender", "TrafficKey", "mki_of"]
+from host_tools.content.traffic_key import TrafficKey
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 

@@ -10,7 +10,8 @@ a packet that does not name one.
 from __future__ import annotations
 
 from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
-from host_tools.content.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
+from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE, master_of
+from host_tools.content.traffic_key import TrafficKey
 
 MOST_ROLL_OVERS = 1024  # two weeks of audio at 50 packets a second
 
@@ -39,7 +40,7 @@ class Authenticator:
 
 def _authentication_key(key: TrafficKey) -> bytes:
     """Return the session authentication key (20 bytes) of RFC 3711 clause 4.3.1, key derivation rate 0."""
-    master = key.master()
+    master = master_of(key)
     salt = int.from_bytes(master[TEK_SIZE:], "big") ^ _AUTHENTICATION_LABEL << 48
     counter_block = salt.to_bytes(SALT_SIZE, "big") + bytes(2)
     return AesBlock(master[:TEK_SIZE]).counter_mode(counter_block, bytes(_AUTHENTICATION_KEY_SIZE))

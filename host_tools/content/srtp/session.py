@@ -14,8 +14,9 @@ from pylibsrtp import Error as LibsrtpError
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi
 
-from host_tools.content.errors import SrtpError
+from host_tools.content.srtp.errors import SrtpError
 from host_tools.content.srtp.format import SrtpSuite
+from host_tools.content.srtp.keys import master_of
 from host_tools.content.traffic_key import TrafficKey
 
 LARGEST_PACKET: Final = 65_507
@@ -59,7 +60,7 @@ class SessionMaker:
         return session
 
     def _session(self, key: TrafficKey, direction: int) -> Session:
-        session = Session(Policy(key=key.master(), ssrc_type=direction, srtp_profile=_PROFILES[self._suite]))
+        session = Session(Policy(key=master_of(key), ssrc_type=direction, srtp_profile=_PROFILES[self._suite]))
         session._cdata, session._buffer = self._room, self._view
         return session
 

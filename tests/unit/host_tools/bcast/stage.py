@@ -12,10 +12,11 @@ from card import CardProfile, memory_card
 from card.spec.bcast_p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.content.captures.pcap import CaptureReader, Datagram
+from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import mulaw_frames
 from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.content.traffic_key import mki_of
+from host_tools.content.srtp.keys import mki_of
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
@@ -24,7 +25,8 @@ from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor, Policy
-from host_tools.terminal.decision import Decision, ExplainingFeed, StkmFeed, StkmView
+from host_tools.terminal.decision import Decision, ExplainingFeed
+from host_tools.terminal.key_source import KeySource, StkmView
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -84,7 +86,7 @@ class Stage:
         self,
         datagrams: Iterable[Datagram] | None = None,
         *remedies: Remedy,
-        feed: StkmFeed | None = None,
+        feed: KeySource | None = None,
         explain: bool = False,
         options: PlayOptions | None = None,
         on_time: Callable[[float], None] | None = None,
@@ -95,7 +97,7 @@ class Stage:
         if explain:
             hooks = replace(hooks, explain=explaining.take)
         used = explaining if explain else feed or self.middleware
-        player = Player(used, self.out(), options, gate=self.middleware.gate)
+        player = Player(used, self.out(), options or PlayOptions(KNOWN), gate=self.middleware.gate)
         return player.play(self.capture if datagrams is None else datagrams, hooks)
 
     def hooks(self, *remedies: Remedy, on_time: Callable[[float], None] | None = None) -> Hooks:

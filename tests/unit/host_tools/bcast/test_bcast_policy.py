@@ -16,7 +16,7 @@ from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
 from host_tools.headend.schedule import timestamps
 from host_tools.headend.subscriber import subscriber_of
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.key_source import StkmView
 
 BASE = """
 name = "x"

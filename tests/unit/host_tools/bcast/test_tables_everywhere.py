@@ -21,7 +21,8 @@ from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import parse_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
-from host_tools.terminal.decision import ExplainingFeed, StkmFeed, StkmView, UnsignalledFeed
+from host_tools.terminal.decision import ExplainingFeed
+from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.replay import TekBuffer
 from host_tools.terminal.tbk import BindingFeed
@@ -73,10 +74,12 @@ def test_read_by_other_tables_it_would_be_another() -> None:
 
 
 @pytest.mark.parametrize("layer", [TekBuffer, UnsignalledFeed, lambda feed: BindingFeed(feed, None)])
-def test_every_layer_of_a_feed_has_the_tables_of_the_card(layer: type[TekBuffer]) -> None:
+def test_every_layer_of_a_feed_reads_by_the_tables_of_the_card(layer: type[TekBuffer]) -> None:
     stage = stage_with_x2("parental")
-    feed: StkmFeed = layer(ExplainingFeed(stage.middleware, stage.middleware.usim))
-    assert feed.tables is X2
+    feed: KeySource = layer(ExplainingFeed(stage.middleware, stage.middleware.usim))
+    message = next(one.payload for one in stage.capture if one.destination.port == STKM_PORT)
+    right, wrong = (StkmView.decode(message, tables) for tables in (X2, P1))
+    assert feed.read(message) == right != wrong
 
 
 OUTERMOST = ("host_tools/cli/", "host_tools/pytest_plugin/")

@@ -12,8 +12,9 @@ from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
 from card.spec.bcast_p1 import P1
 from host_tools.content.captures.pcap import CaptureReader, Datagram
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpReceiver
-from host_tools.content.traffic_key import TrafficKey, mki_of
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import record, record_to
 from host_tools.headend.scenario import Scenario, shipped_scenario
 from host_tools.headend.service_keys import service_keys

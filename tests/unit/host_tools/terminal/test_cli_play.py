@@ -19,8 +19,9 @@ from host_tools.cli.main import invoke
 from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
-from host_tools.content.traffic_key import TrafficKey, mki_of
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.links.base import ReaderGone

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.crypto.secret import Secret
-from host_tools.content.errors import SrtpError, UnknownTrafficKey
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.content.srtp.receiver import MKI_SIZE, TAG_SIZE, SrtpReceiver, SrtpSender, TrafficKey, mki_of
+from host_tools.content.srtp.errors import SrtpError, UnknownTrafficKey
+from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE
+from host_tools.content.srtp.keys import mki_of
+from host_tools.content.srtp.receiver import TAG_SIZE, SrtpReceiver, SrtpSender
+from host_tools.content.traffic_key import TrafficKey
 
 MSK_ID = bytes.fromhex("00010001")
 

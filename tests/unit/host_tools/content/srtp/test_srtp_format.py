@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.content.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
+from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import SrtpFormat, SrtpSuite
 from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
 from tests.unit.host_tools.content.srtp.test_srtp import key_and_name, rtp

@@ -2,9 +2,9 @@
 
 The file is a ZIP archive of three members, none compressed, so that anything can take it apart:
 
-- `media.pcap`: the SRTP packets,
+- `media.pcap`: the protected packets,
 - `stkm.pcap`: the STKM track, every different STKM once,
-- `index.json`: content ID, times, layout of the media, and which SEKs with which STKM timestamps the content needs.
+- `index.json`: content ID, times, protection of the media, and which SEKs with which STKM timestamps are needed.
 
 It holds no key. The STKM track that OMA puts beside the adapted PDCF has no public description, so the form is ours.
 """
@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import math
 import os
 import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -28,104 +27,24 @@ from card.disk.kinds import RECORDING
 from card.disk.reading import open_plain
 from card.errors import DecodeError, UnusableFile
 from host_tools.content.captures.pcap import CaptureReader, CaptureWriter, Datagram
-from host_tools.content.captures.records import END_OF_TIME
+from host_tools.content.containers.index import RecordedSpan, RecordingIndex, check_content_id
+from host_tools.content.containers.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 from host_tools.content.errors import MediaError, OutputError
-from host_tools.content.rtp import looks_like_rtp
-from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
-from host_tools.content.traffic_key import mki_of
+from host_tools.content.protection import PacketFormat
+from host_tools.content.protections import Protections
+from host_tools.content.stkm_name import StkmName
 from host_tools.files.writing import UnwritableFile, whole_file
-from host_tools.terminal.audit import RecordedSpan
-from host_tools.terminal.decision import StkmName
-from host_tools.terminal.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 
-FORMAT = "bcast-uicc recording 1"
 MEDIA, STKMS, INDEX = "media.pcap", "stkm.pcap", "index.json"
 MOST_STKMS = 65_536
 MOST_TRACK = 1 << 26
 """Bytes of the STKM track, which is kept in memory."""
 _LARGEST_INDEX = 1 << 20
 _LARGEST_PIECE = 1 << 24
-_LONGEST_CONTENT_ID = 255
 
 
 class RecordingError(MediaError):
     """A file is no recording, or is damaged, or cannot be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingIndex:
-    """What a recording holds: content ID, first and last time (seconds since 1970), counts, the keys it needs.
-
-    `srtp` is how the media are protected, as far as whoever recorded them said.
-    """
-
-    content_id: str
-    begins: float
-    ends: float
-    stkms: int
-    packets: int
-    spans: tuple[RecordedSpan, ...]
-    srtp: SrtpFormat = HEADEND_FORMAT
-
-    def to_json(self) -> str:
-        """Return the text of `index.json`."""
-        spans = [
-            {
-                "key_domain": span.key_domain_id.hex(),
-                "msk_id": span.msk_id.hex(),
-                "first_ts": span.first_ts,
-                "last_ts": span.last_ts,
-            }
-            for span in self.spans
-        ]
-        found = {name: getattr(self, name) for name in ("content_id", "begins", "ends", "stkms", "packets")}
-        srtp = {"suite": self.srtp.suite.name, "mki_length": self.srtp.mki_size}
-        return json.dumps({"format": FORMAT, **found, "srtp": srtp, "spans": spans}, indent=2)
-
-    @classmethod
-    def parse(cls, text: str) -> RecordingIndex:
-        """Read the text of `index.json`. Raises `ValueError`."""
-        data = json.loads(text)
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise ValueError(f'its format is not "{FORMAT}"')
-        try:
-            numbers = _time(data["begins"]), _time(data["ends"]), int(data["stkms"]), int(data["packets"])
-            spans = tuple(map(_span, data["spans"]))
-            return cls(_content_id(data["content_id"]), *numbers, spans, _srtp(data.get("srtp")))
-        except (KeyError, TypeError, OverflowError) as error:
-            raise ValueError(f"its index lacks a field or has it in another form: {error}") from None
-
-
-def _time(value: object) -> float:
-    """Read seconds since 1970, before the year 10000."""
-    found = float(cast("float", value))
-    if not 0 <= found < END_OF_TIME:
-        raise ValueError(f"{value!r} is no time from 1970 to the year 9999")
-    return found
-
-
-def _content_id(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value.encode()) <= _LONGEST_CONTENT_ID:
-        raise ValueError(f"a content ID has 1 to {_LONGEST_CONTENT_ID} bytes")
-    return value
-
-
-def _srtp(item: dict[str, object] | None) -> SrtpFormat:
-    """Read the layout of the media; recordings that do not tell it are of our head-end's."""
-    if item is None:
-        return HEADEND_FORMAT
-    suite, mki_size = str(item["suite"]), int(cast("int", item["mki_length"]))
-    if suite not in SrtpSuite.__members__ or not 0 <= mki_size <= MOST_MKI:
-        raise ValueError("its media have a layout that does not exist")
-    return SrtpFormat(SrtpSuite[suite], mki_size)
-
-
-def _span(item: dict[str, object]) -> RecordedSpan:
-    domain, msk_id = bytes.fromhex(str(item["key_domain"])), bytes.fromhex(str(item["msk_id"]))
-    first, last = (int(cast("int", item[name])) for name in ("first_ts", "last_ts"))
-    if (len(domain), len(msk_id)) != (3, 4) or not 0 <= first <= last < 1 << 32:
-        raise ValueError("a span names no key or no timestamps")
-    return RecordedSpan(domain, msk_id, first, last)
 
 
 class RecordingWriter:
@@ -140,9 +59,13 @@ class RecordingWriter:
         content_id: str,
         stkm_port: int,
         media_ports: frozenset[int] = frozenset(),
-        srtp: SrtpFormat = HEADEND_FORMAT,
+        *,
+        protection: PacketFormat,
     ) -> None:
-        """Write media to `media` at once; the STKM track stays in memory. Without `media_ports`, all RTP is media."""
+        """Write media to `media` at once; the STKM track stays in memory.
+
+        Without `media_ports`, whatever may be of the protection is media.
+        """
         self._media = CaptureWriter(cast("BinaryIO", media))
         self._track = io.BytesIO()
         self._stkms = CaptureWriter(self._track)
@@ -151,10 +74,10 @@ class RecordingWriter:
         self._times: tuple[float, float] | None = None
         self._now = 0.0
         self._packets = 0
-        self._content_id = _content_id(content_id)
+        self._content_id = check_content_id(content_id)
         self._stkm_port = stkm_port
         self._media_ports = media_ports
-        self._srtp = srtp
+        self._protection = protection
 
     def take(self, datagram: Datagram) -> None:
         """Record a datagram, or leave it. Raises `RecordingError` when there are too many STKMs, `CaptureError`."""
@@ -178,7 +101,7 @@ class RecordingWriter:
         """Return the index of what was recorded so far."""
         times = self._times or (0.0, 0.0)
         spans = tuple(self._spans.values())
-        return RecordingIndex(self._content_id, *times, len(self._seen), self._packets, spans, self._srtp)
+        return RecordingIndex(self._content_id, *times, len(self._seen), self._packets, spans, self._protection)
 
     def _take_stkm(self, datagram: Datagram) -> None:
         try:
@@ -199,7 +122,7 @@ class RecordingWriter:
 
     def _is_media(self, datagram: Datagram) -> bool:
         wanted = not self._media_ports or datagram.destination.port in self._media_ports
-        return wanted and looks_like_rtp(datagram.payload)
+        return wanted and self._protection.belongs(datagram)
 
 
 @contextmanager
@@ -208,13 +131,14 @@ def record_to(
     content_id: str,
     stkm_port: int,
     media_ports: frozenset[int] = frozenset(),
-    srtp: SrtpFormat = HEADEND_FORMAT,
+    *,
+    protection: PacketFormat,
 ) -> Iterator[RecordingWriter]:
     """Write a recording that appears under its name only when the block ends well. Raises `OutputError`."""
     try:
         with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             with archive.open(MEDIA, "w", force_zip64=True) as media:
-                writer = RecordingWriter(media, content_id, stkm_port, media_ports, srtp)
+                writer = RecordingWriter(media, content_id, stkm_port, media_ports, protection=protection)
                 yield writer
             # A member without a time of its own, so that the same content gives the same file.
             archive.writestr(zipfile.ZipInfo(STKMS), writer.track)
@@ -230,12 +154,13 @@ class RecordedContent:
     than that, of each service the newest only: what the card need not see, nobody has to pay.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        """Take an open archive. Raises `RecordingError`."""
+    def __init__(self, archive: zipfile.ZipFile, name: str, protections: Protections) -> None:
+        """Take an open archive; its media are under one of the `protections`. Raises `RecordingError`."""
+        self.protections = protections
         self._archive = archive
         self._name = name
         with self._readable():
-            self.index = RecordingIndex.parse(self._read(INDEX, _LARGEST_INDEX).decode())
+            self.index = RecordingIndex.parse(self._read(INDEX, _LARGEST_INDEX).decode(), protections)
             self._stkms = self._read_track()
 
     @property
@@ -244,14 +169,18 @@ class RecordedContent:
         return max(self.index.ends - self.index.begins, 0.0)
 
     def datagrams(
-        self, start: float = 0.0, end: float | None = None, port: int | None = None, srtp: SrtpFormat | None = None
+        self,
+        start: float = 0.0,
+        end: float | None = None,
+        port: int | None = None,
+        protection: PacketFormat | None = None,
     ) -> Iterator[Datagram]:
         """Yield media from `start` to before `end` (seconds into the recording), each STKM before it is needed.
 
-        `port` picks one media port, `srtp` is the layout of the media where it is not that of the index. Raises
+        `port` picks one media port, `protection` is that of the media where it is not what the index says. Raises
         `RecordingError` where the file is damaged.
         """
-        begins, track, at = self.index.begins, self._track(srtp or self.index.srtp, start), 0.0
+        begins, track, at = self.index.begins, self._track(protection or self.index.protection, start), 0.0
         with self._readable(), self._archive.open(self._member(MEDIA)) as file:
             for datagram in _whole(CaptureReader(cast("BinaryIO", file), self._name), MEDIA):
                 at = max(at, datagram.timestamp - begins)
@@ -263,9 +192,9 @@ class RecordedContent:
                     yield replace(stkm, timestamp=datagram.timestamp)
                 yield datagram
 
-    def _track(self, srtp: SrtpFormat, start: float) -> StkmTrack:
-        if srtp.names_key:
-            return NamedTrack(self._stkms, srtp)
+    def _track(self, protection: PacketFormat, start: float) -> StkmTrack:
+        if protection.names_key:
+            return NamedTrack(self._stkms, protection)
         return TimedTrack(self._stkms.values(), self.index.begins + start if start else -math.inf)
 
     def _read_track(self) -> dict[bytes, TrackStkm]:
@@ -277,11 +206,11 @@ class RecordedContent:
                 if number >= MOST_STKMS or left < 0:
                     raise ValueError(f"it holds more than {MOST_STKMS} STKMs, or more than {MOST_TRACK} bytes of them")
                 try:
-                    ids = StkmName.decode(datagram.payload).ids
+                    name = StkmName.decode(datagram.payload)
                 except DecodeError:
                     continue
-                service = ids.key_domain_id + ids.key_group
-                found.setdefault(mki_of(ids.msk_id, ids.mtk_id or b""), TrackStkm(service, datagram))
+                service = name.ids.key_domain_id + name.ids.key_group
+                found.setdefault(name.key_name, TrackStkm(service, datagram))
         return found
 
     def _read(self, member: str, most: int) -> bytes:
@@ -319,7 +248,7 @@ def _whole(capture: CaptureReader, member: str) -> Iterator[Datagram]:
 
 
 @contextmanager
-def open_recording(path: Path) -> Iterator[RecordedContent]:
+def open_recording(path: Path, protections: Protections) -> Iterator[RecordedContent]:
     """Open a recording for the length of a `with` block. Raises `RecordingError`."""
     try:
         plain = open_plain(path, RECORDING)
@@ -331,7 +260,7 @@ def open_recording(path: Path) -> Iterator[RecordedContent]:
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
             raise RecordingError(f"{path.name} is no recording: {error}") from None
         with archive:
-            yield RecordedContent(archive, path.name)
+            yield RecordedContent(archive, path.name, protections)
 
 
 class _Piecemeal(io.BufferedReader):

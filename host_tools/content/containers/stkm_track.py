@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from host_tools.content.captures.pcap import Datagram
-from host_tools.content.errors import SrtpError
-from host_tools.content.srtp.format import SrtpFormat
+from host_tools.content.protection import PacketFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +27,16 @@ class StkmTrack(Protocol):
 
 
 class NamedTrack:
-    """For packets whose MKI names the TEK."""
+    """For packets that name their TEK."""
 
-    def __init__(self, stkms: Mapping[bytes, TrackStkm], srtp: SrtpFormat) -> None:
+    def __init__(self, stkms: Mapping[bytes, TrackStkm], protection: PacketFormat) -> None:
         self._left = dict(stkms)
-        self._srtp = srtp
+        self._protection = protection
 
     def needed(self, media: Datagram) -> list[Datagram]:
         """Return the STKM that the packet names, the first time."""
-        try:
-            mki, _ = self._srtp.split(media.payload)
-        except SrtpError:
-            return []
-        stkm = self._left.pop(mki, None)
+        name = self._protection.key_name(media)
+        stkm = None if name is None else self._left.pop(name, None)
         return [] if stkm is None else [stkm.datagram]
 
 

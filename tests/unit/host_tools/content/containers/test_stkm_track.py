@@ -7,8 +7,8 @@ import math
 import pytest
 
 from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.containers.stkm_track import NamedTrack, TimedTrack, TrackStkm
 from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.terminal.stkm_track import NamedTrack, TimedTrack, TrackStkm
 
 HERE, THERE = Endpoint("10.0.0.1", 4000), Endpoint("239.1.1.1", 2269)
 NEWS, MUSIC = b"news.", b"music"

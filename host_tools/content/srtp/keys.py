@@ -1,0 +1,32 @@
+"""What SRTP makes of a traffic key: master key and master salt (RFC 3711 clause 4.3), and its name in the packets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from host_tools.content.srtp.errors import SrtpError
+from host_tools.content.traffic_key import TrafficKey
+
+TEK_SIZE: Final = 16
+"""Bytes of the master key. An MTK may have 24 or 32 as well: libsrtp plays 16 alone."""
+SALT_SIZE: Final = 14
+"""Bytes of the master salt (112 bits, TS 33.246 clause 6.4.5.3); without one, zeros are used."""
+
+
+def is_usable(key: TrafficKey) -> bool:
+    """Tell whether SRTP here can use a key."""
+    return len(key.tek) == TEK_SIZE and (key.salt is None or len(key.salt) == SALT_SIZE)
+
+
+def master_of(key: TrafficKey) -> bytes:
+    """Return SRTP master key and master salt in a row, 30 bytes. Raises `SrtpError` for a wrong size."""
+    salt = bytes(SALT_SIZE) if key.salt is None else key.salt.reveal()
+    if not is_usable(key):
+        found = f"{len(key.tek)} and {len(salt)} bytes found"
+        raise SrtpError(f"SRTP needs a key of {TEK_SIZE} and a salt of {SALT_SIZE} bytes: {found}")
+    return key.tek.reveal() + salt
+
+
+def mki_of(msk_id: bytes, mtk_id: bytes) -> bytes:
+    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2) (TS 33.246 clause 6.6.2.1)."""
+    return msk_id + mtk_id
