@@ -42,6 +42,11 @@ class Protections:
         """The format of packets whose STKMs name no protection."""
         return self.container or self.packets[0].usual
 
+    @property
+    def formats(self) -> tuple[PacketFormat, ...]:
+        """All formats that packets may have, the usual one first."""
+        return (self.container,) if self.container is not None else tuple(row.usual for row in self.packets)
+
     def of_stkm(self, number: int | None) -> PacketFormat | None:
         """Return the format for a traffic_protection_protocol (None: the STKM has none), None for an unknown one."""
         if self.container is not None or number is None:

@@ -31,12 +31,13 @@ class StkmName:
     @property
     def key_name(self) -> bytes:
         """The name that protected content has for the traffic key."""
-        return key_name(self.ids)
+        return tek_name(self.ids.msk_id, self.ids.mtk_id or b"")
 
 
-def key_name(ids: MbmsKeyIds) -> bytes:
+def tek_name(msk_id: bytes, mtk_id: bytes) -> bytes:
     """Return the name of a traffic key in protected content: MSK ID (4 bytes) and MTK ID (2).
 
-    TS 33.246 clause 6.6.2.1 says so for SRTP. It leaves the key domain out, which the announcement tells a terminal.
+    TS 33.246 clause 6.6.2.1 says so for the MKI of SRTP. It leaves the key domain out, which the announcement tells a
+    terminal.
     """
-    return ids.msk_id + (ids.mtk_id or b"")
+    return msk_id + mtk_id

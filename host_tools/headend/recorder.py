@@ -17,8 +17,8 @@ from card.spec.bcast_tables import BcastTables
 from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
@@ -148,7 +148,7 @@ class _MediaSource:
 
     def protect(self, packet: RtpPacket, slot: MediaSlot) -> bytes:
         """Return the packet under the traffic key of its crypto period."""
-        mki = mki_of(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
+        mki = tek_name(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
         if self._key is None or mki != self._mki:
             self._key, self._mki = traffic_key(self._scenario, slot.key, slot.mtk_id), mki
         return self._sender.protect(packet.encode(), mki, self._key)

@@ -15,7 +15,7 @@ from card.codec.mikey import MbmsKeyIds, MikeyMessage
 from card.errors import DecodeError
 from card.spec.bcast_tables import BcastTables
 from card.spec.ratings import rating_words
-from host_tools.content.stkm_name import StkmName, key_name
+from host_tools.content.stkm_name import StkmName
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
 
@@ -27,10 +27,12 @@ class StkmView:
     """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
 
     There are none in a plain MBMS message, nor where the terminal's tables cannot read them. `ratings` are the parental
-    ratings in them, in words, `protection` is their traffic_protection_protocol, None where they have none.
+    ratings in them, in words, `protection` is their traffic_protection_protocol, None where they have none. `key_name`
+    is what protected content calls the traffic key.
     """
 
     ids: MbmsKeyIds
+    key_name: bytes
     timestamp: int
     is_bcast: bool = False
     management: StkmManagement | None = None
@@ -41,11 +43,6 @@ class StkmView:
     def identity(self) -> bytes:
         """What tells the traffic key from all others; repeats of its STKM have the same."""
         return self.ids.encode()
-
-    @property
-    def key_name(self) -> bytes:
-        """The name that protected content has for the traffic key."""
-        return key_name(self.ids)
 
     @property
     def service(self) -> Service | None:
@@ -64,7 +61,7 @@ class StkmView:
         management = _management(extension, tables) if extension is not None else None
         ratings = _ratings(management, tables) if management is not None else ()
         protection = _protection(management, tables) if management is not None else None
-        return cls(name.ids, name.timestamp, extension is not None, management, ratings, protection)
+        return cls(name.ids, name.key_name, name.timestamp, extension is not None, management, ratings, protection)
 
 
 def _management_data(message: MikeyMessage) -> bytes | None:

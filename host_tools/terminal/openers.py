@@ -2,7 +2,7 @@
 
 STKMs and media of a service go to the same address (TS 33.246 clause 6.3.3.2.2), by which a terminal with nothing but a
 capture knows what belongs together. Where no STKM came to the address of a packet, the one protection in use has it;
-before any STKM, and where there are several in use, the usual one.
+before any STKM, and where there are several in use, the first that may be its own: it will lack a key and be held.
 """
 
 from __future__ import annotations
@@ -41,7 +41,14 @@ class Openers:
 
     def of(self, unit: Datagram) -> tuple[PacketFormat, PacketOpener]:
         """Return how a media packet is taken to be protected, and what opens it."""
-        return self._by_host.get(unit.destination.host, self._elsewhere)
+        found = self._by_host.get(unit.destination.host)
+        return found if found is not None else self._guess(unit)
+
+    def _guess(self, unit: Datagram) -> _Pair:
+        if self._elsewhere[0].why_not(unit) is None:
+            return self._elsewhere
+        other = next((one for one in self._protections.formats if one.why_not(unit) is None), None)
+        return self._elsewhere if other is None else self._pair(other)
 
     def _pair(self, found: PacketFormat) -> _Pair:
         if found.kind not in self._made:

@@ -23,8 +23,8 @@ from host_tools.content.errors import MediaError
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.format import SrtpFormat
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
@@ -81,7 +81,7 @@ def media_packet(sender: SrtpSender, number: int, payload_type: int, ssrc: int, 
 def broadcast(mki_size: int = 6) -> list[Datagram]:
     """Two sources, several payload types, gaps of any kind."""
     senders = SrtpSender(SrtpFormat(mki_size=mki_size)), SrtpSender(SrtpFormat(mki_size=mki_size))
-    mki = mki_of(MSK_ID, b"\0\1")[:mki_size]
+    mki = tek_name(MSK_ID, b"\0\1")[:mki_size]
     numbers = [1, 2, 4, 3, 10, 11, 40_000, 40_001, 70_000]
     packets = [
         media_packet(senders[source], number, kind, source, step, mki)

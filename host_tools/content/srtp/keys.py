@@ -1,4 +1,4 @@
-"""What SRTP makes of a traffic key: master key and master salt (RFC 3711 clause 4.3), and its name in the packets."""
+"""What SRTP makes of a traffic key: master key and master salt (RFC 3711 clause 4.3)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,3 @@ def master_of(key: TrafficKey) -> bytes:
         found = f"{len(key.tek)} and {len(salt)} bytes found"
         raise SrtpError(f"SRTP needs a key of {TEK_SIZE} and a salt of {SALT_SIZE} bytes: {found}")
     return key.tek.reveal() + salt
-
-
-def mki_of(msk_id: bytes, mtk_id: bytes) -> bytes:
-    """Return the MKI of a TEK: MSK ID (4 bytes) and MTK ID (2) (TS 33.246 clause 6.6.2.1)."""
-    return msk_id + mtk_id

@@ -16,7 +16,7 @@ from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import mulaw_frames
 from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.content.srtp.keys import mki_of
+from host_tools.content.stkm_name import tek_name
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
@@ -102,7 +102,7 @@ class Stage:
 
     def hooks(self, *remedies: Remedy, on_time: Callable[[float], None] | None = None) -> Hooks:
         return Hooks(
-            on_tek=lambda ids, tek: self.teks.update({mki_of(ids.msk_id, ids.mtk_id or b""): tek.key.reveal()}),
+            on_tek=lambda ids, tek: self.teks.update({tek_name(ids.msk_id, ids.mtk_id or b""): tek.key.reveal()}),
             on_time=on_time or self.delivery.deliver_until,
             on_decision=self.decisions.append,
             on_refusal=first_that_helps(remedies),
@@ -118,7 +118,7 @@ class Stage:
         wanted = set(mtk_ids)
         group = self.network.scenario.service(service).key_group.to_bytes(2, "big")
         return {
-            mki_of(name.msk_id, name.mtk_id): key.tek.reveal()
+            tek_name(name.msk_id, name.mtk_id): key.tek.reveal()
             for name, key in self.network.truth.teks.items()
             if name.msk_id[:2] == group and int.from_bytes(name.mtk_id, "big") in wanted
         }

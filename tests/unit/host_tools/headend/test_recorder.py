@@ -12,8 +12,8 @@ from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
 from card.spec.bcast_p1 import P1
 from host_tools.content.captures.pcap import CaptureReader, Datagram
 from host_tools.content.rtp import RtpPacket
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpReceiver
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import record, record_to
 from host_tools.headend.scenario import Scenario, shipped_scenario
@@ -81,7 +81,7 @@ def test_a_terminal_finds_the_truth(scenario: Scenario) -> None:
     assert keys == recording.truth.teks
     receiver, digests = SrtpReceiver(), defaultdict[int, MediaDigest](MediaDigest)
     for name, key in keys.items():
-        receiver.add_key(mki_of(name.msk_id, name.mtk_id), key)
+        receiver.add_key(tek_name(name.msk_id, name.mtk_id), key)
     for datagram in datagrams(recording.pcap):
         if datagram.destination.port != 2269:
             digests[datagram.destination.port].add(RtpPacket.decode(receiver.unprotect(datagram.payload)).payload)

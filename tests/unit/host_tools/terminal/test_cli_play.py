@@ -19,8 +19,8 @@ from host_tools.cli.main import invoke
 from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario
@@ -77,7 +77,7 @@ class Translator:
         self._keys: dict[bytes, TrafficKey] = {}
         self._receiver = SrtpReceiver()
         for name, key in demo().truth.teks.items():
-            mki = mki_of(name.msk_id, name.mtk_id)
+            mki = tek_name(name.msk_id, name.mtk_id)
             self._keys[mki] = TrafficKey(key.tek, key.salt)
             self._receiver.add_key(mki, self._keys[mki])
         self._wanted = wanted
@@ -179,7 +179,7 @@ class Sources:
 
     def __init__(self, payload_type: int = 0) -> None:
         *_, (name, key) = demo().truth.teks.items()  # the newest: older keys of MBMS are forgotten
-        self._mki, self._key = mki_of(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
+        self._mki, self._key = tek_name(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
         self._payload_type = payload_type
         self._senders: dict[int, SrtpSender] = {}
 

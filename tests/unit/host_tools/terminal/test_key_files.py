@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.mikey import MbmsKeyIds, is_newer
-from host_tools.content.stkm_name import key_name
+from host_tools.content.stkm_name import tek_name
 from host_tools.terminal.key_files import (
     Bootstrapping,
     MskEntry,
@@ -158,7 +158,7 @@ class TestGate:
 
 
 def added(keys: SessionKeys, mtk: MbmsKeyIds) -> tuple[bytes, ...]:
-    return keys.add(mtk, key_name(mtk))
+    return keys.add(mtk, tek_name(mtk.msk_id, mtk.mtk_id or b""))
 
 
 @pytest.mark.norm("71")

@@ -17,9 +17,9 @@ from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.srtp.roc import Authenticator
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
@@ -67,7 +67,7 @@ class Media:
         self._sequence += 1
         payload = bytes([self._sequence]) * 160
         plain = RtpPacket(self._payload_type, self._sequence, 160 * self._sequence, self._port, payload).encode()
-        mki = mki_of(MSK_ID, number.to_bytes(2, "big"))[: self._mki_size]
+        mki = tek_name(MSK_ID, number.to_bytes(2, "big"))[: self._mki_size]
         protected = self._sender.protect(plain, mki, TrafficKey(tek(number), SALT))
         return Datagram(0.0, HERE, Endpoint("239.1.1.2", self._port), protected)
 
@@ -194,7 +194,7 @@ class TestMedia:
         media = Media()
         result = play(card, stkm(1, 1), media.packet(2), media.packet(2))
         assert (result.packets_decrypted, result.packets_without_key) == (0, 2)
-        assert result.missing_keys == {mki_of(MSK_ID, b"\0\2"): 2}
+        assert result.missing_keys == {tek_name(MSK_ID, b"\0\2"): 2}
 
     def test_only_so_many_missing_keys_are_told_apart(self) -> None:
         statistics = PlayStatistics()
@@ -279,7 +279,7 @@ class TestMedia:
         keys = [stkm(number, number) for number in (1, 2, 3)]
         result = play(card, *keys, *[Media(5004 + 2 * number).packet(number) for number in (1, 2, 3)])
         assert (result.packets_decrypted, result.packets_without_key) == (2, 1)
-        assert list(result.missing_keys) == [mki_of(MSK_ID, b"\0\1")]
+        assert list(result.missing_keys) == [tek_name(MSK_ID, b"\0\1")]
 
     @pytest.mark.norm("71")
     def test_the_keys_of_an_msk_that_is_gone_go_with_it(self, card: FakeCard) -> None:

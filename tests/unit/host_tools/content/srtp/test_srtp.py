@@ -13,8 +13,8 @@ from card.crypto.secret import Secret
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.errors import SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE
-from host_tools.content.srtp.keys import mki_of
 from host_tools.content.srtp.receiver import TAG_SIZE, SrtpReceiver, SrtpSender
+from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 
 MSK_ID = bytes.fromhex("00010001")
@@ -22,7 +22,7 @@ MSK_ID = bytes.fromhex("00010001")
 
 def key_and_name(number: int) -> tuple[bytes, TrafficKey]:
     seed = number.to_bytes(2, "big")
-    return mki_of(MSK_ID, seed), TrafficKey(Secret(seed * 8), Secret(seed * 7))
+    return tek_name(MSK_ID, seed), TrafficKey(Secret(seed * 8), Secret(seed * 7))
 
 
 def rtp(index: int, ssrc: int = 77, payload: bytes = b"sound") -> bytes:
@@ -52,7 +52,7 @@ def test_known_answer_of_rfc_3711() -> None:
     cipher_key = bytes.fromhex("C61E7A93744F39EE10734AFE3FF7A087")
     cipher_salt = bytes.fromhex("30CBBC08863D8C85D49DB34A9AE1")
     plain = rtp(3)
-    protected = SrtpSender().protect(plain, mki_of(MSK_ID, b"\0\1"), TrafficKey(Secret(master), Secret(salt)))
+    protected = SrtpSender().protect(plain, tek_name(MSK_ID, b"\0\1"), TrafficKey(Secret(master), Secret(salt)))
     offset = (77 << 64 | 3 << 16).to_bytes(16, "big")
     iv = bytes(a ^ b for a, b in zip(cipher_salt + b"\0\0", offset, strict=True))
     assert protected[12 : len(plain)] == Cipher(AES(cipher_key), CTR(iv)).encryptor().update(plain[12:])
@@ -165,7 +165,7 @@ def test_only_so_many_keys_are_kept() -> None:
 @pytest.mark.parametrize("key", [TrafficKey(Secret(bytes(15))), TrafficKey(Secret(bytes(16)), Secret(bytes(13)))])
 def test_keys_of_a_wrong_size_are_refused(key: TrafficKey) -> None:
     with pytest.raises(SrtpError, match="16 and a salt of 14"):
-        SrtpReceiver().add_key(mki_of(MSK_ID, b"\0\1"), key)
+        SrtpReceiver().add_key(tek_name(MSK_ID, b"\0\1"), key)
 
 
 def test_a_name_of_a_wrong_size_is_refused() -> None:
