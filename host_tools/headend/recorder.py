@@ -17,6 +17,7 @@ from card.spec.bcast_tables import BcastTables
 from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
@@ -131,7 +132,7 @@ class _MediaSource:
         self._payload_type = service.payload_type
         self._stream = media_stream(scenario, service)
         self._frames = mulaw_frames(service.id, _FRAME_SAMPLES)
-        self._sender = SrtpSender()
+        self._sender = SrtpSender(HEADEND_FORMAT)
         self._mki = b""
         self._key: TrafficKey | None = None
 

@@ -25,7 +25,7 @@ from typing import TypeVar
 from pylibsrtp import Session
 
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
-from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
 from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
 from host_tools.content.traffic_key import TrafficKey
@@ -49,7 +49,7 @@ _V = TypeVar("_V")
 class SrtpSender:
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
-    def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
+    def __init__(self, packet_format: SrtpFormat) -> None:
         self._format = packet_format
         self._index = _PacketIndex()
         self._maker = SessionMaker(packet_format.suite)
@@ -78,7 +78,7 @@ class SrtpReceiver:
     whose MKI does not name the right key is tried with the last key of its source and then with the newest 32.
     """
 
-    def __init__(self, packet_format: SrtpFormat = HEADEND_FORMAT) -> None:
+    def __init__(self, packet_format: SrtpFormat) -> None:
         self._format = packet_format
         self._maker = SessionMaker(packet_format.suite)
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()

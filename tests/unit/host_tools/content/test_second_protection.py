@@ -98,7 +98,7 @@ def toys(layout: ToyFormat = TOY) -> Iterator[Datagram]:
 
 
 def srtp() -> Iterator[Datagram]:
-    name, sender = ids(2, 9), SrtpSender()
+    name, sender = ids(2, 9), SrtpSender(HEADEND_FORMAT)
     yield stkm(name, 1, SRTP_HOST, TrafficProtection.SRTP)
     for number in range(len(FRAMES)):
         protected = sender.protect(rtp(number, 2).encode(), named(name), key_of(name, 14))

@@ -12,6 +12,7 @@ from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
 from card.spec.bcast_p1 import P1
 from host_tools.content.captures.pcap import CaptureReader, Datagram
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpReceiver
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
@@ -79,7 +80,7 @@ def test_a_terminal_finds_the_truth(scenario: Scenario) -> None:
     recording = record(scenario, tables=P1)
     keys = open_stkms(scenario, recording.pcap)
     assert keys == recording.truth.teks
-    receiver, digests = SrtpReceiver(), defaultdict[int, MediaDigest](MediaDigest)
+    receiver, digests = SrtpReceiver(HEADEND_FORMAT), defaultdict[int, MediaDigest](MediaDigest)
     for name, key in keys.items():
         receiver.add_key(tek_name(name.msk_id, name.mtk_id), key)
     for datagram in datagrams(recording.pcap):

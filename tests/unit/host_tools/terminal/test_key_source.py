@@ -14,6 +14,7 @@ from card.spec.bcast_tables import TrafficProtection
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
@@ -78,7 +79,7 @@ def media(number: int, sender: SrtpSender) -> Datagram:
 
 
 def broadcast() -> list[Datagram]:
-    sender = SrtpSender()
+    sender = SrtpSender(HEADEND_FORMAT)
     return [datagram for number in (1, 2, 3) for datagram in (stkm(number), media(number, sender))]
 
 

@@ -30,7 +30,7 @@ def rtp(index: int, ssrc: int = 77, payload: bytes = b"sound") -> bytes:
 
 
 def receiver(*numbers: int) -> SrtpReceiver:
-    made = SrtpReceiver()
+    made = SrtpReceiver(HEADEND_FORMAT)
     for number in numbers:
         made.add_key(*key_and_name(number))
     return made
@@ -38,7 +38,7 @@ def receiver(*numbers: int) -> SrtpReceiver:
 
 def test_a_packet_grows_by_mki_and_tag_and_comes_back() -> None:
     plain = rtp(5)
-    protected = SrtpSender().protect(plain, *key_and_name(1))
+    protected = SrtpSender(HEADEND_FORMAT).protect(plain, *key_and_name(1))
     assert len(protected) == len(plain) + MKI_SIZE + TAG_SIZE
     assert b"sound" not in protected
     assert HEADEND_FORMAT.split(protected)[0] == bytes.fromhex("000100010001")
@@ -52,14 +52,15 @@ def test_known_answer_of_rfc_3711() -> None:
     cipher_key = bytes.fromhex("C61E7A93744F39EE10734AFE3FF7A087")
     cipher_salt = bytes.fromhex("30CBBC08863D8C85D49DB34A9AE1")
     plain = rtp(3)
-    protected = SrtpSender().protect(plain, tek_name(MSK_ID, b"\0\1"), TrafficKey(Secret(master), Secret(salt)))
+    made = TrafficKey(Secret(master), Secret(salt))
+    protected = SrtpSender(HEADEND_FORMAT).protect(plain, tek_name(MSK_ID, b"\0\1"), made)
     offset = (77 << 64 | 3 << 16).to_bytes(16, "big")
     iv = bytes(a ^ b for a, b in zip(cipher_salt + b"\0\0", offset, strict=True))
     assert protected[12 : len(plain)] == Cipher(AES(cipher_key), CTR(iv)).encryptor().update(plain[12:])
 
 
 def test_the_key_changes_in_the_middle_of_a_stream() -> None:
-    sender, hears = SrtpSender(), receiver(1, 2)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1, 2)
     for index in range(20):
         plain = rtp(index)
         assert hears.unprotect(sender.protect(plain, *key_and_name(1 + index // 10))) == plain
@@ -68,7 +69,7 @@ def test_the_key_changes_in_the_middle_of_a_stream() -> None:
 @pytest.mark.parametrize("first", [65_530, 65_535, 0xFFF0])
 def test_the_roll_over_counter_survives_a_key_change(first: int) -> None:
     """The sequence number wraps under the first key; the second key begins with ROC 1."""
-    sender, hears = SrtpSender(), receiver(1, 2)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1, 2)
     for index in range(first, first + 60):
         number = 1 if index < first + 30 else 2
         plain = rtp(index)
@@ -77,7 +78,7 @@ def test_the_roll_over_counter_survives_a_key_change(first: int) -> None:
 
 @pytest.mark.parametrize("wraps", [1, 2, 40])
 def test_a_receiver_that_comes_late_finds_the_roll_over_counter(wraps: int) -> None:
-    sender, hears = SrtpSender(), receiver(1, 2)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1, 2)
     for index in range(0, wraps * 65536, 30_000):
         sender.protect(rtp(index), *key_and_name(1))
     for index in range(wraps * 65536, wraps * 65536 + 20):
@@ -86,7 +87,7 @@ def test_a_receiver_that_comes_late_finds_the_roll_over_counter(wraps: int) -> N
 
 
 def test_a_receiver_that_comes_back_after_a_long_time_finds_it_again() -> None:
-    sender, hears = SrtpSender(), receiver(1)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1)
     hears.unprotect(sender.protect(rtp(100), *key_and_name(1)))
     for index in range(30_000, 210_000, 30_000):
         sender.protect(rtp(index), *key_and_name(1))
@@ -94,7 +95,7 @@ def test_a_receiver_that_comes_back_after_a_long_time_finds_it_again() -> None:
 
 
 def test_a_flood_of_forged_packets_does_not_stop_the_good_ones() -> None:
-    sender, hears = SrtpSender(), receiver(1)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1)
     good = [sender.protect(rtp(index), *key_and_name(1)) for index in range(2)]
     assert hears.unprotect(good[0]) == rtp(0)
     for index in range(100):
@@ -104,7 +105,7 @@ def test_a_flood_of_forged_packets_does_not_stop_the_good_ones() -> None:
 
 
 def test_reordered_packets_pass_and_repeated_ones_do_not() -> None:
-    sender = SrtpSender()
+    sender = SrtpSender(HEADEND_FORMAT)
     protected = [sender.protect(rtp(index), *key_and_name(1)) for index in range(65_500, 65_580)]
     hears = receiver(1)
     for at in (1, 0, 79, 78, 40):
@@ -114,7 +115,7 @@ def test_reordered_packets_pass_and_repeated_ones_do_not() -> None:
 
 
 def test_packets_from_before_a_key_change_pass_after_it() -> None:
-    sender = SrtpSender()
+    sender = SrtpSender(HEADEND_FORMAT)
     old = [sender.protect(rtp(index), *key_and_name(1)) for index in range(65_530, 65_540)]
     new = [sender.protect(rtp(index), *key_and_name(2)) for index in range(65_540, 65_550)]
     hears = receiver(1, 2)
@@ -123,7 +124,7 @@ def test_packets_from_before_a_key_change_pass_after_it() -> None:
 
 
 def test_sources_are_kept_apart() -> None:
-    senders = {ssrc: SrtpSender() for ssrc in (1, 2)}
+    senders = {ssrc: SrtpSender(HEADEND_FORMAT) for ssrc in (1, 2)}
     hears = receiver(1)
     for index in range(5):
         for ssrc, sender in senders.items():
@@ -132,14 +133,14 @@ def test_sources_are_kept_apart() -> None:
 
 
 def test_a_packet_whose_key_is_not_here_names_it() -> None:
-    protected = SrtpSender().protect(rtp(1), *key_and_name(9))
+    protected = SrtpSender(HEADEND_FORMAT).protect(rtp(1), *key_and_name(9))
     with pytest.raises(UnknownTrafficKey) as caught:
         receiver(1).unprotect(protected)
     assert caught.value.mki == key_and_name(9)[0]
 
 
 def test_a_forged_packet_leaves_no_trace() -> None:
-    sender, hears = SrtpSender(), receiver(1)
+    sender, hears = SrtpSender(HEADEND_FORMAT), receiver(1)
     good = [sender.protect(rtp(index), *key_and_name(1)) for index in range(3)]
     forged = good[1][:2] + b"\x70\x00" + good[1][4:]
     with pytest.raises(SrtpError):
@@ -151,7 +152,7 @@ def test_a_key_that_was_replaced_under_the_same_name_counts() -> None:
     name, key = key_and_name(1)
     hears = receiver(1)
     hears.add_key(name, key_and_name(2)[1])
-    protected = SrtpSender().protect(rtp(1), name, key)
+    protected = SrtpSender(HEADEND_FORMAT).protect(rtp(1), name, key)
     with pytest.raises(SrtpError, match="authentication"):
         hears.unprotect(protected)
 
@@ -165,12 +166,12 @@ def test_only_so_many_keys_are_kept() -> None:
 @pytest.mark.parametrize("key", [TrafficKey(Secret(bytes(15))), TrafficKey(Secret(bytes(16)), Secret(bytes(13)))])
 def test_keys_of_a_wrong_size_are_refused(key: TrafficKey) -> None:
     with pytest.raises(SrtpError, match="16 and a salt of 14"):
-        SrtpReceiver().add_key(tek_name(MSK_ID, b"\0\1"), key)
+        SrtpReceiver(HEADEND_FORMAT).add_key(tek_name(MSK_ID, b"\0\1"), key)
 
 
 def test_a_name_of_a_wrong_size_is_refused() -> None:
     with pytest.raises(SrtpError, match="6 bytes"):
-        SrtpReceiver().add_key(b"\1", key_and_name(1)[1])
+        SrtpReceiver(HEADEND_FORMAT).add_key(b"\1", key_and_name(1)[1])
 
 
 HEADER_SIZE, NAME_SIZE = 12, 6
@@ -180,7 +181,7 @@ LARGEST = 65_507
 @pytest.mark.parametrize("size", [1356, 1500, 4000, LARGEST])
 def test_a_packet_as_large_as_a_datagram(size: int) -> None:
     plain = rtp(1, payload=bytes(size - HEADER_SIZE - NAME_SIZE - TAG_SIZE))
-    protected = SrtpSender().protect(plain, *key_and_name(1))
+    protected = SrtpSender(HEADEND_FORMAT).protect(plain, *key_and_name(1))
     assert len(protected) == size
     assert receiver(1).unprotect(protected) == plain
 
@@ -188,7 +189,7 @@ def test_a_packet_as_large_as_a_datagram(size: int) -> None:
 def test_a_packet_larger_than_a_datagram_is_refused() -> None:
     plain = rtp(1, payload=bytes(LARGEST - HEADER_SIZE - NAME_SIZE - TAG_SIZE + 1))
     with pytest.raises(SrtpError, match="too long"):
-        SrtpSender().protect(plain, *key_and_name(1))
+        SrtpSender(HEADEND_FORMAT).protect(plain, *key_and_name(1))
     with pytest.raises(SrtpError, match="too long"):
         receiver(1).unprotect(plain + bytes(NAME_SIZE + TAG_SIZE))
 
@@ -209,4 +210,4 @@ def test_any_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(SrtpError):
         hears.unprotect(data[:40] + name + bytes(TAG_SIZE))
     with pytest.raises(SrtpError):
-        SrtpSender().protect(b"\x00" + data[:8], *key_and_name(1))
+        SrtpSender(HEADEND_FORMAT).protect(b"\x00" + data[:8], *key_and_name(1))
