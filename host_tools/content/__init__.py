@@ -6,7 +6,7 @@ frozen, stands in the index of a recording, and makes *openers*. An opener takes
 has for them (`add_key`) and opens units one by one (`open`): payloads come out, or it needs a key, has seen the unit
 before, or failed and says why. It holds no unit back and counts nothing: that is the player's.
 
-Formats are found through one registry (`protections.Protections`): by traffic_protection_protocol, which an STKM says
+Formats are found through one registry (`registry.Protections`): by traffic_protection_protocol, which an STKM says
 of the media it serves, by the name in the index of a recording, or by how a file begins. `known` has what this product
 knows; who has a further protection makes a registry with it (`Protections.with_packets`) and hands that on.
 

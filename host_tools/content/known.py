@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from card.spec.bcast_tables import TrafficProtection
-from host_tools.content.protections import PacketProtection, Protections
+from host_tools.content.registry import PacketProtection, Protections
 from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat
 
 KNOWN: Final = Protections((PacketProtection(TrafficProtection.SRTP, HEADEND_FORMAT, SrtpFormat.parse),))

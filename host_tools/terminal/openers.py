@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from host_tools.content.captures.datagrams import Datagram
 from host_tools.content.protection import PacketFormat, PacketOpener
-from host_tools.content.protections import Protections
+from host_tools.content.registry import Protections
 
+_HOSTS_KEPT = 1024  # addresses, those with the newest TEKs; far more than services at once
 _Pair = tuple[PacketFormat, PacketOpener]
 
 
@@ -29,7 +30,11 @@ class Openers:
         found = self._protections.of_stkm(number)
         if found is None:
             return None
-        pair = self._by_host[host] = self._pair(found)
+        pair = self._pair(found)
+        self._by_host.pop(host, None)
+        self._by_host[host] = pair
+        if len(self._by_host) > _HOSTS_KEPT:
+            self._by_host.pop(next(iter(self._by_host)))
         self._in_use.add(found.kind)
         self._elsewhere = pair if len(self._in_use) == 1 else self._pair(self._protections.usual)
         return pair[1]

@@ -17,7 +17,7 @@ from card.errors import DecodeError
 from host_tools.content.captures.pcap import Datagram
 from host_tools.content.errors import UnusableKeyError
 from host_tools.content.protection import Failed, NeedsKey, Opened, PacketOpener, Repeated
-from host_tools.content.protections import Protections
+from host_tools.content.registry import Protections
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from host_tools.content.captures.records import END_OF_TIME
 from host_tools.content.protection import PacketFormat
-from host_tools.content.protections import Protections, index_of
+from host_tools.content.registry import Protections, index_of
 
 FORMAT: Final = "bcast-uicc recording 2"
 _FORMAT_OF_SRTP = "bcast-uicc recording 1"  # knew one protection, in a field of its name, and at first none at all

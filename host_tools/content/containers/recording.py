@@ -31,7 +31,7 @@ from host_tools.content.containers.index import RecordedSpan, RecordingIndex, ch
 from host_tools.content.containers.stkm_track import NamedTrack, StkmTrack, TimedTrack, TrackStkm
 from host_tools.content.errors import MediaError, OutputError
 from host_tools.content.protection import PacketFormat
-from host_tools.content.protections import Protections
+from host_tools.content.registry import Protections
 from host_tools.content.stkm_name import StkmName
 from host_tools.files.writing import UnwritableFile, whole_file
 

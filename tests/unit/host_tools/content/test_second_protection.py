@@ -20,7 +20,7 @@ from host_tools.content.containers.index import RecordingIndex
 from host_tools.content.containers.recording import open_recording, record_to
 from host_tools.content.known import KNOWN
 from host_tools.content.protection import NeedsKey, OpenedFile
-from host_tools.content.protections import Protections
+from host_tools.content.registry import Protections
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.g711 import decode_mulaw
 from host_tools.content.srtp.format import HEADEND_FORMAT
@@ -172,7 +172,7 @@ def test_each_answer_of_an_opener_is_counted(source: KeysOf) -> None:
     assert (result.failures, result.missing_keys, result.others) == ({WRONG: 1}, {b"nobody": 1}, {"no toy": 1})
 
 
-def test_a_key_that_a_protection_cannot_use_is_said(source: KeysOf) -> None:
+def test_a_key_that_a_protection_cannot_use_is_said() -> None:
     name = ids(1, 0)
     source = KeysOf({named(name): key_of(name, 14)})
     result = play(source, toys())

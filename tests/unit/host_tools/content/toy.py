@@ -15,7 +15,7 @@ from host_tools.content.captures.datagrams import Datagram
 from host_tools.content.errors import RtpError, UnusableKeyError
 from host_tools.content.known import KNOWN
 from host_tools.content.protection import REPEATED, Failed, NeedsKey, Opened, OpenedFile, Opening
-from host_tools.content.protections import PacketProtection
+from host_tools.content.registry import PacketProtection
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.traffic_key import TrafficKey
 
