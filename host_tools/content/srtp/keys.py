@@ -13,15 +13,10 @@ SALT_SIZE: Final = 14
 """Bytes of the master salt (112 bits, TS 33.246 clause 6.4.5.3); without one, zeros are used."""
 
 
-def is_usable(key: TrafficKey) -> bool:
-    """Tell whether SRTP here can use a key."""
-    return len(key.tek) == TEK_SIZE and (key.salt is None or len(key.salt) == SALT_SIZE)
-
-
 def master_of(key: TrafficKey) -> bytes:
     """Return SRTP master key and master salt in a row, 30 bytes. Raises `SrtpError` for a wrong size."""
     salt = bytes(SALT_SIZE) if key.salt is None else key.salt.reveal()
-    if not is_usable(key):
+    if (len(key.tek), len(salt)) != (TEK_SIZE, SALT_SIZE):
         found = f"{len(key.tek)} and {len(salt)} bytes found"
         raise SrtpError(f"SRTP needs a key of {TEK_SIZE} and a salt of {SALT_SIZE} bytes: {found}")
     return key.tek.reveal() + salt

@@ -8,7 +8,7 @@ from host_tools.content.protection import REPEATED, Failed, NeedsKey, Opened, Op
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import SrtpFormat
-from host_tools.content.srtp.keys import is_usable
+from host_tools.content.srtp.keys import TEK_SIZE
 from host_tools.content.srtp.receiver import SrtpReceiver
 from host_tools.content.traffic_key import TrafficKey
 
@@ -23,9 +23,12 @@ class SrtpOpener:
 
     def add_key(self, name: bytes, key: TrafficKey) -> None:
         """Take a key and its MKI (6 bytes). Raises `UnusableKeyError`."""
-        if not is_usable(key):
+        if len(key.tek) != TEK_SIZE:
             raise UnusableKeyError("SRTP here plays traffic keys of 16 bytes only, not the 24 or 32 that the card gave")
-        self._receiver.add_key(name, key)
+        try:
+            self._receiver.add_key(name, key)
+        except SrtpError as error:
+            raise UnusableKeyError(str(error)) from None
 
     def forget_key(self, name: bytes) -> None:
         """Drop a key and what came from it."""
