@@ -156,8 +156,8 @@ def _write_truth(truth: Truth, path: Path) -> None:
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
+    from host_tools.content.errors import MediaError
     from host_tools.headend.errors import HeadendError
-    from host_tools.media.errors import MediaError
 
     try:
         yield

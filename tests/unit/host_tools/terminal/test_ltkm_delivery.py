@@ -18,8 +18,8 @@ from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
-from host_tools.terminal.decision import StkmView
 from host_tools.terminal.errors import NoUsableKsError
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_delivery import KeepNeeded
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict, MskRequest
 from host_tools.terminal.middleware import TerminalMiddleware
