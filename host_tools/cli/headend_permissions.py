@@ -14,10 +14,10 @@ from card.crypto.secret import Secret
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.interrupts import interruptible
 from host_tools.files.writing import told, write_whole
-from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.permissions_issuer.certificates import TestCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.seeded_keys import binding_key
 
 
 def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:

@@ -24,7 +24,7 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.exits import ExitCode
-from host_tools.headend.rk import RkHome
+from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.csim import Csim

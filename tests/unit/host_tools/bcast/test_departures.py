@@ -14,7 +14,7 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables
 from card.spec.bcast_x2 import X2
 from host_tools.apdu.client import ApduClient
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.model import Scenario
 from host_tools.links.base import ReaderGone
 from host_tools.media.pcap import Datagram
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome

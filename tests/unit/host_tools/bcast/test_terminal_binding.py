@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from card.crypto.secret import Secret
-from host_tools.headend.bcast_stkm import bind, binding_key
+from host_tools.headend.bsda.management import bind
 from host_tools.headend.permissions_issuer.certificates import TestCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
+from host_tools.headend.scenario.seeded_keys import binding_key
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient, PermissionsError, unbind
 from tests.unit.host_tools.bcast.stage import Stage

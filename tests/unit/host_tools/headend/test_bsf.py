@@ -13,7 +13,7 @@ from card.crypto.gba_push import derive_gpi_keys, open_gpi
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
-from host_tools.headend.bsf import Bsf, NafKeys
+from host_tools.headend.bsf.server import Bsf, NafKeys
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import (
     BootstrapUnknownError,
@@ -21,8 +21,8 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, subscriber
 from tests.vectors.loader import load
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from card.codec.mikey import Extension, MikeyMessage, Timestamp
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.ltkm_sender import LtkmSender, Order
 from tests.oracle.mikey import Ltkm
 from tests.unit.host_tools.headend.networks import IMPI, small_network
 

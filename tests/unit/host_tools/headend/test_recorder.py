@@ -10,10 +10,11 @@ import pytest
 
 from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
 from card.spec.bcast_p1 import P1
-from host_tools.headend.recorder import record, record_to
-from host_tools.headend.scenario import Scenario, shipped_scenario
-from host_tools.headend.service_keys import service_keys
-from host_tools.headend.truth import MediaDigest, TekName
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record, record_to
+from host_tools.headend.scenario.seeded_keys import service_keys
+from host_tools.headend.scenario.truth import MediaDigest, TekName
 from host_tools.media.pcap import CaptureReader, Datagram
 from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpReceiver

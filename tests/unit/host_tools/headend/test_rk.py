@@ -10,10 +10,12 @@ from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast_p1 import P1
+from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.rk import RkHome, RkNetwork, RkSubscriber
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.http_digest import DigestAnswer, DigestChallenge, answer_challenge, is_right
 from host_tools.rk_nonce import join_nonce, one_time_password, split_nonce
 from tests.oracle import bcmcs
@@ -112,7 +114,7 @@ def test_a_nonce_that_is_none(nonce: str) -> None:
 
 
 class TestNetwork:
-    network = RkNetwork(shipped_scenario("demo"), SUBSCRIBER, tables=P1)
+    network = CsimNetwork(shipped_scenario("demo"), SUBSCRIBER, tables=P1)
 
     def test_an_ltkm_is_under_the_tk_of_its_rand(self) -> None:
         delivery = self.network.deliveries[0]
@@ -129,4 +131,4 @@ class TestNetwork:
 
     def test_a_scenario_for_somebody_else(self) -> None:
         with pytest.raises(HeadendError, match="is for IMSI"):
-            RkNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"), tables=P1)
+            CsimNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"), tables=P1)

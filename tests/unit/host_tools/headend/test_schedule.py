@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from host_tools.headend.schedule import MediaSlot, StkmSlot, deliveries, slots, stkm_slots
-from host_tools.headend.service_keys import key_domain_id, service_keys, traffic_key
+from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
+from host_tools.headend.scenario.schedule import deliveries, slots, stkm_slots
+from host_tools.headend.scenario.seeded_keys import service_keys, traffic_key
+from host_tools.headend.service_keys import key_domain_id
 from tests.unit.host_tools.headend.networks import small_scenario
 
 SCENARIO = small_scenario()

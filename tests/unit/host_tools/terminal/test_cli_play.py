@@ -16,8 +16,8 @@ from card.profile.schema import demo_path
 from card.spec.bcast_p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.recorder import Recording, record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import Recording, record
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
 from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture

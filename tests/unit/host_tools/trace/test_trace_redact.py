@@ -23,10 +23,10 @@ from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -159,7 +159,7 @@ def test_a_whole_session_shows_no_secret() -> None:
     profile = CardProfile.demo()
     collector = Collector()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
@@ -186,7 +186,7 @@ def test_the_ladder_is_told_step_by_step() -> None:
     collector = Collector()
     profile = CardProfile.demo()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)

@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 from card.spec.bcast_tables import BcastTables
-from host_tools.headend.bcast_ltkm import BcastMint
-from host_tools.headend.bcast_shop import Shop
-from host_tools.headend.bsf import Bsf
-from host_tools.headend.bsm import Bsm, SubscriberKeys
-from host_tools.headend.clock import ManualClock, NetworkClock
+from host_tools.headend.bsm.ports import SubscriberKeys
+from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.gba_settings import UICC_BASED_MBMS
-from host_tools.headend.mbms_naf import MbmsNaf
-from host_tools.headend.recorder import Recording, record
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.schedule import Delivery, deliveries
-from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscriber import Subscriber
-from host_tools.headend.truth import Truth
+from host_tools.headend.scenario.mint import BcastMint
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.recorder import Recording, record
+from host_tools.headend.scenario.schedule import Delivery, deliveries
+from host_tools.headend.scenario.truth import Truth
+from host_tools.headend.shop import Shop
 
 
 class Network:
@@ -71,33 +66,3 @@ class Network:
     @cached_property
     def _recording(self) -> Recording:
         return record(self.scenario, tables=self._tables)
-
-
-class TestNetwork(Network):
-    """The network of a USIM, with its BSF. The same scenario and subscriber always behave the same."""
-
-    __test__ = False  # the name begins with Test, but pytest has nothing to collect here
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        subscriber: Subscriber,
-        clock: NetworkClock | None = None,
-        session: str = "",
-        *,
-        tables: BcastTables,
-    ) -> None:
-        """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
-
-        Another `session` gives other GBA challenges, for a card that has met those of the first one. Raises
-        `HeadendError` when the scenario is meant for another subscriber.
-        """
-        clock = clock or ManualClock(scenario.start)
-        self.subscriber = subscriber
-        rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
-        names = scenario.network
-        settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
-        rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
-        self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
-        self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
-        super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)

@@ -6,37 +6,12 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from host_tools.headend.bcast_policy import PlannedDelivery
-from host_tools.headend.scenario import Scenario, Service
-from host_tools.headend.service_keys import ServiceKey, service_keys
-
-FRAME_MILLISECONDS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class StkmSlot:
-    """One STKM goes out at `at` for crypto period `mtk_id`, with T = `counter`.
-
-    `copy` counts from 0 how often the same bytes went out before.
-    """
-
-    at: int
-    service: Service
-    key: ServiceKey
-    mtk_id: int
-    counter: int
-    copy: int
-
-
-@dataclass(frozen=True, slots=True)
-class MediaSlot:
-    """One RTP packet goes out at `at`, the `number`-th of its service, in crypto period `mtk_id`."""
-
-    at: int
-    service: Service
-    key: ServiceKey
-    mtk_id: int
-    number: int
+from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.policies import PlannedDelivery
+from host_tools.headend.scenario.seeded_keys import service_keys
+from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.services import Service
 
 
 @dataclass(frozen=True, slots=True)

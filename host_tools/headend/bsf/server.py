@@ -26,9 +26,9 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import GbaSettings, KeyChoice, UiccType
 from host_tools.headend.seeded import SeededRng
-from host_tools.headend.subscriber import AuthenticationVector, Subscriber
+from host_tools.headend.subscribers.gba_settings import GbaSettings, KeyChoice, UiccType
+from host_tools.headend.subscribers.subscriber import AuthenticationVector, Subscriber
 
 _RAND_SIZE = 16
 _PENDING_KEPT = 64

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from card.crypto.gba import derive_ks_naf_mrk
 from card.crypto.secret import Secret
-from host_tools.headend.bsf import Bsf, NafKeys, Push
-from host_tools.headend.gba_settings import KeyChoice
+from host_tools.headend.bsf.server import Bsf, NafKeys, Push
+from host_tools.headend.subscribers.gba_settings import KeyChoice
 
 _MUKS_OF_A_SUBSCRIBER = 2
 

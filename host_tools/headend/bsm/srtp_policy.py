@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.mikey import CryptoSession, SecurityPolicy
-from host_tools.headend.media_stream import MediaStream
+from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.media.srtp_format import HEADEND_FORMAT
 from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE
 

@@ -12,55 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import Protocol
 
 from card.codec.bcast import LtkmReport, Subtype, bcast_extension
 from card.codec.mikey import Extension, KeyInterval, MbmsKeyIds, MikeyMessage
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.gba import naf_id
+from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, rand_of, recipient, renew_ltkm, seal_ltkm
+from host_tools.headend.bsm.ports import SubscriberKeys
+from host_tools.headend.bsm.srtp_policy import SrtpDescription, describe
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.ltkm import (
-    LtkmContent,
-    open_verification,
-    rand_of,
-    recipient,
-    renew_ltkm,
-    seal_ltkm,
-)
-from host_tools.headend.media_stream import media_stream
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.service_keys import (
-    LAST_MTK_ID,
-    NO_KEY_NUMBER,
-    ServiceKey,
-    make_key,
-    mtk_interval,
-    service_keys,
-)
-from host_tools.headend.srtp_policy import SrtpDescription, describe
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.seeded_keys import make_key, media_stream, service_keys
+from host_tools.headend.service_keys import LAST_MTK_ID, NO_KEY_NUMBER, ServiceKey, mtk_interval
 
 _WITHDRAWN = KeyInterval.between(1, 0, 2)  # a lower limit above the upper one
 _LAST_COUNTER = 0xFFFF_FFFF
 _MSKS_OF_A_GROUP = 2  # a card keeps no more (TS 31.102 clause 4.2.80)
-
-
-class SubscriberKeys(Protocol):
-    """Who knows the keys of subscribers. A GBA subscriber goes by B-TID, a CSIM by its NAI."""
-
-    def smk(self, subscriber: str, naf_id: bytes, rand: bytes, /) -> Secret:
-        """Return the SMK for LTKMs that carry `rand`, also when its time is over. Raises `HeadendError`."""
-
-    def srk(self, subscriber: str, naf_id: bytes, /) -> Secret:
-        """Return the SRK. Raises `HeadendError`."""
-
-    def expires(self, subscriber: str, naf_id: bytes, /) -> datetime | None:
-        """Return when the SMK is over; None: never. Raises `HeadendError`."""
-
-    def identity(self, subscriber: str, naf_id: bytes, /) -> str:
-        """Return who it is, the same under every SMK. Raises `HeadendError`."""
 
 
 class Bsm:

@@ -39,8 +39,8 @@ from card.crypto.mikey_keys import (
 )
 from card.crypto.secret import Secret
 from card.errors import DecodeError, MacMismatch
+from host_tools.headend.bsm.srtp_policy import SrtpDescription
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.srtp_policy import SrtpDescription
 
 
 @dataclass(frozen=True, slots=True)

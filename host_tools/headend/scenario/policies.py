@@ -12,6 +12,7 @@ from enum import Enum
 
 from card.crypto.secret import Secret
 from card.spec.ratings import rating_words
+from host_tools.headend.services import Programme, StkmPolicy
 from host_tools.headend.toml_table import TomlTable
 
 _MOST_DELIVERIES = 256
@@ -20,31 +21,6 @@ _LAST_U32 = 0xFFFF_FFFF
 _NAME = r"[a-z0-9][a-z0-9._-]{0,31}"
 _URI = r"https://[a-z0-9.-]{1,128}(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]{0,100})?"
 _PINCODE_SIZE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class StkmPolicy:
-    """What the management data of a service's STKMs say.
-
-    `protection_after_reception` (0 to 3; 3 is service protection only). With `binding_key_id` the TEKs are bound to
-    terminals: they are encrypted with the terminal binding key of this ID (32 bits), which `permissions_issuer`, an
-    HTTPS address, gives out.
-    """
-
-    protection_after_reception: int = 3
-    binding_key_id: int | None = None
-    permissions_issuer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Programme:
-    """A part of a service, from `begins` to before `ends` (milliseconds), with a parental rating: type and value."""
-
-    service: str
-    begins: int
-    ends: int
-    rating_type: int
-    rating: int
 
 
 class DeliveryKind(Enum):

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from card.codec.mikey import MbmsKeyIds
-from host_tools.headend.bcast_ltkm import BcastMint
-from host_tools.headend.bcast_policy import PlannedDelivery
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.schedule import key_of
-from host_tools.headend.service_keys import ServiceKey, service_keys
+from host_tools.headend.scenario.mint import BcastMint
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.policies import PlannedDelivery
+from host_tools.headend.scenario.schedule import key_of
+from host_tools.headend.scenario.seeded_keys import service_keys
+from host_tools.headend.service_keys import ServiceKey
 
 
 @dataclass(frozen=True, slots=True)

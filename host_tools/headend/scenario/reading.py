@@ -1,13 +1,7 @@
-"""Scenario files: what a recorded broadcast holds, as TOML (docs/user/scenarios.md).
-
-Times are whole milliseconds from the start of the recording, so that no rounding decides under which key a
-packet goes.
-"""
+"""Reads scenario files, TOML, and says everything that is wrong with one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from card.disk.kinds import SCENARIO
@@ -15,15 +9,10 @@ from card.disk.reading import read_text
 from card.disk.shipped import shipped_text
 from card.disk.toml import NotToml, parse_toml
 from card.errors import UnusableFile
-from host_tools.headend.bcast_policy import (
-    PlannedDelivery,
-    Programme,
-    StkmPolicy,
-    read_deliveries,
-    read_programmes,
-    read_stkm_policy,
-)
 from host_tools.headend.errors import ScenarioError
+from host_tools.headend.scenario.model import Event, Network, Scenario, SekRollover, ServiceSwitch, StkmPlan
+from host_tools.headend.scenario.policies import read_deliveries, read_programmes, read_stkm_policy
+from host_tools.headend.services import Service
 from host_tools.headend.toml_table import Problems, TomlTable
 
 _MOST_SERVICES = 16
@@ -37,118 +26,6 @@ _FQDN = r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+"
 _PLMN = r"[0-9]{3}-[0-9]{2,3}"
 _SERVICE_ID = r"[a-z0-9][a-z0-9._-]{0,31}"
 _MULTICAST = r"(22[4-9]|23[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}"
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Names of the servers, and the identifier of the subscriber (IMSI) that is to receive the keys.
-
-    `plain_res` is for a card from before the flipped RES (TS 33.220 clause 5.3.2): the BSF wants RES as it is.
-    """
-
-    bsf_name: str
-    bsm_fqdn: str
-    imsi: str
-    plain_res: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StkmPlan:
-    """How STKMs are sent: times in milliseconds, each message `copies` times in a row.
-
-    The STKM of a crypto period comes `lead` before the period, then every `repeat`: in plain MBMS the same bytes, with
-    OMA BCAST with a new T each time.
-    """
-
-    crypto_period: int
-    repeat: int
-    lead: int
-    copies: int
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One service: key domain as MCC-MNC text, key group, where STKMs and media go, RTP format.
-
-    `sek_size` is that of its SEKs: 16, 24 or 32 bytes. `bcast` is what OMA BCAST puts into its STKMs; without it they
-    are plain MBMS.
-    """
-
-    id: str
-    key_domain: str
-    key_group: int
-    address: str
-    port: int
-    payload_type: int
-    first_sequence: int | None
-    bcast: StkmPolicy | None = None
-    sek_size: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class SekRollover:
-    """The service changes its SEK at the first crypto period that begins at `at` (milliseconds) or later."""
-
-    at: int
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSwitch:
-    """From `at` (milliseconds) on the recording terminal listens to this service."""
-
-    at: int
-    service: str
-
-
-Event = SekRollover | ServiceSwitch
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A whole scenario. `view` is the service recorded first, `None` when all are recorded throughout.
-
-    `ltkm_lead` says how long (milliseconds) before its first crypto period a key is delivered. A service with
-    `planned` LTKMs gets these and no others.
-    """
-
-    name: str
-    seed: str
-    start: datetime
-    duration: int
-    network: Network
-    stkm: StkmPlan
-    ltkm_lead: int
-    services: tuple[Service, ...]
-    view: str | None
-    events: tuple[Event, ...]
-    programmes: tuple[Programme, ...] = ()
-    planned: tuple[PlannedDelivery, ...] = ()
-
-    @property
-    def periods(self) -> int:
-        """Number of crypto periods, the last one maybe cut short."""
-        return -(-self.duration // self.stkm.crypto_period)
-
-    def is_plain_mbms(self, service_id: str) -> bool:
-        """Tell whether a service follows the rules of MBMS alone: no management data, and no policy for its STKMs."""
-        policed = any(planned.service == service_id and planned.spe is not None for planned in self.planned)
-        return self.service(service_id).bcast is None and not policed
-
-    def service(self, service_id: str) -> Service:
-        """Return a service by its name. Raises `ScenarioError` when the scenario has none of that name."""
-        for service in self.services:
-            if service.id == service_id:
-                return service
-        raise ScenarioError(f"scenario {self.name} has no service {service_id}")
-
-    def viewed_at(self, moment: int) -> str | None:
-        """Return the service the recording terminal listens to at `moment` (milliseconds), `None` for all."""
-        if self.view is None:
-            return None
-        switches = [event for event in self.events if isinstance(event, ServiceSwitch) and event.at <= moment]
-        return switches[-1].service if switches else self.view
 
 
 def find_scenario(name_or_path: str) -> Scenario:

@@ -9,25 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
-from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.network import Network
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.seeded import SeededRng
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.http_digest import DigestAnswer, DigestChallenge, is_right
 from host_tools.rk_nonce import CHALLENGE_SIZE, RAND_SIZE, join_nonce, one_time_password, split_nonce
-
-
-@dataclass(frozen=True, slots=True)
-class RkSubscriber:
-    """A CSIM subscription as the home network knows it."""
-
-    imsi: str
-    nai: str
-    root: RegistrationKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +98,3 @@ class RkHome:
         if nai != self._subscriber.nai:
             raise HeadendError(f"no subscriber has the NAI {nai}")
         return self._subscriber
-
-
-class RkNetwork(Network):
-    """The network of a CSIM. The same scenario and subscriber always behave the same."""
-
-    def __init__(
-        self, scenario: Scenario, subscriber: RkSubscriber, clock: NetworkClock | None = None, *, tables: BcastTables
-    ) -> None:
-        """Take what is broadcast, who may receive it, the time, and the card's tables. Raises `HeadendError`."""
-        rng = SeededRng(Seeded(scenario.seed), "rk home")
-        self.subscriber = subscriber
-        self.home = RkHome(subscriber, scenario.network.bsm_fqdn, rng)
-        super().__init__(scenario, subscriber.imsi, self.home, clock or ManualClock(scenario.start), tables)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from card.codec.mikey import MikeyMessage
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import VerificationError
 
 

@@ -13,9 +13,9 @@ import re
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from host_tools.headend.bsf import BootstrapResult, Challenge
+from host_tools.headend.bsf.server import BootstrapResult, Challenge
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario.usim import UsimNetwork
 
 _FORMAT = "bcast-uicc ltkms 2"  # 1 had LTKMs that named the SMK in another way
 _LONGEST = 1e9  # seconds
@@ -43,7 +43,7 @@ class Handover:
     ltkms: tuple[PlannedLtkm, ...]
 
     @classmethod
-    def mint(cls, network: TestNetwork) -> Self:
+    def mint(cls, network: UsimNetwork) -> Self:
         """Run GBA on the network's side alone and mint every LTKM of its scenario. Raises `HeadendError`."""
         challenge = network.bsf.challenge(network.subscriber.impi)
         result = network.bsf.presume_answered(challenge.rand)

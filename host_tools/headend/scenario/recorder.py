@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from card.spec.bcast_tables import BcastTables
-from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
-from host_tools.headend.media_stream import media_stream
-from host_tools.headend.scenario import Scenario, Service
-from host_tools.headend.schedule import FRAME_MILLISECONDS, Delivery, MediaSlot, StkmSlot, deliveries, slots
-from host_tools.headend.service_keys import traffic_key
+from host_tools.headend.bsda.management import carried_tek, stkm_extension
+from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.schedule import Delivery, deliveries, slots
+from host_tools.headend.scenario.seeded_keys import media_stream, traffic_key
+from host_tools.headend.scenario.truth import MediaDigest, MediaTruth, TekName, Truth
+from host_tools.headend.services import Service
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.headend.truth import MediaDigest, MediaTruth, TekName, Truth
 from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.media.rtp import RtpPacket
 from host_tools.media.srtp import SrtpSender

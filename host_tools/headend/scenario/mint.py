@@ -13,10 +13,10 @@ from card.codec.bcast import LtkmManagement, ParentalControl
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
 from card.spec.bcast_tables import BcastTables
-from host_tools.headend.bcast_policy import DeliveryKind, PlannedDelivery
-from host_tools.headend.bsm import Bsm
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.schedule import timestamps
+from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.policies import DeliveryKind, PlannedDelivery
+from host_tools.headend.scenario.schedule import timestamps
 from host_tools.headend.service_keys import NO_KEY_NUMBER, ServiceKey
 
 _TIMESTAMP_SIZE = 4

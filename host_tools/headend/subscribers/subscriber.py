@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
 
 from card.crypto.aka_algorithm import AkaAlgorithm
-from card.crypto.aka_choice import make_algorithm
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import equal_bytes, xor_bytes
 from card.crypto.secret import Secret
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.subscribers.sequence import SequenceNumbers
 
 _SQN_SIZE = 6
 _SQN_BITS = 8 * _SQN_SIZE
@@ -28,28 +26,6 @@ class AuthenticationVector:
     xres: bytes = field(repr=False)
     ck: Secret
     ik: Secret
-
-
-class SequenceNumbers:
-    """Makes sequence numbers SQN = SEQ || IND, both counting up (TS 33.102 annex C)."""
-
-    def __init__(self, sequence: int = 0, ind_bits: int = 5) -> None:
-        """Take the SEQ that was used last, and how many low bits of SQN are IND."""
-        self._sequence = sequence
-        self._index = -1
-        self._ind_bits = ind_bits
-
-    def next(self) -> bytes:
-        """Return the next SQN (6 bytes). Raises `HeadendError` when none is left."""
-        self._sequence += 1
-        self._index = (self._index + 1) % (1 << self._ind_bits)
-        if self._sequence >> _SQN_BITS - self._ind_bits:
-            raise HeadendError("the sequence numbers of this subscriber are used up")
-        return (self._sequence << self._ind_bits | self._index).to_bytes(_SQN_SIZE, "big")
-
-    def resynchronise(self, sqn_ms: bytes) -> None:
-        """Go on behind the highest SQN the card has accepted."""
-        self._sequence = int.from_bytes(sqn_ms, "big") >> self._ind_bits
 
 
 class Subscriber:
@@ -96,62 +72,3 @@ class Subscriber:
         if not equal_bytes(self._algorithm.f1_star(rand, sqn_ms, _RESYNCHRONISATION_AMF), auts[_SQN_SIZE:]):
             raise HeadendError("the MAC-S in AUTS is wrong, so the sequence number stays as it is")
         self._sequence.resynchronise(sqn_ms)
-
-
-class SequenceSettings(Protocol):
-    """How a card counts (TS 33.102 annex C)."""
-
-    @property
-    def initial_seq(self) -> int:
-        """The SEQ that the card starts from."""
-
-    @property
-    def ind_bits(self) -> int:
-        """How many low bits of SQN are IND."""
-
-
-class UsimRecord(Protocol):
-    """What the network must know of a USIM; the `usim` of a card profile has it."""
-
-    @property
-    def imsi(self) -> str:
-        """Six to fifteen digits."""
-
-    @property
-    def impi(self) -> str:
-        """The private identity."""
-
-    @property
-    def algorithm(self) -> Enum:
-        """The AKA algorithm; its value is the name that `make_algorithm` knows."""
-
-    @property
-    def k(self) -> Secret:
-        """K."""
-
-    @property
-    def amf(self) -> bytes:
-        """The AMF (2 bytes) of the network's vectors."""
-
-    @property
-    def sqn(self) -> SequenceSettings:
-        """How the card counts."""
-
-    def derive_operator_constant(self) -> Secret:
-        """Return OPc, TOPc, or nothing where the algorithm has none."""
-
-
-class PersonalisedCard(Protocol):
-    """A card profile, as far as the network looks into it."""
-
-    @property
-    def usim(self) -> UsimRecord:
-        """The USIM."""
-
-
-def subscriber_of(profile: PersonalisedCard) -> Subscriber:
-    """Return the network's record of the subscriber whose card is personalised from `profile`."""
-    usim = profile.usim
-    sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
-    algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
-    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence)

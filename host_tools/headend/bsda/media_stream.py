@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host_tools.headend.scenario import Scenario, Service
-from host_tools.headend.schedule import FRAME_MILLISECONDS
-from host_tools.headend.seeded import Seeded
+from host_tools.headend.bsda.slots import FRAME_MILLISECONDS
 
-_FIRST_SEQUENCE_BITS = 15  # RFC 3711 clause 3.3.1 advises to start low, so that the first wrap is far away
 _SEQUENCES = 1 << 16
 
 
@@ -27,14 +24,3 @@ class MediaStream:
     def roll_over_counter(self, at: int) -> int:
         """Return how often the sequence number has wrapped when the packet of this moment (milliseconds) goes out."""
         return (self.first_sequence + max(at, 0) // FRAME_MILLISECONDS) // _SEQUENCES
-
-
-def media_stream(scenario: Scenario, service: Service) -> MediaStream:
-    """Return the stream of a service."""
-    seeded = Seeded(scenario.seed)
-    first = service.first_sequence
-    return MediaStream(
-        ssrc=seeded.derive_int(32, "ssrc", service.id),
-        first_sequence=seeded.derive_int(_FIRST_SEQUENCE_BITS, "sequence", service.id) if first is None else first,
-        first_timestamp=seeded.derive_int(32, "rtp timestamp", service.id),
-    )

@@ -11,9 +11,9 @@ from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
 from card.spec.bcast_tables import BcastTables, TrafficProtection
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.schedule import StkmSlot
-from host_tools.headend.seeded import Seeded
+from host_tools.headend.bsda.slots import StkmSlot
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.seeded_keys import binding_key
 from host_tools.media.traffic_key import TrafficKey
 
 _MOST_LIFETIME = 15
@@ -36,11 +36,6 @@ def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables) -> E
         permissions_issuer_uri=policy.permissions_issuer.encode(),
     )
     return management.to_extension(tables)
-
-
-def binding_key(scenario: Scenario, key_id: int) -> Secret:
-    """Return the terminal binding key (16 bytes) of this ID."""
-    return Seeded(scenario.seed).derive_secret(_KEY_SIZE, "tbk", key_id)
 
 
 def bind(tek: Secret, tbk: Secret) -> Secret:

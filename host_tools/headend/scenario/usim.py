@@ -1,0 +1,43 @@
+"""The network of a USIM, with its BSF."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from card.spec.bcast_tables import BcastTables
+from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsm.mbms_naf import MbmsNaf
+from host_tools.headend.clock import ManualClock, NetworkClock
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS
+from host_tools.headend.subscribers.subscriber import Subscriber
+
+
+class UsimNetwork(Network):
+    """The network of a USIM, with its BSF. The same scenario and subscriber always behave the same."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        subscriber: Subscriber,
+        clock: NetworkClock | None = None,
+        session: str = "",
+        *,
+        tables: BcastTables,
+    ) -> None:
+        """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
+
+        Another `session` gives other GBA challenges, for a card that has met those of the first one. Raises
+        `HeadendError` when the scenario is meant for another subscriber.
+        """
+        clock = clock or ManualClock(scenario.start)
+        self.subscriber = subscriber
+        rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
+        names = scenario.network
+        settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
+        rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
+        self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
+        self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
+        super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)
