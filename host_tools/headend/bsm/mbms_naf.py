@@ -11,8 +11,11 @@ from datetime import datetime, timedelta
 
 from card.crypto.gba import derive_ks_naf_mrk
 from card.crypto.secret import Secret
-from host_tools.headend.bsf.server import Bsf, NafKeys, Push
+from host_tools.headend.bounded import BoundedTable
+from host_tools.headend.bsf.answers import NafKeys, Push
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.subscribers.gba_settings import KeyChoice
+from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 
 _MUKS_OF_A_SUBSCRIBER = 2
 
@@ -45,7 +48,10 @@ class MbmsNaf:
         """Take the BSF, and the name under which it knows this BM-SC."""
         self._bsf = bsf
         self._name = name
-        self._known: dict[str, MbmsKeys] = {}
+        # As many as subscribers may have: an MUK that gave way while it is in use would begin with T = 1 again.
+        self._known: BoundedTable[str, MbmsKeys] = BoundedTable(
+            _MUKS_OF_A_SUBSCRIBER, _MUKS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
+        )
 
     def smk(self, b_tid: str, naf_id: bytes, rand: bytes) -> Secret:
         """Return the MUK, the same for every LTKM. Raises `HeadendError`."""
@@ -70,18 +76,12 @@ class MbmsNaf:
         Such a terminal has no way back, so they ask for no verification message. Raises `HeadendError`.
         """
         pushed = self._bsf.push(self._name, impi, naf_id, lifetime, p_tid)
-        self._keep(pushed.downlink_id, mbms_keys(pushed.keys))
+        self._known.put(impi, pushed.downlink_id, mbms_keys(pushed.keys))
         return pushed
 
     def _keys(self, b_tid: str, naf_id: bytes) -> MbmsKeys:
         found = self._known.get(b_tid)
         if found is None:
             found = mbms_keys(self._bsf.naf_keys(self._name, b_tid, naf_id, gba_u_aware=True))
-            self._keep(b_tid, found)
+            self._known.put(found.impi, b_tid, found)
         return found
-
-    def _keep(self, b_tid: str, keys: MbmsKeys) -> None:
-        self._known[b_tid] = keys
-        mine = [other for other, known in self._known.items() if known.impi == keys.impi]
-        for older in mine[:-_MUKS_OF_A_SUBSCRIBER]:
-            del self._known[older]

@@ -1,4 +1,4 @@
-"""The home of a CSIM subscriber: SMK and SRK from the registration key, BCMCS key delivery, and HTTP authentication.
+"""The home of CSIM subscribers: SMK and SRK from the registration key, BCMCS key delivery, and HTTP authentication.
 
 provisional: SMK = TK for the RAND of the LTKM, SRK = Auth-Key for the RAND of a challenge, the NAI as user name, and
 the response to a challenge as one-time password. The nonce of the HTTP challenge carries RAND and challenge.
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from card.crypto.secret import Secret
+from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.seeded import SeededRng
-from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
+from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
+from host_tools.headend.subscribers.ports import Subscribers
 from host_tools.http_digest import DigestAnswer, DigestChallenge, is_right
 from host_tools.rk_nonce import CHALLENGE_SIZE, RAND_SIZE, join_nonce, one_time_password, split_nonce
 
@@ -29,41 +31,41 @@ class BakDelivery:
 
 
 class RkHome:
-    """Knows the keys of one subscriber, by NAI."""
+    """Knows the keys of subscribers, by NAI."""
 
-    def __init__(self, subscriber: RkSubscriber, realm: str, rng: SeededRng) -> None:
-        """Take the subscriber, the realm of HTTP authentication, and where RANDs and challenges come from."""
-        self._subscriber = subscriber
+    def __init__(self, subscribers: Subscribers, realm: str, rng: SeededRng) -> None:
+        """Take the subscribers, the realm of HTTP authentication, and where RANDs and challenges come from."""
+        self._subscribers = subscribers
         self._realm = realm
         self._rng = rng
         self._waiting: DigestChallenge | None = None
-        self._auth_key: Secret | None = None
+        self._auth_keys: BoundedTable[str, Secret] = BoundedTable(1, MOST_SUBSCRIBERS)
 
     # --- keys of OMA BCAST
 
     def smk(self, nai: str, naf_id: bytes, rand: bytes) -> Secret:
         """Return the TK for the RAND of an LTKM, whoever sends it. Raises `HeadendError` for an unknown NAI."""
         del naf_id
-        return self._find(nai).root.derive_tk(rand)
+        return self._subscribers.by_nai(nai).root.derive_tk(rand)
 
     def srk(self, nai: str, naf_id: bytes) -> Secret:
         """Return the Auth-Key of the last answered challenge. Raises `HeadendError` when none was answered."""
         del naf_id
-        self._find(nai)
-        if self._auth_key is None:
+        auth_key = self._auth_keys.get(self._subscribers.by_nai(nai).nai)
+        if auth_key is None:
             raise HeadendError(f"{nai} has not answered a challenge yet")
-        return self._auth_key
+        return auth_key
 
     def expires(self, nai: str, naf_id: bytes) -> datetime | None:
         """Return None: keys from RK have no end. Raises `HeadendError` for an unknown NAI."""
         del naf_id
-        self._find(nai)
+        self._subscribers.by_nai(nai)
         return None
 
     def identity(self, nai: str, naf_id: bytes) -> str:
         """Return the NAI. Raises `HeadendError` for an unknown one."""
         del naf_id
-        return self._find(nai).nai
+        return self._subscribers.by_nai(nai).nai
 
     # --- HTTP authentication
 
@@ -78,23 +80,25 @@ class RkHome:
         challenge, self._waiting = self._waiting, None
         if challenge is None:
             raise HeadendError("no challenge is waiting for an answer")
-        root = self._find(answer.username).root
         rand, demanded = split_nonce(challenge.nonce)
-        password = one_time_password(root.respond(rand, demanded))
+        password = self.http_password(answer.username, rand, demanded)
         if not is_right(answer, challenge, password, method):
             raise HeadendError(f"the answer of {answer.username} is wrong: its card does not hold the registration key")
-        self._auth_key = root.derive_auth_key(rand)
+        self.note_answered(answer.username, rand)
+
+    def http_password(self, nai: str, rand: bytes, demanded: bytes) -> Secret:
+        """Return the password that the card of `nai` makes of RAND and challenge. Raises `HeadendError`."""
+        return one_time_password(self._subscribers.by_nai(nai).root.respond(rand, demanded))
+
+    def note_answered(self, nai: str, rand: bytes) -> None:
+        """Take the Auth-Key of this RAND as SRK, as its challenge was answered. Raises `HeadendError`."""
+        self._auth_keys.put(nai, nai, self._subscribers.by_nai(nai).root.derive_auth_key(rand))
 
     # --- native BCMCS
 
-    def deliver_bak(self, flow_id: bytes, bak_id: bytes, expires: bytes, bak: Secret) -> BakDelivery:
-        """Return the delivery of a BAK (16 bytes) under a fresh TK."""
+    def deliver_bak(self, nai: str, flow_id: bytes, bak_id: bytes, expires: bytes, bak: Secret) -> BakDelivery:
+        """Return the delivery of a BAK (16 bytes) to the card of `nai` under a fresh TK. Raises `HeadendError`."""
+        root = self._subscribers.by_nai(nai).root
         tk_rand = self._rng.random_bytes(RAND_SIZE)
-        root = self._subscriber.root
         sealed = root.functions.seal_bak(root.derive_tk(tk_rand), bak)
         return BakDelivery(flow_id, bak_id, expires, tk_rand, sealed)
-
-    def _find(self, nai: str) -> RkSubscriber:
-        if nai != self._subscriber.nai:
-            raise HeadendError(f"no subscriber has the NAI {nai}")
-        return self._subscriber

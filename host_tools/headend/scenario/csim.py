@@ -8,6 +8,7 @@ from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.network import Network
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 
 
@@ -20,5 +21,5 @@ class CsimNetwork(Network):
         """Take what is broadcast, who may receive it, the time, and the card's tables. Raises `HeadendError`."""
         rng = SeededRng(Seeded(scenario.seed), "rk home")
         self.subscriber = subscriber
-        self.home = RkHome(subscriber, scenario.network.bsm_fqdn, rng)
+        self.home = RkHome(MemorySubscribers(rk_subscribers=[subscriber]), scenario.network.bsm_fqdn, rng)
         super().__init__(scenario, subscriber.imsi, self.home, clock or ManualClock(scenario.start), tables)

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from host_tools.headend.bsf.server import BootstrapResult, Challenge
+from host_tools.headend.bsf.answers import BootstrapResult, Challenge
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.usim import UsimNetwork
 

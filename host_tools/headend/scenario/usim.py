@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from card.spec.bcast_tables import BcastTables
+from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.bsm.mbms_naf import MbmsNaf
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.network import Network
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS
+from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS, MemorySubscribers
 from host_tools.headend.subscribers.subscriber import Subscriber
 
 
@@ -36,8 +37,9 @@ class UsimNetwork(Network):
         self.subscriber = subscriber
         rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
         names = scenario.network
-        settings = replace(UICC_BASED_MBMS, plain_res=names.plain_res)
+        settings = replace(subscriber.settings, plain_res=names.plain_res)
+        subscribers = MemorySubscribers([subscriber.with_settings(settings)])
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
-        self.bsf = Bsf(names.bsf_name, subscriber, settings, rights, rng, clock)
+        self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
         super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from card.crypto.aka_choice import make_algorithm
 from card.crypto.secret import Secret
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS
 from host_tools.headend.subscribers.sequence import SequenceNumbers
 from host_tools.headend.subscribers.subscriber import Subscriber
 
@@ -67,4 +68,4 @@ def subscriber_of(profile: PersonalisedCard) -> Subscriber:
     usim = profile.usim
     sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
     algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
-    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence)
+    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence, UICC_BASED_MBMS)

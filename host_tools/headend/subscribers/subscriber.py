@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import equal_bytes, xor_bytes
 from card.crypto.secret import Secret
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
 from host_tools.headend.subscribers.sequence import SequenceNumbers
 
 _SQN_SIZE = 6
-_SQN_BITS = 8 * _SQN_SIZE
 _AUTS_SIZE = 14
 _RESYNCHRONISATION_AMF = bytes(2)  # TS 33.102 clause 6.3.3: the AMF of a resynchronisation is all zeros
 
@@ -28,6 +29,16 @@ class AuthenticationVector:
     ik: Secret
 
 
+class Sequence(Protocol):
+    """The sequence number of one subscriber, which must outlive a restart where cards do."""
+
+    def next(self) -> bytes:
+        """Return the next SQN (6 bytes). Raises `HeadendError` when none is left."""
+
+    def resynchronise(self, sqn_ms: bytes, /) -> None:
+        """Go on behind the highest SQN (6 bytes) the card has accepted."""
+
+
 class Subscriber:
     """A subscription as the home network knows it. Its keys never show."""
 
@@ -36,20 +47,26 @@ class Subscriber:
         imsi: str,
         impi: str,
         algorithm: AkaAlgorithm,
-        amf: bytes = bytes(2),
-        sequence: SequenceNumbers | None = None,
+        amf: bytes,
+        sequence: Sequence,
+        settings: GbaSettings,
     ) -> None:
-        """Take identities, the algorithm with the keys bound in, the AMF (2 bytes) and the SQN state."""
+        """Take identities, the algorithm with the keys bound in, the AMF (2 bytes), the SQN state, what its GBA is."""
         self.imsi = imsi
         self.impi = impi
+        self.settings = settings
         self._algorithm = algorithm
         self._amf = amf
-        self._sequence = sequence or SequenceNumbers()
+        self._sequence = sequence
 
     @classmethod
     def milenage(cls, imsi: str, impi: str, k: Secret, opc: Secret, amf: bytes = bytes(2)) -> Subscriber:
-        """Return a subscriber of MILENAGE with K and OPc (16 bytes each), whose SQN starts at SEQ 1."""
-        return cls(imsi, impi, Milenage(k, opc), amf)
+        """Return a subscriber of MILENAGE with K and OPc (16 bytes each), a GBA_U card, whose SQN starts at SEQ 1."""
+        return cls(imsi, impi, Milenage(k, opc), amf, SequenceNumbers(), UICC_BASED_MBMS)
+
+    def with_settings(self, settings: GbaSettings) -> Subscriber:
+        """Return the same subscriber, SQN included, with other GBA settings."""
+        return Subscriber(self.imsi, self.impi, self._algorithm, self._amf, self._sequence, settings)
 
     def __repr__(self) -> str:
         return f"Subscriber({self.imsi})"

@@ -211,7 +211,7 @@ def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted
 def broadcast_keys(csim: Csim, network: CsimNetwork, wanted: Wanted) -> list[object]:
     """Take a BAK to the CSIM and its keys out of it; return what there is to show."""
     flow, bak_id, sk_rand, bak = b"flow", b"\0\1", bytes(4), Secret(bytes.fromhex(BAK))
-    sent = network.home.deliver_bak(flow, bak_id, bytes(3) + b"\xff", bak)
+    sent = network.home.deliver_bak(network.subscriber.nai, flow, bak_id, bytes(3) + b"\xff", bak)
     csim.update_bak(flow, bak_id, sent.expires, sent.tk_rand, sent.encrypted)
     keys = csim.retrieve_sk(flow, bak_id, sk_rand), csim.retrieve_srtp_sk(flow, bak_id, sk_rand, bytes(6))
     wanted.plant("BAK", bak)

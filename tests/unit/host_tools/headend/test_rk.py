@@ -15,6 +15,7 @@ from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.scenario.csim import CsimNetwork
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.http_digest import DigestAnswer, DigestChallenge, answer_challenge, is_right
 from host_tools.rk_nonce import join_nonce, one_time_password, split_nonce
@@ -29,7 +30,7 @@ RAND = bytes(range(16, 32))
 
 @pytest.fixture
 def home() -> RkHome:
-    return RkHome(SUBSCRIBER, "bsm.example.org", SeededRng(Seeded("test"), "rk"))
+    return RkHome(MemorySubscribers(rk_subscribers=[SUBSCRIBER]), "bsm.example.org", SeededRng(Seeded("test"), "rk"))
 
 
 def answer(challenge: DigestChallenge, rk: bytes = RK, nai: str = NAI) -> DigestAnswer:
@@ -43,8 +44,8 @@ class TestKeys:
         assert home.smk(NAI, b"naf", RAND).reveal() == bcmcs.tk(RK, RAND)
 
     def test_a_bak_delivery(self, home: RkHome) -> None:
-        first = home.deliver_bak(b"flow", b"id", b"\x01", Secret(bytes(16)))
-        second = home.deliver_bak(b"flow", b"id", b"\x01", Secret(bytes(16)))
+        first = home.deliver_bak(NAI, b"flow", b"id", b"\x01", Secret(bytes(16)))
+        second = home.deliver_bak(NAI, b"flow", b"id", b"\x01", Secret(bytes(16)))
         assert first.encrypted == bcmcs.sealed_bak(RK, first.tk_rand, bytes(16))
         assert first.tk_rand != second.tk_rand
 
