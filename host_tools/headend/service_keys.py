@@ -23,18 +23,15 @@ LAST_MTK_ID = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceKey:
-    """One SEK: key domain (3 bytes), MSK ID (4), the key (16, 24 or 32), RAND (16), CSB ID (32 bits).
+class KeyTerm:
+    """The name of a SEK, key domain (3 bytes) and MSK ID (4), and the MTK IDs it is good for.
 
-    It is good for the MTK IDs from `first_mtk_id` to `last_mtk_id`.
+    This is what the BSD/A must know of a key; the key itself need not leave the BSM.
     """
 
     service: str
     key_domain_id: bytes
     msk_id: bytes
-    key: Secret
-    rand: bytes
-    csb_id: int
     first_mtk_id: int
     last_mtk_id: int
 
@@ -54,6 +51,24 @@ class ServiceKey:
     def traffic_key_ids(self, mtk_id: int) -> MbmsKeyIds:
         """Return the name of a TEK under this key."""
         return MbmsKeyIds(self.key_domain_id, self.msk_id, mtk_id.to_bytes(_MTK_ID_SIZE, "big"))
+
+    def is_good_for(self, mtk_id: int) -> bool:
+        """Tell whether the crypto period with this MTK ID is under this key."""
+        return self.first_mtk_id <= mtk_id <= self.last_mtk_id
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKey(KeyTerm):
+    """One SEK: the key (16, 24 or 32 bytes), and RAND (16) and CSB ID (32 bits) of the LTKMs that bring it."""
+
+    key: Secret
+    rand: bytes
+    csb_id: int
+
+    @property
+    def term(self) -> KeyTerm:
+        """Its name alone."""
+        return KeyTerm(self.service, self.key_domain_id, self.msk_id, self.first_mtk_id, self.last_mtk_id)
 
 
 def mtk_interval(first_mtk_id: int, last_mtk_id: int) -> KeyInterval:

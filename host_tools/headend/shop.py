@@ -1,23 +1,36 @@
 """Where a terminal buys what its card lacks: stands in for the Token Purchase Request of OMA BCAST.
 
-The real exchange is HTTP under the SRK; here it is a call. What may be bought are the LTKMs of the scenario that have
-an `offer` instead of a time.
+The real exchange is HTTP under the SRK; here it is a call.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from card.codec.mikey import MbmsKeyIds
+from host_tools.headend.bounded import BoundedTable
+from host_tools.headend.bsm.ports import Rights
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.scenario.mint import BcastMint
-from host_tools.headend.scenario.model import Scenario
-from host_tools.headend.scenario.policies import PlannedDelivery
-from host_tools.headend.scenario.schedule import key_of
-from host_tools.headend.scenario.seeded_keys import service_keys
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.service_keys import KeyTerm
+
+_SALES_OF_A_SUBSCRIBER = 256
+_SALES_IN_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ware:
+    """One LTKM that is sold under the name of an offer: its service, the SEK it is about, and what mints it.
+
+    `mint` takes the B-TID (or NAI) of the buyer.
+    """
+
+    offer: str
+    service: str
+    key: KeyTerm
+    mint: Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +51,42 @@ class StkmNames(Protocol):
 
 
 class Shop:
-    """Sells the offers of one scenario; `sold` counts them by name."""
+    """Sells wares and grants the rights to what was bought; `sold` counts the offers sold by name."""
 
-    def __init__(self, scenario: Scenario, mint: BcastMint) -> None:
-        self._planned = tuple(planned for planned in scenario.planned if planned.offer)
-        self._keys = service_keys(scenario)
-        self._mint = mint
+    def __init__(self, wares: Iterable[Ware], rights: Rights, identity: Callable[[str], str]) -> None:
+        """Take what is sold, where rights are noted, and what tells who is behind a B-TID (or NAI)."""
+        self._wares = tuple(wares)
+        self._rights = rights
+        self._identity = identity
+        self._sold_to: BoundedTable[tuple[str, str], int] = BoundedTable(_SALES_OF_A_SUBSCRIBER, _SALES_IN_ALL)
         self.sold: Counter[str] = Counter()
 
     def offers(self, key_domain_id: bytes | None = None, msk_id: bytes | None = None) -> tuple[Offer, ...]:
         """Return the offers for a SEK (key domain 3 bytes, MSK ID 4), or all of them."""
         wanted = [
-            planned
-            for planned in self._planned
-            if msk_id is None or self._is_about(planned, key_domain_id or b"", msk_id)
+            ware
+            for ware in self._wares
+            if msk_id is None or (ware.key.key_domain_id, ware.key.msk_id) == (key_domain_id, msk_id)
         ]
-        names = dict.fromkeys((planned.offer, planned.service) for planned in wanted)
-        return tuple(
-            Offer(name, service, sum(planned.offer == name for planned in self._planned)) for name, service in names
-        )
+        names = dict.fromkeys((ware.offer, ware.service) for ware in wanted)
+        return tuple(Offer(name, service, sum(ware.offer == name for ware in self._wares)) for name, service in names)
 
     def buy(self, offer: str, b_tid: str) -> tuple[bytes, ...]:
         """Sell an offer to the subscriber behind `b_tid` and return its LTKMs. Raises `HeadendError`."""
-        bought = [planned for planned in self._planned if planned.offer == offer]
+        bought = [ware for ware in self._wares if ware.offer == offer]
         if not bought:
             raise HeadendError(f"nothing is offered under the name {offer}")
-        ltkms = tuple(self._mint.mint(planned, self._key(planned), b_tid) for planned in bought)
+        identity = self._identity(b_tid)
+        ltkms = tuple(ware.mint(b_tid) for ware in bought)
+        for ware in bought:
+            self._rights.grant(identity, ware.service)
         self.sold[offer] += 1
+        self._sold_to.put(identity, (identity, offer), self.sold_to(b_tid, offer) + 1)
         return ltkms
 
-    def _key(self, planned: PlannedDelivery) -> ServiceKey:
-        return key_of(self._keys, planned)
-
-    def _is_about(self, planned: PlannedDelivery, key_domain_id: bytes, msk_id: bytes) -> bool:
-        key = self._key(planned)
-        return (key.key_domain_id, key.msk_id) == (key_domain_id, msk_id)
+    def sold_to(self, b_tid: str, offer: str) -> int:
+        """Return how often the subscriber behind `b_tid` bought an offer. Raises `HeadendError`."""
+        return self._sold_to.get((self._identity(b_tid), offer)) or 0
 
 
 class TokenDesk:
@@ -90,6 +104,6 @@ class TokenDesk:
         """Return the LTKMs of the first offer for the key of an STKM, if any. Raises `HeadendError`."""
         del reason
         for offer in self._shop.offers(view.ids.key_domain_id, view.ids.msk_id):
-            if self._shop.sold[offer.id] < self._each:
+            if self._shop.sold_to(self._b_tid, offer.id) < self._each:
                 return self._shop.buy(offer.id, self._b_tid)
         return ()

@@ -11,26 +11,25 @@ from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
 from card.spec.bcast_tables import BcastTables, TrafficProtection
+from host_tools.headend.bsda.channel import Channel
+from host_tools.headend.bsda.ports import TrafficKeys
 from host_tools.headend.bsda.slots import StkmSlot
-from host_tools.headend.scenario.model import Scenario
-from host_tools.headend.scenario.seeded_keys import binding_key
 from host_tools.media.traffic_key import TrafficKey
 
 _MOST_LIFETIME = 15
-_KEY_SIZE = 16
 
 
-def stkm_extension(scenario: Scenario, slot: StkmSlot, tables: BcastTables) -> Extension | None:
+def stkm_extension(channel: Channel, slot: StkmSlot, tables: BcastTables) -> Extension | None:
     """Return the extension of one STKM, None for a service of plain MBMS."""
-    policy = slot.service.bcast
+    policy = channel.service.bcast
     if policy is None:
         return None
-    criteria = tuple(rating.to_descriptor(tables) for rating in _ratings(scenario, slot)) or None
+    criteria = tuple(rating.to_descriptor(tables) for rating in _ratings(channel, slot)) or None
     management = StkmManagement(
         protection_after_reception=policy.protection_after_reception,
         traffic_protection_protocol=TrafficProtection.SRTP,
         traffic_authentication=True,
-        traffic_key_lifetime=_lifetime(scenario.stkm.crypto_period),
+        traffic_key_lifetime=_lifetime(channel.crypto_period),
         access_criteria=criteria,
         terminal_binding_key_id=policy.binding_key_id,
         permissions_issuer_uri=policy.permissions_issuer.encode(),
@@ -43,20 +42,20 @@ def bind(tek: Secret, tbk: Secret) -> Secret:
     return Secret(aes_ecb_encrypt(tbk.reveal(), tek.reveal()))
 
 
-def carried_tek(scenario: Scenario, slot: StkmSlot, key: TrafficKey) -> Secret:
-    """Return what the STKM of a slot carries: the TEK, or the TEK bound to terminals."""
-    policy = slot.service.bcast
+def carried_tek(channel: Channel, key: TrafficKey, keys: TrafficKeys) -> Secret:
+    """Return what the STKMs of a channel carry: the TEK, or the TEK bound to terminals."""
+    policy = channel.service.bcast
     if policy is None or policy.binding_key_id is None:
         return key.tek
-    return bind(key.tek, binding_key(scenario, policy.binding_key_id))
+    return bind(key.tek, keys.binding_key(policy.binding_key_id))
 
 
-def _ratings(scenario: Scenario, slot: StkmSlot) -> list[Rating]:
-    begins = (slot.mtk_id - 1) * scenario.stkm.crypto_period
+def _ratings(channel: Channel, slot: StkmSlot) -> list[Rating]:
+    begins = (slot.mtk_id - 1) * channel.crypto_period
     return [
         Rating(programme.rating_type, programme.rating)
-        for programme in scenario.programmes
-        if programme.service == slot.service.id and programme.begins <= begins < programme.ends
+        for programme in channel.programmes
+        if programme.begins <= begins < programme.ends
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.service_keys import KeyTerm
 from host_tools.headend.services import Service
 
 FRAME_MILLISECONDS = 20
@@ -19,7 +19,7 @@ class StkmSlot:
 
     at: int
     service: Service
-    key: ServiceKey
+    key: KeyTerm
     mtk_id: int
     counter: int
     copy: int
@@ -31,6 +31,6 @@ class MediaSlot:
 
     at: int
     service: Service
-    key: ServiceKey
+    key: KeyTerm
     mtk_id: int
     number: int

@@ -19,38 +19,42 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.gba import naf_id
 from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, rand_of, recipient, renew_ltkm, seal_ltkm
-from host_tools.headend.bsm.ports import SubscriberKeys
-from host_tools.headend.bsm.srtp_policy import SrtpDescription, describe
+from host_tools.headend.bsm.ports import KeyStore, SekMaker, Services, SubscriberKeys
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.scenario.model import Scenario
-from host_tools.headend.scenario.seeded_keys import make_key, media_stream, service_keys
 from host_tools.headend.service_keys import LAST_MTK_ID, NO_KEY_NUMBER, ServiceKey, mtk_interval
 
 _WITHDRAWN = KeyInterval.between(1, 0, 2)  # a lower limit above the upper one
 _LAST_COUNTER = 0xFFFF_FFFF
-_MSKS_OF_A_GROUP = 2  # a card keeps no more (TS 31.102 clause 4.2.80)
 
 
 class Bsm:
     """Knows the services and their SEKs, and delivers them to subscribers."""
 
-    def __init__(self, scenario: Scenario, subscribers: SubscriberKeys, clock: NetworkClock) -> None:
-        """Take the services and their seed from `scenario`; by the clock a SEK is current."""
-        self._scenario = scenario
+    def __init__(
+        self,
+        fqdn: str,
+        services: Services,
+        keys: KeyStore,
+        make_sek: SekMaker,
+        subscribers: SubscriberKeys,
+        clock: NetworkClock,
+    ) -> None:
+        """Take its name, what is on the air, where keys are kept and made, who knows subscribers' keys, and the time.
+
+        By the clock a SEK is current.
+        """
+        self._fqdn = fqdn
+        self._services = services
+        self._keys = keys
+        self._make_sek = make_sek
         self._subscribers = subscribers
         self._clock = clock
-        self._start = clock.now()
-        self._counters: dict[str, int] = {}
-        self._held: dict[tuple[str, str], list[ServiceKey]] = {}  # by identity and service
-        self._keys: dict[str, list[ServiceKey]] = {service.id: [] for service in scenario.services}
-        for key in service_keys(scenario):
-            self._keys[key.service].append(key)
 
     @property
     def fqdn(self) -> bytes:
         """The name of the BM-SC as it stands in IDi (TS 33.246 clause 6.4.5.1)."""
-        return self._scenario.network.bsm_fqdn.encode()
+        return self._fqdn.encode()
 
     @property
     def naf_id(self) -> bytes:
@@ -67,14 +71,16 @@ class Bsm:
 
     def keys(self, service: str) -> tuple[ServiceKey, ...]:
         """Return the SEKs of a service in order of use. Raises `HeadendError` for an unknown service."""
-        if service not in self._keys:
-            raise HeadendError(f"there is no service {service}")
-        return tuple(self._keys[service])
+        return self._keys.seks(service)
+
+    def identity(self, b_tid: str) -> str:
+        """Return who is behind a B-TID, the same under every SMK. Raises `HeadendError`."""
+        return self._subscribers.identity(b_tid, self.naf_id)
 
     def current_key(self, service: str) -> ServiceKey:
         """Return the SEK in use now. Raises `HeadendError` for an unknown service."""
-        mtk_id = self._elapsed() // self._scenario.stkm.crypto_period + 1
-        begun = [key for key in self.keys(service) if key.first_mtk_id <= mtk_id]
+        mtk_id = self._services.mtk_id(service, self._clock.now())
+        begun = [key for key in self._keys.seks(service) if key.first_mtk_id <= mtk_id]
         return begun[-1]
 
     def ltkm(
@@ -106,7 +112,9 @@ class Bsm:
             extension=extension,
         )
         if described:
-            self._note_held(service, b_tid, key, withdrawn=validity.lower > validity.upper)
+            withdrawn = validity.lower > validity.upper
+            note = self._keys.note_withdrawn if withdrawn else self._keys.note_brought
+            note(self.identity(b_tid), key)
         return seal_ltkm(content, self.smk(b_tid, key.rand))
 
     def withdrawal(self, service: str, b_tid: str, key: ServiceKey | None = None) -> bytes:
@@ -150,9 +158,9 @@ class Bsm:
         What it has `left` may be several items that overlap; a service it has `kept` with another item goes on. What
         was never delivered needs nothing. Raises `HeadendError`.
         """
-        identity, staying = self._subscribers.identity(b_tid, self.naf_id), frozenset(kept)
+        identity, staying = self.identity(b_tid), frozenset(kept)
         going = [service for service in dict.fromkeys(left) if service not in staying]
-        held = [key for service in going for key in self._held.get((identity, service), ())]
+        held = [key for service in going for key in self._keys.held(identity, service)]
         return tuple(self.withdrawal(key.service, b_tid, key) for key in held)
 
     def rekey(self, service: str) -> ServiceKey:
@@ -164,8 +172,8 @@ class Bsm:
         if last.last_mtk_id == LAST_MTK_ID:
             raise HeadendError(f"the last SEK of {service} is good for all MTK IDs: end it first")
         number = int.from_bytes(last.key_ids.key_number, "big") + 1
-        key = make_key(self._scenario, self._scenario.service(service), number, last.last_mtk_id + 1, LAST_MTK_ID)
-        self._keys[service].append(key)
+        key = self._make_sek(service, number, last.last_mtk_id + 1, LAST_MTK_ID)
+        self._keys.add_sek(key)
         return key
 
     def verify(self, ltkm: bytes, answer: bytes) -> None:
@@ -204,33 +212,16 @@ class Bsm:
             rand=key.rand,
             fqdn=self.fqdn,
             b_tid=b_tid,
-            stream=self._stream(key),
+            stream=self._services.stream(key.service, self._clock.now(), key.first_mtk_id),
         )
-
-    def _stream(self, key: ServiceKey) -> SrtpDescription:
-        begins = (key.first_mtk_id - 1) * self._scenario.stkm.crypto_period
-        stream = media_stream(self._scenario, self._scenario.service(key.service))
-        return describe(stream, max(self._elapsed(), begins))
-
-    def _elapsed(self) -> int:
-        """Return how many milliseconds the broadcast has run."""
-        return int((self._clock.now() - self._start).total_seconds() * 1000)
 
     def _require_life(self, b_tid: str) -> None:
         expires = self._subscribers.expires(b_tid, self.naf_id)
         if expires is not None and self._clock.now() >= expires:
             raise HeadendError(f"the SMK of {b_tid} is over: send a solicited pull, and the terminal bootstraps again")
 
-    def _note_held(self, service: str, b_tid: str, key: ServiceKey, *, withdrawn: bool) -> None:
-        held = self._held.setdefault((self._subscribers.identity(b_tid, self.naf_id), service), [])
-        held[:] = [other for other in held if other.msk_id != key.msk_id]
-        if not withdrawn:
-            held.append(key)
-            del held[:-_MSKS_OF_A_GROUP]
-
     def _next_counter(self, b_tid: str) -> int:
-        counter = self._counters.get(b_tid, 0) + 1
+        counter = self._keys.next_t(self.identity(b_tid), b_tid)
         if counter > _LAST_COUNTER:
             raise HeadendError("no LTKM can go out under this SMK any more: bootstrap again")
-        self._counters[b_tid] = counter
         return counter

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.mikey import CryptoSession, SecurityPolicy
-from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.media.srtp_format import HEADEND_FORMAT
 from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE
 
@@ -61,11 +60,6 @@ class SrtpDescription:
 
     session: CryptoSession
     policy: SecurityPolicy
-
-
-def describe(stream: MediaStream, at: int) -> SrtpDescription:
-    """Return the description of a stream as it stands `at` this moment (milliseconds of the broadcast)."""
-    return srtp_description(stream.ssrc, stream.roll_over_counter(at))
 
 
 def srtp_description(ssrc: int, roll_over_counter: int = 0) -> SrtpDescription:

@@ -22,4 +22,6 @@ class CsimNetwork(Network):
         rng = SeededRng(Seeded(scenario.seed), "rk home")
         self.subscriber = subscriber
         self.home = RkHome(MemorySubscribers(rk_subscribers=[subscriber]), scenario.network.bsm_fqdn, rng)
-        super().__init__(scenario, subscriber.imsi, self.home, clock or ManualClock(scenario.start), tables)
+        super().__init__(
+            scenario, subscriber.imsi, subscriber.nai, self.home, clock or ManualClock(scenario.start), tables
+        )

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from host_tools.headend.errors import ScenarioError
 from host_tools.headend.scenario.policies import PlannedDelivery
 from host_tools.headend.services import Programme, Service
+
+
+class StkmBy(Enum):
+    """Who makes STKMs (OMA BCAST architecture clause 5.4.5.3.2)."""
+
+    BSM = "bsm"
+    BSD = "bsd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Scenario:
     events: tuple[Event, ...]
     programmes: tuple[Programme, ...] = ()
     planned: tuple[PlannedDelivery, ...] = ()
+    stkm_by: StkmBy = StkmBy.BSM
 
     @property
     def periods(self) -> int:

@@ -10,7 +10,7 @@ from card.disk.shipped import shipped_text
 from card.disk.toml import NotToml, parse_toml
 from card.errors import UnusableFile
 from host_tools.headend.errors import ScenarioError
-from host_tools.headend.scenario.model import Event, Network, Scenario, SekRollover, ServiceSwitch, StkmPlan
+from host_tools.headend.scenario.model import Event, Network, Scenario, SekRollover, ServiceSwitch, StkmBy, StkmPlan
 from host_tools.headend.scenario.policies import read_deliveries, read_programmes, read_stkm_policy
 from host_tools.headend.services import Service
 from host_tools.headend.toml_table import Problems, TomlTable
@@ -90,6 +90,7 @@ def _scenario(root: TomlTable) -> Scenario:
         events=_events(root, names, duration),
         programmes=read_programmes(root, names, duration),
         planned=read_deliveries(root, names, duration),
+        stkm_by=StkmBy(root.choice("stkm_by", [by.value for by in StkmBy], StkmBy.BSM.value)),
     )
     for table in (recording, ltkm, root):
         table.finish()

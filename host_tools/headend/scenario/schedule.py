@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.policies import PlannedDelivery
-from host_tools.headend.scenario.seeded_keys import service_keys
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.scenario.seeded_keys import key_terms, service_keys
+from host_tools.headend.service_keys import KeyTerm, ServiceKey
 from host_tools.headend.services import Service
 
 
@@ -66,7 +66,7 @@ def timestamps(scenario: Scenario, service: str, begins: int, ends: int) -> tupl
 
 def stkm_slots(scenario: Scenario, service: str) -> Iterator[StkmSlot]:
     """Yield the STKMs of one service in order of time."""
-    keys = [key for key in service_keys(scenario) if key.service == service]
+    keys = [key for key in key_terms(scenario) if key.service == service]
     return _stkm_slots(scenario, scenario.service(service), keys)
 
 
@@ -74,12 +74,12 @@ def slots(scenario: Scenario) -> Iterator[StkmSlot | MediaSlot]:
     """Yield what is broadcast, in order of time; at the same moment STKMs come first."""
     streams: list[Iterator[StkmSlot | MediaSlot]] = []
     for service in scenario.services:
-        keys = [key for key in service_keys(scenario) if key.service == service.id]
+        keys = [key for key in key_terms(scenario) if key.service == service.id]
         streams += [_stkm_slots(scenario, service, keys), _media_slots(scenario, service, keys)]
     return heapq.merge(*streams, key=lambda slot: (slot.at, isinstance(slot, MediaSlot)))
 
 
-def _stkm_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[StkmSlot]:
+def _stkm_slots(scenario: Scenario, service: Service, keys: list[KeyTerm]) -> Iterator[StkmSlot]:
     """Plain MBMS: T counts new STKMs, and from 1 again under each SEK (TS 33.246 clause 6.4.3).
 
     OMA BCAST: T is the time scale of policies, so it runs on over the SEKs and every repeat has a new one.
@@ -104,7 +104,7 @@ def _sending_times(scenario: Scenario, mtk_id: int) -> range:
     return range(first, last + 1, plan.repeat)
 
 
-def _media_slots(scenario: Scenario, service: Service, keys: list[ServiceKey]) -> Iterator[MediaSlot]:
+def _media_slots(scenario: Scenario, service: Service, keys: list[KeyTerm]) -> Iterator[MediaSlot]:
     for number, at in enumerate(range(0, scenario.duration, FRAME_MILLISECONDS)):
         mtk_id = at // scenario.stkm.crypto_period + 1
         yield MediaSlot(at, service, _key_for(keys, mtk_id), mtk_id, number)
@@ -114,5 +114,5 @@ def _period_start(scenario: Scenario, mtk_id: int) -> int:
     return (mtk_id - 1) * scenario.stkm.crypto_period
 
 
-def _key_for(keys: list[ServiceKey], mtk_id: int) -> ServiceKey:
-    return next(key for key in keys if key.first_mtk_id <= mtk_id <= key.last_mtk_id)
+def _key_for(keys: list[KeyTerm], mtk_id: int) -> KeyTerm:
+    return next(key for key in keys if key.is_good_for(mtk_id))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from card.crypto.secret import Secret
 from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.headend.scenario.model import Scenario, SekRollover
 from host_tools.headend.seeded import Seeded
-from host_tools.headend.service_keys import ServiceKey, key_domain_id
+from host_tools.headend.service_keys import KeyTerm, ServiceKey, key_domain_id
 from host_tools.headend.services import Service
 from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
@@ -18,10 +20,15 @@ _FIRST_SEQUENCE_BITS = 15  # RFC 3711 clause 3.3.1 advises to start low, so that
 
 def service_keys(scenario: Scenario) -> tuple[ServiceKey, ...]:
     """Return every SEK of the scenario, service by service, each service's in order of use."""
-    return tuple(key for service in scenario.services for key in _keys_of(scenario, service))
+    return tuple(make_key(scenario, term) for term in key_terms(scenario))
 
 
-def _keys_of(scenario: Scenario, service: Service) -> list[ServiceKey]:
+def key_terms(scenario: Scenario) -> tuple[KeyTerm, ...]:
+    """Return the name of every SEK of the scenario, and when it is in use."""
+    return tuple(term for service in scenario.services for term in _terms_of(scenario, service))
+
+
+def _terms_of(scenario: Scenario, service: Service) -> list[KeyTerm]:
     period = scenario.stkm.crypto_period
     rollovers = sorted(
         -(-event.at // period)
@@ -32,30 +39,49 @@ def _keys_of(scenario: Scenario, service: Service) -> list[ServiceKey]:
     firsts = [1, *(first_period + 1 for first_period in rollovers)]
     lasts = [*(first - 1 for first in firsts[1:]), scenario.periods]
     limits = zip(firsts, lasts, strict=True)
-    return [make_key(scenario, service, number, *limit) for number, limit in enumerate(limits, 1)]
+    return [key_term(service, number, *limit) for number, limit in enumerate(limits, 1)]
 
 
-def make_key(scenario: Scenario, service: Service, number: int, first_mtk_id: int, last_mtk_id: int) -> ServiceKey:
-    """Return the SEK with this Key Number (1 to 65535) of a service."""
-    seeded = Seeded(scenario.seed)
-    domain = key_domain_id(service.key_domain)
+def key_term(service: Service, number: int, first_mtk_id: int, last_mtk_id: int) -> KeyTerm:
+    """Return the name of the SEK with this Key Number (1 to 65535) of a service."""
     msk_id = service.key_group.to_bytes(2, "big") + number.to_bytes(2, "big")
+    return KeyTerm(service.id, key_domain_id(service.key_domain), msk_id, first_mtk_id, last_mtk_id)
+
+
+def make_key(scenario: Scenario, term: KeyTerm) -> ServiceKey:
+    """Return the SEK of this name."""
+    seeded, name = Seeded(scenario.seed), (term.key_domain_id, term.msk_id)
     return ServiceKey(
-        service=service.id,
-        key_domain_id=domain,
-        msk_id=msk_id,
-        key=seeded.derive_secret(service.sek_size, "sek", domain, msk_id),
-        rand=seeded.derive(_RAND_SIZE, "ltkm rand", domain, msk_id),
-        csb_id=seeded.derive_int(_CSB_ID_BITS, "csb id", domain, msk_id),
-        first_mtk_id=first_mtk_id,
-        last_mtk_id=last_mtk_id,
+        service=term.service,
+        key_domain_id=term.key_domain_id,
+        msk_id=term.msk_id,
+        first_mtk_id=term.first_mtk_id,
+        last_mtk_id=term.last_mtk_id,
+        key=seeded.derive_secret(scenario.service(term.service).sek_size, "sek", *name),
+        rand=seeded.derive(_RAND_SIZE, "ltkm rand", *name),
+        csb_id=seeded.derive_int(_CSB_ID_BITS, "csb id", *name),
     )
 
 
-def traffic_key(scenario: Scenario, key: ServiceKey, mtk_id: int) -> TrafficKey:
+def traffic_key(scenario: Scenario, term: KeyTerm, mtk_id: int) -> TrafficKey:
     """Return TEK and salt of one crypto period."""
-    seeded, name = Seeded(scenario.seed), (key.key_domain_id, key.msk_id, mtk_id)
+    seeded, name = Seeded(scenario.seed), (term.key_domain_id, term.msk_id, mtk_id)
     return TrafficKey(seeded.derive_secret(TEK_SIZE, "tek", *name), seeded.derive_secret(SALT_SIZE, "salt", *name))
+
+
+@dataclass(frozen=True, slots=True)
+class SeededTrafficKeys:
+    """Where a BSD/A gets its keys from that plays a scenario."""
+
+    scenario: Scenario
+
+    def traffic_key(self, term: KeyTerm, mtk_id: int) -> TrafficKey:
+        """Return TEK and salt of one crypto period."""
+        return traffic_key(self.scenario, term, mtk_id)
+
+    def binding_key(self, key_id: int) -> Secret:
+        """Return the terminal binding key (16 bytes) of this ID."""
+        return binding_key(self.scenario, key_id)
 
 
 def binding_key(scenario: Scenario, key_id: int) -> Secret:

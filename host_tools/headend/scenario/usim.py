@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from card.spec.bcast_tables import BcastTables
@@ -27,19 +28,21 @@ class UsimNetwork(Network):
         session: str = "",
         *,
         tables: BcastTables,
+        others: Iterable[Subscriber] = (),
     ) -> None:
         """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
 
-        Another `session` gives other GBA challenges, for a card that has met those of the first one. Raises
-        `HeadendError` when the scenario is meant for another subscriber.
+        Another `session` gives other GBA challenges, for a card that has met those of the first one. `others` may
+        bootstrap and buy as well; nothing is sent to them unasked. Raises `HeadendError` when the scenario is meant
+        for another subscriber.
         """
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber
         rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
         names = scenario.network
         settings = replace(subscriber.settings, plain_res=names.plain_res)
-        subscribers = MemorySubscribers([subscriber.with_settings(settings)])
+        subscribers = MemorySubscribers([subscriber.with_settings(settings), *others])
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
         self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
-        super().__init__(scenario, subscriber.imsi, self.naf, clock, tables)
+        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables)

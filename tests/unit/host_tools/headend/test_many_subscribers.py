@@ -12,19 +12,26 @@ from card.crypto.gba import flip_res
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
+from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsm.ltkm import recipient
 from host_tools.headend.bsm.mbms_naf import MbmsNaf
+from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError
+from host_tools.headend.scenario.maker import make_keys
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
 from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.headend.subscribers.subscriber import Subscriber
+from tests.unit.host_tools.headend.networks import IMPI, small_scenario, subscriber
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NAF = "bsm.example"
@@ -210,3 +217,50 @@ class TestRegistrationKeys:
             home.srk("2@cdma", b"")
         with pytest.raises(IdentityUnknownError):
             home.note_answered("7@cdma", bytes(16))
+
+
+class TestBsm:
+    """The books of a BSM: T by SMK, what was brought to whom, and rights."""
+
+    def test_t_counts_by_smk_and_is_never_forgotten_while_one_is_in_use(self) -> None:
+        store = make_keys(small_scenario())
+        assert [store.next_t("me", "one") for _ in range(3)] == [1, 2, 3]
+        assert [store.next_t("you", "two"), store.next_t("me", "three"), store.next_t("me", "one")] == [1, 1, 4]
+        # A BM-SC goes on under the SMK before the newest; its T goes on however late the one before that was used.
+        for older, before, newest in (("b1", "b2", "b3"), ("b2", "b3", "b4")):
+            store.next_t("me", newest)
+            last = store.next_t("me", before)
+            store.next_t("me", older)
+            assert store.next_t("me", before) == last + 1
+
+    def test_what_was_brought_belongs_to_its_subscriber(self) -> None:
+        store = make_keys(small_scenario())
+        first, second = store.seks("one")
+        for key in (first, second, first):
+            store.note_brought("me", key)
+        assert (store.held("me", "one"), store.held("you", "one"), store.held("me", "two")) == ((second, first), (), ())
+        store.note_withdrawn("me", first)
+        assert store.held("me", "one") == (second,)
+
+    def test_rights(self) -> None:
+        rights = MemoryRights()
+        rights.grant("me", "news")
+        assert (rights.may_receive("me", "news"), rights.may_receive("you", "news")) == (True, False)
+        rights.revoke("me", "news")
+        assert not rights.may_receive("me", "news")
+
+    def test_somebody_else_gets_what_he_buys_and_nothing_else(self) -> None:
+        network = UsimNetwork(shipped_scenario("subscribe"), subscriber(), tables=P1, others=[someone(7), someone(8)])
+        b_tids = [
+            network.bsf.presume_answered(network.bsf.challenge(name).rand).b_tid for name in (IMPI, impi(7), impi(8))
+        ]
+        news = next(delivery for delivery in network.deliveries if delivery.key.service == "news")
+        assert network.ltkm(news, b_tids[0])
+        with pytest.raises(HeadendError, match=f"{impi(7)} has no right to news"):
+            network.ltkm(news, b_tids[1])
+        assert not network.rights.may_receive(impi(7), "sport")
+        (ltkm,) = network.shop.buy("sport-month", b_tids[1])
+        assert recipient(ltkm) == b_tids[1]
+        assert network.rights.may_receive(impi(7), "sport")
+        assert [network.shop.sold_to(b_tid, "sport-month") for b_tid in b_tids] == [0, 1, 0]
+        assert not network.rights.may_receive(impi(8), "sport")
