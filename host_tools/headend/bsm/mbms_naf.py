@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from card.crypto.gba import derive_ks_naf_mrk
 from card.crypto.secret import Secret
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import NafKeys, Push
-from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.subscribers.gba_settings import KeyChoice
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 
 _MUKS_OF_A_SUBSCRIBER = 2
+
+
+class Zn(Protocol):
+    """The BSF as a server of GBA sees it (TS 33.220 clause 4.4.6), here or behind a wire."""
+
+    def naf_keys(self, naf: str, b_tid: str, naf_id: bytes, /, *, gba_u_aware: bool) -> NafKeys:
+        """Return the keys behind a B-TID. Raises `HeadendError`."""
+
+    def push(self, naf: str, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str, /) -> Push:
+        """Set up keys with a terminal that did not ask. Raises `HeadendError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ def mbms_keys(keys: NafKeys) -> MbmsKeys:
 class MbmsNaf:
     """Knows the MBMS keys of the subscribers of one BSF."""
 
-    def __init__(self, bsf: Bsf, name: str) -> None:
+    def __init__(self, bsf: Zn, name: str) -> None:
         """Take the BSF, and the name under which it knows this BM-SC."""
         self._bsf = bsf
         self._name = name
