@@ -1,4 +1,4 @@
-"""What a file says of one subscriber: its fields, declared once for CSV and TOML alike (docs/user/subscribers.md)."""
+"""What a file says of one subscriber: its fields, declared once for CSV and TOML alike (docs/user/scenarios.md)."""
 
 from __future__ import annotations
 

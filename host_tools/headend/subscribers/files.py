@@ -1,4 +1,4 @@
-"""Reads subscribers from a file, CSV or TOML (docs/user/subscribers.md). It makes the port `Subscribers` in memory.
+"""Reads subscribers from a file, CSV or TOML (docs/user/scenarios.md). It makes the port `Subscribers` in memory.
 
 Every mistake is told with file, line and field. Keys are not shown, neither right nor wrong ones.
 """
