@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 from card.codec.mikey import MikeyMessage
 from host_tools.headend.bsm.server import Bsm
-from host_tools.headend.errors import VerificationError
+from host_tools.headend.errors import HeadendError, VerificationError
+
+_MOST_ORDERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ class LtkmSender:
         self._waiting: _Waiting | None = None
 
     def add(self, order: Order) -> None:
-        """Put an LTKM behind those that wait."""
+        """Put an LTKM behind those that wait. Raises `HeadendError` when too many do: none of them may be dropped."""
+        if len(self._orders) >= _MOST_ORDERS:
+            raise HeadendError(f"{_MOST_ORDERS} LTKMs wait for this terminal already")
         self._orders.append(order)
 
     def next(self) -> bytes | None:

@@ -36,7 +36,7 @@ class Certified:
         return certificate, key
 
 
-class TestCa:
+class LabCa:
     """The authority. Its own certificate is what both sides must trust."""
 
     __test__ = False  # the name begins with Test, but pytest has nothing to collect here

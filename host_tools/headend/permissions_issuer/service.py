@@ -21,18 +21,19 @@ from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
 from host_tools.files.temporary import temporary_folder
-from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
+from host_tools.headend.permissions_issuer.certificates import Certified, LabCa
 from host_tools.tbk_path import find_key_id
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0  # seconds a client may take for each step
 _MOST_CLIENTS = 32
+_MOST_NOTED = 1024
 
 
 class PermissionsIssuer:
     """Serves binding keys (16 bytes) by ID to the terminals named in `terminals`, while its `with` block runs.
 
-    `served` notes who asked for which key and the status of the answer.
+    `served` notes who asked for which key and the status of the answer, the last ones only.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class PermissionsIssuer:
 
     @classmethod
     def with_test_ca(
-        cls, ca: TestCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
+        cls, ca: LabCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
     ) -> Self:
         """Return an issuer for `host` that the authority certifies."""
         return cls(ca.certify_server([host]), ca.certificate, keys, terminals, port)
@@ -71,6 +72,7 @@ class PermissionsIssuer:
         else:
             status, body = HTTPStatus.OK, self.keys[key_id].reveal()
         self.served.append((terminal, key_id, status))
+        del self.served[:-_MOST_NOTED]
         return status, body
 
     def __enter__(self) -> Self:
