@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from card.crypto.secret import Secret
-from host_tools.headend.subscribers.gba_settings import KeyChoice
+from host_tools.exchange.messages.zn import KeyChoice
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from card.crypto.gba import derive_ks_naf_mrk
 from card.crypto.secret import Secret
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import NafKeys, Push
-from host_tools.headend.subscribers.gba_settings import KeyChoice
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 
 _MUKS_OF_A_SUBSCRIBER = 2

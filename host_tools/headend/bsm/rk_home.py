@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from card.crypto.secret import Secret
+from host_tools.exchange.digest.compute import Asked, is_digest
+from host_tools.exchange.digest.headers import Challenge, Credentials
+from host_tools.exchange.digest.one_time import (
+    CHALLENGE_SIZE,
+    RAND_SIZE,
+    join_nonce,
+    one_time_password,
+    split_nonce,
+)
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 from host_tools.headend.subscribers.ports import Subscribers
-from host_tools.http_digest import DigestAnswer, DigestChallenge, is_right
-from host_tools.rk_nonce import CHALLENGE_SIZE, RAND_SIZE, join_nonce, one_time_password, split_nonce
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class RkHome:
         self._subscribers = subscribers
         self._realm = realm
         self._rng = rng
-        self._waiting: DigestChallenge | None = None
+        self._waiting: Challenge | None = None
         self._auth_keys: BoundedTable[str, Secret] = BoundedTable(1, MOST_SUBSCRIBERS)
 
     # --- keys of OMA BCAST
@@ -69,20 +76,22 @@ class RkHome:
 
     # --- HTTP authentication
 
-    def demand(self) -> DigestChallenge:
+    def demand(self) -> Challenge:
         """Return a fresh challenge; the one before is void."""
         rand, challenge = self._rng.random_bytes(RAND_SIZE), self._rng.random_bytes(CHALLENGE_SIZE)
-        self._waiting = DigestChallenge(self._realm, join_nonce(rand, challenge))
+        self._waiting = Challenge(self._realm, join_nonce(rand, challenge))
         return self._waiting
 
-    def admit(self, answer: DigestAnswer, method: str) -> None:
+    def admit(self, answer: Credentials, asked: Asked) -> None:
         """Check the answer to the last challenge, which can be answered once. Raises `HeadendError`."""
         challenge, self._waiting = self._waiting, None
         if challenge is None:
             raise HeadendError("no challenge is waiting for an answer")
         rand, demanded = split_nonce(challenge.nonce)
         password = self.http_password(answer.username, rand, demanded)
-        if not is_right(answer, challenge, password, method):
+        asked_for = (challenge.realm, challenge.nonce, challenge.algorithm, challenge.qop)
+        answered = (answer.realm, answer.nonce, answer.algorithm, answer.qop)
+        if answered != asked_for or not is_digest(answer.response, answer.proof, password, asked):
             raise HeadendError(f"the answer of {answer.username} is wrong: its card does not hold the registration key")
         self.note_answered(answer.username, rand)
 

@@ -1,7 +1,7 @@
-"""The HTTPS service: `GET /tbk/<ID as 8 hex digits>` gives 16 bytes to a terminal that may have the key.
+"""The HTTPS service that gives a binding key (16 bytes) to a terminal that may have it.
 
 Mutual TLS: a terminal without a certificate of our authority gets no connection, one whose name is not on the list gets
-403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.terminal.tbk`).
+403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.exchange.messages.tbk`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.messages.tbk import TbkRequest
+from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.files.temporary import temporary_folder
 from host_tools.headend.permissions_issuer.certificates import Certified, LabCa
-from host_tools.tbk_path import find_key_id
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0  # seconds a client may take for each step
@@ -132,8 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request for a binding key."""
         assert isinstance(self.server, _Server)
         assert isinstance(self.connection, ssl.SSLSocket)
-        key_id = find_key_id(self.path)
-        if key_id is None:
+        try:
+            key_id = TbkRequest.parse(self.path).key_id
+        except DecodeError:
             self._reply(HTTPStatus.NOT_FOUND, b"")
             return
         terminal = _common_name(self.connection)
@@ -144,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: HTTPStatus, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Type", TBK_REQUEST.answer)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -13,7 +13,8 @@ from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, UnknownFunctions
 from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
 from card.crypto.tuak import derive_topc
-from host_tools.headend.subscribers.gba_settings import GbaSettings, KeyChoice, UiccType
+from host_tools.exchange.messages.zn import KeyChoice
+from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.headend.subscribers.sequence import SequenceNumbers
 from host_tools.headend.subscribers.subscriber import Subscriber

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from host_tools.exchange.messages.zn import KeyChoice
+
 _ONE_DAY = timedelta(hours=24)
 
 
@@ -14,18 +16,6 @@ class UiccType(Enum):
 
     GBA = "GBA"
     GBA_U = "GBA_U"
-
-
-class KeyChoice(Enum):
-    """Which NAF key a server is to use. Values: `keyChoice` of TS 29.109 annex A.
-
-    For MBMS it tells a GBA_U card that manages MBMS keys itself from one that leaves them to the terminal: Zn has
-    nothing else that says so.
-    """
-
-    ME_BASED = "ME-based-key"
-    UICC_BASED = "UICC-based-key"
-    BOTH = "ME-UICC-based-keys"
 
 
 @dataclass(frozen=True, slots=True)

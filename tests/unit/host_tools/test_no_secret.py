@@ -29,6 +29,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.exchange.digest.compute import Asked
 from host_tools.headend.scenario.csim import CsimNetwork
 from host_tools.headend.scenario.network import Network
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -199,7 +200,8 @@ def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted
         closing(CsimMiddleware(link, lines.append, tables=P1, tags=DEFAULT_TAGS)) as middleware,
     ):
         nai = middleware.connect(Secret(PINS["PIN 1"].encode())).nai
-        network.home.admit(middleware.answer(network.home.demand(), "POST", "/", bytes), "POST")
+        asked = Asked("POST", "/")
+        network.home.admit(middleware.answer(network.home.demand(), asked, bytes), asked)
         wanted.plant("Auth-Key", network.home.srk(nai, network.bsm.naf_id))
         for number, delivery in enumerate(network.deliveries):
             wanted.plant(f"SMK {number} of the CSIM", network.bsm.smk(nai, delivery.key.rand))

@@ -13,6 +13,7 @@ from card.crypto.gba_push import derive_gpi_keys, open_gpi
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf.answers import NafKeys
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
@@ -24,7 +25,7 @@ from host_tools.headend.errors import (
     NafNotAuthorisedError,
 )
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
 from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, subscriber

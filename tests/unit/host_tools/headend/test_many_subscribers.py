@@ -14,6 +14,7 @@ from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
 from card.spec.bcast_p1 import P1
 from card.spec.gba import naf_id
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
@@ -27,7 +28,7 @@ from host_tools.headend.scenario.maker import make_keys
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
 from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.headend.subscribers.subscriber import Subscriber

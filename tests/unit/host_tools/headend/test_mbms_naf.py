@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from card.crypto.secret import Secret
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf.answers import NafKeys
 from host_tools.headend.bsm.mbms_naf import mbms_keys
-from host_tools.headend.subscribers.gba_settings import KeyChoice
 from tests.vectors.loader import load
 
 VECTOR = load("gba")["vectors"][0]

@@ -14,9 +14,10 @@ from card.crypto.milenage import Milenage, derive_opc
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
 from card.crypto.tuak import Tuak, derive_topc
+from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.subscribers.files import SubscribersError, load_subscribers, parse_subscribers
-from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, KeyChoice, UiccType
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
 from tests.unit.host_tools.headend.networks import IMPI, IMSI, OPC, K, subscriber
 
 RAND = bytes(range(16))

@@ -23,7 +23,7 @@ def join_nonce(rand: bytes, challenge: bytes) -> str:
 def split_nonce(nonce: str) -> tuple[bytes, bytes]:
     """Return RAND and challenge (16 bytes each) of a nonce. Raises `DecodeError` for any other text."""
     try:
-        data = base64.b64decode(nonce, validate=True)
+        data = base64.b64decode(nonce.encode("latin-1"), validate=True)
     except (binascii.Error, ValueError):
         raise DecodeError("the nonce is not base64") from None
     if len(data) != RAND_SIZE + CHALLENGE_SIZE:
