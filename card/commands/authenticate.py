@@ -150,18 +150,24 @@ def run_gba(security: Security, request: Challenge | NafDerivation) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class EvenContext:
-    """A security context of the even instruction: the services it needs, how to decode and how to run it."""
+    """A security context of the even instruction: the services it needs, how to decode and how to run it.
+
+    `either` are sets of services of which the data names the one that is needed: one of them must be there.
+    """
 
     name: str
     services: tuple[int, ...]
     decode: Callable[[bytes], Any]
     run: Callable[[Security, Any], bytes]
+    either: tuple[tuple[int, ...], ...] = ()
 
 
 CONTEXTS: Mapping[int, EvenContext] = {
     contexts.EvenP2.GSM: EvenContext("GSM", (GSM_SECURITY_CONTEXT,), decode_gsm, run_gsm),
     contexts.EvenP2.UMTS: EvenContext("3G", (), decode_3g, run_3g),
-    contexts.EvenP2.GROUP_CALL: EvenContext("VGCS/VBS", (), decode_group_call, run_group_call),
+    contexts.EvenP2.GROUP_CALL: EvenContext(
+        "VGCS/VBS", (), decode_group_call, run_group_call, tuple(SERVICES.values())
+    ),
     contexts.EvenP2.GBA: EvenContext("GBA", (GBA,), decode_gba, run_gba),
 }
 
@@ -182,6 +188,7 @@ def decode(apdu: CommandApdu) -> Authenticate:
 def authenticate(ctx: Context, request: Authenticate) -> Reply:
     """Check access and service, then run the context."""
     security = current_security(ctx, request.context.services)
+    security.application.services.require_one_of(request.context.either)
     return Reply(request.context.run(security, request.context.decode(request.data)))
 
 

@@ -56,12 +56,9 @@ def process_ltkm(raw: bytes, root: KeyRoot, bcast: Bcast, gate: PinGate, *, offe
     card that must not ignore it.
     """
     ltkm = Ltkm.decode(raw)
-    extension = bcast_extension(ltkm.message)
-    management = None if extension is None else _decode_management(extension, bcast)
-    if not offered and management is not None:
-        if isinstance(management, ParentalControl) or management.spe is not None:
-            raise ServiceNotAvailable
-        management = None
+    if not offered:
+        _refuse_policy(ltkm, bcast)
+    management = _management(ltkm, bcast) if offered else None
     try:
         opened = open_ltkm(ltkm, root)
     except ReplayedMessage:
@@ -73,7 +70,23 @@ def process_ltkm(raw: bytes, root: KeyRoot, bcast: Bcast, gate: PinGate, *, offe
     return _process_keys(opened, management, bcast)
 
 
-def _decode_management(extension: tuple[int, bytes], bcast: Bcast) -> LtkmManagement | ParentalControl:
+def _refuse_policy(ltkm: Ltkm, bcast: Bcast) -> None:
+    """To a card without OMA BCAST the extension is of unknown type: passed over (TS 33.246 clause 6.5.3).
+
+    But a card that could read a policy must not take a key it cannot charge for: raises `ServiceNotAvailable`.
+    """
+    try:
+        management = _management(ltkm, bcast)
+    except DecodeError:
+        return
+    if isinstance(management, ParentalControl) or (management is not None and management.spe is not None):
+        raise ServiceNotAvailable
+
+
+def _management(ltkm: Ltkm, bcast: Bcast) -> LtkmManagement | ParentalControl | None:
+    extension = bcast_extension(ltkm.message)
+    if extension is None:
+        return None
     subtype, data = extension
     match subtype:
         case Subtype.LTKM_MANAGEMENT:

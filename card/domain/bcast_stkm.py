@@ -111,8 +111,10 @@ class StkmFacts:
         self._plain, self._records = policies is None, policies or NO_POLICIES
         self._bcast, self._gate, self._protected = bcast, terminal.gate, terminal.protected
         self._judge(management)
-        # A timestamp that is not above the last live one is a freshness failure, which here means play-back.
-        self.direction = Direction.LIVE if self._ts > self._heard.counter else Direction.PLAYBACK
+        # A timestamp that is not above the last live one is a freshness failure, which here means play-back. A plain
+        # MBMS key knows no play-back: its counter was found newer, also where it went round.
+        is_live = self._plain or self._ts > self._heard.counter
+        self.direction = Direction.LIVE if is_live else Direction.PLAYBACK
         records, ts = self._records.records, self._ts
         self._places = [n for n in self._records.places(self.direction) if records[n].lower <= ts <= records[n].upper]
         self._payer: int | None = None

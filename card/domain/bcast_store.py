@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from card.errors import StoreError
+from card.spec.bcast_check import problems
 from card.spec.bcast_p1 import P1
 from card.spec.bcast_plain import decode_tables, encode_tables
 from card.spec.bcast_tables import BcastTables
@@ -22,6 +23,9 @@ def load_tables(nv: NonVolatile) -> BcastTables:
     if raw is None:
         return P1
     try:
-        return decode_tables(raw)
-    except ValueError:
+        tables = decode_tables(raw)
+    except (ValueError, RecursionError):
         raise StoreError("card file: the BCAST tables cannot be read") from None
+    for table, problem in problems(tables):
+        raise StoreError(f"card file: no card works with its BCAST tables ({table}: {problem})")
+    return tables

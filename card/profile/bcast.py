@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Annotated, Any
 
-from card.profile.fields import FLAG, ListOf, MapOf, Table, choice, integer, matching, printable
+from card.profile.fields import ListOf, MapOf, Table
 from card.profile.loader import Fault
 from card.profile.pins import PinProfile
 from card.spec.bcast_check import problems
@@ -18,6 +18,7 @@ from card.spec.bcast_p1 import P1
 from card.spec.bcast_tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source, SpeRow
 from card.spec.bcast_x2 import X2
 from card.spec.refs import Confidence
+from card.tables.kinds import FLAG, choice, integer, matching, printable
 
 _NAME = matching(r"[a-z0-9_]{1,64}", "small letters, digits and underscores")
 _TAG = integer(0, 0xFFFF)

@@ -1,4 +1,4 @@
-"""`bcast-uicc terminal gba push`: give the card a GBA push message, and say what came of it."""
+"""`bcast-uicc terminal gba push`: give the card a GBA push message, and print the result."""
 
 from __future__ import annotations
 

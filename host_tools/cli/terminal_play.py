@@ -64,7 +64,7 @@ class PlayJob:
         However it is told to end, files and card are left in order.
         """
         with interruptible(), explained(), open_capture(self.capture) as capture:
-            out = MediaOut(self.output)
+            out = MediaOut(self.output, (self.capture, self.ltkms, self.card.profile, self.subscriber))
             with self.card.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, as_json)
                 self.afterwards(middleware)

@@ -82,7 +82,7 @@ def replay(
 
     check_key_options(options)
     extras = Extras.of(options)
-    out = MediaOut(output)
+    out = MediaOut(output, (recording,))
     card = CardChoice.of(options)
     with interruptible(), explained(), open_recording(recording) as content, closing(out):
         srtp = srtp_format(options, content.index.srtp)

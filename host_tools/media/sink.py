@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+from host_tools.files.clash import NOTHING_READ, ReadFiles
 from host_tools.files.writing import UnwritableFile, open_in_place
 from host_tools.media.errors import CaptureError, OutputError
 from host_tools.media.g711 import decode_alaw, decode_mulaw
@@ -59,15 +60,16 @@ class Sink(Protocol):
         """Finish the file. Closing twice is harmless."""
 
 
-def open_sink(stem: Path, payload_type: int) -> Sink:
-    """Create the file for a payload type: `stem` with .wav, .ts or .pcap. Raises `OutputError`."""
+def open_sink(stem: Path, payload_type: int, read: ReadFiles = NOTHING_READ) -> Sink:
+    """Create the file for a payload type: `stem` with .wav, .ts or .pcap, none that is `read`. Raises `OutputError`."""
     audio = _AUDIO.get(payload_type)
+    is_stream = payload_type == PayloadFormat.MP2T
+    path = stem.with_name(stem.name + (".wav" if audio else ".ts" if is_stream else ".pcap"))
     try:
+        read.refuse(path)
         if audio is not None:
-            return WavSink(stem.with_name(stem.name + ".wav"), audio)
-        if payload_type == PayloadFormat.MP2T:
-            return TransportStreamSink(stem.with_name(stem.name + ".ts"))
-        return PacketSink(stem.with_name(stem.name + ".pcap"))
+            return WavSink(path, audio)
+        return TransportStreamSink(path) if is_stream else PacketSink(path)
     except UnwritableFile as error:
         raise OutputError(str(error)) from None
 

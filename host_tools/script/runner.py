@@ -11,7 +11,7 @@ from host_tools.apdu.client import ApduClient
 from host_tools.links.base import Link, LinkError, together
 from host_tools.script.capabilities import Capabilities, probe_card
 from host_tools.script.errors import ExpressionError
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.guard import Guard
 from host_tools.script.matchers import judge, take
 from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from card.codec.apdu import CommandApdu
+from card.spec.cla import SIM_CLASS
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
@@ -93,7 +94,7 @@ def pin_objection(client: ApduClient, command: CommandApdu) -> str:
     """
     if not gives_pin(command):
         return ""
-    if command.cla == 0xA0:
+    if command.cla == SIM_CLASS:
         return "with class A0 the tries left cannot be asked for, so no PIN is given: use the class of the UICC"
     unblock = command.ins == INS.UNBLOCK_PIN
     sw = _ask(client, command.cla, command.ins if unblock else INS.VERIFY_PIN, command.p2)

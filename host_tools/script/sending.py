@@ -1,4 +1,4 @@
-"""Sends the commands of a script and writes down what came of them, redacted for whoever shows it."""
+"""Sends the commands of a script and writes down the results, redacted for whoever shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from host_tools.trace.record import RESET, Recorder
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of a command after `seconds`: the last answer, or None and in `error` why there is none.
+    """The result of a command after `seconds`: the last answer, or None and in `error` why there is none.
 
     `raw` is its data and status word. `shown` is the exchange without its secrets.
     """

@@ -69,7 +69,7 @@ class ApplicationMiddleware(Generic[App, Who]):
         return self._identity
 
     def deliver(self, ltkm: bytes, *, spare: SpareKeys | None = None) -> LtkmReceipt:
-        """Give an LTKM to the card; return what came of it, what to send back and what to ask for.
+        """Give an LTKM to the card; return the result, what to send back and what to ask for.
 
         `spare` says which keys a full card may lose; without it, none. Raises `MalformedAnswerError`, `LinkError`.
         """

@@ -145,7 +145,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One STKM that went to the card and what came of it. `resent` says that its TEK was there already."""
+    """One STKM that went to the card and its result. `resent` says that its TEK was there already."""
 
     view: StkmView
     outcome: StkmOutcome

@@ -71,7 +71,7 @@ class Hooks:
 
 
 def leave(services: Iterable[Service], feed: StkmFeed, hooks: Hooks) -> list[Departure]:
-    """Signal to the card that services are left; return what came of it. Raises `LinkError`."""
+    """Signal to the card that services are left; return the result. Raises `LinkError`."""
     departures = [departure for service in services if (departure := feed.leave(service)) is not None]
     for departure in departures:
         hooks.on_departure(departure)

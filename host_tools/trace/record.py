@@ -38,7 +38,7 @@ class Recorder:
         self._fault = ""
 
     def note_fault(self, sentence: str) -> None:
-        """Note what befalls the command under way by plan: it goes with the next exchange."""
+        """Note the fault that a plan has for the command under way: it goes with the next exchange."""
         self._fault = sentence
 
     def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
@@ -63,9 +63,14 @@ class Recorder:
         for sink in self._sinks:
             sink.emit(event)
 
-    def card_event(self, what: str, atr: bytes = b"") -> None:
-        """Note that the card was switched or reset."""
+    def card_event(self, what: str, atr: bytes = b"", *, is_shared: bool = False) -> None:
+        """Note that the card was switched or reset.
+
+        With `is_shared` it may have been on before, with any file selected: which one is current is then not known.
+        """
         self._hider.reset()
+        if is_shared:
+            self._hider.doubt()
         self._number += 1
         event = CardEvent(self._number, self._clock(), self._link, what, atr)
         for sink in self._sinks:
@@ -83,7 +88,7 @@ class RecordingLink:
     def __init__(self, link: Link, recorder: Recorder) -> None:
         self._inner = link
         self._recorder = recorder
-        recorder.card_event(POWER_ON, link.atr)
+        recorder.card_event(POWER_ON, link.atr, is_shared=is_shared(link))
 
     @property
     def name(self) -> str:

@@ -17,6 +17,10 @@ class Hider:
         """Forget what was selected and asked: the card was reset."""
         self._rules.reset()
 
+    def doubt(self) -> None:
+        """Take no file for current before the next SELECT: other programs use the card, too."""
+        self._rules.doubt()
+
     def find(self, command: bytes, response: bytes) -> Redacted:
         """Return where the secrets are. `response` is data and status word, empty when none came."""
         found = self._rules.exchange(command, response)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from card.codec.apdu import SIM_CLASS, CommandApdu, wants_secure_messaging
+from card.codec.apdu import CommandApdu, wants_secure_messaging
 from card.spec.aids import AID_PREFIX_SIZE, APPLICATIONS
 from card.spec.catalogue import all_directories, all_files
+from card.spec.cla import SIM_CLASS
 from card.spec.fids import CURRENT_ADF
 from card.spec.fids import MF as MASTER_FILE
 from card.spec.files import DfRow, EfRow

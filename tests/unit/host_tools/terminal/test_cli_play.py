@@ -455,3 +455,22 @@ def test_a_card_file_names_no_subscriber(run: Run, tmp_path: Path) -> None:
     )
     assert status == ExitCode.USAGE
     assert "is a card file: --scenario needs --subscriber" in err
+
+
+def test_the_capture_is_never_written_over(run: Run, tmp_path: Path) -> None:
+    suffix = Path(demo_file_of_media(run, tmp_path)).suffix
+    stem = tmp_path / "X"
+    capture = tmp_path / f"X-5004{suffix}"
+    capture.write_bytes(demo().pcap)
+    status, _, err = run("terminal", "play", capture, *WITH_KEYS, "-o", stem)
+    assert status == ExitCode.ENVIRONMENT
+    assert f"{capture} is what this command reads" in err
+    assert capture.read_bytes() == demo().pcap
+
+
+def demo_file_of_media(run: Run, folder: Path) -> Path:
+    """Return a file that the demo's media on port 5004 go to."""
+    capture, stem = folder / "in.pcap", folder / "out"
+    capture.write_bytes(demo().pcap)
+    run("terminal", "play", capture, *WITH_KEYS, "-o", stem)
+    return next(folder.glob("out-5004.*"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.terminal_report import media_rows
+from host_tools.media.errors import OutputError
 from host_tools.media.g711 import decode_alaw, decode_mulaw
 from host_tools.media.jitter import DEPTH
 from host_tools.media.pcap import Datagram, Endpoint
@@ -125,3 +126,19 @@ def test_silence_that_is_left_out_is_told(tmp_path: Path) -> None:
     ((path, seconds),) = out.silence_left_out.items()
     assert (path, round(seconds)) == (out.files[0], 70)
     assert (f"Left out of {path.name}", "70.0 s of silence: more than its sound allows") in media_rows(out)
+
+
+def test_media_never_go_over_what_is_read(tmp_path: Path) -> None:
+    """Of `play x-5004.pcap -o x` the file of packets of a stream on port 5004 has the name of the capture."""
+    capture, other_name = tmp_path / "x-5004.pcap", tmp_path / "linked.pcap"
+    other_name.write_bytes(b"a capture")
+    capture.hardlink_to(other_name)
+    out = MediaOut(tmp_path / "x", (None, other_name))
+    with pytest.raises(OutputError, match=r"x-5004\.pcap is what this command reads"):
+        take_all(out)
+    assert other_name.read_bytes() == b"a capture"
+
+
+def take_all(out: MediaOut) -> None:
+    for number in range(DEPTH + 1):
+        out.write(packet(number, payload_type=96), CARRIER)

@@ -7,7 +7,7 @@ import re
 from host_tools.script.errors import ExpressionError
 from host_tools.script.model import ABSENT, PRESENT, Capture, Expectation, Until
 from host_tools.script.pattern import OK, Pattern, SwPattern
-from host_tools.script.table import Table, check_name, parse_text
+from host_tools.script.toml.table import Table, check_name, parse_text
 
 _LONGEST_ANSWER = 65_536  # bytes of data
 _LENGTH = re.compile(r"(\d{1,5})(?:\.\.(\d{1,5}))?")

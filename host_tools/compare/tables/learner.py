@@ -21,9 +21,9 @@ from card.spec.status import SW
 from host_tools.compare.allow import Rules
 from host_tools.compare.comparison import compare_runs
 from host_tools.compare.evidence import Evidence
-from host_tools.compare.guesses import INSTRUCTIONS, UNSHOWN, Alternatives, Guess, apply_all, guess_tables
 from host_tools.compare.model import Kind, Pair
-from host_tools.compare.tables_toml import MAPS, write_tables
+from host_tools.compare.tables.as_toml import MAPS, write_tables
+from host_tools.compare.tables.guesses import INSTRUCTIONS, UNSHOWN, Alternatives, Guess, apply_all, guess_tables
 from host_tools.links.base import Link
 
 SETS = (P1, X2)

@@ -7,9 +7,9 @@ from itertools import chain
 
 from card.spec.ins import INS
 from card.spec.status import SW
-from host_tools.compare.guesses import INSTRUCTIONS, is_constructed, read_objects, result_of
-from host_tools.compare.learn_tables import LearnedTables
 from host_tools.compare.model import Pair
+from host_tools.compare.tables.guesses import INSTRUCTIONS, is_constructed, read_objects, result_of
+from host_tools.compare.tables.learner import LearnedTables
 from host_tools.printable import printable
 
 _MOST_SHOWN = 20

@@ -20,11 +20,10 @@ from card.errors import CardError
 from host_tools.headend.bsm.ltkm import LtkmContent, seal_ltkm
 from host_tools.headend.service_keys import NO_KEY_NUMBER
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.script import bcast_functions as bcast
-from host_tools.script import bcmcs_functions as bcmcs
-from host_tools.script.bcast_functions import CSB_ID, SRTP_STREAM
-from host_tools.script.ef_muk import last_counter, muk_id_under
 from host_tools.script.errors import ExpressionError
+from host_tools.script.functions import bcast, bcmcs
+from host_tools.script.functions.bcast import CSB_ID, SRTP_STREAM
+from host_tools.script.functions.ef_muk import last_counter, muk_id_under
 from host_tools.script.template import NAME
 from host_tools.script.values import Scope, Value
 from host_tools.terminal.identity import Identity

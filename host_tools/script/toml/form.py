@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 
 from card.disk.toml_lines import Path
+from card.tables.problems import Place
 from host_tools.script.conditions import Condition
-from host_tools.script.errors import Place, ScriptError
-from host_tools.script.functions import Call
+from host_tools.script.errors import ScriptError
+from host_tools.script.functions.call import Call
 from host_tools.script.model import (
     ApduStep,
     ComputeStep,
@@ -21,9 +22,9 @@ from host_tools.script.model import (
     VariableSource,
 )
 from host_tools.script.pattern import Pattern
-from host_tools.script.table import Problems, Table, check_name, parse_text, read_toml
 from host_tools.script.template import NAME, Template
-from host_tools.script.toml_answer import read_captures, read_expectation, read_until
+from host_tools.script.toml.answer import read_captures, read_expectation, read_until
+from host_tools.script.toml.table import Problems, Table, check_name, parse_text, read_toml
 from host_tools.script.values import Form, FromEnvironment, RandomBytes
 
 Include = Callable[[str, Place], Script]
@@ -63,7 +64,7 @@ class _Reader:
         variables = {key: found for path, key, value in top.pairs("variables")
                      if (found := self._variable(path, key, value)) is not None}  # fmt: skip
         steps = self._steps(top, 0)
-        if not steps and not self._problems.found:
+        if not steps and not self._problems and not self._problems.included:
             self._problems.add((), "the script has no step", "begin one with [[step]]")
         script = Script(
             name=name,
@@ -220,7 +221,7 @@ class _Reader:
         try:
             script = self._include(table.text("include"), head.place)
         except ScriptError as error:
-            self._problems.found.extend(error.problems)
+            self._problems.included.extend(error.problems)
             return None
         for name, source in script.variables.items():
             self._included.setdefault(name, source)

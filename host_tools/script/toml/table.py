@@ -1,43 +1,42 @@
-"""Reads typed fields of a TOML table and collects what is wrong, each with its line and a hint."""
+"""Reads the tables of scripts and of what is written like them, each problem with its line and a hint."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from card.disk.toml import NotToml, parse_toml
-from card.disk.toml_lines import Path, line_of, lines_of
-from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from card.disk.toml_lines import Path
+from card.tables import problems as noted
+from card.tables import table as typed
+from card.tables.kinds import FLAG, TEXT, Kind, OutOfRange, RefusedError, as_number, integer
+from card.tables.problems import Place, Places, Problem
+from host_tools.script.errors import ExpressionError, ScriptError
 from host_tools.script.model import BUILT_IN
 from host_tools.script.template import NAME
 
 T = TypeVar("T")
-_MOST_NOTED = 1000
+_LONGEST_WAIT = 3600.0
 
 
-class Problems:
-    """What is wrong with one file so far."""
+class Problems(noted.Problems):
+    """What is wrong with one file so far. `included` is what is wrong with files that it includes."""
 
-    def __init__(self, file: str, lines: Mapping[Path, int]) -> None:
-        self.file = file
-        self._lines = lines
-        self.found: list[Problem] = []
+    def __init__(self, file: str, text: str) -> None:
+        super().__init__()
+        self._places = Places(file, text)
+        self.included: list[Problem] = []
 
     def place(self, path: Path) -> Place:
         """Return where a key, or the nearest table around it, stands."""
-        return Place(self.file, line_of(self._lines, path))
-
-    def add(self, path: Path, text: str, hint: str = "") -> None:
-        """Note a problem; when very many are known, more help nobody."""
-        if len(self.found) < _MOST_NOTED:
-            self.found.append(Problem(self.place(path), text, hint))
+        return self._places.place(path)
 
     def check(self) -> None:
         """Raise `ScriptError` when anything was noted."""
-        if self.found:
-            raise ScriptError(*sorted(self.found, key=lambda problem: problem.place))
+        found = [*self.placed(self._places), *self.included]
+        if found:
+            raise ScriptError(*sorted(found, key=lambda problem: problem.place))
 
 
 def read_toml(text: str, file: str) -> tuple[dict[str, object], Problems]:
@@ -49,7 +48,46 @@ def read_toml(text: str, file: str) -> tuple[dict[str, object], Problems]:
         data = parse_toml(text)
     except NotToml as error:
         raise ScriptError(Problem(Place(file, error.line), error.reason)) from None
-    return data, Problems(file, lines_of(text))
+    return data, Problems(file, text)
+
+
+class _Wording:
+    """The words of `card.tables.table.Wording` for scripts, whose fields are named by their last key."""
+
+    def refused(self, path: Path, value: object, kind: Kind[object], error: ValueError) -> typed.Words:
+        match error:
+            case OutOfRange():
+                return f"{_key(path)} is {value}", str(error)
+            case RefusedError():
+                return f"{_key(path)} is {error}", kind.allowed
+            case _:
+                return f"{_key(path)} is {_kind(value)}", f"{kind.allowed} is wanted"
+
+    def missing(self, path: Path, allowed: str) -> typed.Words:
+        return f"{_key(path)} is missing", f"{allowed} is wanted"
+
+    def unknown(self, path: Path, near: str, known: Sequence[str]) -> typed.Words:
+        hint = f"did you mean {near!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key {_key(path)[:40]!r}", hint
+
+    def no_table(self, _path: Path, value: object) -> typed.Words:
+        return f"a table is wanted here, not {_kind(value)}", ""
+
+
+_WORDING = _Wording()
+
+
+def _duration(value: object) -> float:
+    try:
+        seconds = as_number(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_WAIT:
+        raise RefusedError("no duration")
+    return float(seconds)
+
+
+_SECONDS = Kind(f"seconds, above 0 and up to {_LONGEST_WAIT:g}", _duration)
 
 
 class Table:
@@ -58,48 +96,28 @@ class Table:
     def __init__(self, data: object, path: Path, problems: Problems, allowed: Sequence[str]) -> None:
         self.path = path
         self.problems = problems
-        self.data: Mapping[str, object] = {}
-        if isinstance(data, dict):
-            self.data = data
-        else:
-            problems.add(path, f"a table is wanted here, not {_kind(data)}")
-        for key in self.data:
-            if key not in allowed:
-                self._unknown(key, allowed)
-
-    def _unknown(self, key: str, allowed: Sequence[str]) -> None:
-        near = difflib.get_close_matches(key, allowed, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(allowed)}"
-        self.problems.add((*self.path, key), f"unknown key {key[:40]!r}", hint)
+        self._table = typed.Table.of(data, path, problems, _WORDING) or typed.Table({}, path, problems, _WORDING)
+        self.data: Mapping[str, object] = self._table.data
+        self._table.refuse_unknown(allowed)
 
     def __contains__(self, key: str) -> bool:
         return key in self.data
 
     def text(self, key: str, default: str = "") -> str:
         """Return text."""
-        return self._read(key, str, "text in quotes", default)
+        return self._table.read(key, TEXT, default)
 
     def flag(self, key: str, default: bool = False) -> bool:
         """Return true or false."""
-        return self._read(key, bool, "true or false", default)
+        return self._table.read(key, FLAG, default)
 
     def whole(self, key: str, lowest: int, highest: int, default: int = 0) -> int:
         """Return a whole number within limits."""
-        value = self._read(key, int, "a whole number", default)
-        if key in self.data and not lowest <= value <= highest:
-            self.problems.add((*self.path, key), f"{key} is {value}", f"from {lowest} to {highest}")
-            return default
-        return value
+        return self._table.read(key, integer(lowest, highest, "a whole number"), default)
 
     def seconds(self, key: str) -> float | None:
         """Return a positive duration; None when it is missing."""
-        value = self.data.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 3600:
-            self.problems.add((*self.path, key), f"{key} is no duration", "seconds, above 0 and up to 3600")
-            return None
-        return float(value)
+        return self._table.read(key, _SECONDS, None)
 
     def texts(self, key: str) -> tuple[tuple[Path, str], ...]:
         """Return a list of texts, or one text as a list of one, each with its path."""
@@ -125,24 +143,16 @@ class Table:
             return None
         return parse_text(self.problems, (*self.path, key), self.data[key], parser)
 
-    def _read(self, key: str, kind: type[T], wanted: str, default: T) -> T:
-        value = self.data.get(key, default)
-        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-            return value
-        self.problems.add((*self.path, key), f"{key} is {_kind(value)}", f"{wanted} is wanted")
-        return default
-
 
 def parse_text(problems: Problems, path: Path, value: object, parser: Callable[[str], T]) -> T | None:
     """Return what `parser` makes of a text; note a problem and return None when it is wrong."""
-    key = next((part for part in reversed(path) if isinstance(part, str)), "value")
-    if not isinstance(value, str):
-        problems.add(path, f"{key} is {_kind(value)}", "text in quotes is wanted")
+    text = typed.read_value(path, value, TEXT, problems, _WORDING)
+    if text is None:
         return None
     try:
-        return parser(value)
+        return parser(text)
     except ExpressionError as error:
-        problems.add(path, f"{key}: {error}")
+        problems.add(path, f"{_key(path)}: {error}")
         return None
 
 
@@ -152,6 +162,10 @@ def check_name(problems: Problems, path: Path, name: str) -> None:
         problems.add(path, f"{name[:40]!r} is no name for a variable", "small letters, digits and _")
     elif name in BUILT_IN:
         problems.add(path, f"{name} is set from the card", "choose another name")
+
+
+def _key(path: Path) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "value")
 
 
 def _kind(value: object) -> str:
