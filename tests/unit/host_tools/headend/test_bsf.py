@@ -14,7 +14,9 @@ from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
-from host_tools.headend.bsf import Bsf, NafKeys
+from host_tools.headend.bsf.answers import NafKeys
+from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import (
     BootstrapUnknownError,
@@ -22,8 +24,10 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
+from host_tools.headend.subscribers.memory import MemorySubscribers
+from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, subscriber
 from tests.vectors.loader import load
 
@@ -45,14 +49,19 @@ RIGHTS = {NAF: frozenset((VECTOR["fqdn"],))}
 GBA_ME = GbaSettings(UiccType.GBA, KeyChoice.ME_BASED)
 
 
+def bsf_of(name: str, subscribers: list[Subscriber], rng: SeededRng, clock: ManualClock) -> Bsf:
+    return Bsf(name, MemorySubscribers(subscribers), MemoryBootstrappings(1000), RIGHTS, rng, clock)
+
+
 def fixed_bsf(settings: GbaSettings = UICC_BASED_MBMS) -> tuple[Bsf, ManualClock]:
     clock = ManualClock(START)
     name = VECTOR["bsf_name"].decode()
-    return Bsf(name, subscriber(), settings, RIGHTS, FixedRng(Seeded(""), ""), clock), clock
+    return bsf_of(name, [subscriber().with_settings(settings)], FixedRng(Seeded(""), ""), clock), clock
 
 
 def seeded_bsf(settings: GbaSettings = UICC_BASED_MBMS) -> Bsf:
-    return Bsf("bsf.example", subscriber(), settings, RIGHTS, SeededRng(Seeded("x"), "rand"), ManualClock(START))
+    rng = SeededRng(Seeded("x"), "rand")
+    return bsf_of("bsf.example", [subscriber().with_settings(settings)], rng, ManualClock(START))
 
 
 def plain_answer(rand: bytes) -> bytes:
