@@ -7,7 +7,7 @@ clause 5.1.3).
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,6 +118,7 @@ class Bsf:
         self._rng = rng
         self._clock = clock
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
+        self._pushed: deque[bytes] = deque(maxlen=_PENDING_KEPT)  # RANDs; nothing but AUTS can answer a push
         self._session: _Session | None = None
         self._tmpi = ""
 
@@ -167,12 +168,16 @@ class Bsf:
         return self.complete(rand, pending.expected if pending else b"")
 
     def resynchronise(self, identity: str, rand: bytes, auts: bytes) -> None:
-        """Take AUTS (14 bytes), the card's answer to the challenge with this RAND, for the next challenge.
+        """Take AUTS (14 bytes), the card's answer to the challenge or push with this RAND, for the next one.
 
-        Raises `HeadendError` when there is no such challenge or AUTS is wrong.
+        A server that pushed hands on what the terminal sent it (TS 33.223 clause 5.1.2). Raises `HeadendError` when
+        there is no such challenge or AUTS is wrong.
         """
         self._find(identity)
-        self._take(rand)
+        if rand in self._pushed:
+            self._pushed.remove(rand)
+        else:
+            self._take(rand)
         self._subscriber.resynchronise(rand, auts)
 
     def naf_keys(self, naf: str, b_tid: str, naf_id: bytes, *, gba_u_aware: bool) -> NafKeys:
@@ -213,6 +218,7 @@ class Bsf:
         except EncodeError as error:
             raise HeadendError(f"no push can be made: {error}") from None
         self._session = None
+        self._pushed.append(vector.rand)
         keys = self._derive(ks, vector.rand, naf_id, (created, expires), with_uicc_key=gba_u)
         return Push(message, keys, gba.b_tid(vector.rand, _DOWNLINK).decode())
 
