@@ -69,6 +69,7 @@ class Bsf:
         self._rng = rng
         self._clock = clock
         self._pending: BoundedTable[bytes, _Pending] = BoundedTable(_PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
+        self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(_PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
 
     def challenge(self, identity: str) -> Challenge:
         """Return a fresh challenge for an IMPI or a TMPI. Raises `IdentityUnknownError`."""
@@ -115,14 +116,19 @@ class Bsf:
         return self.complete(rand, self.expected_res(rand).reveal())
 
     def resynchronise(self, identity: str, rand: bytes, auts: bytes) -> None:
-        """Take AUTS (14 bytes), the card's answer to the challenge with this RAND, for the next challenge.
+        """Take AUTS (14 bytes), the card's answer to the challenge or push with this RAND, for the next one.
 
+        A server that pushed hands on what the terminal sent it (TS 33.223 clause 5.1.2); a RES answers no push.
         Raises `HeadendError` when there is no such challenge for this subscriber or AUTS is wrong.
         """
         subscriber = self._find(identity)
-        if self._pending.owner(rand) != subscriber.impi:
+        if self._pushed.owner(rand) == subscriber.impi:
+            self._pushed.pop(rand)
+        elif self._pending.owner(rand) == subscriber.impi:
+            self._take(rand)
+        else:
             raise HeadendError(_NO_SUCH_CHALLENGE)
-        self._take(rand).subscriber.resynchronise(rand, auts)
+        subscriber.resynchronise(rand, auts)
 
     def naf_keys(self, naf: str, b_tid: str, naf_id: bytes, *, gba_u_aware: bool) -> NafKeys:
         """Return the keys behind a B-TID for the server named `naf` (TS 33.220 clause 5.3.3).
@@ -161,6 +167,7 @@ class Bsf:
         except EncodeError as error:
             raise HeadendError(f"no push can be made: {error}") from None
         self._runs.end(impi)
+        self._pushed.put(impi, vector.rand, subscriber)
         downlink_id = gba.b_tid(vector.rand, _DOWNLINK).decode()
         pushed = Bootstrapping(impi, downlink_id, vector.rand, ks, created, created + lifetime)
         return Push(message, _derive(subscriber, pushed, naf_id, with_uicc_key=gba_u), downlink_id)

@@ -189,6 +189,21 @@ class TestPush:
             with pytest.raises(BootstrapUnknownError):
                 keys_of(bsf, name)
 
+    def test_auts_answers_a_push_once(self) -> None:
+        """TS 33.223 clauses 5.1.2 and 5.1.3 step 4; a RES answers no push."""
+        bsf, milenage = seeded_bsf(), Milenage(K, OPC)
+        rand = bsf.push(NAF, IMPI, NAF_ID, timedelta(hours=1), "p@naf").gpi[1:17]
+        with pytest.raises(HeadendError, match="no challenge"):
+            bsf.complete(rand, flip_res(milenage.f2345(rand).res))
+        sqn_ms = (1000 << 5 | 3).to_bytes(6, "big")
+        auts = xor_bytes(sqn_ms, milenage.f5_star(rand)) + milenage.f1_star(rand, sqn_ms, bytes(2))
+        bsf.resynchronise(IMPI, rand, auts)
+        again = bsf.push(NAF, IMPI, NAF_ID, timedelta(hours=1), "p@naf").gpi
+        sqn = xor_bytes(again[17:23], milenage.f2345(again[1:17]).ak)
+        assert int.from_bytes(sqn, "big") >> 5 == 1001
+        with pytest.raises(HeadendError, match="no challenge"):
+            bsf.resynchronise(IMPI, rand, auts)
+
     def test_gba_me(self) -> None:
         bsf, _ = fixed_bsf(GBA_ME)
         pushed = bsf.push(NAF, IMPI, NAF_ID, timedelta(hours=1), "p@naf", "usim")
