@@ -11,7 +11,7 @@ from card.codec.access_rule import Condition
 from card.codec.access_words import parse_condition
 from card.profile.fields import ListOf, Table, hex_bytes
 from card.profile.loader import Fault
-from card.spec.fids import CURRENT_ADF, MF
+from card.spec.files.fids import CURRENT_ADF, MF
 from card.tables.kinds import FLAG, choice, integer, parsed
 
 MOST_FILES = 512

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 INTERINDUSTRY_CLASS = 0x00
 ETSI_CLASS = 0x80
-"""Also of BCMCS, which is provisional there (`card.spec.bcmcs_tables`)."""
+"""Provisional for BCMCS (docs/spec/provisional.md)."""
 SIM_CLASS = 0xA0
 """Of a SIM (TS 51.011). It has no logical channels."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
+from host_tools.apdu.pin import pad_pin
 from host_tools.cli.cards import load_profile, plain_errors
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.compare.allow import default_rules
@@ -19,7 +20,6 @@ from host_tools.compare.tables.learner import TableLearner
 from host_tools.compare.tables.words import describe_learned
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.pin import pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
 from host_tools.trace.jsonl import TraceFileError, read_json_lines

@@ -16,7 +16,7 @@ from card.disk.kinds import GBA_PUSH
 from card.disk.reading import read_bytes
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
 from host_tools.cli.terminal_options import FILE, CardChoice, card_options
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 if TYPE_CHECKING:
     from host_tools.terminal.gba_push import NafSa, PushOutcome, PushVerdict

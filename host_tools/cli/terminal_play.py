@@ -25,9 +25,9 @@ from host_tools.cli.terminal_report import (
 )
 from host_tools.cli.terminal_session import explained
 from host_tools.cli.terminal_verdict import judge
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.errors import MediaError
 from host_tools.links.base import LinkError
-from host_tools.media.errors import MediaError
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions

@@ -13,18 +13,18 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.ins import INS
 from card.spec.status import SW
+from host_tools.apdu.pin import PIN_SIZE, pad_pin
 from host_tools.apdu.processors import FormatProcessor, GetResponseProcessor, WrongLengthProcessor
 from host_tools.compare.joined import Wire, join_exchanges
 from host_tools.compare.model import Observed, SideRun, Step
 from host_tools.compare.observe import ObservedLink
 from host_tools.compare.play import play_scripts
 from host_tools.links.base import Link, LinkError
-from host_tools.pin import PIN_SIZE, pad_pin
-from host_tools.printable import printable
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 from host_tools.trace.record import POWER_OFF
 
 MOST_EXCHANGES = 20_000

@@ -10,9 +10,8 @@ from card.errors import CardError
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
 from host_tools.links.base import LinkError
-from host_tools.script.guard import Guard
 from host_tools.script.model import ApduStep
-from host_tools.script.safety import gives_pin
+from host_tools.script.safety import Guard, gives_pin
 from host_tools.script.timed import TimedLink
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets

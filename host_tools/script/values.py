@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from card.crypto.secret import Secret
-from host_tools.pin import PIN_SIZE, pad_pin
+from host_tools.apdu.pin import PIN_SIZE, pad_pin
 from host_tools.script.errors import ExpressionError, NoValue
 from host_tools.trace.known_secrets import KnownSecrets
 

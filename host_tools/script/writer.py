@@ -7,7 +7,6 @@ from typing import IO
 
 from card.disk.toml import quoted
 from card.spec.status import SW
-from host_tools.printable import printable
 from host_tools.script.model import ApduStep, ResetStep, Script
 from host_tools.script.repeatable import RANDOM_ANSWERS, PinVariable, condition, obstacle, pin_variable
 from host_tools.script.safety import WRITING
@@ -15,6 +14,7 @@ from host_tools.script.walk import may_change_card
 from host_tools.trace.asked import Attribution
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 
 
 class ScriptWriter:

@@ -16,10 +16,10 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import aid_prefix
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.spec.bcmcs_tables import MODE_ROWS, Item, Mode
 from card.spec.cla import ETSI_CLASS
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient

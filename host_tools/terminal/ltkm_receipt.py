@@ -8,8 +8,8 @@ from enum import Enum
 from types import MappingProxyType
 
 from card.codec.mikey import MbmsKeyIds, SecurityPolicy
-from card.spec.bcast_tables import Reason
-from card.spec.ratings import rating_words
+from card.spec.bcast.ratings import rating_words
+from card.spec.bcast.tables import Reason
 from card.spec.status import SW, describe
 from host_tools.terminal.answers import MskAnswer
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.errors import OutputError
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.jitter import InOrder, JitterBuffer
+from host_tools.content.sinks.sink import TOO_LATE, Sink, open_sink
 from host_tools.files.clash import ReadFiles
-from host_tools.media.errors import OutputError
-from host_tools.media.jitter import InOrder, JitterBuffer
-from host_tools.media.pcap import Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.sink import TOO_LATE, Sink, open_sink
 
 MAX_STREAMS = 64  # a hostile capture must not open files without end
 FURTHER_STREAMS = f"of more than {MAX_STREAMS} streams"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
 from host_tools.links.base import Link

@@ -7,7 +7,7 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.spec.aids import aid_prefix
 from card.spec.contexts import BOOTSTRAPPING, NAF_DERIVATION, EvenP2
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError

@@ -12,13 +12,13 @@ from card.codec.fcp import DescriptorByte, Tag
 from card.codec.redaction import Span
 from card.errors import CardError, DecodeError
 from card.spec.aids import application_name
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
-from card.spec.bcast_x2 import X2
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.ratings import rating_words, value_words
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow
 from card.spec.ins import INS
-from card.spec.ratings import rating_words, value_words
 from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import find_mikey, mikey_lines
 from host_tools.trace.tlv import TlvItem, walk_tlvs

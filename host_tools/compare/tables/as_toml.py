@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from card.spec.bcast_tables import BcastTables, SpeRow
+from card.spec.bcast.tables import BcastTables, SpeRow
 
 MAPS = ("answers", "response_tags", "audit_tags", "modes", "properties", "capacity")
 """The tables whose rows are numbers by name."""

@@ -1,4 +1,4 @@
-"""Guesses, from answers that differ, what another card has in its OMA BCAST tables (`card.spec.bcast_tables`).
+"""Guesses, from answers that differ, what another card has in its OMA BCAST tables (`card.spec.bcast.tables`).
 
 A guess is never believed here: `learn_tables` keeps it only when the emulator with it answers more like the card.
 Guesses that stand together explain the same difference, and at most one of them can be right.
@@ -12,13 +12,13 @@ from typing import Any
 
 from card.codec.tlv import Tlv, iter_tlvs
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables, Reason, SpeRow
+from card.spec.bcast.tables import BcastTables, Reason, SpeRow
 from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.compare.model import Observed, Pair
 from host_tools.compare.words import title
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 SWITCHES = ("service_purse", "secure_channel", "identity_with_validity", "unrated_is_held")
 UNSHOWN = ("", "rating")

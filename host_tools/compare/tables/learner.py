@@ -13,9 +13,9 @@ from itertools import chain
 
 from card.crypto.secret import Secret
 from card.errors import CardError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.compare.allow import Rules

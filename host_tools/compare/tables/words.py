@@ -10,7 +10,7 @@ from card.spec.status import SW
 from host_tools.compare.model import Pair
 from host_tools.compare.tables.guesses import INSTRUCTIONS, is_constructed, read_objects, result_of
 from host_tools.compare.tables.learner import LearnedTables
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 _MOST_SHOWN = 20
 _LONGEST_STEP = 100

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.headend.bsda.ports import TrafficKeys
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot
 from host_tools.headend.services import Programme, Service
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpSender
-from host_tools.media.tone import SAMPLE_RATE, mulaw_frames
-from host_tools.media.traffic_key import TrafficKey, mki_of
 
 _FRAME_SAMPLES = SAMPLE_RATE * FRAME_MILLISECONDS // 1000
 
@@ -35,7 +37,7 @@ class MediaSource:
         self._payload_type = channel.service.payload_type
         self._stream = channel.stream
         self._frames: Iterator[bytes] = mulaw_frames(channel.service.id, _FRAME_SAMPLES)
-        self._sender = SrtpSender()
+        self._sender = SrtpSender(HEADEND_FORMAT)
         self._mki = b""
         self._key: TrafficKey | None = None
 
@@ -52,7 +54,7 @@ class MediaSource:
 
     def protect(self, packet: RtpPacket, slot: MediaSlot) -> bytes:
         """Return the packet under the traffic key of its crypto period."""
-        mki = mki_of(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
+        mki = tek_name(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
         if self._key is None or mki != self._mki:
             self._key, self._mki = self._keys.traffic_key(slot.key, slot.mtk_id), mki
         return self._sender.protect(packet.encode(), mki, self._key)

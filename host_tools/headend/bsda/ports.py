@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from card.crypto.secret import Secret
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.service_keys import KeyTerm
-from host_tools.media.traffic_key import TrafficKey
 
 
 class TrafficKeys(Protocol):

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from card.codec.mikey import MbmsKeyIds
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
+from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.channel import Channel, MediaSource
 from host_tools.headend.bsda.management import carried_tek, stkm_extension
 from host_tools.headend.bsda.ports import TrafficKeys
@@ -18,8 +20,6 @@ from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
 from host_tools.headend.sealing import StkmOrder, StkmSealer
 from host_tools.headend.services import Service
 from host_tools.headend.stkm import StkmContent
-from host_tools.media.pcap import Datagram, Endpoint
-from host_tools.media.traffic_key import TrafficKey
 
 _SENDER = Endpoint("10.20.30.40", 40_000)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario

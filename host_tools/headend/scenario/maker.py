@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsda.channel import Channel
 from host_tools.headend.bsda.handed_seks import HandedSeks
 from host_tools.headend.bsda.station import Bsda

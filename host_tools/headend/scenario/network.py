@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.ports import SubscriberKeys

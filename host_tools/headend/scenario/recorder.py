@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
+from host_tools.content.captures.pcap import CaptureWriter
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.station import Bsda, SentMedia, SentStkm
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.scenario.driver import Sent, play
@@ -22,8 +24,6 @@ from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.schedule import Delivery, deliveries
 from host_tools.headend.scenario.truth import MediaDigest, MediaTruth, TekName, Truth
 from host_tools.headend.sealing import MikeySealer
-from host_tools.media.pcap import CaptureWriter
-from host_tools.media.traffic_key import TrafficKey
 
 Progress = Callable[[int], None]
 

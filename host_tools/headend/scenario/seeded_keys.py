@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from card.crypto.secret import Secret
+from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.headend.scenario.model import Scenario, SekRollover
 from host_tools.headend.seeded import Seeded
 from host_tools.headend.service_keys import KeyTerm, ServiceKey, key_domain_id
 from host_tools.headend.services import Service
-from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
 _RAND_SIZE = 16
 _CSB_ID_BITS = 32

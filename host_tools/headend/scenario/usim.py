@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.bsm.mbms_naf import MbmsNaf

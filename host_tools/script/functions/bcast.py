@@ -14,9 +14,9 @@ from card.codec.bcast import LtkmManagement, ParentalControl, Rating, StkmManage
 from card.codec.mikey import Extension, ExtensionType, KeyInterval, MbmsKeyIds
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, TrafficProtection
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import LOWEST_STATUS_WORD, BcastTables, TrafficProtection
+from card.spec.bcast.x2 import X2
 from card.spec.contexts import STRUCTURED
 from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, seal_ltkm
 from host_tools.headend.bsm.srtp_policy import srtp_description

@@ -125,6 +125,13 @@ def test_without_the_service_the_card_is_a_plain_mbms_card() -> None:
     assert it.deletion("delete policies", **it.key_fields(KEY_ID[:2])) == ("6700", {})
 
 
+def test_a_forged_ltkm_does_not_tell_where_the_counter_stands(it: BcastCard) -> None:
+    """The MAC comes first: only an authentic message is called replayed."""
+    it.update(it.ltkm(LIVE).build())
+    assert it.update(it.ltkm(LIVE).build()) == ("9865", {})
+    assert it.update(replace(it.ltkm(LIVE), psk=bytes(32)).build()) == ("9862", {})
+
+
 @pytest.mark.norm("17", "31", "35")
 def test_the_counter_of_a_plain_key_goes_round_under_the_extension_too(it: BcastCard) -> None:
     """T and SEQl move with every STKM of a plain MBMS key (TS 33.246 clauses 6.4.3 and 6.5.4)."""

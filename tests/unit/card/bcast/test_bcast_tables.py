@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from card.domain.bcast_store import load_tables, store_tables
+from card.domain.bcast.tables import load_tables, store_tables
 from card.errors import ProfileError, StoreError
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_check import problems
-from card.spec.bcast_p1 import P1 as P1_TABLES
-from card.spec.bcast_plain import decode_tables, encode_tables
-from card.spec.bcast_tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source
-from card.spec.bcast_x2 import X2 as X2_TABLES
+from card.spec.bcast.check import problems
+from card.spec.bcast.p1 import P1 as P1_TABLES
+from card.spec.bcast.plain import decode_tables, encode_tables
+from card.spec.bcast.tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source
+from card.spec.bcast.x2 import X2 as X2_TABLES
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 from tests.oracle.bcast_model import LtkmData, StkmData

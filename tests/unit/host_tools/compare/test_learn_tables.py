@@ -9,8 +9,8 @@ import pytest
 
 from card import Card, CardProfile, memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from card.spec.ins import INS
 from card.spec.refs import Confidence
 from host_tools.cli.compare_learn import Lesson

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.reading import parse_scenario
 from host_tools.headend.scenario.usim import UsimNetwork

@@ -12,7 +12,7 @@ from card.crypto.gba import flip_res
 from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bounded import BoundedTable

@@ -10,7 +10,7 @@ import pytest
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.primitives import hmac_sha256
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.errors import HeadendError, ScenarioError
 from host_tools.headend.scenario.driver import play

@@ -8,7 +8,8 @@ import pytest
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import Datagram
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.scenario.driver import play
 from host_tools.headend.scenario.maker import make_bsda
@@ -17,7 +18,6 @@ from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import Datagram
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.ltkm_receipt import LtkmVerdict
 from host_tools.terminal.middleware import TerminalMiddleware

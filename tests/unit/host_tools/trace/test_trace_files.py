@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines, explain_data
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent

@@ -25,7 +25,7 @@ from card.codec.mikey import (
 from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import Exchange

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.redaction import Redactor
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from host_tools.links.base import ReaderGone
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange, object_name, tlv_lines
