@@ -61,9 +61,12 @@ class SqliteStore:
     def _without_links(self, create: bool) -> Path:
         """Return the name of the file itself; a new one is made under the very name that was given."""
         try:
-            return self.path.parent.resolve() / self.path.name if create else self.path.resolve()
+            found = self.path.parent.resolve() / self.path.name if create else self.path.resolve()
         except (OSError, ValueError, RuntimeError):
-            raise StoreError(f"{self.path}: not a file name, or links that go round in a circle") from None
+            found = Path()
+        if not found.name:  # as the root has none
+            raise StoreError(f"{self.path}: not a file name, or links that go round in a circle")
+        return found
 
     def _create_file(self) -> None:
         try:

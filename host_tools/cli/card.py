@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.cli.cards import CARD_SUFFIX, is_profile, load_profile, plain_errors
+from host_tools.cli.cards import CARD_SUFFIX, beside, is_profile, load_profile, plain_errors
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def new(profile: Path, output: Path | None) -> None:
     """Make a card file from PROFILE; it must not exist yet."""
     from card import create_card
 
-    target = output or profile.with_suffix(CARD_SUFFIX)
+    target = output or beside(profile, CARD_SUFFIX)
     if target.exists():
         raise CliError(f"{target} exists already; wipe it first or choose another name with -o", ENVIRONMENT)
     _require_directory(target)
@@ -127,7 +127,7 @@ def snapshot(file: Path, output: Path | None, replace: bool) -> None:
     """
     from card import snapshot_card
 
-    target = output or file.with_suffix(SNAPSHOT_SUFFIX)
+    target = output or beside(file, SNAPSHOT_SUFFIX)
     if target.exists() and not replace:
         raise CliError(f"{target} exists already; add --replace or choose another name with -o", ENVIRONMENT)
     _require_directory(target)

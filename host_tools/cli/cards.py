@@ -57,6 +57,13 @@ def is_profile(path: Path) -> bool:
     return not path.exists() and _ships(str(path))
 
 
+def beside(path: Path, suffix: str) -> Path:
+    """Return the name of the file beside `path` with another ending. Raises `CliError` where `path` names no file."""
+    if not path.name:
+        raise CliError(f"{path}: not the name of a file", INPUT)
+    return path.with_suffix(suffix)
+
+
 def load_profile(path: Path) -> CardProfile:
     """Read a profile, from its file or by the name it ships under. Raises `ProfileError`."""
     from card import CardProfile
@@ -86,7 +93,7 @@ def _kept_card(profile: Path, trace: TraceSink | None) -> Card:
     from card import create_card, open_card
 
     # The card of a profile that ships is made where one works, not where the package is installed.
-    card_file = profile.with_suffix(CARD_SUFFIX)
+    card_file = beside(profile, CARD_SUFFIX)
     with plain_errors(card_file):
         if card_file.exists():
             card = open_card(card_file, trace=trace)

@@ -26,8 +26,10 @@ class ExpressionError(Exception):
 
 
 class NoValue(ExpressionError):
-    """A variable has no value. `why` is the reason alone: what rests on the variable names it as its own."""
+    """A variable has no value. `first` names the variable at which that began, and why."""
+
+    _WORDS = " has no value: "
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{{{name}}} has no value: {why}")
-        self.why = why
+        super().__init__(f"{{{name}}}{self._WORDS}{why}")
+        self.first = why if self._WORDS in why else str(self)

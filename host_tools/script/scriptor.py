@@ -103,8 +103,8 @@ class _Exporter:
             if value.secret:
                 raise ExpressionError("it is a secret")
             self._scope.set(name, value)
-        except NoValue as error:  # the first reason, however long the chain
-            self._miss(name, error.why)
+        except NoValue as error:  # where it began, however long the chain
+            self._miss(name, error.first)
         except ExpressionError as error:
             self._miss(name, str(error))
 

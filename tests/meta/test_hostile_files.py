@@ -84,6 +84,11 @@ UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a ci
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
 """Types of parameters that open nothing; what is neither these nor a path nor a text is refused (`click.File`)."""
+NAMES = {
+    "no name": "", "this folder": ".", "the folder above": "..", "the root": "/", "a long name": "a" * 5_000,
+    "a line break": "a\nb.toml", "no text": "\udcff\udcfe.toml",
+}  # fmt: skip
+"""Names that are given in place of a file's; nothing is laid out for them."""
 MOST_CUTS, MOST_OTHER_CUTS = 24, 3
 
 
@@ -259,6 +264,8 @@ def _spoilt(bench: Bench, words: str, parameter: str, raw: str) -> Iterator[tupl
         spoilt = bench.folder / f"spoilt{file.suffix}"
         make(spoilt)
         yield what, f"{before}{spoilt}"
+    bench.lay_out()
+    yield from ((what, before + name) for what, name in NAMES.items())
     if "@" in raw:
         most = MOST_CUTS if (words, parameter) in FIRST else MOST_OTHER_CUTS
         for number, piece in enumerate(cuts(content, most)):

@@ -124,6 +124,11 @@ def test_of_a_card_that_cannot_be_made_nothing_is_left(tmp_path: Path, ending: s
     assert victim.read_bytes() == b"mine"
 
 
+def test_the_root_is_no_card_file() -> None:
+    with pytest.raises(StoreError, match="/: not a file name"):
+        SqliteStore("/")
+
+
 # --- what stands in it
 
 
