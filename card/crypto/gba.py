@@ -81,5 +81,9 @@ def derive_tmpi(ks: Secret, rand: bytes, impi: bytes, bsf_name: bytes) -> str:
 
     With GBA_U a terminal gets its 24 bytes from an ordinary NAF derivation, as Ks stays in the card.
     """
-    derived = derive_ks_ext_naf(ks, rand, impi, bsf_name + TMPI_UA_PROTOCOL).reveal()
-    return f"{base64.b64encode(derived[:_TMPI_SIZE]).decode()}@{TMPI_DOMAIN}"
+    return tmpi_of(derive_ks_ext_naf(ks, rand, impi, bsf_name + TMPI_UA_PROTOCOL))
+
+
+def tmpi_of(derived: Secret) -> str:
+    """Return the TMPI from the key (32 bytes) of the NAF derivation for it (TS 33.220 clause B.4)."""
+    return f"{base64.b64encode(derived.reveal()[:_TMPI_SIZE]).decode()}@{TMPI_DOMAIN}"

@@ -10,10 +10,14 @@ from __future__ import annotations
 import os
 import select
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
+from typing import TYPE_CHECKING
 
 from card.disk.kinds import FileKind
 from card.errors import UnusableFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 PATIENCE = 10.0
 """Seconds that a pipe may be silent at first."""
@@ -21,6 +25,16 @@ AnyPath = str | os.PathLike[str]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A pipe is opened without waiting for its other end, a terminal without becoming ours.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class _Plain(FileIO):
+    """A file that ends where one would have to wait for more: some of the system's look plain, /proc/kmsg for one."""
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return super().readinto(buffer) or 0
+
+    def readall(self) -> bytes:
+        return super().readall() or b""
 
 
 def open_plain(path: AnyPath, kind: FileKind) -> BufferedReader:
@@ -36,9 +50,9 @@ def open_plain(path: AnyPath, kind: FileKind) -> BufferedReader:
         found = os.fstat(descriptor)
         if kind.live and stat.S_ISFIFO(found.st_mode):
             _await_writer(descriptor, name)
-        else:
-            _require_plain(found, name, kind)
-        return os.fdopen(descriptor, "rb")
+            return os.fdopen(descriptor, "rb")
+        _require_plain(found, name, kind)
+        return BufferedReader(_Plain(descriptor))
     except BaseException:
         os.close(descriptor)
         raise

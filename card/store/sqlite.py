@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from card.errors import StoreError
-from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, rewrite, row_of
+from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, require_whole, rewrite, row_of
 from card.store.lock import CardFileLock
 from card.store.migrations import SCHEMA_VERSION, migrate
 
@@ -45,21 +45,28 @@ class SqliteStore:
         """The file itself, where `path` is a link to it."""
         self._layout = LAYOUT
         self._lock = CardFileLock(self.file, self.path)
+        made = False
         try:
             if create:
                 self._create_file()
+                made = True
             self._lock.hold()
             self._database = self._connect(create)
         except BaseException:
+            if made:
+                self.file.unlink(missing_ok=True)
             self._lock.release()
             raise
 
     def _without_links(self, create: bool) -> Path:
         """Return the name of the file itself; a new one is made under the very name that was given."""
         try:
-            return self.path.parent.resolve() / self.path.name if create else self.path.resolve()
+            found = self.path.parent.resolve() / self.path.name if create else self.path.resolve()
         except (OSError, ValueError, RuntimeError):
-            raise StoreError(f"{self.path}: not a file name, or links that go round in a circle") from None
+            found = Path()
+        if not found.name:  # as the root has none
+            raise StoreError(f"{self.path}: not a file name, or links that go round in a circle")
+        return found
 
     def _create_file(self) -> None:
         try:
@@ -95,6 +102,7 @@ class SqliteStore:
             raise StoreError(f"{self.path} is not a card file")
         if not create:
             self._layout = layout_of(database)
+            require_whole(database)
         for setting in _SETTINGS:
             database.execute(setting)
         if create:

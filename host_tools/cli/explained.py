@@ -45,9 +45,9 @@ def ask_pin() -> Secret:
 def explained() -> Iterator[None]:
     """Turn the errors of sessions, links, card, network and media into `CliError`."""
     from host_tools.apdu.response import StatusError
+    from host_tools.content.errors import MediaError, OutputError
     from host_tools.headend.errors import HeadendError, VerificationError
     from host_tools.links.base import LinkError
-    from host_tools.media.errors import MediaError, OutputError
     from host_tools.sessions.errors import SessionError
     from host_tools.terminal.errors import TerminalError
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.files.writing import whole_file, write_whole
-from host_tools.headend.handover import Handover
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.recorder import record_to
-from host_tools.headend.scenario import find_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.handover import Handover
+from host_tools.headend.scenario.reading import find_scenario
+from host_tools.headend.scenario.recorder import record_to
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.cards import load_profile, tables_of
 from host_tools.sessions.events import BroadcastMade, BroadcastProgressed, Events, LtkmsWritten, TruthWritten
 
 if TYPE_CHECKING:
-    from host_tools.headend.scenario import Scenario
+    from host_tools.headend.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ class BroadcastJob:
             events.emit(TruthWritten(self.truth, truth))
 
 
-def _network(plan: Scenario, profile: Path) -> TestNetwork:
+def _network(plan: Scenario, profile: Path) -> UsimNetwork:
     found = load_profile(profile)
-    return TestNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())
+    return UsimNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())

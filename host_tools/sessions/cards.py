@@ -15,7 +15,7 @@ from host_tools.sessions.events import CardFileExposed, CardKept, CardMade, Even
 if TYPE_CHECKING:
     from card import Card, CardProfile
     from card.ports import TraceSink
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
 
 PROFILE_SUFFIX = ".toml"
 CARD_SUFFIX = ".card"
@@ -56,6 +56,13 @@ def is_profile(path: Path) -> bool:
     return not path.exists() and _ships(str(path))
 
 
+def beside(path: Path, suffix: str) -> Path:
+    """Return the name of the file beside `path` with another ending. Raises `SessionError` where `path` names none."""
+    if not path.name:
+        raise SessionError(f"{path}: not the name of a file", Trouble.INPUT)
+    return path.with_suffix(suffix)
+
+
 def load_profile(path: Path) -> CardProfile:
     """Read a profile, from its file or by the name it ships under. Raises `ProfileError`, `OSError`."""
     from card import CardProfile
@@ -70,7 +77,7 @@ def tables_of(profile: Path | None, events: Events) -> BcastTables:
     Raises `SessionError`, `CardError`.
     """
     from card import bcast_tables
-    from card.spec.bcast_p1 import P1
+    from card.spec.bcast.p1 import P1
 
     if profile is None:
         return P1
@@ -92,7 +99,7 @@ def used_card_file(card_file: Path, events: Events) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        if not isinstance(error, CardFileLocked) and card_file.is_file() and os.access(card_file, os.W_OK):
+        if not isinstance(error, CardFileLocked) and os.access(card_file, os.W_OK):
             raise SessionError(str(error), Trouble.INPUT) from error
         raise
 
@@ -101,7 +108,7 @@ def _kept_card(profile: Path, events: Events, trace: TraceSink | None) -> Card:
     from card import create_card, open_card
 
     # The card of a profile that ships is made where one works, not where the package is installed.
-    card_file = profile.with_suffix(CARD_SUFFIX)
+    card_file = beside(profile, CARD_SUFFIX)
     with used_card_file(card_file, events):
         if card_file.exists():
             card = open_card(card_file, trace=trace)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from host_tools.compare.model import SideRun
-    from host_tools.headend.handover import Handover
-    from host_tools.headend.scenario import Scenario
-    from host_tools.headend.truth import Truth
-    from host_tools.media.pcap import CaptureReader, CaptureReport
+    from host_tools.content.captures.pcap import CaptureReader, CaptureReport
+    from host_tools.content.containers.index import RecordingIndex
+    from host_tools.headend.scenario.handover import Handover
+    from host_tools.headend.scenario.model import Scenario
+    from host_tools.headend.scenario.truth import Truth
     from host_tools.script.model import Script
     from host_tools.script.results import StepResult, Summary
     from host_tools.terminal.decision import Decision
     from host_tools.terminal.departure import Departure
     from host_tools.terminal.media_out import MediaOut
-    from host_tools.terminal.recording import RecordingIndex
     from host_tools.terminal.replay import Segment
     from host_tools.terminal.statistics import PlayStatistics
 

@@ -10,7 +10,7 @@ from host_tools.sessions.events import BindingFailed, Events, ServiceLeft, StkmD
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from host_tools.terminal.decision import StkmFeed
+    from host_tools.terminal.key_source import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import PurchaseFlow
@@ -33,12 +33,13 @@ class Extras:
 
     def apply(
         self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, events: Events
-    ) -> tuple[StkmFeed, Hooks]:
+    ) -> tuple[KeySource, Hooks]:
         """Return where STKMs are to go, and the hooks with what is asked for. Raises `PermissionsError`."""
-        from host_tools.terminal.decision import ExplainingFeed, UnsignalledFeed
+        from host_tools.terminal.decision import ExplainingFeed
+        from host_tools.terminal.key_source import UnsignalledFeed
         from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
 
-        feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
+        feed: KeySource = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
             feed = self._binding_feed(feed, self.binding, events)
         if self.explain:
@@ -55,7 +56,7 @@ class Extras:
             remedies.append(ParentalPinEntry(middleware.usim, lambda: self.parental_pin))
         return feed, replace(hooks, on_refusal=first_that_helps(remedies)) if remedies else hooks
 
-    def _binding_feed(self, feed: StkmFeed, folder: Path, events: Events) -> StkmFeed:
+    def _binding_feed(self, feed: KeySource, folder: Path, events: Events) -> KeySource:
         from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient
 
         files = Credentials(folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")

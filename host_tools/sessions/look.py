@@ -12,7 +12,7 @@ from host_tools.terminal.usim import EF_UST
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
     from host_tools.terminal.audit import Content, KeyGroup, Policy
     from host_tools.terminal.card_application import Application

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.errors import MediaError
 from host_tools.links.base import LinkError
-from host_tools.media.errors import MediaError
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Played, Progressed
 from host_tools.sessions.extras import Extras
@@ -33,8 +33,8 @@ Connected = Callable[[], AbstractContextManager[TerminalMiddleware]]
 class PlayJob:
     """What to play, with which card, into which files.
 
-    `connected` opens the card with its PIN given. `tap` sees every datagram on its way, `afterwards` the card when
-    everything was played.
+    `connected` opens the card with its PIN given, and `read` names the files it comes from: no output replaces them.
+    `tap` sees every datagram on its way, `afterwards` the card when everything was played.
     """
 
     capture: Path
@@ -43,6 +43,7 @@ class PlayJob:
     connected: Connected
     keys: KeySource = field(default_factory=KeySource)
     extras: Extras = field(default_factory=Extras)
+    read: tuple[Path | None, ...] = ()
     tap: Callable[[Datagram], None] = lambda _datagram: None
     afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
 
@@ -52,7 +53,7 @@ class PlayJob:
         However it is told to end, files and card are left in order.
         """
         with open_capture(self.capture) as capture:
-            out = MediaOut(self.output)
+            out = MediaOut(self.output, (self.capture, self.keys.ltkms, self.keys.subscriber, *self.read))
             with self.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, events)
                 self.afterwards(middleware)

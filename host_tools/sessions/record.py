@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.media.srtp_format import SrtpFormat
+from host_tools.content.containers.recording import record_to
+from host_tools.content.protection import PacketFormat
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, KeptAllTheSame, NothingKept, Recorded
 from host_tools.sessions.play import Connected, PlayJob
 from host_tools.sessions.verdict import BrokenOff, NoTrafficKey, require_whole
-from host_tools.terminal.recording import record_to
 
 if TYPE_CHECKING:
+    from host_tools.content.containers.recording import RecordingWriter
     from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.recording import RecordingWriter
 
 _TERMINAL_TYPE = b"\0"  # provisional: types of terminal IDs are unknown
 
@@ -36,13 +36,14 @@ class RecordJob:
     terminal: str
     stkm_port: int
     media_ports: frozenset[int]
-    srtp: SrtpFormat
+    protection: PacketFormat
     play: PlayJob | None
     connected: Connected | None
 
     def run(self, events: Events) -> None:
         """Record; `Recorded` tells what. Raises `SessionError`, for a capture that breaks off once all is written."""
-        with record_to(self.output, self.content, self.stkm_port, self.media_ports, self.srtp) as writer:
+        recording = record_to(self.output, self.content, self.stkm_port, self.media_ports, protection=self.protection)
+        with recording as writer:
             complaint = self._record(writer, events)
         events.emit(Recorded(self.output, writer.index()))
         if complaint is not None:
@@ -88,7 +89,7 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], events: Ev
 
 def _store(capture: Path, writer: RecordingWriter) -> SessionError | None:
     """Record without a card; return what is to be complained of once the recording is written."""
-    from host_tools.media.pcap import open_capture
+    from host_tools.content.captures.pcap import open_capture
 
     with open_capture(capture) as datagrams:
         for datagram in datagrams:

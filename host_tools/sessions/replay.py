@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.media.srtp_format import SrtpFormat
+from host_tools.content.containers.recording import open_recording
+from host_tools.content.known import KNOWN
+from host_tools.content.protection import PacketFormat
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Replayed
 from host_tools.sessions.extras import Extras
@@ -17,7 +19,6 @@ from host_tools.sessions.play import Connected
 from host_tools.sessions.verdict import judge_replay
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks
-from host_tools.terminal.recording import open_recording
 from host_tools.terminal.replay import Replay, Segment
 
 if TYPE_CHECKING:
@@ -39,18 +40,18 @@ class ReplayJob:
     connected: Connected
     keys: KeySource
     extras: Extras
-    layout: Callable[[SrtpFormat], SrtpFormat]
+    layout: Callable[[PacketFormat], PacketFormat]
     forget_teks: bool = False
 
     def run(self, events: Events) -> None:
         """Play until the end or until the card refuses; `Replayed` tells the result. Raises `SessionError`."""
-        out = MediaOut(self.output)
-        with open_recording(self.recording) as content, closing(out):
-            srtp = self.layout(content.index.srtp)
+        out = MediaOut(self.output, (self.recording,))
+        with open_recording(self.recording, KNOWN) as content, closing(out):
+            protection = self.layout(content.index.protection)
             with self.connected() as middleware:
                 purchase = self._fetch_keys(middleware, content.index.begins)
                 feed, hooks = self.extras.apply(middleware, purchase, Hooks(), events)
-                replaying = Replay(content, feed, out, keep_teks=not self.forget_teks, srtp=srtp)
+                replaying = Replay(content, feed, out, keep_teks=not self.forget_teks, protection=protection)
                 try:
                     _play(replaying, self.pieces, hooks)
                 finally:
@@ -58,7 +59,7 @@ class ReplayJob:
                     events.emit(Replayed(self.recording, played, out))
         if replaying.refused is not None:
             raise SessionError(f"The card refused: {replaying.refused.why}.", Trouble.CARD)
-        judge_replay(replaying.played, srtp, events)
+        judge_replay(replaying.played, protection, events)
 
     def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> PurchaseFlow | None:
         """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""

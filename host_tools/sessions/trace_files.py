@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.media.errors import MediaError
+from host_tools.content.errors import MediaError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, PacketsLeftOut
 from host_tools.trace.events import TraceEvent, TraceSink

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
-from host_tools.http_digest import DigestAnswer, DigestChallenge, answer_challenge
+from host_tools.exchange.digest.client import answer
+from host_tools.exchange.digest.compute import Asked
+from host_tools.exchange.digest.headers import Challenge, Credentials
+from host_tools.exchange.digest.one_time import one_time_password, split_nonce
 from host_tools.links.base import Link
-from host_tools.rk_nonce import one_time_password, split_nonce
 from host_tools.terminal.application_middleware import ApplicationMiddleware
 from host_tools.terminal.csim import Csim, CsimIdentity
 from host_tools.terminal.errors import TerminalError
@@ -44,14 +46,20 @@ class CsimMiddleware(ApplicationMiddleware[Csim, CsimIdentity]):
         self.csim.select_csim()
         return self._sign_in(pin, lambda: self.csim.read_identity(nai))
 
-    def answer(self, challenge: DigestChallenge, method: str, uri: str, random: Callable[[int], bytes]) -> DigestAnswer:
+    def answer(self, challenge: Challenge, asked: Asked, random: Callable[[int], bytes]) -> Credentials:
         """Answer an HTTP challenge: the NAI is the user name, the card's response the password.
 
         `random` gives the client's nonce. Raises `TerminalError` for a nonce that is none, `StatusError`.
+        """
+        return answer(challenge, self.identity.nai, self.password(challenge), asked, random(8).hex())
+
+    def password(self, challenge: Challenge) -> Secret:
+        """Return the card's response to a challenge, as the HTTP password for its nonce and no other.
+
+        Raises `TerminalError` for a nonce that is none, `StatusError`.
         """
         try:
             rand, demanded = split_nonce(challenge.nonce)
         except DecodeError as error:
             raise TerminalError(f"The network's HTTP challenge is malformed: {error}.") from None
-        password = one_time_password(self.csim.authenticate_bcmcs(rand, demanded))
-        return answer_challenge(challenge, self.identity.nai, password, method, uri, random(8).hex())
+        return one_time_password(self.csim.authenticate_bcmcs(rand, demanded))

@@ -3,7 +3,7 @@
 The card takes off the layer of the SEK or PEK and knows nothing of the one below. The TBK comes from a permissions
 issuer by HTTPS, where both sides show certificates.
 
-provisional: that exchange (`GET .../tbk/<ID as 8 hex digits>`, answered with 16 bytes), and the cipher, AES-128 in ECB
+provisional: that exchange (`exchange.messages.tbk`), and the cipher, AES-128 in ECB
 mode of the TEK alone. Of the STKM, layout and place of TBK ID and address are the tables'.
 """
 
@@ -24,12 +24,12 @@ from card.crypto.secret import Secret
 from card.disk.kinds import CERTIFICATE
 from card.disk.reading import read_text, require_plain
 from card.errors import DecodeError, UnusableFile
-from host_tools.tbk_path import MEDIA_TYPE, tbk_path
+from host_tools.exchange.messages.tbk import TbkRequest, decode_key
+from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
-from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.key_source import FeedLayer
 
-TBK_SIZE = 16
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
 _LAST_PORT = 65_535
 _LARGEST_ANSWER = 1024
@@ -91,7 +91,9 @@ class PermissionsClient:
         host = parts["host"]
         connection = _Connection(host, int(parts["port"] or 443), self._connect_to, self._context)
         try:
-            connection.request("GET", tbk_path(parts["path"] or "", key_id), headers={"Accept": MEDIA_TYPE})
+            path = parts["path"] or ""
+            target = TbkRequest(key_id).target(path)
+            connection.request(TBK_REQUEST.method, target, headers={"Accept": TBK_REQUEST.answer})
             return _read_key(connection.getresponse())
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise PermissionsError(f"The permissions issuer {host} gave no key: {_words(error)}.") from None
@@ -121,9 +123,10 @@ def _read_key(response: http.client.HTTPResponse) -> Secret:
     body = response.read(_LARGEST_ANSWER + 1)
     if response.status != http.HTTPStatus.OK:
         raise PermissionsError(f"The permissions issuer refused the binding key: {response.status} {response.reason}.")
-    if len(body) != TBK_SIZE:
-        raise PermissionsError(f"The permissions issuer's answer has {len(body)} bytes; a binding key has {TBK_SIZE}.")
-    return Secret(body)
+    try:
+        return decode_key(body)
+    except DecodeError as error:
+        raise PermissionsError(f"The permissions issuer's answer is malformed: {error}.") from None
 
 
 def _words(error: Exception) -> str:
@@ -155,7 +158,7 @@ class BindingFeed(FeedLayer):
         if not isinstance(outcome, Tek):
             return outcome
         try:
-            management = StkmView.decode(stkm, self.tables).management
+            management = self.read(stkm).management
         except DecodeError:
             management = None
         if management is None or management.terminal_binding_key_id is None:

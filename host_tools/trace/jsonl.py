@@ -10,10 +10,12 @@ from typing import TextIO
 from card.codec.redaction import Span
 from card.disk.kinds import TRACE
 from card.disk.reading import open_plain
-from host_tools.printable import printable
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 
 _LONGEST_LINE = 1 << 20
+_CAPTURES = tuple(map(bytes.fromhex, ("0A0D0D0A", "D4C3B2A1", "A1B2C3D4", "4D3CB2A1", "A1B23C4D")))
+"""How files of pcapng and pcap begin, in either byte order and resolution."""
 _END_OF_TIME = 1 << 37  # seconds since 1970, beyond the year 6000
 
 
@@ -58,6 +60,9 @@ def encode_event(event: TraceEvent) -> str:
 def read_json_lines(path: Path) -> Iterator[TraceEvent]:
     """Yield the events of a file one by one. Raises `TraceFileError`, `UnusableFile`."""
     with open_plain(path, TRACE) as file:
+        if file.peek(4)[:4] in _CAPTURES:
+            why = "a capture, and no trace in JSON lines; `bcast-uicc trace filter` with -o NAME.jsonl makes one of it"
+            raise TraceFileError(f"{path}: {why}")
         number = 0
         while line := file.readline(_LONGEST_LINE):
             number += 1

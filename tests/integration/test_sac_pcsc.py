@@ -16,24 +16,25 @@ from card.codec.mikey import MikeyMessage
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
-from host_tools.headend.network import Network, TestNetwork
-from host_tools.headend.rk import RkNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
-from host_tools.headend.truth import TekName
+from host_tools.content.captures.pcap import open_capture
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.truth import TekName
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.pcsc import PcscLink
-from host_tools.media.pcap import open_capture
 from host_tools.sessions.demo.csim import csim_subscriber
 from host_tools.sessions.keys import keys_from_network, keys_to_deliver
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX
 from host_tools.terminal.csim_middleware import CsimMiddleware
-from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.key_source import KeySource
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.sac.association import Credentials
 from host_tools.terminal.sac.link import SacLink
@@ -66,7 +67,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_path: Path) -> None:
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
     link = SacLink(PcscLink.open(insert(memory_card(demo, strict=True))), CREDENTIALS, kind=kind, rekey_after=40)
     with closing(TerminalMiddleware(link, tables=P1)) as middleware:
         middleware.connect(demo.pins.pin1.value)
@@ -76,7 +77,7 @@ def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_p
 
 def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Path) -> None:
     profile = replace(CardProfile.demo("csim"), sac=sac_profile().sac)
-    network = RkNetwork(shipped_scenario("demo"), csim_subscriber(profile), tables=P1)
+    network = CsimNetwork(shipped_scenario("demo"), csim_subscriber(profile), tables=P1)
     pcsc = PcscLink.open(insert(memory_card(profile, strict=True)))
     link = SacLink(pcsc, CREDENTIALS, kind=kind, aid=CSIM_AID_PREFIX, rekey_after=40)
     with closing(CsimMiddleware(link, tables=P1, tags=DEFAULT_TAGS)) as middleware:
@@ -85,7 +86,7 @@ def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Pa
         assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
 
 
-def teks_of(middleware: StkmFeed, delivery: KeyDelivery, network: Network, folder: Path) -> dict[TekName, Tek]:
+def teks_of(middleware: KeySource, delivery: KeyDelivery, network: Network, folder: Path) -> dict[TekName, Tek]:
     """Feed every STKM of the broadcast and collect the TEKs."""
     capture, port = folder / "broadcast.pcap", network.scenario.stkm.port
     capture.write_bytes(network.recording().pcap)

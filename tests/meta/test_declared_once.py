@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from card.spec.catalogue import all_directories, all_files
 from card.spec.contexts import EvenP2, MbmsMode, OddP2, Step
-from card.spec.fids import CURRENT_ADF, MF
+from card.spec.files.catalogue import all_directories, all_files
+from card.spec.files.fids import CURRENT_ADF, MF
 from card.spec.ins import INS
 from tests.meta.tree import ROOT, project_files
 
-OWNERS = ("card/spec/", "host_tools/tbk_path.py")
+OWNERS = ("card/spec/", "host_tools/exchange/procedures.py")
 FIDS = {row.fid for _, row in all_files()} | {row.fid for _, row in all_directories()} | {MF, CURRENT_ADF}
 CONTEXTS = {*map(int, EvenP2), *map(int, OddP2)}
 INSTRUCTIONS = {re.sub(r"_", "", name): int(ins) for name, ins in INS.__members__.items()}
@@ -34,6 +34,7 @@ NAMES = {
     ),
     "an MBMS mode": (re.compile(r"^_?(MSK|MTK|MUK)_(UPDATE|GENERATION|DELETION)$"), {*map(int, MbmsMode)}),
 }
+PATH = re.compile(r"\S*/?tbk/\S*|/?(?:keymanagement|keyestablishment|sprov)(?:\?\S*)?")
 AID = re.compile(r"^A000000(087|343)", re.IGNORECASE)
 Found = tuple[str, int]
 
@@ -117,7 +118,7 @@ def test_no_call_gives_them_as_numbers() -> None:
 def raw_texts(tree: ast.AST) -> list[Found]:
     constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant))
     texts = [(node.value, node.lineno) for node in constants if isinstance(node.value, str)]
-    return [found for found in texts if AID.match(found[0]) or re.fullmatch(r"\S*/?tbk/\S*", found[0])]
+    return [found for found in texts if AID.match(found[0]) or PATH.fullmatch(found[0])]
 
 
 def test_no_text_is_an_aid_or_the_path_of_a_binding_key() -> None:
@@ -148,4 +149,8 @@ def test_what_else_is_found() -> None:
         ("select", 2),
     ]
     assert raw_calls(ast.parse("CommandApdu(0, INS.AUTHENTICATE, 0, 0x81, data)")) == [("CommandApdu", 1)]
-    assert raw_texts(ast.parse("a = 'A0000000871002'\nb = '/x/tbk/'")) == [("A0000000871002", 1), ("/x/tbk/", 2)]
+    assert raw_texts(ast.parse("a = 'A0000000871002'\nb = '/x/tbk/'\nc = '/sprov'")) == [
+        ("A0000000871002", 1),
+        ("/x/tbk/", 2),
+        ("/sprov", 3),
+    ]

@@ -11,7 +11,7 @@ import click
 
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import plain_errors
-from host_tools.sessions.cards import CARD_SUFFIX, is_profile, load_profile
+from host_tools.sessions.cards import CARD_SUFFIX, beside, is_profile, load_profile
 
 if TYPE_CHECKING:
     from card import CardProfile, Edited
@@ -42,7 +42,7 @@ def new(profile: Path, output: Path | None) -> None:
     """Make a card file from PROFILE; it must not exist yet."""
     from card import create_card
 
-    target = output or profile.with_suffix(CARD_SUFFIX)
+    target = output or beside(profile, CARD_SUFFIX)
     if target.exists():
         raise CliError(f"{target} exists already; wipe it first or choose another name with -o", ENVIRONMENT)
     _require_directory(target)
@@ -128,7 +128,7 @@ def snapshot(file: Path, output: Path | None, replace: bool) -> None:
     """
     from card import snapshot_card
 
-    target = output or file.with_suffix(SNAPSHOT_SUFFIX)
+    target = output or beside(file, SNAPSHOT_SUFFIX)
     if target.exists() and not replace:
         raise CliError(f"{target} exists already; add --replace or choose another name with -o", ENVIRONMENT)
     _require_directory(target)
@@ -216,7 +216,7 @@ def _parse_hex(text: str | None) -> bytes | None:
 
 def _describe_edit(edited: Edited) -> str:
     from card import format_value
-    from host_tools.printable import printable
+    from host_tools.trace.printable import printable
 
     record = f", record {edited.record}" if edited.record else ""
     filled = f", the last {edited.filled} filled with FF" if edited.filled else ""

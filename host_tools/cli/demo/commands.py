@@ -26,8 +26,8 @@ from host_tools.sessions.opening import IN_PROCESS, PCSC, traced
 
 if TYPE_CHECKING:
     from host_tools.cli.terminal.report import LiveTable
+    from host_tools.content.captures.pcap import CaptureReader
     from host_tools.links.base import Link
-    from host_tools.media.pcap import CaptureReader
     from host_tools.sessions.demo.job import Outcome, Side
     from host_tools.terminal.statistics import PlayStatistics
     from host_tools.trace.events import TraceSink

@@ -28,8 +28,8 @@ from host_tools.sessions.events import (
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from host_tools.headend.scenario import Scenario
-    from host_tools.headend.truth import Truth
+    from host_tools.headend.scenario.model import Scenario
+    from host_tools.headend.scenario.truth import Truth
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -67,7 +67,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
 @click.argument("scenario", metavar="SCENARIO")
 def check(scenario: str) -> None:
     """Check SCENARIO and print what would be sent when, without any key."""
-    from host_tools.headend.schedule import deliveries
+    from host_tools.headend.scenario.schedule import deliveries
 
     with _plain_errors():
         plan = _load(scenario)
@@ -114,7 +114,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 
 
 def _load(scenario: str) -> Scenario:
-    from host_tools.headend.scenario import find_scenario
+    from host_tools.headend.scenario.reading import find_scenario
 
     return find_scenario(scenario)
 
@@ -170,8 +170,8 @@ def _summary(plan: Scenario, truth: Truth) -> str:
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
+    from host_tools.content.errors import MediaError
     from host_tools.headend.errors import HeadendError
-    from host_tools.media.errors import MediaError
 
     try:
         with session_errors():

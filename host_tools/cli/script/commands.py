@@ -155,17 +155,18 @@ def record(
     with new_file(output, force=force) as draft:
         title = title or ("recorded session" if to_stdout else output.stem)
         writer = ScriptWriter(draft.file, title, expect_data=not no_data)
-        try:
-            if trace_file is not None:
-                replay(trace_file, writer, Console())
-            else:
+        if trace_file is not None:
+            replay(trace_file, writer, Console())
+            draft.keep = writer.steps > 0  # of a trace that breaks off, nothing
+        else:
+            try:
                 with (
                     closing(writer), TraceChoice.of(trace).opened() as sinks,
                     open_traced_link(link, reader, profile, sinks) as opened,
                 ):  # fmt: skip
                     record_session(opened, writer, piped_lines(sys.stdin), _Answers(to_stderr=to_stdout))
-        finally:
-            draft.keep = writer.steps > 0
+            finally:
+                draft.keep = writer.steps > 0  # of a session, what there was
     if not draft.keep:
         raise CliError("nothing was recorded: no command came", INPUT)
 

@@ -15,7 +15,6 @@ import click
 from host_tools.cli.console import Console
 from host_tools.cli.new_file import new_file
 from host_tools.links.base import Link
-from host_tools.printable import printable
 from host_tools.script.model import BUILT_IN, Script
 from host_tools.script.reports import JsonReport, JunitReport, Report, SkippedSteps, explain
 from host_tools.script.results import Status, StepResult, Summary
@@ -23,6 +22,7 @@ from host_tools.script.runner import RunOptions
 from host_tools.sessions.events import Event, ScriptDone, ScriptsDone, ScriptStepDone
 from host_tools.sessions.scripts import run_scripts
 from host_tools.trace.known_secrets import KnownSecrets
+from host_tools.trace.printable import printable
 
 _REFRESH = 0.1  # seconds between two looks of the progress line
 

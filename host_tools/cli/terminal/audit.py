@@ -10,7 +10,7 @@ from host_tools.cli.explained import explained
 from host_tools.cli.terminal.options import CardChoice, card_options
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.sessions.look import Account
     from host_tools.terminal.audit import Content, KeyGroup, Policy, Quantities
 

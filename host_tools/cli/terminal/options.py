@@ -15,12 +15,13 @@ from host_tools.cli.console import Console
 from host_tools.cli.exits import CliError
 from host_tools.cli.explained import PIN_VARIABLE, ask_pin, parse_pin
 from host_tools.cli.trace.options import TraceChoice, trace_options
-from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.sessions.opening import IN_PROCESS, PCSC, CardSource, connect
 from host_tools.sessions.secure_channel import KEY_VARIABLE, KINDS
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
+    from host_tools.content.protection import PacketFormat
     from host_tools.links.base import Link
     from host_tools.sessions.keys import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -105,8 +106,10 @@ def media_options(command: _C) -> _C:
     return command
 
 
-def srtp_format(options: Mapping[str, Any], otherwise: SrtpFormat = HEADEND_FORMAT) -> SrtpFormat:
-    """Return what `media_options` say; what they leave open is as in `otherwise`."""
+def srtp_format(options: Mapping[str, Any], otherwise: PacketFormat = HEADEND_FORMAT) -> PacketFormat:
+    """Return what `media_options` say of SRTP; what they leave open, and any other protection, is as in `otherwise`."""
+    if not isinstance(otherwise, SrtpFormat):
+        return otherwise
     suite, mki_size = options["srtp_suite"], options["mki_length"]
     return SrtpFormat(
         otherwise.suite if suite is None else SrtpSuite[suite],

@@ -48,13 +48,15 @@ def play(
     Each STKM in FILE.pcap goes to the card, each TEK it gives opens the media that follow. The card must hold the
     service's keys already, or get them first with --scenario or --ltkms.
     """
+    from host_tools.content.known import KNOWN
     from host_tools.sessions.play import PlayJob
     from host_tools.terminal.player import PlayOptions
 
     check_key_options(options)
     card, extras = CardChoice.of(options), extras_of(options)
-    play_options = PlayOptions(stkm_port, frozenset(media), feed_all, srtp=srtp_format(options))
-    job = PlayJob(capture, play_options, output, card.connected, key_source(options), extras)
+    protections = KNOWN.with_layout(srtp_format(options))
+    play_options = PlayOptions(protections, stkm_port, frozenset(media), feed_all)
+    job = PlayJob(capture, play_options, output, card.connected, key_source(options), extras, (card.source.profile,))
     with interruptible(), explained(), show_for(capture, card, extras, as_json=as_json) as show:
         job.run(show)
 

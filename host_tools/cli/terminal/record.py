@@ -48,6 +48,7 @@ def record(
     recording needs, so that it keeps their policies.
     """
     from host_tools.cli.terminal.play import show_for
+    from host_tools.content.known import KNOWN
     from host_tools.sessions.play import PlayJob
     from host_tools.sessions.record import RecordJob
     from host_tools.terminal.player import PlayOptions
@@ -57,12 +58,12 @@ def record(
     name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
-    srtp, ports, card, extras = srtp_format(options), frozenset(media), CardChoice.of(options), extras_of(options)
-    play = PlayJob(
-        capture, PlayOptions(stkm_port, ports, srtp=srtp), None, card.connected, key_source(options), extras
-    )  # fmt: skip
+    protection, ports = srtp_format(options), frozenset(media)
+    card, extras = CardChoice.of(options), extras_of(options)
+    play_options = PlayOptions(KNOWN.with_layout(protection), stkm_port, ports)
+    play = PlayJob(capture, play_options, None, card.connected, key_source(options), extras)
     job = RecordJob(
-        capture, output, name, terminal_name, stkm_port, ports, srtp,
+        capture, output, name, terminal_name, stkm_port, ports, protection,
         play=None if unwatched or no_card else play, connected=None if no_card else card.connected,
     )  # fmt: skip
     with interruptible(), explained(), show_for(capture, card, extras, as_json=as_json) as show:

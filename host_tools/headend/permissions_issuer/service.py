@@ -1,7 +1,7 @@
-"""The HTTPS service: `GET /tbk/<ID as 8 hex digits>` gives 16 bytes to a terminal that may have the key.
+"""The HTTPS service that gives a binding key (16 bytes) to a terminal that may have it.
 
 Mutual TLS: a terminal without a certificate of our authority gets no connection, one whose name is not on the list gets
-403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.terminal.tbk`).
+403. It listens on the loopback interface only. provisional: the exchange is ours (`host_tools.exchange.messages.tbk`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.messages.tbk import TbkRequest
+from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.files.temporary import temporary_folder
-from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
-from host_tools.tbk_path import find_key_id
+from host_tools.headend.permissions_issuer.certificates import Certified, LabCa
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0  # seconds a client may take for each step
 _MOST_CLIENTS = 32
+_MOST_NOTED = 1024
 
 
 class PermissionsIssuer:
     """Serves binding keys (16 bytes) by ID to the terminals named in `terminals`, while its `with` block runs.
 
-    `served` notes who asked for which key and the status of the answer.
+    `served` notes who asked for which key and the status of the answer, the last ones only.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class PermissionsIssuer:
 
     @classmethod
     def with_test_ca(
-        cls, ca: TestCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
+        cls, ca: LabCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
     ) -> Self:
         """Return an issuer for `host` that the authority certifies."""
         return cls(ca.certify_server([host]), ca.certificate, keys, terminals, port)
@@ -71,6 +74,7 @@ class PermissionsIssuer:
         else:
             status, body = HTTPStatus.OK, self.keys[key_id].reveal()
         self.served.append((terminal, key_id, status))
+        del self.served[:-_MOST_NOTED]
         return status, body
 
     def __enter__(self) -> Self:
@@ -130,8 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request for a binding key."""
         assert isinstance(self.server, _Server)
         assert isinstance(self.connection, ssl.SSLSocket)
-        key_id = find_key_id(self.path)
-        if key_id is None:
+        try:
+            key_id = TbkRequest.parse(self.path).key_id
+        except DecodeError:
             self._reply(HTTPStatus.NOT_FOUND, b"")
             return
         terminal = _common_name(self.connection)
@@ -142,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: HTTPStatus, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Type", TBK_REQUEST.answer)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -8,16 +8,17 @@ from card import CardProfile
 from card.crypto.bcmcs import RegistrationKey, find_functions
 from card.errors import ProfileError
 from card.spec.bcmcs_tables import DEFAULT_TAGS
+from host_tools.exchange.digest.compute import Asked
+from host_tools.exchange.procedures import SERVICE_REQUEST
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.rk import RkNetwork, RkSubscriber
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.base import Link
 from host_tools.sessions.demo.job import Outcome, demo_scenario
 from host_tools.sessions.events import Events, StepDone
 from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.key_delivery import KeyDelivery
-
-_METHOD, _PATH = "POST", "/bcast/register"
 
 
 class CsimSide:
@@ -28,7 +29,7 @@ class CsimSide:
         self.tables = self.profile.bcast.build_tables()
         csim = self.profile.csim
         self.tags = csim.tags.by_name() if csim else DEFAULT_TAGS
-        self.network = RkNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
+        self.network = CsimNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
 
     def begin(self, link: Link, events: Events, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
         """Connect, and register with the BSM by an HTTP digest that only a card with RK can answer."""
@@ -44,9 +45,10 @@ class CsimSide:
         return middleware, keys_to_deliver(middleware, self.network, identity.nai)
 
     def _register(self, middleware: CsimMiddleware, outcome: Outcome) -> None:
-        answer = middleware.answer(self.network.home.demand(), _METHOD, _PATH, secrets.token_bytes)
+        asked = Asked(SERVICE_REQUEST.method, SERVICE_REQUEST.target)
+        answer = middleware.answer(self.network.home.demand(), asked, secrets.token_bytes)
         try:
-            self.network.home.admit(answer, _METHOD)
+            self.network.home.admit(answer, asked)
         except HeadendError as error:
             outcome.differences.append(f"registration: {error}")
 

@@ -23,20 +23,22 @@ import pytest
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
 from host_tools.cli.main import invoke
-from host_tools.headend.bcast_stkm import binding_key
-from host_tools.headend.network import Network, TestNetwork
-from host_tools.headend.recorder import record
-from host_tools.headend.rk import RkNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.service_keys import service_keys
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.content.captures.pcap import open_capture
+from host_tools.content.known import KNOWN
+from host_tools.exchange.digest.compute import Asked
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.scenario.seeded_keys import binding_key, service_keys
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import open_capture
 from host_tools.sessions.demo.csim import csim_subscriber
 from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.csim import Csim
@@ -45,7 +47,7 @@ from host_tools.terminal.errors import PinWrongError
 from host_tools.terminal.ltkm_receipt import LtkmVerdict
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.terminal.player import Hooks, Player
+from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import ParentalPinEntry
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.sinks import file_sink
@@ -162,7 +164,7 @@ def play(
         on_refusal=ParentalPinEntry(application, lambda: Secret(PINS["parental PIN"].encode())),
     )  # fmt: skip
     with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
-        assert Player(middleware, out).play(capture, hooks).teks == 6
+        assert Player(middleware, out, PlayOptions(KNOWN)).play(capture, hooks).teks == 6
     ltkm = network.ltkm(network.deliveries[0], name)
     refused = middleware.deliver(ltkm[:-1] + bytes((ltkm[-1] ^ 1,)))
     assert refused.verdict is LtkmVerdict.NOT_AUTHENTIC
@@ -173,7 +175,7 @@ def play(
 def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the USIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("session")
-    network = TestNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)), tables=P1)
+    network = UsimNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session") as (link, lines),
         closing(TerminalMiddleware(link, lines.append, tables=P1)) as middleware,
@@ -193,13 +195,14 @@ def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wan
 def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the CSIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("csim-session")
-    network = RkNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)), tables=P1)
+    network = CsimNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session of the CSIM") as (link, lines),
         closing(CsimMiddleware(link, lines.append, tables=P1, tags=DEFAULT_TAGS)) as middleware,
     ):
         nai = middleware.connect(Secret(PINS["PIN 1"].encode())).nai
-        network.home.admit(middleware.answer(network.home.demand(), "POST", "/", bytes), "POST")
+        asked = Asked("POST", "/")
+        network.home.admit(middleware.answer(network.home.demand(), asked, bytes), asked)
         wanted.plant("Auth-Key", network.home.srk(nai, network.bsm.naf_id))
         for number, delivery in enumerate(network.deliveries):
             wanted.plant(f"SMK {number} of the CSIM", network.bsm.smk(nai, delivery.key.rand))
@@ -208,10 +211,10 @@ def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted
     return folder
 
 
-def broadcast_keys(csim: Csim, network: RkNetwork, wanted: Wanted) -> list[object]:
+def broadcast_keys(csim: Csim, network: CsimNetwork, wanted: Wanted) -> list[object]:
     """Take a BAK to the CSIM and its keys out of it; return what there is to show."""
     flow, bak_id, sk_rand, bak = b"flow", b"\0\1", bytes(4), Secret(bytes.fromhex(BAK))
-    sent = network.home.deliver_bak(flow, bak_id, bytes(3) + b"\xff", bak)
+    sent = network.home.deliver_bak(network.subscriber.nai, flow, bak_id, bytes(3) + b"\xff", bak)
     csim.update_bak(flow, bak_id, sent.expires, sent.tk_rand, sent.encrypted)
     keys = csim.retrieve_sk(flow, bak_id, sk_rand), csim.retrieve_srtp_sk(flow, bak_id, sk_rand, bytes(6))
     wanted.plant("BAK", bak)

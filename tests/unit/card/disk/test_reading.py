@@ -26,6 +26,21 @@ def test_a_plain_file_is_read(tmp_path: Path) -> None:
     assert read_text(tmp_path / "link", SMALL) == "0123456789", "a person may name a file by a link to it"
 
 
+def test_a_file_that_would_have_to_be_waited_for_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some files of the system look plain and block, as /proc/kmsg does: here a pipe that passes for a plain file."""
+    os.mkfifo(tmp_path / "x")
+    monkeypatch.setattr(reading, "_require_plain", lambda *_: None)
+    writer = os.open(tmp_path / "x", os.O_RDWR)
+    try:
+        assert read_bytes(tmp_path / "x", SMALL) == b""
+        os.write(writer, b"01234")
+        assert read_bytes(tmp_path / "x", SMALL) == b"01234"
+        with open_plain(tmp_path / "x", SMALL) as file:
+            assert file.read() == b""
+    finally:
+        os.close(writer)
+
+
 def test_a_byte_order_mark_is_no_part_of_a_text(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xef\xbb\xbfname")
     assert read_text(tmp_path / "x", SMALL) == "name"

@@ -13,6 +13,7 @@ import pytest
 
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
+from host_tools.content.known import KNOWN
 from host_tools.sessions import events
 from host_tools.sessions.broadcast import BroadcastJob
 from host_tools.sessions.cards import load_profile, open_named_card
@@ -70,7 +71,7 @@ def test_a_broadcast_is_made_and_played_with_no_command_line(
             connect(middleware, source.pin, asked_in_vain)
             yield middleware
 
-    PlayJob(capture, PlayOptions(), None, connected, KeySource("demo", demo_path())).run(played)
+    PlayJob(capture, PlayOptions(KNOWN), None, connected, KeySource("demo", demo_path())).run(played)
     assert {type(event) for event in played} == {Progressed, Played}
     last = played[-1]
     assert isinstance(last, Played)

@@ -11,17 +11,18 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.known import KNOWN
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.handover import Handover
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.recorder import Recording
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.handover import Handover
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import Recording
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.sessions.demo.csim import CsimSide
 from host_tools.sessions.demo.job import DemoJob, Side
 from host_tools.sessions.demo.usim import UsimSide
@@ -70,8 +71,8 @@ def terminal() -> Iterator[TerminalMiddleware]:
     middleware.close()
 
 
-def new_network() -> TestNetwork:
-    return TestNetwork(shipped_scenario("demo"), subscriber_of(PROFILE), tables=P1)
+def new_network() -> UsimNetwork:
+    return UsimNetwork(shipped_scenario("demo"), subscriber_of(PROFILE), tables=P1)
 
 
 def datagrams(recording: Recording, tmp_path: Path) -> list[Datagram]:
@@ -92,23 +93,23 @@ class TestDemoJob:
         assert "equal the head-end's own" in reporter.steps[-1]
 
     def test_a_damaged_media_packet_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        whole = TestNetwork.recording
+        whole = UsimNetwork.recording
 
-        def damaged(network: TestNetwork) -> Recording:
+        def damaged(network: UsimNetwork) -> Recording:
             recording = whole(network)
             pcap = bytearray(recording.pcap)
             pcap[-30] ^= 1
             return replace(recording, pcap=bytes(pcap))
 
-        monkeypatch.setattr(TestNetwork, "recording", damaged)
+        monkeypatch.setattr(UsimNetwork, "recording", damaged)
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.statistics.packets_failed == 1
         assert any(difference.startswith("media of tone-b") for difference in outcome.differences)
 
     def test_a_capture_that_breaks_off_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        whole = TestNetwork.recording
+        whole = UsimNetwork.recording
         monkeypatch.setattr(
-            TestNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
+            UsimNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
         )
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert any(difference.startswith("capture") for difference in outcome.differences)
@@ -117,7 +118,7 @@ class TestDemoJob:
         truth = new_network().truth
         name, other = sorted(truth.teks, key=str)[:2]
         wrong = replace(truth, teks={**truth.teks, name: truth.teks[other]})
-        monkeypatch.setattr(TestNetwork, "truth", wrong)
+        monkeypatch.setattr(UsimNetwork, "truth", wrong)
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.differences == [f"TEK {name}: differs from the head-end's"]
         assert truth.teks[name].tek.reveal().hex() not in str(outcome)
@@ -130,14 +131,14 @@ class TestKeyLadder:
 
     def test_a_network_with_another_key_is_refused(self, terminal: TerminalMiddleware) -> None:
         stranger = replace(PROFILE, usim=replace(PROFILE.usim, k=Secret(bytes(16))))
-        network = TestNetwork(shipped_scenario("demo"), subscriber_of(stranger), tables=P1)
+        network = UsimNetwork(shipped_scenario("demo"), subscriber_of(stranger), tables=P1)
         with pytest.raises(NetworkRefusedError, match="not authentic"):
             terminal.bootstrap(network.bsf)
 
     def test_without_ltkms_every_stkm_is_refused(
         self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
     ) -> None:
-        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(datagrams(network_recording, tmp_path))
         assert result.stkms_refused == result.stkms_fed == result.stkms_seen > 0
         assert list(result.refusals) == [f"{RefusalReason.UNKNOWN_KEY.value} (6A88: referenced data not found)"]
         assert (result.packets_decrypted, result.teks) == (0, 0)
@@ -147,7 +148,7 @@ class TestKeyLadder:
         self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
     ) -> None:
         delivery = keys_from_network(terminal, new_network())
-        player = Player(terminal, MediaOut(), PlayOptions(feed_all=True))
+        player = Player(terminal, MediaOut(), PlayOptions(KNOWN, feed_all=True))
         hooks = Hooks(on_time=delivery.deliver_until)
         result = player.play(datagrams(network_recording, tmp_path), hooks)
         truth = network_recording.truth
@@ -161,11 +162,11 @@ class TestKeyLadder:
     ) -> None:
         delivery = keys_from_network(terminal, new_network())
         played = datagrams(network_recording, tmp_path)
-        first = Player(terminal, MediaOut(), gate=terminal.gate)
+        first = Player(terminal, MediaOut(), PlayOptions(KNOWN), gate=terminal.gate)
         first.play(played, Hooks(on_time=delivery.deliver_until))
         truth = network_recording.truth
         assert (first.statistics.stkms_fed, first.statistics.stkms_refused) == (len(truth.teks), 0)
-        again = Player(terminal, MediaOut(), gate=terminal.gate).play(played)
+        again = Player(terminal, MediaOut(), PlayOptions(KNOWN), gate=terminal.gate).play(played)
         assert (again.stkms_fed, again.stkms_stale) == (0, truth.stkms_sent)
 
     def test_one_service_alone(
@@ -177,7 +178,7 @@ class TestKeyLadder:
         for delivery in network.deliveries:
             if delivery.key.service == "tone-a":
                 terminal.deliver(network.ltkm(delivery, b_tid))
-        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(datagrams(network_recording, tmp_path))
         truth = network_recording.truth
         assert result.packets_decrypted == truth.media["tone-a"].packets
         assert result.packets_without_key == truth.media["tone-b"].packets
@@ -217,7 +218,7 @@ class TestKeyLadder:
         path.write_text(Handover.mint(new_network()).to_json())
         played = datagrams(network_recording, tmp_path)
         delivery = keys_from_file(terminal, path, played[0].timestamp)
-        result = Player(terminal, MediaOut()).play(played, Hooks(on_time=delivery.deliver_until))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(played, Hooks(on_time=delivery.deliver_until))
         assert result.packets_decrypted == sum(media.packets for media in network_recording.truth.media.values())
 
     def test_a_file_of_ltkms_serves_a_fresh_card_only(self, terminal: TerminalMiddleware, tmp_path: Path) -> None:

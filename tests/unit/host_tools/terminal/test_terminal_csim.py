@@ -6,11 +6,12 @@ import pytest
 
 from card import memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
-from host_tools.http_digest import DigestChallenge
+from host_tools.exchange.digest.compute import Asked
+from host_tools.exchange.digest.headers import Challenge
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.csim import EF_HRPDUPP, Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
@@ -92,4 +93,4 @@ class TestAnswers:
         middleware = CsimMiddleware(link(), tables=P1, tags=DEFAULT_TAGS)
         middleware.connect(PIN)
         with pytest.raises(TerminalError, match="HTTP challenge is malformed"):
-            middleware.answer(DigestChallenge("realm", nonce), "GET", "/", bytes)
+            middleware.answer(Challenge("realm", nonce), Asked("GET", "/"), bytes)

@@ -10,11 +10,11 @@ import pytest
 
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.trace.events import TraceEvent
 from host_tools.trace.gsmtap import PORT, PcapngSink, encode_gsmtap
 from host_tools.trace.jsonl import JsonLinesSink
-from tests.unit.host_tools.media.test_pcap import enhanced
+from tests.unit.host_tools.content.captures.test_pcap import enhanced
 from tests.unit.host_tools.trace.fakes import RESET, exchange
 
 Run = Callable[..., tuple[int, str, str]]
@@ -88,6 +88,27 @@ def test_so_it_is_when_traces_are_compared_and_filtered(run: Run, pcapng: Path, 
     status, _, err = run("filter", pcapng, "-o", tmp_path / "o.jsonl")
     assert (status, "unreadable from byte" in err) == (ExitCode.INPUT, True)
     assert not (tmp_path / "o.jsonl").exists(), "whole, or not at all"
+
+
+@pytest.mark.parametrize("kind", ["pcapng", "jsonl"])
+def test_no_script_is_made_of_half_a_trace(pcapng: Path, lines: Path, kind: str, tmp_path: Path) -> None:
+    trace, script = {"pcapng": pcapng, "jsonl": lines}[kind], tmp_path / "made.toml"
+    assert invoke(["script", "record", "--from", str(trace), str(script)]) == ExitCode.OK
+    script.unlink()
+    trace.write_bytes(trace.read_bytes()[:-3])
+    assert invoke(["script", "record", "--from", str(trace), str(script)]) == ExitCode.INPUT
+    assert not script.exists(), "whole, or not at all"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["realism learn {}", "compare learn --link inprocess --profile usim --from-trace {} -o learned.toml usim"],
+)
+def test_a_capture_in_place_of_json_lines_is_told(
+    pcapng: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert invoke([part.format(pcapng) for part in command.split()]) == ExitCode.INPUT
+    assert "`bcast-uicc trace filter` with -o NAME.jsonl makes one of it" in capfd.readouterr().err
 
 
 def test_a_trace_in_both_forms_shows_no_difference(run: Run, pcapng: Path, lines: Path) -> None:

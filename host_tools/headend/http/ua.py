@@ -1,0 +1,160 @@
+"""Ua: the BSM as an HTTP server, which authenticates first and reads a body afterwards.
+
+TS 24.109 clause 5.2 has the digest, TS 33.246 clause 6.2.1.3 what MBMS makes of it.
+Credentials that are missing, wrong, or of a B-TID that nobody knows or whose time is over, all get 401 without stale:
+the terminal then bootstraps. A nonce that is not good any more gets 401 with stale=true. One who may not have the keys
+gets 403 and never 401, or it would bootstrap without end (TS 29.109). When nobody can tell it is 504.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.digest.compute import Asked
+from host_tools.exchange.digest.headers import Credentials
+from host_tools.exchange.digest.server import DigestServer, Verdict, find_mistake
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.names import gba_realm, knows_gba
+from host_tools.exchange.procedures import Target
+from host_tools.exchange.transport import Peer
+from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
+from host_tools.headend.http.accounts import Account, Accounts, AccountUnknownError
+from host_tools.headend.http.answers import failure, out_of_order
+
+_log = logging.getLogger(__name__)
+_NOBODY = Account("", Secret(b""))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the identity that stays, the user name of now (B-TID or NAI), and from where."""
+
+    identity: str
+    username: str
+    peer: Peer
+
+
+class Service(Protocol):
+    """What is behind the authentication. It may raise `DecodeError` and `HeadendError`."""
+
+    def serve(self, request: HttpRequest, target: Target, caller: Caller, /) -> HttpResponse:
+        """Return the answer to an authenticated request."""
+
+
+class UaServer:
+    """Authenticates subscribers and hands their requests on. `replays` counts nonce counts that came twice."""
+
+    def __init__(self, fqdn: str, digest: DigestServer, accounts: Mapping[str, Accounts], service: Service) -> None:
+        """Take its name, the digest, the accounts by realm, and what answers the authenticated.
+
+        The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself.
+        """
+        self._fqdn = fqdn
+        self._digest = digest
+        self._accounts = accounts
+        self._service = service
+        self.replays = 0
+
+    def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
+        """Answer a request."""
+        try:
+            return self._answer(request, peer)
+        except DecodeError as error:
+            return failure(HTTPStatus.BAD_REQUEST, str(error))
+        except Exception as error:  # the last line of defence: nothing of it goes out
+            _log.error("Ua met an unexpected %s", type(error).__name__)
+            return out_of_order()
+
+    def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
+        shown = request.one("Authorization")
+        if shown is None:
+            return self._demand(self._offered(request))
+        credentials = Credentials.parse(shown)
+        accounts = self._accounts.get(credentials.realm)
+        if accounts is None:
+            return failure(HTTPStatus.FORBIDDEN, "the realm is none of this server")
+        self._require_uri(credentials.uri, request.target)
+        asked = Asked(request.method, credentials.uri, request.body)
+        try:
+            account = accounts.find(credentials.username, credentials.nonce)
+        except AccountUnknownError as error:
+            _log.info("Ua: %s", error)
+            self._digest.check(credentials, _NOBODY.password, asked)  # as much work as for a wrong password
+            return self._demand(credentials.realm)
+        except NafNotAuthorisedError as error:
+            _log.info("Ua: %s", error)
+            return failure(HTTPStatus.FORBIDDEN)
+        except HeadendError as error:
+            _log.warning("Ua: %s", error)
+            return failure(HTTPStatus.GATEWAY_TIMEOUT)
+        match self._digest.check(credentials, account.password, asked):
+            case Verdict.RIGHT:
+                accounts.admitted(credentials.username, credentials.nonce)
+                return self._signed(request, Caller(account.identity, credentials.username, peer), credentials, account)
+            case Verdict.WRONG:
+                self._log_mistake(credentials, account, asked)
+                return self._demand(credentials.realm)
+            case Verdict.REPLAYED:
+                self.replays += 1
+                return self._demand(credentials.realm, stale=True)
+            case Verdict.STALE:
+                return self._demand(credentials.realm, stale=True)
+
+    def _signed(self, request: HttpRequest, caller: Caller, credentials: Credentials, account: Account) -> HttpResponse:
+        """Return what the service answers, with `Authentication-Info`, whatever its status."""
+        response = self._served(request, caller)
+        info = self._digest.info(credentials, account.password, response.body).header_value()
+        headers = (*response.headers, ("Authentication-Info", info))
+        return HttpResponse(response.status, headers, response.body, response.reason)
+
+    def _served(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        try:
+            return self._service.serve(request, Target.parse(request.target), caller)
+        except DecodeError as error:
+            return failure(HTTPStatus.BAD_REQUEST, str(error))
+        except HeadendError as error:
+            _log.info("Ua refused %s: %s", request.target, error)
+            return failure(HTTPStatus.FORBIDDEN)
+        except Exception as error:  # the last line of defence: nothing of it goes out
+            _log.error("Ua met an unexpected %s", type(error).__name__)
+            return out_of_order()
+
+    def _offered(self, request: HttpRequest) -> str | None:
+        """Return the realm to offer: that of GBA to a terminal that says it knows it (TS 24.109 clause 5.2)."""
+        agent = " ".join(request.all("User-Agent"))
+        wanted = gba_realm(self._fqdn) if knows_gba(agent) else self._fqdn
+        return wanted if wanted in self._accounts else None
+
+    def _demand(self, realm: str | None, *, stale: bool = False) -> HttpResponse:
+        """Return 401 with a fresh challenge; 403 where there is no realm to offer."""
+        if realm is None:
+            return failure(HTTPStatus.FORBIDDEN, "User-Agent names no way to authenticate that is known here")
+        challenge = self._digest.challenge(realm, stale=stale).header_value()
+        return failure(HTTPStatus.UNAUTHORIZED, headers=(("WWW-Authenticate", challenge),))
+
+    def _require_uri(self, carried: str, target: str) -> None:
+        """Check that the credentials are for this target. Raises `DecodeError`.
+
+        The example of TS 33.246 clause H.2 has the FQDN before the path in the credentials and not in the request
+        line; that, and a slash at the end of the path, may differ.
+        """
+        if carried == target:
+            return
+        ours, theirs = Target.parse(target), Target.parse(carried)
+        path = theirs.path.removeprefix(f"/{self._fqdn}").rstrip("/")
+        if (path, theirs.query) != (ours.path.rstrip("/"), ours.query):
+            raise DecodeError("the uri of the credentials is not that of the request")
+        _log.info("the uri of the credentials differs from the request line and is taken all the same")
+
+    def _log_mistake(self, credentials: Credentials, account: Account, asked: Asked) -> None:
+        if account.key is None:
+            return
+        mistake = find_mistake(credentials, account.password, account.key, asked)
+        if mistake is not None:
+            _log.info("wrong credentials: %s", mistake.value)

@@ -1,0 +1,170 @@
+"""Ub: the BSF as an HTTP server (TS 24.109 clause 4, TS 33.220 clauses 4.5.2 and 5.3.2).
+
+A terminal names itself and is challenged with HTTP Digest AKA; the password is RES. Each challenge is answered once,
+right or wrong. What the texts leave to the operator is chosen here: a wrong answer is challenged again, the third in a
+row is refused with 403, and so is a name that nobody has.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from datetime import UTC
+from http import HTTPStatus
+from typing import NamedTuple
+
+from card.crypto.gba import flip_res
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.digest.aka import NO_PASSWORD, AkaNonce
+from host_tools.exchange.digest.compute import Algorithm, Asked, Qop, is_digest
+from host_tools.exchange.digest.headers import Challenge, Credentials
+from host_tools.exchange.digest.server import sign
+from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
+from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
+from host_tools.exchange.names import TMPI_TOKEN
+from host_tools.exchange.ports import Clock, Rng
+from host_tools.exchange.procedures import BOOTSTRAPPING, Target
+from host_tools.exchange.transport import Peer
+from host_tools.headend.bsf.answers import BootstrapResult
+from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.errors import HeadendError, IdentityUnknownError
+from host_tools.headend.http.answers import answer, failure, http_date, out_of_order
+
+_log = logging.getLogger(__name__)
+_MOST_WRONG = 3
+_OPEN_KEPT = 64
+_WRONG_KEPT = 1024
+_OPAQUE_SIZE = 8
+_SERVER: Headers = (("Server", f"bcast-uicc {TMPI_TOKEN}"),)
+
+
+class _Open(NamedTuple):
+    """A challenge that was sent: what must come back with its answer."""
+
+    username: str
+    nonce: str
+    opaque: str
+
+
+class UbServer:
+    """Bootstraps terminals. Its `Server` header always says that it knows the TMPI (TS 24.109 clause 4.2)."""
+
+    def __init__(self, bsf: Bsf, name: str, rng: Rng, clock: Clock) -> None:
+        """Take the BSF and its name, which is the realm, where opaques come from, and the time."""
+        self._bsf = bsf
+        self._name = name
+        self._rng = rng
+        self._clock = clock
+        self._open: OrderedDict[bytes, _Open] = OrderedDict()
+        self._wrong: OrderedDict[str, int] = OrderedDict()
+
+    def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
+        """Answer a request."""
+        del peer
+        try:
+            return self._answer(request)
+        except DecodeError as error:
+            return failure(HTTPStatus.BAD_REQUEST, str(error), _SERVER)
+        except HeadendError as error:
+            _log.info("Ub refused: %s", error)
+            return failure(HTTPStatus.FORBIDDEN, headers=_SERVER)
+        except Exception as error:  # the last line of defence: nothing of it goes out
+            _log.error("Ub met an unexpected %s", type(error).__name__)
+            return out_of_order(_SERVER)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        if request.method != BOOTSTRAPPING.method:
+            return failure(HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", BOOTSTRAPPING.method), *_SERVER))
+        if Target.parse(request.target).path != BOOTSTRAPPING.tail:
+            return failure(HTTPStatus.NOT_FOUND, headers=_SERVER)
+        shown = request.one("Authorization")
+        if shown is None:
+            raise DecodeError("Authorization is missing: it names who wants to bootstrap")
+        credentials = Credentials.parse(shown)
+        if credentials.is_introduction:
+            return self._challenge(credentials.username)
+        return self._judge(credentials, request)
+
+    def _challenge(self, username: str) -> HttpResponse:
+        """Return 401 with a fresh vector. Raises `IdentityUnknownError`."""
+        made = self._bsf.challenge(username)
+        nonce = AkaNonce(made.rand, made.autn_star).text()
+        opaque = self._rng.random_bytes(_OPAQUE_SIZE).hex()
+        self._open[made.rand] = _Open(username, nonce, opaque)
+        if len(self._open) > _OPEN_KEPT:
+            self._open.popitem(last=False)
+        challenge = Challenge(self._name, nonce, Algorithm.AKA_V1_MD5, (Qop.AUTH_INT,), opaque)
+        header = (("WWW-Authenticate", challenge.header_value()),)
+        return failure(HTTPStatus.UNAUTHORIZED, headers=(*header, *_SERVER))
+
+    def _judge(self, credentials: Credentials, request: HttpRequest) -> HttpResponse:
+        """Return the answer to one who answers a challenge."""
+        rand = self._take(credentials)
+        if rand is None:
+            return self._challenge(credentials.username)
+        expected = self._bsf.expected_res(rand)
+        if credentials.auts is not None:
+            return self._resynchronise(credentials, credentials.auts, rand, request)
+        try:
+            result = self._bsf.complete(rand, self._res(credentials, expected, request))
+        except IdentityUnknownError:
+            raise
+        except HeadendError as error:
+            _log.info("Ub: %s", error)
+            return self._again(credentials.username)
+        self._wrong.pop(credentials.username, None)
+        return self._welcome(result, credentials, expected)
+
+    def _take(self, credentials: Credentials) -> bytes | None:
+        """Return the RAND of the challenge that is answered, which is closed then; None when there is none."""
+        try:
+            rand = AkaNonce.parse(credentials.nonce).rand
+        except DecodeError:
+            return None
+        found = self._open.pop(rand, None)
+        answered = _Open(credentials.username, credentials.nonce, credentials.opaque or "")
+        return rand if found == answered and credentials.realm == self._name else None
+
+    def _res(self, credentials: Credentials, expected: Secret, request: HttpRequest) -> bytes:
+        """Return the RES that the digest was made with: the expected one, that with its last bit flipped, or none."""
+        for res in (expected, Secret(flip_res(expected.reveal()))):
+            if self._is_right(credentials, res, request):
+                return res.reveal()
+        return b""
+
+    def _is_right(self, credentials: Credentials, password: Secret, request: HttpRequest) -> bool:
+        if (credentials.algorithm, credentials.qop) != (Algorithm.AKA_V1_MD5, Qop.AUTH_INT):
+            return False
+        if Target.parse(credentials.uri).path != Target.parse(request.target).path:
+            return False
+        asked = Asked(request.method, credentials.uri, request.body)
+        return is_digest(credentials.response, credentials.proof, password, asked)
+
+    def _resynchronise(self, credentials: Credentials, auts: bytes, rand: bytes, request: HttpRequest) -> HttpResponse:
+        """Take AUTS and challenge again; its digest has an empty password (RFC 3310 clause 3.4)."""
+        if not self._is_right(credentials, NO_PASSWORD, request):
+            return self._again(credentials.username)
+        self._bsf.resynchronise(credentials.username, rand, auts)
+        return self._challenge(credentials.username)
+
+    def _again(self, username: str) -> HttpResponse:
+        """Challenge once more, unless this was the third wrong answer in a row."""
+        wrong = self._wrong.pop(username, 0) + 1
+        if wrong >= _MOST_WRONG:
+            raise HeadendError(f"{wrong} wrong answers in a row")
+        self._wrong[username] = wrong
+        if len(self._wrong) > _WRONG_KEPT:
+            self._wrong.popitem(last=False)
+        return self._challenge(username)
+
+    def _welcome(self, result: BootstrapResult, credentials: Credentials, res: Secret) -> HttpResponse:
+        """Return 200 with B-TID and lifetime, signed with RES."""
+        info = BootstrappingInfo(result.b_tid, result.lifetime, self._clock.now())
+        body = info.encode()
+        headers: Headers = (
+            ("Authentication-Info", sign(credentials, res, body).header_value()),
+            ("Expires", http_date(info.expires.astimezone(UTC))),
+            *_SERVER,
+        )
+        return answer(HTTPStatus.OK, body, BOOTSTRAPPING.answer, headers)

@@ -1,0 +1,54 @@
+"""Where key messages arrive as datagrams: LTKMs go to the card, verification messages go back (TS 33.246 6.4.6.1)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from card.errors import DecodeError
+from host_tools.exchange.messages.ltkm_push import PushKind, kind_of_push
+from host_tools.exchange.messages.trigger import Trigger
+from host_tools.exchange.transport import Datagram
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
+
+_log = logging.getLogger(__name__)
+
+
+class LtkmTaker(Protocol):
+    """What the port needs of the terminal middleware."""
+
+    def deliver(self, ltkm: bytes, /) -> LtkmReceipt:
+        """Give an LTKM to the card."""
+
+
+class KeyPort:
+    """Takes what is sent to a terminal's ports of key messages. `dropped` counts what is no key message."""
+
+    def __init__(
+        self, middleware: LtkmTaker, on_receipt: Callable[[LtkmReceipt], None], on_trigger: Callable[[Trigger], None]
+    ) -> None:
+        """Take the card, who hears what came of each LTKM, and who hears of triggers."""
+        self._middleware = middleware
+        self._on_receipt = on_receipt
+        self._on_trigger = on_trigger
+        self.dropped = 0
+
+    def received(self, datagram: Datagram) -> tuple[Datagram, ...]:
+        """Take a datagram and return the verification message, if there is one, to where it came from.
+
+        Raises `LinkError` when the card is gone, and what the listeners raise.
+        """
+        try:
+            if kind_of_push(datagram.payload) is PushKind.TRIGGER:
+                self._on_trigger(Trigger.decode(datagram.payload))
+                return ()
+        except DecodeError as error:
+            self.dropped += 1
+            _log.info("a datagram is dropped: %s", error)
+            return ()
+        receipt = self._middleware.deliver(datagram.payload)
+        self._on_receipt(receipt)
+        if receipt.verification is None:
+            return ()
+        return (Datagram(datagram.destination, datagram.source, receipt.verification),)
