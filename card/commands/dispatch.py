@@ -89,15 +89,15 @@ def _understand(ctx: Context, raw: bytes, row: CommandRow) -> tuple[CommandApdu,
 
     A terminal sends the same few hundred of them again and again. Commands that may hold a PIN or a key are not kept.
     """
-    known = ctx.understood.get(raw)
+    known = ctx.card.understood.get(raw)
     if known is not None:
         return known
     apdu = _decode(raw, row)
     understood = apdu, row.decode(apdu)
     if len(raw) <= _SHORT and _shows_data(raw):
-        if len(ctx.understood) >= _MOST_REMEMBERED:
-            ctx.understood.clear()
-        ctx.understood[raw] = understood
+        if len(ctx.card.understood) >= _MOST_REMEMBERED:
+            ctx.card.understood.clear()
+        ctx.card.understood[raw] = understood
     return understood
 
 

@@ -109,7 +109,7 @@ def envelope(ctx: Context, request: Envelope) -> Reply:
             tpdu = request.objects.get(Tag.SMS_TPDU)
             if tpdu is None:
                 raise DecodeError("SMS-PP download: TPDU missing")
-            return Reply(ctx.downloads.receive(request.objects.get(Tag.ADDRESS, b""), tpdu))
+            return Reply(ctx.card.downloads.receive(request.objects.get(Tag.ADDRESS, b""), tpdu))
     return DONE
 
 

@@ -22,7 +22,7 @@ def answer_inside(ctx: Context, raw: bytes, protection: Protection, begun: Begun
     """Answer one command APDU; return its response (2 bytes or more) and what is half done inside after it."""
     number = channel_of(raw[0]) if raw else 0
     outside = _exchange(ctx, number, begun.get(number))
-    response = ctx.interpret(raw, protection)
+    response = ctx.card.interpret(raw, protection)
     left = _exchange(ctx, number, outside)
     others = {channel: begun[channel] for channel in begun.keys() & ctx.session.channels.keys() - {number}}
     return response, others if left is None else {**others, number: left}

@@ -199,14 +199,14 @@ DOWNLOAD = "80C2000010 D10E 82028381 06029101 8B04 DEADBEEF".replace(" ", "")
 
 def test_short_messages_go_to_the_handler() -> None:
     card, inbox = platform_card(), Inbox(b"\x01\x02")
-    card.card._context.downloads = inbox
+    card.card._context.card.downloads = inbox
     assert card.ok(DOWNLOAD) == b"\x01\x02"
     assert inbox.messages == [(b"\x91\x01", bytes.fromhex("DEADBEEF"))]
 
 
 def test_a_handler_may_refuse() -> None:
     card = platform_card()
-    card.card._context.downloads = Inbox(refuses=True)
+    card.card._context.card.downloads = Inbox(refuses=True)
     card.refused("6A80", DOWNLOAD)
 
 
