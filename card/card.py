@@ -10,6 +10,7 @@ from card.commands.dispatch import abandon, execute, find_row
 from card.commands.parts import CardParts
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
+from card.commands.session import Session
 from card.commands.tracing import ExchangeDescriber
 from card.domain.secure_channel.protection import Protection
 from card.errors import CardError, StoreError
@@ -17,7 +18,7 @@ from card.filesystem.node import MF_PATH
 from card.ports import Clock, Rng, Store, TraceSink
 from card.spec.status import SW
 from card.state.nonvolatile import ATR_KEY, NonVolatile
-from card.state.session import BASIC_CHANNEL, Channel, Session
+from card.state.session import BASIC_CHANNEL, Channel
 from card.trace import InternalFault, NullTrace, PowerEvent
 
 

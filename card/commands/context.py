@@ -8,6 +8,7 @@ from typing import Any
 from card.codec.access_rule import Condition, Operation
 from card.codec.fcp import PinStatus
 from card.commands.parts import CardParts
+from card.commands.session import Notes, Session
 from card.domain.application import Application
 from card.domain.pin import APPLICATION_PIN, APPLICATION_PINS, UNIVERSAL_PIN, PinNotFound, pin_name
 from card.domain.secure_channel.channels import SecureChannels
@@ -16,7 +17,7 @@ from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected
 from card.filesystem.filesystem import NORMAL, REPLACED, FileSystem
 from card.filesystem.node import ADF_PREFIX, FileNode
 from card.spec.files.rows import Structure
-from card.state.session import Channel, Session, Unfinished
+from card.state.session import Channel, Unfinished
 
 NO_CHANNEL = -1
 # Usage qualifier of the universal PIN (TS 102 221 clause 9.5.2).
@@ -76,9 +77,14 @@ class Context:
         # Written out, as every SELECT comes by here and dataclasses.replace costs as much as the rest of it.
         self.session = Session(channels, session.verified, session.notes, session.generation)
 
-    def note(self, name: str, value: object) -> None:
-        """Keep a volatile fact until reset."""
-        self.session = replace(self.session, notes={**self.session.notes, name: value})
+    @property
+    def notes(self) -> Notes:
+        """What the commands keep until reset."""
+        return self.session.notes
+
+    @notes.setter
+    def notes(self, notes: Notes) -> None:
+        self.session = replace(self.session, notes=notes)
 
     @property
     def directory(self) -> FileNode:

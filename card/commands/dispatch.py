@@ -18,11 +18,12 @@ from card.commands.registry import CommandRow, Data
 from card.commands.reply import Refused
 from card.commands.secure_channel.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.secure_channel.tek_guard import refuse_clear_tek
+from card.commands.session import Session
 from card.commands.table import find_command
 from card.errors import CardError, DecodeError
 from card.spec.secrets import Secrecy, find_secrecy
 from card.spec.status import SW
-from card.state.session import BASIC_CHANNEL, Session
+from card.state.session import BASIC_CHANNEL
 
 _SHORT = 24  # bytes: any SELECT and READ, no STKM
 _MOST_REMEMBERED = 512

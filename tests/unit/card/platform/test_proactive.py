@@ -141,7 +141,8 @@ def test_a_terminal_that_never_fetches_fills_no_memory() -> None:
     for second in range(100):
         clock_of(card).now = float(second)
         card.send("80F2000C")
-    state = card.card._context.session.notes["proactive"]
+    state = card.card._context.session.notes.cat
+    assert state is not None
     assert len(state.queue) == 16
 
 
