@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from card.card import Card
+from card.commands import table
 from card.commands.registry import CommandRow, Data
 from card.commands.table import ALL_ROWS
 from card.errors import CardError, StoreError
@@ -132,3 +136,10 @@ def test_an_unexpected_exception_is_rolled_back_and_answered_6f00(monkeypatch: p
     assert "1234" not in f"{faults}"
     monkeypatch.undo()
     tested.ok("00B0000000")
+
+
+def test_the_list_of_commands_names_every_row_in_its_order() -> None:
+    source = Path(table.__file__).read_text("utf-8")
+    listed = source[source.index("ALL_ROWS: ") : source.index("_FAMILY_OF")]
+    names = [name.strip() for comment in re.findall(r"# (.*)", listed) for name in comment.rstrip(",").split(",")]
+    assert names == [row.name for row in ALL_ROWS]
