@@ -12,8 +12,7 @@ from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.domain.cat import engine
-from card.domain.cat.engine import CatState
-from card.domain.cat.errors import NothingToFetch, UnexpectedResponse
+from card.domain.cat.engine import CatState, NothingToFetch, UnexpectedResponse
 from card.errors import DecodeError
 from card.spec.ins import INS
 from card.spec.refs import Ref

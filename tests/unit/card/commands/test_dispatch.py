@@ -10,6 +10,7 @@ import pytest
 from card.card import Card
 from card.commands import table
 from card.commands.registry import CommandRow, Data
+from card.commands.session import NO_NOTES
 from card.commands.table import ALL_ROWS
 from card.errors import CardError, StoreError
 from card.filesystem.contents import FileContents
@@ -82,7 +83,7 @@ def test_without_power() -> None:
 def test_reset_forgets_what_is_volatile(card: TestCard) -> None:
     card.ready()
     assert card.card.reset() == card.card.atr
-    fresh: tuple[object, ...] = ({0: ("3F00", "", "", 0)}, frozenset[str](), {}, Generation.OPEN)
+    fresh: tuple[object, ...] = ({0: ("3F00", "", "", 0)}, frozenset[str](), NO_NOTES, Generation.OPEN)
     assert card.volatile() == fresh
 
 
