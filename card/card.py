@@ -7,19 +7,18 @@ from pathlib import PurePath
 
 from card.commands.context import NO_CHANNEL, Context
 from card.commands.dispatch import abandon, execute, find_row
+from card.commands.parts import CardParts
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
+from card.commands.session import Session
 from card.commands.tracing import ExchangeDescriber
-from card.domain.application import load_applications
-from card.domain.pin import PinTable
 from card.domain.secure_channel.protection import Protection
 from card.errors import CardError, StoreError
-from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import MF_PATH
 from card.ports import Clock, Rng, Store, TraceSink
 from card.spec.status import SW
 from card.state.nonvolatile import ATR_KEY, NonVolatile
-from card.state.session import BASIC_CHANNEL, Channel, Session
+from card.state.session import BASIC_CHANNEL, Channel
 from card.trace import InternalFault, NullTrace, PowerEvent
 
 
@@ -43,10 +42,7 @@ class Card:
         self._describer = ExchangeDescriber()
         self._strict = strict
         self._powered = False
-        files = FileSystem(self._nv)
-        applications = load_applications(self._nv, files)
-        self._context = Context(self._nv, files, PinTable(self._nv), applications, rng, clock, Session())
-        self._context.interpret = self._answer_inside
+        self._context = Context(CardParts(self._nv, rng, clock, self._answer_inside), Session())
 
     @property
     def atr(self) -> bytes:

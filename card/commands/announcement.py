@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from card.commands.context import Context
-from card.domain.cat.engine import CatState
 from card.spec.status import SW
 
-PROACTIVE_NOTE = "proactive"
-"""Name of the session note that holds the `CatState`."""
 _PENDING = 0x9100
 _WITH_PENDING: Mapping[int, int] = {
     SW.MORE_RESPONSE: SW.MORE_RESPONSE_PROACTIVE,
@@ -19,12 +17,12 @@ _WITH_PENDING: Mapping[int, int] = {
 
 def with_proactive(ctx: Context, sw: int) -> int:
     """Return the status word as it reads with a proactive command pending: 91XX for 9000, 62F2, 63F2."""
-    state: CatState | None = ctx.session.notes.get(PROACTIVE_NOTE)
+    state = ctx.notes.cat
     if state is None:
         return sw
     fresh = ctx.cat.tick(state, ctx.clock.monotonic())
     if fresh is not state:
-        ctx.note(PROACTIVE_NOTE, fresh)
+        ctx.notes = replace(ctx.notes, cat=fresh)
     if not fresh.announced:
         return sw
     return _PENDING | len(fresh.announced) & 0xFF if sw == SW.OK else _WITH_PENDING.get(sw, sw)

@@ -107,19 +107,13 @@ _RUN: Mapping[Mode, Callable[[Bcmcs, Objects, int], bytes]] = {
 # --- the time: a card has no clock, and learns from the timestamps the terminal has signed since the last reset
 
 
-def _time_note(application: Application) -> str:
-    return f"bcmcs time/{application.name}"
-
-
 def _time(ctx: Context, application: Application) -> int:
-    time = ctx.session.notes.get(_time_note(application), 0)
-    return time if isinstance(time, int) else 0
+    return ctx.notes.bcmcs_times.get(application.name, 0)
 
 
 def _learn_time(ctx: Context, application: Application, timestamp: bytes) -> None:
     time = max(_time(ctx, application), int.from_bytes(timestamp, "big"))
-    notes = {**ctx.session.notes, _time_note(application): time}
-    ctx.session = replace(ctx.session, notes=notes)
+    ctx.notes = replace(ctx.notes, bcmcs_times={**ctx.notes.bcmcs_times, application.name: time})
 
 
 _ERRORS: Mapping[type[CardError], int] = {

@@ -2,69 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from card.codec.access_rule import Condition, Operation
-from card.codec.apdu import CommandApdu
 from card.codec.fcp import PinStatus
-from card.domain.application import Application, application_aid, card_iccid
-from card.domain.cat.download import DiscardingHandler, DownloadHandler
-from card.domain.cat.engine import ProactiveEngine
-from card.domain.pin import APPLICATION_PIN, APPLICATION_PINS, UNIVERSAL_PIN, PinNotFound, PinTable, pin_name
+from card.commands.parts import CardParts
+from card.commands.session import Notes, Session
+from card.domain.application import Application
+from card.domain.pin import APPLICATION_PIN, APPLICATION_PINS, UNIVERSAL_PIN, PinNotFound, pin_name
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection
-from card.domain.secure_channel.settings import SacSettings
 from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected, WrongStructure
 from card.filesystem.filesystem import NORMAL, REPLACED, FileSystem
 from card.filesystem.node import ADF_PREFIX, FileNode
-from card.ports import Clock, Rng
 from card.spec.files.rows import Structure
-from card.state.nonvolatile import NonVolatile
-from card.state.session import Channel, Session, Unfinished
+from card.state.session import Channel, Unfinished
 
 NO_CHANNEL = -1
 # Usage qualifier of the universal PIN (TS 102 221 clause 9.5.2).
 NOT_USED, USED_AS_PIN = 0x00, 0x08
 
-Interpreter = Callable[[bytes, Protection], bytes]
-"""Answers a command APDU that came in a protected channel, as if it had come by itself."""
-
 
 class Context:
-    """One for each card. `channel_number` is set for each command, to `NO_CHANNEL` until its class byte is read.
+    """What belongs to the command at hand, over what the card has for all of them (`card`).
 
-    `protection` says under which association the command came, None for one in clear; `interpret` is the card's own.
-    `understood` remembers short commands and what they mean (`dispatch.py`).
-    `downloads` takes the short messages for the card; whoever builds on them puts a handler there.
+    `session` is the volatile state as the command leaves it. `channel_number` is set for each command, to `NO_CHANNEL`
+    until its class byte is read. `protection` says under which association the command came, None for one in clear.
     """
 
-    def __init__(
-        self,
-        nv: NonVolatile,
-        files: FileSystem,
-        pins: PinTable,
-        applications: dict[str, Application],
-        rng: Rng,
-        clock: Clock,
-        session: Session,
-    ) -> None:
-        self.nv = nv
-        self.files = files
-        self.pins = pins
-        self.applications = applications
-        self.rng = rng
-        self.clock = clock
+    __slots__ = ("card", "cat", "channel_number", "clock", "nv", "pins", "protection", "rng", "session")
+
+    def __init__(self, card: CardParts, session: Session) -> None:
+        self.card = card
+        self.nv, self.pins, self.cat, self.rng, self.clock = card.nv, card.pins, card.cat, card.rng, card.clock
         self.session = session
         self.channel_number = NO_CHANNEL
-        self.understood: dict[bytes, tuple[CommandApdu, Any]] = {}
-        self.cat = ProactiveEngine(nv)
-        self.downloads: DownloadHandler = DiscardingHandler()
         self.protection: Protection | None = None
-        self.interpret: Interpreter = _interpret_nothing
-        endpoints = {application_aid(files, name): application for name, application in applications.items()}
-        self.secure_channels = SecureChannels(nv, SacSettings(nv), card_iccid(files), endpoints, rng)
+
+    @property
+    def files(self) -> FileSystem:
+        """The file system as it stands."""
+        return self.card.made().files
+
+    @property
+    def applications(self) -> dict[str, Application]:
+        """The applications by name."""
+        return self.card.made().applications
+
+    @property
+    def secure_channels(self) -> SecureChannels:
+        """The secure channels that the card offers."""
+        return self.card.made().secure_channels
 
     @property
     def channel(self) -> Channel:
@@ -88,9 +77,14 @@ class Context:
         # Written out, as every SELECT comes by here and dataclasses.replace costs as much as the rest of it.
         self.session = Session(channels, session.verified, session.notes, session.generation)
 
-    def note(self, name: str, value: object) -> None:
-        """Keep a volatile fact until reset."""
-        self.session = replace(self.session, notes={**self.session.notes, name: value})
+    @property
+    def notes(self) -> Notes:
+        """What the commands keep until reset."""
+        return self.session.notes
+
+    @notes.setter
+    def notes(self, notes: Notes) -> None:
+        self.session = replace(self.session, notes=notes)
 
     @property
     def directory(self) -> FileNode:
@@ -183,7 +177,3 @@ class Context:
         stands_in = wanted and any(pin.enabled for pin in pins if pin.reference == UNIVERSAL_PIN)
         usage = {UNIVERSAL_PIN: USED_AS_PIN if stands_in else NOT_USED}
         return tuple(PinStatus(pin.reference, pin.enabled, usage.get(pin.reference)) for pin in pins)
-
-
-def _interpret_nothing(_raw: bytes, _protection: Protection) -> bytes:
-    raise NotImplementedError("no card answers commands here")

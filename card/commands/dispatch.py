@@ -18,11 +18,12 @@ from card.commands.registry import CommandRow, Data
 from card.commands.reply import Refused
 from card.commands.secure_channel.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
 from card.commands.secure_channel.tek_guard import refuse_clear_tek
+from card.commands.session import Session
 from card.commands.table import find_command
 from card.errors import CardError, DecodeError
 from card.spec.secrets import Secrecy, find_secrecy
 from card.spec.status import SW
-from card.state.session import BASIC_CHANNEL, Session
+from card.state.session import BASIC_CHANNEL
 
 _SHORT = 24  # bytes: any SELECT and READ, no STKM
 _MOST_REMEMBERED = 512
@@ -89,15 +90,15 @@ def _understand(ctx: Context, raw: bytes, row: CommandRow) -> tuple[CommandApdu,
 
     A terminal sends the same few hundred of them again and again. Commands that may hold a PIN or a key are not kept.
     """
-    known = ctx.understood.get(raw)
+    known = ctx.card.understood.get(raw)
     if known is not None:
         return known
     apdu = _decode(raw, row)
     understood = apdu, row.decode(apdu)
     if len(raw) <= _SHORT and _shows_data(raw):
-        if len(ctx.understood) >= _MOST_REMEMBERED:
-            ctx.understood.clear()
-        ctx.understood[raw] = understood
+        if len(ctx.card.understood) >= _MOST_REMEMBERED:
+            ctx.card.understood.clear()
+        ctx.card.understood[raw] = understood
     return understood
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from card.codec.apdu import ClassFamily, CommandApdu
 from card.codec.proactive import Tag, TerminalResponse, iter_objects
 from card.codec.tlv import decode_tlv
-from card.commands.announcement import PROACTIVE_NOTE
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.domain.cat import engine
-from card.domain.cat.engine import CatState
-from card.domain.cat.errors import NothingToFetch, UnexpectedResponse
+from card.domain.cat.engine import CatState, NothingToFetch, UnexpectedResponse
 from card.errors import DecodeError
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -50,12 +48,12 @@ def decode_profile(apdu: CommandApdu) -> bytes:
 
 def terminal_profile(ctx: Context, profile: bytes) -> Reply:
     """Learn what the terminal can do, and begin to ask for things."""
-    ctx.note(PROACTIVE_NOTE, ctx.cat.start(profile, ctx.clock.monotonic()))
+    ctx.notes = replace(ctx.notes, cat=ctx.cat.start(profile, ctx.clock.monotonic()))
     return DONE
 
 
 def _state(ctx: Context) -> CatState:
-    state: CatState | None = ctx.session.notes.get(PROACTIVE_NOTE)
+    state = ctx.notes.cat
     if state is None:
         raise NothingToFetch
     return state
@@ -74,7 +72,7 @@ def fetch(ctx: Context, wanted: int) -> Reply:
     if wanted < len(state.announced):
         return Reply(sw=wrong_le(len(state.announced)))
     fetched = engine.fetch(state)
-    ctx.note(PROACTIVE_NOTE, fetched)
+    ctx.notes = replace(ctx.notes, cat=fetched)
     return Reply(state.announced)
 
 
@@ -85,7 +83,7 @@ def decode_response(apdu: CommandApdu) -> TerminalResponse:
 
 def terminal_response(ctx: Context, response: TerminalResponse) -> Reply:
     """Take in the answer to the command that was fetched."""
-    ctx.note(PROACTIVE_NOTE, engine.respond(_state(ctx), response))
+    ctx.notes = replace(ctx.notes, cat=engine.respond(_state(ctx), response))
     return DONE
 
 
@@ -104,12 +102,12 @@ def envelope(ctx: Context, request: Envelope) -> Reply:
             item = request.objects.get(Tag.ITEM_IDENTIFIER, b"")
             if len(item) != 1:
                 raise DecodeError("menu selection: item identifier missing")
-            ctx.note(PROACTIVE_NOTE, ctx.cat.choose(_state(ctx), item[0]))
+            ctx.notes = replace(ctx.notes, cat=ctx.cat.choose(_state(ctx), item[0]))
         case Message.SMS_PP_DOWNLOAD:
             tpdu = request.objects.get(Tag.SMS_TPDU)
             if tpdu is None:
                 raise DecodeError("SMS-PP download: TPDU missing")
-            return Reply(ctx.downloads.receive(request.objects.get(Tag.ADDRESS, b""), tpdu))
+            return Reply(ctx.card.downloads.receive(request.objects.get(Tag.ADDRESS, b""), tpdu))
     return DONE
 
 

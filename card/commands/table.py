@@ -16,27 +16,32 @@ from card.commands.sim import files as sim_files
 from card.commands.sim import security as sim_security
 from card.spec.status import SW
 
+# The whole list of commands; a test keeps the names in step with the rows.
 ALL_ROWS: tuple[CommandRow, ...] = (
-    *select.ROWS,
-    *binary.ROWS,
-    *record.ROWS,
-    *pin.ROWS,
-    *search.ROWS,
-    *increase.ROWS,
-    *life_cycle.ROWS,
-    *ber_tlv.ROWS,
-    *channel.ROWS,
-    *challenge.ROWS,
-    *terminal_capability.ROWS,
-    *proactive.ROWS,
-    *delivery.ROWS,
-    *even.ROWS,
-    *odd.ROWS,
-    *bcmcs.ROWS,
-    *bcast.ROWS,
-    *transact.ROWS,
-    *scp03.ROWS,
+    *select.ROWS,  # SELECT, STATUS
+    *binary.ROWS,  # READ BINARY, UPDATE BINARY
+    *record.ROWS,  # READ RECORD, UPDATE RECORD
+    *pin.ROWS,  # VERIFY PIN, CHANGE PIN, DISABLE PIN, ENABLE PIN, UNBLOCK PIN
+    *search.ROWS,  # SEARCH RECORD
+    *increase.ROWS,  # INCREASE
+    *life_cycle.ROWS,  # DEACTIVATE FILE, ACTIVATE FILE, TERMINATE DF, TERMINATE EF, TERMINATE CARD USAGE
+    *ber_tlv.ROWS,  # RETRIEVE DATA, SET DATA
+    *channel.ROWS,  # MANAGE CHANNEL
+    *challenge.ROWS,  # GET CHALLENGE
+    *terminal_capability.ROWS,  # TERMINAL CAPABILITY
+    *proactive.ROWS,  # TERMINAL PROFILE, ENVELOPE, FETCH, TERMINAL RESPONSE
+    *delivery.ROWS,  # GET RESPONSE
+    *even.ROWS,  # AUTHENTICATE
+    *odd.ROWS,  # AUTHENTICATE (odd)
+    *bcmcs.ROWS,  # BCMCS
+    *bcast.ROWS,  # OMA BCAST
+    *transact.ROWS,  # MANAGE SECURE CHANNEL, TRANSACT DATA
+    *scp03.ROWS,  # INITIALIZE UPDATE, EXTERNAL AUTHENTICATE
+    # SIM SELECT, SIM STATUS, SIM READ BINARY, SIM UPDATE BINARY, SIM READ RECORD, SIM UPDATE RECORD, SIM SEEK,
+    # SIM INCREASE, SIM INVALIDATE, SIM REHABILITATE
     *sim_files.ROWS,
+    # SIM VERIFY CHV, SIM CHANGE CHV, SIM DISABLE CHV, SIM ENABLE CHV, SIM UNBLOCK CHV, SIM RUN GSM ALGORITHM,
+    # SIM SLEEP
     *sim_security.ROWS,
 )
 

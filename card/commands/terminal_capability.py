@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from card.codec.apdu import CommandApdu
 from card.codec.tlv import decode_tlv, decode_tlvs
@@ -15,7 +16,6 @@ from card.spec.refs import Ref
 
 _TEMPLATE = 0xA9
 _EXTENDED_CHANNELS = 0x81
-_NOTE = "terminal capability"
 
 
 def decode(apdu: CommandApdu) -> Mapping[int, bytes]:
@@ -28,14 +28,13 @@ def decode(apdu: CommandApdu) -> Mapping[int, bytes]:
 
 def terminal_capability(ctx: Context, capabilities: Mapping[int, bytes]) -> Reply:
     """Remember what the terminal can do; a second command adds to the first."""
-    known: Mapping[int, bytes] = ctx.session.notes.get(_NOTE, {})
-    ctx.note(_NOTE, {**known, **capabilities})
+    ctx.notes = replace(ctx.notes, capabilities={**ctx.notes.capabilities, **capabilities})
     return DONE
 
 
 def supports_extended_channels(ctx: Context) -> bool:
     """Tell whether the terminal said that it can use logical channels 4 to 19."""
-    return _EXTENDED_CHANNELS in ctx.session.notes.get(_NOTE, {})
+    return _EXTENDED_CHANNELS in ctx.notes.capabilities
 
 
 ROWS = (

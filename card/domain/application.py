@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 APPLICATION_PREFIX = "app/"
 CSIM_PREFIX = "csim/"
+ICCID_PATH = f"{MF_PATH}/{fid_of(MF_PATH, 'EF_ICCID'):04X}"
 _CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = (
     fid_of("ADF.CSIM", name) for name in ("EF_CSIM_ST", "EF_BAKPARA", "EF_UpBAKPARA", "EF_MSK", "EF_MUK")
 )
@@ -233,7 +234,7 @@ def _registration_key(record: CsimRecord) -> RegistrationKey:
 
 def card_iccid(files: FileSystem) -> bytes:
     """Return the ICCID as it stands in EF_ICCID, 10 bytes."""
-    node = files.tree.get(f"{MF_PATH}/2FE2")
+    node = files.tree.get(ICCID_PATH)
     return files.contents.whole(node) if node is not None else b"\xff" * 10
 
 

@@ -29,7 +29,7 @@ class FileContents:
         composer = self._composers.get(node.storage)
         if composer is not None:
             return composer()
-        stored = self._nv.get(f"ef/{node.storage}")
+        stored = self._nv.get(contents_key(node.storage))
         return UNWRITTEN * node.size if stored is None else stored
 
     def replace(self, node: FileNode, content: bytes) -> None:
@@ -41,7 +41,7 @@ class FileContents:
             raise ComposedFile
         if len(content) > node.size:
             raise LengthMismatch
-        self._nv.put(f"ef/{node.storage}", content.ljust(node.size, UNWRITTEN))
+        self._nv.put(contents_key(node.storage), content.ljust(node.size, UNWRITTEN))
 
     def read_binary(self, node: FileNode, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`, fewer at the end of the file. Raises `OutsideFile`."""
@@ -118,6 +118,11 @@ class FileContents:
         if not 1 <= number <= node.record_count:
             raise RecordNotFound
         return (number - 1) * node.record_length
+
+
+def contents_key(storage: str) -> str:
+    """Return the key of the content of a file, by the path it is stored under."""
+    return f"ef/{storage}"
 
 
 def _object_prefix(node: FileNode) -> str:

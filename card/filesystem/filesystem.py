@@ -25,7 +25,7 @@ REPLACED, NORMAL = 0x00, 0x01
 
 PINS_IN_EVERY_FCP_KEY = "card/pins-in-every-fcp"
 """Stored on a card whose EFs show the PIN status template too, which TS 102 221 has in the FCP of directories only."""
-_NODE_TABLE = "fs/"
+NODE_TABLE = "fs/"
 _DENY_ALL = AccessRule(())
 
 _DESCRIPTORS = {
@@ -42,11 +42,11 @@ _DIRECTORY_PROPRIETARY = bytes.fromhex("800171")
 
 
 class FileSystem:
-    """All files of one card."""
+    """All files of one card, as its memory has them now: when a file comes or goes, it is made anew."""
 
     def __init__(self, nv: NonVolatile) -> None:
         self._nv = nv
-        nodes = [node for _, node in RecordTable(nv, _NODE_TABLE, FileNode).items()]
+        nodes = [node for _, node in RecordTable(nv, NODE_TABLE, FileNode).items()]
         self.tree = FileTree(nodes)
         self.contents = FileContents(nv)
         self._rules: dict[bytes, AccessRule] = {}
@@ -143,7 +143,7 @@ class FileSystem:
 
 def store_nodes(nv: NonVolatile, nodes: Iterable[FileNode]) -> None:
     """Write the files' fixed properties at personalisation; their order is the order of applications in EF_DIR."""
-    table = RecordTable(nv, _NODE_TABLE, FileNode)
+    table = RecordTable(nv, NODE_TABLE, FileNode)
     for number, node in enumerate(nodes):
         table.put(f"{number:04}", node)
 

@@ -14,7 +14,7 @@ from card.crypto.secret import Secret
 from card.domain.application import ApplicationRecord, CsimRecord
 from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
 from card.domain.keys.bcmcs import BakRecord
-from card.domain.keys.freshness import Heard
+from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord, MukRecord
 from card.domain.pin import PinRecord
 from card.errors import StoreError
@@ -58,8 +58,8 @@ TABLES: tuple[TableRow, ...] = (
     TableRow("naf", "NAF keys", NafKeyRecord),
     TableRow("muk", "MUKs", MukRecord),
     TableRow("msk", "MSKs", MskRecord),
-    TableRow("heard", "counters of MSKs", Heard),
-    TableRow("heard-muk", "counters of deleted MUKs", Heard),
+    TableRow("heard", "counters of MSKs", LastMessage),
+    TableRow("heard-muk", "counters of deleted MUKs", LastMessage),
     TableRow("csim", "CSIM", CsimRecord),
     TableRow("bak", "BAKs", BakRecord),
     TableRow("spe", "policies"),

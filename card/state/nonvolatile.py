@@ -6,6 +6,7 @@ Reads never touch the store, so a card answers from memory; a commit hands the s
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Callable
 
 from card.ports import Store
 
@@ -16,15 +17,24 @@ ATR_KEY = "card/atr"
 class NonVolatile:
     """Key to bytes, with one open transaction: changes stay aside until `commit` or `rollback`."""
 
-    __slots__ = ("_changes", "_store", "_stored", "_tables")
+    __slots__ = ("_changes", "_forget", "_store", "_stored", "_tables", "_watched")
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stored = store.load()
         self._changes: dict[str, bytes | None] = {}
         self._tables: dict[str, list[str]] = {}  # the stored keys of each table, in order
+        self._watched: tuple[str, ...] = ()
+        self._forget: Callable[[], None] = _nothing
         for key in sorted(self._stored):
             self._tables.setdefault(_table_of(key), []).append(key)
+
+    def watch(self, beginnings: tuple[str, ...], forget: Callable[[], None]) -> None:
+        """Call `forget` whenever a key with one of these beginnings changes, or such a change is rolled back.
+
+        There is one who watches: whoever keeps what was made from those keys, and makes it anew when it is next needed.
+        """
+        self._watched, self._forget = beginnings, forget
 
     def get(self, key: str) -> bytes | None:
         """Return the value, as changed in this transaction, or None."""
@@ -36,11 +46,15 @@ class NonVolatile:
         """Set a value; writing what already stands there costs nothing at commit."""
         if self.get(key) != value:
             self._changes[key] = value
+            if key.startswith(self._watched):
+                self._forget()
 
     def delete(self, key: str) -> None:
         """Remove a key; removing an absent one is harmless."""
         if self.get(key) is not None:
             self._changes[key] = None
+            if key.startswith(self._watched):
+                self._forget()
 
     def keys(self, table: str) -> list[str]:
         """Return, in order, the keys of a table: those made of `table` (which ends in a slash) and one name."""
@@ -90,12 +104,19 @@ class NonVolatile:
 
     def rollback(self) -> None:
         """Drop the changes."""
+        stale = any(key.startswith(self._watched) for key in self._changes)
         self._changes.clear()
+        if stale:
+            self._forget()
 
     def close(self) -> None:
         """Drop what is not committed and release the store."""
         self.rollback()
         self._store.close()
+
+
+def _nothing() -> None:
+    """Nobody watches."""
 
 
 def _table_of(key: str) -> str:

@@ -1,14 +1,13 @@
-"""What the card forgets at reset: logical channels, selection, verified PINs, half-received and half-sent data.
+"""What the card forgets at reset: logical channels, selection, half-received and half-sent data.
 
-All of it is one tree of frozen values. A command that fails leaves the old tree in place, which is the whole roll-back.
+With PINs and notes (`card/commands/session.py`) it is one tree of frozen values. A command that fails leaves the old
+tree in place, which is the whole roll-back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 BASIC_CHANNEL = 0
 
@@ -82,16 +81,3 @@ class Generation(Enum):
     OPEN = "neither"
     GSM = "GSM"
     USIM = "USIM"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """All volatile state. `verified` holds the PINs verified since reset, named as in `PinTable`.
-
-    `notes` keeps small volatile facts of the domain rules (for example what a parental PIN was given for).
-    """
-
-    channels: Mapping[int, Channel] = field(default_factory=dict)
-    verified: frozenset[str] = frozenset()
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    generation: Generation = Generation.OPEN

@@ -94,7 +94,7 @@ class TestCard:
             number: (channel.directory, channel.file, channel.application, channel.record)
             for number, channel in session.channels.items()
         }
-        return channels, session.verified, dict(session.notes), session.generation
+        return channels, session.verified, session.notes, session.generation
 
     def reopened(self) -> TestCard:
         """Return the same card after losing power."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from card.commands.context import Context
 from card.domain.bcast.parental import PinState
 from card.domain.pin import PinNotFound
-
-_SERVICE = "parental service"
 
 
 class SessionGate:
@@ -38,19 +38,19 @@ class SessionGate:
     def enter(self, group: bytes, *, with_pin: bool) -> None:
         """A TEK of a group is given out: a verification for another group lapses; `with_pin` uses the one given."""
         if with_pin:
-            self._ctx.note(_SERVICE, group)
+            self._ctx.notes = replace(self._ctx.notes, parental_service=group)
             self._ctx.mark_verified(self._name, verified=False)
         elif self._entered not in (None, group):
-            self._ctx.note(_SERVICE, None)
+            self._ctx.notes = replace(self._ctx.notes, parental_service=None)
 
     def lapse(self, group: bytes | None = None) -> None:
         """Forget the verification, for one group or whatever it was used for."""
         if group is None:
             self._ctx.mark_verified(self._name, verified=False)
         if self._entered is not None and group in (None, self._entered):
-            self._ctx.note(_SERVICE, None)
+            self._ctx.notes = replace(self._ctx.notes, parental_service=None)
 
     @property
     def _entered(self) -> bytes | None:
         """The key group for which the PIN was given."""
-        return self._ctx.session.notes.get(_SERVICE)
+        return self._ctx.notes.parental_service

@@ -6,25 +6,24 @@ be fetched in clear, and no clear command may finish what a protected one began.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from card.codec.apdu import channel_of
 from card.commands.context import Context
+from card.commands.session import OpenBusiness
 from card.domain.secure_channel.protection import Protection
 from card.state.session import Unfinished
 
-Begun = Mapping[int, Unfinished]
-"""What was begun inside a protected channel and is not done, by logical channel."""
 
-
-def answer_inside(ctx: Context, raw: bytes, protection: Protection, begun: Begun) -> tuple[bytes, Begun]:
+def answer_inside(
+    ctx: Context, raw: bytes, protection: Protection, business: OpenBusiness
+) -> tuple[bytes, OpenBusiness]:
     """Answer one command APDU; return its response (2 bytes or more) and what is half done inside after it."""
     number = channel_of(raw[0]) if raw else 0
-    outside = _exchange(ctx, number, begun.get(number))
-    response = ctx.interpret(raw, protection)
+    outside = _exchange(ctx, number, business.get(number))
+    response = ctx.card.interpret(raw, protection)
     left = _exchange(ctx, number, outside)
-    others = {channel: begun[channel] for channel in begun.keys() & ctx.session.channels.keys() - {number}}
+    others = {channel: business[channel] for channel in business.keys() & ctx.session.channels.keys() - {number}}
     return response, others if left is None else {**others, number: left}
 
 

@@ -7,13 +7,14 @@ provisional: that a BCAST card offers SCP03 at all is this project's choice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.apdu import ClassFamily, CommandApdu, wants_secure_messaging
 from card.commands.context import Context
 from card.commands.registry import ETSI, CommandRow, Data, any_parameters
 from card.commands.reply import DONE, Refused, Reply
-from card.commands.secure_channel.inside import Begun, answer_inside
+from card.commands.secure_channel.inside import answer_inside
+from card.commands.session import Scp03State
 from card.crypto.scp03 import CHALLENGE_SIZE, CRYPTOGRAM_SIZE, MAC_SIZE
 from card.domain.secure_channel.errors import ContainerRejected
 from card.domain.secure_channel.protection import Protection
@@ -24,7 +25,6 @@ from card.spec.refs import Confidence, Ref
 from card.spec.sac_tables import Kind
 from card.spec.status import SW
 
-_NOTE = "scp03"
 _LEVEL = 0x33
 _SCP_IDENTIFIER = 0x03
 _IMPLEMENTATION = 0x60  # "i": random challenge, response MAC and response encryption
@@ -35,17 +35,8 @@ _CHANNEL_BITS = 0x03
 _WHOLE_RESPONSE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Scp03State:
-    """The one session of the card: the logical channel it runs on, and what was begun in it."""
-
-    session: Scp03Session
-    channel: int
-    begun: Begun
-
-
 def _set_state(ctx: Context, state: Scp03State | None) -> None:
-    ctx.note(_NOTE, state)
+    ctx.notes = replace(ctx.notes, scp03=state)
 
 
 def _static_keys(ctx: Context) -> Scp03Record:
@@ -82,7 +73,7 @@ def initialize_update(ctx: Context, apdu: CommandApdu) -> Reply:
 def external_authenticate(ctx: Context, apdu: CommandApdu) -> Reply:
     """Check the host's cryptogram and MAC. The session is gone when they are wrong."""
     _static_keys(ctx)
-    state: Scp03State | None = ctx.session.notes.get(_NOTE)
+    state = ctx.notes.scp03
     if not wants_secure_messaging(apdu.cla):
         raise Refused(SW.CLA_NOT_SUPPORTED)
     if state is None or state.channel != ctx.channel_number:
@@ -117,7 +108,7 @@ def is_wrapped(ctx: Context, cla: int, ins: int) -> bool:
 
 def run_wrapped(ctx: Context, apdu: CommandApdu) -> Reply:
     """Take a command out of its wrapping, have it answered, and wrap the answer."""
-    state: Scp03State | None = ctx.session.notes.get(_NOTE)
+    state = ctx.notes.scp03
     if state is None or state.channel != ctx.channel_number:
         raise Refused(SW.SECURITY_NOT_SATISFIED)
     try:
@@ -126,9 +117,9 @@ def run_wrapped(ctx: Context, apdu: CommandApdu) -> Reply:
         return _end(ctx, SW.SECURITY_NOT_SATISFIED)
     _set_state(ctx, replace(state, session=session))
     plain = replace(apdu, cla=apdu.cla & ~SECURE_MESSAGING, data=data, le=apdu.le or _WHOLE_RESPONSE)
-    response, begun = answer_inside(ctx, plain.encode(), Protection(), state.begun)
-    if ctx.session.notes[_NOTE] is not None:
-        _set_state(ctx, Scp03State(session, state.channel, begun))
+    response, business = answer_inside(ctx, plain.encode(), Protection(), state.business)
+    if ctx.notes.scp03 is not None:
+        _set_state(ctx, Scp03State(session, state.channel, business))
     return _wrapped_reply(session, response[:-2], int.from_bytes(response[-2:], "big"))
 
 

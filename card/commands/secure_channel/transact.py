@@ -29,7 +29,7 @@ from card.domain.keys.local_key import LocalKeyUsedUp
 from card.domain.secure_channel import errors
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection
-from card.domain.secure_channel.state import NO_CHANNELS, ChannelSession, SacState
+from card.domain.secure_channel.state import ChannelSession, SacState
 from card.domain.secure_channel.transfer import (
     AnswerWaits,
     BlockOutOfOrder,
@@ -48,19 +48,17 @@ from card.spec.sac_tables import SAC_STATUS, Procedure, TransferBits, TransferSt
 from card.spec.status import SW, wrong_le
 from card.state.session import OutgoingObject
 
-_NOTE = "secure channels"
 _P1_PROCEDURE = 0x07  # the other bits are RFU, and ignored
 _P2_STEP = 0xA0
 
 
 def _state(ctx: Context) -> SacState:
-    state: SacState = ctx.session.notes.get(_NOTE, NO_CHANNELS)
-    return state
+    return ctx.notes.secure_channels
 
 
 def _set_state(ctx: Context, state: SacState) -> None:
     if state != _state(ctx):
-        ctx.note(_NOTE, state)
+        ctx.notes = replace(ctx.notes, secure_channels=state)
 
 
 def _offered(ctx: Context) -> SecureChannels:

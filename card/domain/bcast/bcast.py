@@ -127,7 +127,7 @@ class Bcast:
         }
 
     def remove_records(self, msk: MskRecord, policies: KeyPolicies, gone: tuple[SpeRecord, ...]) -> None:
-        """Delete records of a key; without any left the key goes too, lest it be taken for a plain MBMS key."""
+        """Delete records of a key; without any left the key goes too: it would pass for plain MBMS."""
         left = tuple(record for record in policies.records if record not in gone)
         if not left:
             self.msks.delete_msk(msk)

@@ -47,7 +47,7 @@ class PinGate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Hold:
     """Why a TEK is held back: the rating, and the level granted for its type."""
 
     rating: Rating
@@ -82,12 +82,12 @@ class Parental:
         record = self._levels.get(f"{rating_type:02X}")
         return self._tables.no_level(rating_type) if record is None else record.level
 
-    def judge(self, ratings: tuple[Rating, ...]) -> Held | None:
+    def judge(self, ratings: tuple[Rating, ...]) -> Hold | None:
         """Return the first rating that the levels hold back, or None."""
         for rating in ratings:
             record = self._levels.get(f"{rating.type:02X}")
             if record is not None and self._tables.is_too_strict(rating.type, rating.value, record.level):
-                return Held(rating, record.level)
+                return Hold(rating, record.level)
         return None
 
     def apply(self, control: ParentalControl, pincode: Secret | None) -> None:

@@ -9,17 +9,17 @@ from card.spec.bcast.plain import decode_tables, encode_tables
 from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 
-_KEY = "bcast/tables"
+TABLES_KEY = "bcast/tables"
 
 
 def store_tables(nv: NonVolatile, tables: BcastTables) -> None:
     """Write the tables of a card."""
-    nv.put(_KEY, encode_tables(tables))
+    nv.put(TABLES_KEY, encode_tables(tables))
 
 
 def load_tables(nv: NonVolatile) -> BcastTables:
     """Return the tables of a card; one that was made before there were any has the default set. Raises `StoreError`."""
-    raw = nv.get(_KEY)
+    raw = nv.get(TABLES_KEY)
     if raw is None:
         return P1
     try:

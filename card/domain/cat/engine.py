@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from card.codec.proactive import CommandType, ProactiveCommand, TerminalResponse
-from card.domain.cat.errors import NothingToFetch, UnexpectedResponse
+from card.errors import CardError
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 
@@ -28,6 +28,14 @@ _PROFILE_BIT: Mapping[int, tuple[int, int]] = {
     CommandType.SET_UP_EVENT_LIST: (4, 0),
     CommandType.TIMER_MANAGEMENT: (7, 0),
 }
+
+
+class NothingToFetch(CardError):
+    """No proactive command waits."""
+
+
+class UnexpectedResponse(CardError):
+    """The response does not belong to the command that was fetched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def is_newer(counter: int, last: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LastMessage:
     """Counter (`NEVER` for none) and MTK ID (`NO_MTK` for none) of the last message accepted under a key.
 
     `assumed` says that no message set the counter: it was raised for a key that is for play-back only. `gone` is 0
@@ -47,7 +47,7 @@ class Heard:
         return self.counter != NEVER and not self.assumed
 
 
-NOTHING = Heard()
+NOTHING = LastMessage()
 
 
 def fingerprint(key: Secret) -> str:
@@ -62,17 +62,17 @@ class Freshness:
     """
 
     def __init__(self, nv: NonVolatile, table: str) -> None:
-        self._heard = RecordTable(nv, table, Heard)
+        self._heard = RecordTable(nv, table, LastMessage)
 
-    def of(self, name: str) -> Heard:
+    def of(self, name: str) -> LastMessage:
         """Return what was heard under a key that the card holds, `NOTHING` when it never was."""
         return self._heard.get(name) or NOTHING
 
-    def note(self, name: str, heard: Heard) -> None:
+    def note(self, name: str, heard: LastMessage) -> None:
         """Record what was heard."""
         self._heard.put(name, heard)
 
-    def recall(self, name: str, key: Secret) -> Heard:
+    def recall(self, name: str, key: Secret) -> LastMessage:
         """Return what was heard under a key that is gone, `NOTHING` when nothing is remembered; it is forgotten now."""
         former = f"{name}-{fingerprint(key)}"
         heard = self._heard.get(former)

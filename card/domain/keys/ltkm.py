@@ -34,7 +34,7 @@ from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFresh, ReplayedMessage
 from card.domain.keys.freshness import is_newer
 from card.domain.keys.key_root import KeyRoot, Smk
-from card.domain.keys.mbms import KEY_SIZES, Delivered, MbmsKeys
+from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskDelivery
 from card.errors import DecodeError
 
 SHORTEST_RAND = 16  # bytes: 128 bits (TS 33.246 clause 6.4.5.1)
@@ -105,10 +105,10 @@ class OpenedLtkm:
         return validity.lower, validity.upper
 
     @property
-    def delivered(self) -> Delivered:
+    def delivered(self) -> MskDelivery:
         """What is to be stored. Raises `DecodeError` when key or bounds are not those of an MSK."""
         ids = self.ltkm.ids
-        return Delivered(ids.key_domain_id, ids.msk_id, self.msk, *self.bounds, self.ltkm.rand)
+        return MskDelivery(ids.key_domain_id, ids.msk_id, self.msk, *self.bounds, self.ltkm.rand)
 
     @property
     def msk(self) -> Secret:

@@ -14,7 +14,7 @@ from card.codec.tlv import encode_tlv
 from card.crypto.mikey_keys import MikeyKeys, derive_psk_keys
 from card.crypto.secret import Secret
 from card.domain.errors import IdentifierTooLong, KeyNotFound, NoRoomForMsk, NoRoomForMuk
-from card.domain.keys.freshness import NEVER, NO_MTK, Freshness, Heard
+from card.domain.keys.freshness import NEVER, NO_MTK, Freshness, LastMessage
 from card.domain.record_files import RecordFile
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -46,7 +46,7 @@ class MukRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class MskDelivery:
     """An MSK (SEK or PEK) as its message brought it: 3-byte Key Domain ID, 4-byte MSK ID, key, and validity.
 
     `rand` is the RAND of the message.
@@ -162,7 +162,7 @@ class MbmsKeys:
         muk = self.muk_of(id_i)
         if muk is None or muk.id_r != id_r:
             raise KeyNotFound
-        self._deleted_muks.note(_DELETED_MUKS, Heard(muk.counter))
+        self._deleted_muks.note(_DELETED_MUKS, LastMessage(muk.counter))
         self._deleted_muks.leave(_DELETED_MUKS, muk.key)
         self._muks.delete(f"{muk.slot:02X}")
 
@@ -201,7 +201,7 @@ class MbmsKeys:
         self._derived[msk.name] = (msk.key, csb_id, msk.rand, derived)
         return derived
 
-    def store_msk(self, delivered: Delivered) -> MskRecord:
+    def store_msk(self, delivered: MskDelivery) -> MskRecord:
         """Store an MSK by the MBMS rules (TS 31.102 clause 7.1.1.6).
 
         Its T goes on where the MSK ID is known, its MTK IDs begin anew. A third MSK of a group pushes the oldest out.
@@ -216,9 +216,9 @@ class MbmsKeys:
 
     def renew_limits(self, msk: MskRecord, lower: int, upper: int) -> None:
         """Give an MSK new limits for its MTK IDs; it is the newer one of its group then (TS 33.246 clause 6.5.3)."""
-        self.store_msk(Delivered(msk.key_domain, msk.msk_id, msk.key, lower, upper, msk.rand))
+        self.store_msk(MskDelivery(msk.key_domain, msk.msk_id, msk.key, lower, upper, msk.rand))
 
-    def store_governed_msk(self, delivered: Delivered, *, shown: bool) -> MskRecord:
+    def store_governed_msk(self, delivered: MskDelivery, *, shown: bool) -> MskRecord:
         """Store an MSK that policies of OMA BCAST govern. Raises `NoRoomForMsk`.
 
         Another key under the same identifier begins with a counter of its own. With `shown` the key gets a place in
@@ -236,13 +236,13 @@ class MbmsKeys:
         self._msks.put(msk.name, msk)
         return msk
 
-    def heard(self, msk: MskRecord) -> Heard:
+    def heard(self, msk: MskRecord) -> LastMessage:
         """Return what the last MTK message accepted under an MSK left behind."""
         return self._freshness.of(msk.name)
 
     def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
         """Record the counter and the MTK ID of an accepted MTK message."""
-        self._freshness.note(msk.name, Heard(counter, last_mtk))
+        self._freshness.note(msk.name, LastMessage(counter, last_mtk))
 
     def assume_counter(self, msk: MskRecord, counter: int) -> None:
         """Raise a counter that no MTK message set, or clear it (`NEVER`)."""
@@ -250,7 +250,7 @@ class MbmsKeys:
         if counter != heard.counter:
             self._freshness.note(msk.name, replace(heard, counter=counter, assumed=counter != NEVER))
 
-    def _renewed(self, delivered: Delivered) -> MskRecord:
+    def _renewed(self, delivered: MskDelivery) -> MskRecord:
         """Return the record of a delivered MSK: the newest, in the place of the one with the same identifier."""
         old = self.find_msk(delivered.key_domain, delivered.msk_id)
         return MskRecord(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from card.codec.mikey import Stkm, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
 from card.domain.errors import KeyNotFound, MskInvalidated, MtkIdOutside, ReplayedMessage
-from card.domain.keys.freshness import NO_MTK, Heard, is_newer
+from card.domain.keys.freshness import NO_MTK, LastMessage, is_newer
 from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskRecord
 from card.errors import DecodeError
 
@@ -33,7 +33,7 @@ def find_key(stkm: Stkm, keys: MbmsKeys) -> MskRecord:
     return msk
 
 
-def check_limits(stkm: Stkm, msk: MskRecord, heard: Heard) -> None:
+def check_limits(stkm: Stkm, msk: MskRecord, heard: LastMessage) -> None:
     """Check the MTK ID against the limits of the MSK, before the MAC is looked at (TS 31.102 clause 7.1.1.8).
 
     The lower limit is the MTK ID accepted last, or SEQl as the MSK message brought it; it is exclusive. Raises
@@ -53,7 +53,7 @@ def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
     return protection
 
 
-def check_counter(stkm: Stkm, heard: Heard) -> None:
+def check_counter(stkm: Stkm, heard: LastMessage) -> None:
     """Every message once, in rising order: a card checks this for itself (TS 33.246 clause 6.4.4).
 
     Raises `ReplayedMessage`.

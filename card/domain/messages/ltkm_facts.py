@@ -57,6 +57,10 @@ class LtkmFacts:
         """The LTKM brings tokens and no key."""
         return not self.opened.brings_key
 
+    def lacks_purse(self) -> bool:
+        """Tokens came, and the policy is not paid from a purse."""
+        return self.management.tokens is not None and not self.row.source.is_purse
+
     def is_withdrawal(self) -> bool:
         """The interval holds nothing."""
         lower, upper = self.opened.bounds
@@ -86,7 +90,9 @@ CONDITIONS: Mapping[LtkmCondition, Callable[[LtkmFacts], bool]] = {
     LtkmCondition.NO_POLICY: lambda facts: facts.management.spe is None,
     LtkmCondition.SPE_UNKNOWN: LtkmFacts.is_unknown,
     LtkmCondition.WITHOUT_KEY: LtkmFacts.is_without_key,
-    LtkmCondition.TOKENS_ASTRAY: lambda facts: facts.management.tokens is not None and not facts.row.source.is_purse,
+    LtkmCondition.TOKENS_WITHOUT_PURSE: lambda facts: (
+        facts.management.tokens is not None and not facts.row.source.is_purse
+    ),
     LtkmCondition.NO_TOKENS: lambda facts: facts.management.tokens is None,
     LtkmCondition.EMPTY_INTERVAL: LtkmFacts.is_withdrawal,
     LtkmCondition.KNOWN: lambda facts: facts.same() is not None,

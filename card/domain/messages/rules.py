@@ -97,7 +97,7 @@ class LtkmCondition(Enum):
     NO_POLICY = "no policy: extension absent or its flag clear"
     SPE_UNKNOWN = "security policy extension not supported"
     WITHOUT_KEY = "key number 0 or empty key"
-    TOKENS_ASTRAY = "tokens came for a policy without a purse"
+    TOKENS_WITHOUT_PURSE = "tokens came for a policy without a purse"
     NO_TOKENS = "no tokens came"
     EMPTY_INTERVAL = "lower bound above upper bound"
     KNOWN = "a record with this identity is there"
@@ -121,7 +121,7 @@ LTKM_RULES: DecisionTable[LtkmState, LtkmCondition, LtkmAction | Reason] = Decis
         Rule(_L.VERIFIED, _Q.NO_POLICY, LtkmAction.PLAIN),
         Rule(_L.VERIFIED, _Q.SPE_UNKNOWN, Reason.SPE_NOT_SUPPORTED),
         Rule(_L.VERIFIED, None, _L.POLICY),
-        Rule(_L.POLICY, _Q.TOKENS_ASTRAY, Reason.NO_PURSE),
+        Rule(_L.POLICY, _Q.TOKENS_WITHOUT_PURSE, Reason.NO_PURSE),
         Rule(_L.POLICY, _Q.WITHOUT_KEY, _L.TOKENS),
         Rule(_L.POLICY, _Q.EMPTY_INTERVAL, LtkmAction.WITHDRAW),
         Rule(_L.POLICY, None, _L.RECORD),

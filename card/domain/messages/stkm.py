@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from card.codec.bcast import StkmManagement, Subtype, only_extension
 from card.codec.mikey import Stkm
 from card.domain.bcast.bcast import Bcast
-from card.domain.bcast.parental import Held, PinState
+from card.domain.bcast.parental import Hold, PinState
 from card.domain.bcast.spe import NO_POLICIES
 from card.domain.errors import ServiceNotAvailable
 from card.domain.keys.mbms import MbmsKeys, MskRecord
@@ -28,7 +28,7 @@ class StkmResult:
 
     reason: Reason | None
     tek: Tek | None = None
-    held: Held | None = None
+    held: Hold | None = None
     protection: int | None = None
 
 

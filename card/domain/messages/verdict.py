@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from card.codec.bcast import StkmManagement, ratings_of
 from card.codec.mikey import Stkm
 from card.domain.bcast.bcast import Bcast
-from card.domain.bcast.parental import Held, PinGate, PinState
+from card.domain.bcast.parental import Hold, PinGate, PinState
 from card.domain.bcast.purse import Purses
 from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
-from card.domain.keys.freshness import Heard
+from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord
 from card.domain.messages.rules import StkmCondition
 from card.spec.bcast.tables import BcastTables, Debit, Direction, Source
@@ -49,7 +49,7 @@ class Verdict:
     payer: int | None
     price: int
     resent: bool
-    held: Held | None
+    held: Hold | None
     pin: PinState
     needs_channel: bool
 
@@ -66,7 +66,7 @@ class Verdict:
 def judge(
     stkm: Stkm,
     msk: MskRecord,
-    heard: Heard,
+    heard: LastMessage,
     policies: KeyPolicies,
     management: StkmManagement | None,
     bcast: Bcast,

@@ -15,6 +15,8 @@ from card.state.records import RecordTable
 _PREFIX = "sac/"
 _PSK_PREFIX = "sac-psk/"
 _SCP03_PREFIX = "sac-scp03/"
+SETTINGS_PREFIXES = (_PREFIX, _SCP03_PREFIX)
+"""Tables that are read once; secrets are looked up when they are needed."""
 _ONLY = "card"
 
 

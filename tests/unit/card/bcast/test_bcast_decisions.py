@@ -68,7 +68,7 @@ def test_any_answers_about_an_ltkm(facts: Mapping[LtkmCondition, bool]) -> None:
     assert (end is LtkmAction.PLAIN) == facts[LtkmCondition.NO_POLICY]
     if end in (LtkmAction.ADD, LtkmAction.OVERWRITE, LtkmAction.WITHDRAW, LtkmAction.FILL_PURSE):
         assert not facts[LtkmCondition.SPE_UNKNOWN]
-        assert not facts[LtkmCondition.TOKENS_ASTRAY]
+        assert not facts[LtkmCondition.TOKENS_WITHOUT_PURSE]
 
 
 def test_every_condition_and_action_has_its_code() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from card.card import Card
+from card.commands import table
 from card.commands.registry import CommandRow, Data
+from card.commands.session import NO_NOTES
 from card.commands.table import ALL_ROWS
 from card.errors import CardError, StoreError
 from card.filesystem.contents import FileContents
@@ -78,7 +83,7 @@ def test_without_power() -> None:
 def test_reset_forgets_what_is_volatile(card: TestCard) -> None:
     card.ready()
     assert card.card.reset() == card.card.atr
-    fresh: tuple[object, ...] = ({0: ("3F00", "", "", 0)}, frozenset[str](), {}, Generation.OPEN)
+    fresh: tuple[object, ...] = ({0: ("3F00", "", "", 0)}, frozenset[str](), NO_NOTES, Generation.OPEN)
     assert card.volatile() == fresh
 
 
@@ -132,3 +137,10 @@ def test_an_unexpected_exception_is_rolled_back_and_answered_6f00(monkeypatch: p
     assert "1234" not in f"{faults}"
     monkeypatch.undo()
     tested.ok("00B0000000")
+
+
+def test_the_list_of_commands_names_every_row_in_its_order() -> None:
+    source = Path(table.__file__).read_text("utf-8")
+    listed = source[source.index("ALL_ROWS: ") : source.index("_FAMILY_OF")]
+    names = [name.strip() for comment in re.findall(r"# (.*)", listed) for name in comment.rstrip(",").split(",")]
+    assert names == [row.name for row in ALL_ROWS]

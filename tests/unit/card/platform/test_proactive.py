@@ -141,7 +141,8 @@ def test_a_terminal_that_never_fetches_fills_no_memory() -> None:
     for second in range(100):
         clock_of(card).now = float(second)
         card.send("80F2000C")
-    state = card.card._context.session.notes["proactive"]
+    state = card.card._context.session.notes.cat
+    assert state is not None
     assert len(state.queue) == 16
 
 
@@ -199,14 +200,14 @@ DOWNLOAD = "80C2000010 D10E 82028381 06029101 8B04 DEADBEEF".replace(" ", "")
 
 def test_short_messages_go_to_the_handler() -> None:
     card, inbox = platform_card(), Inbox(b"\x01\x02")
-    card.card._context.downloads = inbox
+    card.card._context.card.downloads = inbox
     assert card.ok(DOWNLOAD) == b"\x01\x02"
     assert inbox.messages == [(b"\x91\x01", bytes.fromhex("DEADBEEF"))]
 
 
 def test_a_handler_may_refuse() -> None:
     card = platform_card()
-    card.card._context.downloads = Inbox(refuses=True)
+    card.card._context.card.downloads = Inbox(refuses=True)
     card.refused("6A80", DOWNLOAD)
 
 

@@ -295,7 +295,8 @@ def test_challenges_are_fresh(card: TestCard) -> None:
 def test_keys_stay_out_of_the_repr(host: Host) -> None:
     session = host.card.card._context.session
     shown = repr(session)
-    keys = derive_session_keys(Secret(KEY_ENC), Secret(KEY_MAC), session.notes["scp03"].session.context)
+    assert session.notes.scp03 is not None
+    keys = derive_session_keys(Secret(KEY_ENC), Secret(KEY_MAC), session.notes.scp03.session.context)
     for key in (KEY_ENC, KEY_MAC, keys.mac.reveal(), keys.encryption.reveal()):
         assert key.hex() not in shown
         assert repr(key)[2:-1] not in shown

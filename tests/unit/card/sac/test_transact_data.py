@@ -240,11 +240,12 @@ def test_lengths_and_parameters(card: TestCard, tunnel: Tunnel) -> None:
 
 def test_the_last_container_number_closes_the_channel(card: TestCard, tunnel: Tunnel) -> None:
     ctx = card.card._context
-    state = ctx.session.notes["secure channels"]
+    state = ctx.notes.secure_channels
     session = state.sessions[0]
     assert isinstance(session.tunnel, SecuredApdu)
     last = (1 << 40) - 2
-    ctx.note("secure channels", state.with_session(0, replace(session, tunnel=replace(session.tunnel, last=last))))
+    changed = state.with_session(0, replace(session, tunnel=replace(session.tunnel, last=last)))
+    ctx.notes = replace(ctx.notes, secure_channels=changed)
     tunnel.counter = last
     tunnel.expect(SELECT_OPEN, "9000")
     card.refused("9863", "0075000000")

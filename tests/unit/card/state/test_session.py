@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from card.commands.session import Session
 from card.state.session import (
     BASIC_CHANNEL,
     Channel,
     IncomingObject,
     OutgoingObject,
     PendingResponse,
-    Session,
     Transfer,
     Unfinished,
 )

@@ -135,7 +135,7 @@ def pull_stores_a_key(patch: pytest.MonkeyPatch) -> None:
     def store(opened: Any, keys: MbmsKeys) -> None:
         if opened.ltkm.names_no_key:
             first = keys.msks()[0]
-            keys.store_msk(mbms.Delivered(first.key_domain, first.msk_id[:2] + b"\0\0", first.key, 0, 1, first.rand))
+            keys.store_msk(mbms.MskDelivery(first.key_domain, first.msk_id[:2] + b"\0\0", first.key, 0, 1, first.rand))
         ltkm.store_plain(opened, keys)
 
     patch.setattr(bcast_ltkm, "store_plain", store)

@@ -173,11 +173,11 @@ def test_closing_ends_the_channel_on_the_card(kind: Kind) -> None:
     link = sac_link(Wire(card), kind=kind)
     link.transmit(STATUS)
     session = card.card._context.session
-    assert session.notes["secure channels"].sessions
+    assert session.notes.secure_channels.sessions
     wire = link._link
     wire.close = lambda: None  # type: ignore[method-assign]
     link.close()
-    assert not card.card._context.session.notes["secure channels"].sessions
+    assert not card.card._context.session.notes.secure_channels.sessions
     link.close()
 
 
