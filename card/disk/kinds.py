@@ -24,6 +24,7 @@ PROFILE = FileKind("a profile", _MIB)
 CARD = FileKind("a card file", 128 * _MIB)
 """With the log of a killed process that may lie beside it, each."""
 SCENARIO = FileKind("a scenario", _MIB)
+NETWORK = FileKind("a network file", _MIB)
 SCRIPT = FileKind("a script", 2 * _MIB)
 APDU_LOG = FileKind("a log of APDUs", 2 * _MIB)
 RULES = FileKind("a file of allowed differences", _MIB)
