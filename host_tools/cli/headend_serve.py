@@ -69,5 +69,5 @@ def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "ca.pem", ca.certificate)
-    ca.certify_terminal(scenario.network.bsm_fqdn).write(folder / "naf")
+    ca.certify_naf(scenario.network.bsm_fqdn).write(folder / "naf")
     return server_context(ca.certify_server([scenario.network.bsf_name]), ca.certificate)

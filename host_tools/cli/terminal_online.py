@@ -112,7 +112,7 @@ def _resolved(network: NetworkFile, resolved: Sequence[str]) -> NetworkFile:
     from host_tools.wire.network_file import is_address
 
     for text in resolved:
-        name, address, port = (text.split(":") + ["", ""])[:3]
+        name, address, port = [*text.split(":"), "", ""][:3]
         usable = text.count(":") == 2 and is_address(address) and re.fullmatch(r"[0-9]{1,5}", port)
         if not usable or not 0 < int(port) < 65_536:
             raise click.UsageError(f"--resolve {text}: NAME:ADDRESS:PORT is wanted, such as bsf.example:127.0.0.1:8080")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from host_tools.exchange.transport import Datagram, Endpoint
 from host_tools.headend.http.push import Pushes
@@ -30,8 +30,7 @@ class PushPort(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # that of Python 3.11 does not say so
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a datagram of a terminal."""

@@ -159,10 +159,11 @@ class HttpSite:
 
 
 def _peer(request: web.BaseRequest) -> Peer:
-    """Return who asks; the name in its certificate is the common name, which is the form of our own authority."""
+    """Return who asks. The name in its certificate is its only DNS name, or else its common name."""
     address = request.get_extra_info("peername") or ("", 0)
     shown = request.get_extra_info("peercert") or {}
-    names = [value for row in shown.get("subject", ()) for key, value in row if key == "commonName"]
+    names = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    names = names or [value for row in shown.get("subject", ()) for key, value in row if key == "commonName"]
     return Peer(str(address[0]), int(address[1]), names[0] if len(names) == 1 else None)
 
 
