@@ -51,15 +51,17 @@ class HttpTransport:
         connection = http.client.HTTPConnection(self._server.address, self._server.port)
         try:
             connection.sock = self._secured(opened)
-            return self._ask(connection, request)
+            answer = self._ask(connection, request)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if is_over.is_set():
-                raise TransportError(f"{where} did not answer within {self._limits.whole:g} s") from None
-            raise TransportError(f"{where} broke off: {_words(error)}") from None
+            if not is_over.is_set():
+                raise TransportError(f"{where} broke off: {_words(error)}") from None
         finally:
             guard.cancel()
             connection.close()
             opened.close()
+        if is_over.is_set():  # also where it looks like an answer: a cut connection looks like one that has ended
+            raise TransportError(f"{where} did not answer within {self._limits.whole:g} s")
+        return answer
 
     def _secured(self, opened: socket.socket) -> socket.socket:
         return opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self._tls_name)
@@ -82,6 +84,8 @@ class HttpTransport:
             body += piece
             if len(body) > self._limits.body_size:
                 raise ValueError(f"its answer has more than {self._limits.body_size} octets")
+        if answer.length:
+            raise ValueError(f"its answer lacks {answer.length} octets")
         return bytes(body)
 
 
