@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.permissions_issuer.certificates import TestCa
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 def serve_scenario(
     scenario: Scenario, profile: CardProfile, ports: Ports, network_file: Path | None, certificates: Path | None
 ) -> None:
-    """Serve until interrupted; print where everything listens. Raises `HeadendError`, `ProfileError`."""
+    """Serve until interrupted; print where everything listens. Raises `CliError`, `HeadendError`."""
     clock = SystemClock()
     # A fresh session: the card may have met the challenges of an earlier run.
     network = TestNetwork(
@@ -45,7 +47,10 @@ def serve_scenario(
             click.echo(f"for terminals: --network {network_file}")
         click.echo("Registrations and keys are kept in memory only. Ctrl-C ends.")
 
-    asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls))
+    try:
+        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls))
+    except TransportError as error:
+        raise CliError(f"{error}.", ENVIRONMENT) from None
 
 
 def _lines(running: Running) -> list[str]:

@@ -49,6 +49,7 @@ def register(services: tuple[str, ...], as_json: bool, **options: Any) -> None:
     with _online(options) as (network, terminal):
         asked = terminal.register(services or network.service_ids)
     _show_services("Registration", asked, as_json)
+    _require_keys(asked, options["wait"])
 
 
 @click.command()
@@ -66,16 +67,16 @@ def deregister(services: tuple[str, ...], as_json: bool, **options: Any) -> None
 
 
 @click.command()
-@click.argument("names", metavar="[KEY]...", nargs=-1)
+@click.argument("key_names", metavar="[KEY]...", nargs=-1)
 @network_options
 @card_options
-def keys(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def keys(key_names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Ask for each KEY and take it.
 
     KEY is key domain and MSK ID in hex, such as 00f110/00010000; the Key Number 0000 stands for the current key.
     Without KEY, the current key of each group that the card has a key of.
     """
-    wanted = _parse_keys(names)
+    wanted = _parse_keys(key_names)
     with _online(options) as (_, terminal):
         asked_for = wanted or terminal.groups_held()
         if not asked_for:
@@ -83,6 +84,7 @@ def keys(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
         asked = terminal.request_keys(asked_for)
     items = [(f"{code.name.key_domain_id.hex()}/{code.name.msk_id.hex()}", int(code.status)) for code in asked.codes]
     _show("LTKM request", "key", items, asked, as_json)
+    _require_keys(asked, options["wait"])
 
 
 @contextmanager
@@ -98,13 +100,25 @@ def _online(options: dict[str, Any]) -> Iterator[tuple[NetworkFile, OnlineTermin
         raise click.UsageError(f"--address {options['address']}: an IPv4 address is wanted, such as 127.0.0.3")
     network = _resolved(load_network(options["network"]), options["resolved"])
     try:
-        with explained(), CardChoice.of(options).connected() as middleware:
+        with explained(), CardChoice.of(options).connected() as middleware, _refusals():
             patience = Patience(first=options["wait"])
             clock, rng = SystemClock(), SystemRng()
             with OnlineTerminal(middleware, network, options["address"], clock, rng, patience) as terminal:
                 yield network, terminal
     except TransportError as error:
         raise CliError(f"{error}.", ENVIRONMENT) from None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell what a server refuses from what the card refuses."""
+    from host_tools.terminal.errors import NetworkRefusedError
+    from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
+
+    try:
+        yield
+    except (AnswerRefusedError, NetworkRefusedError, NotAdmittedError, ServerRefusedError) as error:
+        raise CliError(str(error), DIFFERENT) from None
 
 
 def _resolved(network: NetworkFile, resolved: Sequence[str]) -> NetworkFile:
@@ -156,3 +170,9 @@ def _show(
         raise CliError(f"the BSM refused {len(refused)} of {len(codes)}: {printable(', '.join(refused))}", DIFFERENT)
     if not asked.granted:
         raise CliError("the card did not take every LTKM", DIFFERENT)
+
+
+def _require_keys(asked: Asked[ServiceCode] | Asked[MskCode], seconds: float) -> None:
+    """Raise `CliError` when keys were granted and none came."""
+    if not asked.receipts:
+        raise CliError(f"no LTKM came within {seconds:g} s: they go to the address that registered", DIFFERENT)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 
+from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.servers import Servers, service_ids
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.push_port import PushPort
@@ -72,7 +72,7 @@ async def serve(
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
-    Raises `HeadendError` for a port that cannot be had.
+    Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
@@ -125,7 +125,7 @@ def _heeding_signals(running: Running) -> ExitStack:
 
 
 def _listen(opened: ExitStack, address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-    """Return a bound socket. Raises `HeadendError`."""
+    """Return a bound socket. Raises `TransportError`."""
     made = opened.enter_context(socket.socket(socket.AF_INET, kind))
     if kind is socket.SOCK_STREAM:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -133,7 +133,7 @@ def _listen(opened: ExitStack, address: str, port: int, kind: socket.SocketKind 
         made.bind((address, port))
     except OSError as error:
         what = f"port {port} of {address}" if port else f"address {address}"
-        raise HeadendError(f"{what} cannot be had: {error.strerror}") from None
+        raise TransportError(f"{what} cannot be had: {error.strerror}") from None
     made.setblocking(False)
     return made
 

@@ -52,16 +52,17 @@ class HttpTransport:
         try:
             connection.sock = self._secured(opened)
             answer = self._ask(connection, request)
+            if is_over.is_set():
+                raise ConnectionAbortedError  # a cut connection can look like an answer that has ended
+            return answer
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if not is_over.is_set():
-                raise TransportError(f"{where} broke off: {_words(error)}") from None
+            if is_over.is_set():
+                raise TransportError(f"{where} did not answer within {self._limits.whole:g} s") from None
+            raise TransportError(f"{where} broke off: {_words(error)}") from None
         finally:
             guard.cancel()
             connection.close()
             opened.close()
-        if is_over.is_set():  # also where it looks like an answer: a cut connection looks like one that has ended
-            raise TransportError(f"{where} did not answer within {self._limits.whole:g} s")
-        return answer
 
     def _secured(self, opened: socket.socket) -> socket.socket:
         return opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self._tls_name)
