@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from card.domain.bcast_rules import LTKM_RULES, STKM_RULES, Grant, LtkmAction, LtkmState, StkmState
-from card.domain.decision import DecisionTable
-from card.spec.bcast_tables import Reason
+from card.domain.messages.decision import DecisionTable
+from card.domain.messages.rules import LTKM_RULES, STKM_RULES, Grant, LtkmAction, LtkmState, StkmState
+from card.spec.bcast.tables import Reason
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TABLES: dict[str, DecisionTable[Any, Any, Any]] = {"stkm": STKM_RULES, "ltkm": LTKM_RULES}

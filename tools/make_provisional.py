@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 import card.commands  # noqa: E402
 import card.spec  # noqa: E402
-from card.spec.bcast_tables import SERVICE_AND_CONTENT_PROTECTION, BcastTables, SpeRow  # noqa: E402
+from card.spec.bcast.tables import SERVICE_AND_CONTENT_PROTECTION, BcastTables, SpeRow  # noqa: E402
 from card.spec.refs import Ref  # noqa: E402
 
 PAGE = ROOT / "docs/spec/provisional-rows.md"
@@ -49,11 +49,14 @@ class Row:
 def rows() -> Iterator[Row]:
     """Yield the provisional rows of every table in `card.spec`, and the commands, by module and name."""
     for package in (card.spec, card.commands):
-        for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-            module = importlib.import_module(f"{package.__name__}.{found.name}")
+        for found in sorted(
+            pkgutil.walk_packages(package.__path__, f"{package.__name__}."), key=lambda item: item.name
+        ):
+            module = importlib.import_module(found.name)
+            path = found.name.removeprefix("card.").replace(".", "/")
             for name, value in vars(module).items():
                 if name.isupper() and not name.startswith(("_", "ALL_")) and _is_declared_in(module.__file__, name):
-                    yield from _rows_in(f"{package.__name__.removeprefix('card.')}/{found.name}.py, {name}", value)
+                    yield from _rows_in(f"{path}.py, {name}", value)
 
 
 def _is_declared_in(file: str | None, name: str) -> bool:

@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from card.codec.apdu import ClassFamily  # noqa: E402
 from card.commands.registry import CommandRow, Data  # noqa: E402
 from card.commands.table import ALL_ROWS  # noqa: E402
-from card.spec.catalogue import all_directories, all_files  # noqa: E402
-from card.spec.files import Access, EfRow  # noqa: E402
+from card.spec.files.catalogue import all_directories, all_files  # noqa: E402
+from card.spec.files.rows import Access, EfRow  # noqa: E402
 from card.spec.refs import Ref  # noqa: E402
 from card.spec.services import ISIM_SERVICES, USIM_SERVICES  # noqa: E402
 from card.spec.status import SW, describe  # noqa: E402

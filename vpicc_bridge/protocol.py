@@ -37,11 +37,11 @@ class ApduReceived:
 
 Event = Control | ApduReceived
 
-_CONTROLS: Final = {bytes([control.value]): control for control in Control}
+CONTROLS: Final = {bytes([control.value]): control for control in Control}
 
 
 class FrameDecoder:
-    """Collects received bytes and cuts them into events.
+    """Collects received bytes and cuts them into events, or into bodies for who only looks on.
 
     Memory is bounded by the caller: one `feed` of at most a frame's size between calls of `next_event`.
     """
@@ -60,22 +60,29 @@ class FrameDecoder:
         """Take bytes as they came off the wire, in any portions."""
         self._buffer += data
 
+    def next_body(self) -> bytes | None:
+        """Return the next whole message as it is, or None when more bytes are needed."""
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return None
+        end = 2 + (buffer[0] << 8 | buffer[1])
+        if len(buffer) < end:
+            return None
+        body = bytes(buffer[2:end])
+        del buffer[:end]
+        return body
+
     def next_event(self) -> Event | None:
         """Return the next whole message, or None when more bytes are needed.
 
         Raises `ProtocolError` on a frame of length zero, which vpcd never sends.
         """
-        buffer = self._buffer
-        if len(buffer) < 2:
+        body = self.next_body()
+        if body is None:
             return None
-        end = 2 + (buffer[0] << 8 | buffer[1])
-        if end == 2:
+        if not body:
             raise ProtocolError("an empty frame arrived: the other side is not vpcd")
-        if len(buffer) < end:
-            return None
-        body = bytes(buffer[2:end])
-        del buffer[:end]
-        if end == 3 and (control := _CONTROLS.get(body)) is not None:
+        if len(body) == 1 and (control := CONTROLS.get(body)) is not None:
             return control
         return ApduReceived(body)
 

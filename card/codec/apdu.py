@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from card.errors import DecodeError, EncodeError
+from card.spec.cla import SIM_CLASS
 
 MAX_SHORT_LC = 255
 MAX_SHORT_LE = 256
 MAX_EXTENDED_LC = 65535
 MAX_EXTENDED_LE = 65536
-GSM_CLASS = 0xA0
-
-
-SIM_CLASS = 0xA0
 
 
 class ClassFamily(Enum):

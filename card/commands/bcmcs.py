@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from card.codec.apdu import ClassFamily, CommandApdu
 from card.codec.bcmcs import decode_objects, encode_objects
-from card.commands.auth_contexts import ERRORS, current_security
+from card.commands.authenticate.contexts import ERRORS, current_security
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data
 from card.commands.reply import DONE, Reply
 from card.domain.application import Application
-from card.domain.bcmcs import BakExpired, BakNotFound, Bcmcs, FlowNotFound, NoRoomForBak
 from card.domain.errors import IdentifierTooLong
+from card.domain.keys.bcmcs import BakExpired, BakNotFound, Bcmcs, FlowNotFound, NoRoomForBak
 from card.domain.services import MBMS_SECURITY
 from card.errors import CardError, DecodeError
 from card.spec.bcmcs_tables import BCMCS_STATUS, DOCUMENT, MODE_ROWS, SIZES, Item, Mode, ModeRow

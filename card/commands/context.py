@@ -20,7 +20,7 @@ from card.filesystem.errors import AccessDenied, FileDeactivated, NoFileSelected
 from card.filesystem.filesystem import NORMAL, REPLACED, FileSystem
 from card.filesystem.node import ADF_PREFIX, FileNode
 from card.ports import Clock, Rng
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.session import Channel, Session, Unfinished
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from card.codec.apdu import GSM_CLASS, MAX_SHORT_LE, ClassFamily, CommandApdu
+from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu
 from card.commands.announcement import with_proactive
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import Refused, Reply
+from card.spec.cla import SIM_CLASS
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, response_available, wrong_le
@@ -50,7 +51,7 @@ def _hold(ctx: Context, apdu: CommandApdu, data: bytes, sw: int) -> bytes:
 
 def _available(apdu: CommandApdu, length: int) -> int:
     """Return 61XX, or 9FXX in the class of a SIM (TS 51.011 clause 9.4.1)."""
-    return _SIM_AVAILABLE | length & 0xFF if apdu.cla == GSM_CLASS else response_available(length)
+    return _SIM_AVAILABLE | length & 0xFF if apdu.cla == SIM_CLASS else response_available(length)
 
 
 def decode_get_response(apdu: CommandApdu) -> CommandApdu:

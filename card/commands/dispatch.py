@@ -16,9 +16,9 @@ from card.commands.errors import status_for
 from card.commands.generations import note_gsm_session, refuse_excluded_class
 from card.commands.registry import CommandRow, Data
 from card.commands.reply import Refused
-from card.commands.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
+from card.commands.secure_channel.scp03 import SECURE_MESSAGING, WRAPPED, is_wrapped
+from card.commands.secure_channel.tek_guard import refuse_clear_tek
 from card.commands.table import find_command
-from card.commands.tek_guard import refuse_clear_tek
 from card.errors import CardError, DecodeError
 from card.spec.secrets import Secrecy, find_secrecy
 from card.spec.status import SW

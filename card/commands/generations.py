@@ -9,24 +9,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from card.codec.apdu import GSM_CLASS
 from card.commands.context import Context
 from card.commands.reply import Refused, Reply
 from card.filesystem.node import ADF_PREFIX, FileNode
 from card.spec.aids import USIM_AID
+from card.spec.cla import SIM_CLASS
 from card.spec.status import SW
 from card.state.session import Generation
 
 
 def refuse_excluded_class(ctx: Context, cla: int) -> None:
     """Raise `Refused` with 6E00 for class A0 within a USIM session."""
-    if cla == GSM_CLASS and ctx.session.generation is Generation.USIM:
+    if cla == SIM_CLASS and ctx.session.generation is Generation.USIM:
         raise Refused(SW.CLA_NOT_SUPPORTED)
 
 
 def note_gsm_session(ctx: Context, cla: int, reply: Reply) -> None:
     """Begin a GSM session when a command of class A0 was carried out."""
-    if cla == GSM_CLASS and reply.sw == SW.OK and ctx.session.generation is Generation.OPEN:
+    if cla == SIM_CLASS and reply.sw == SW.OK and ctx.session.generation is Generation.OPEN:
         ctx.session = replace(ctx.session, generation=Generation.GSM)
 
 

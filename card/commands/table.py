@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from card.codec.apdu import ClassFamily, class_family
-from card.commands import (
-    auth_mbms,
-    authenticate,
-    bcast,
-    bcmcs,
-    ber_tlv,
-    binary,
-    challenge,
-    channel,
-    delivery,
-    increase,
-    life_cycle,
-    pin,
-    proactive,
-    record,
-    scp03,
-    search,
-    secure_channel,
-    select,
-    sim_files,
-    sim_security,
-    terminal_capability,
-)
+from card.commands import bcmcs, challenge, channel, delivery, pin, proactive, terminal_capability
+from card.commands.authenticate import even, odd
+from card.commands.bcast import command as bcast
+from card.commands.files import ber_tlv, binary, increase, life_cycle, record, search, select
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
+from card.commands.secure_channel import scp03, transact
+from card.commands.sim import files as sim_files
+from card.commands.sim import security as sim_security
 from card.spec.status import SW
 
 ALL_ROWS: tuple[CommandRow, ...] = (
@@ -46,11 +30,11 @@ ALL_ROWS: tuple[CommandRow, ...] = (
     *terminal_capability.ROWS,
     *proactive.ROWS,
     *delivery.ROWS,
-    *authenticate.ROWS,
-    *auth_mbms.ROWS,
+    *even.ROWS,
+    *odd.ROWS,
     *bcmcs.ROWS,
     *bcast.ROWS,
-    *secure_channel.ROWS,
+    *transact.ROWS,
     *scp03.ROWS,
     *sim_files.ROWS,
     *sim_security.ROWS,

@@ -6,7 +6,7 @@ from card.codec.apdu import CommandApdu
 from card.codec.redaction import Redactor
 from card.codec.redaction.spans import HEADER_SIZE
 from card.commands.registry import CommandRow
-from card.commands.scp03 import WRAPPED
+from card.commands.secure_channel.scp03 import WRAPPED
 from card.errors import DecodeError
 from card.trace import ApduExchanged
 

@@ -6,7 +6,7 @@ from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
 from card.crypto.tuak import Tuak
-from card.crypto.xor_test import XorTest
+from card.crypto.xor import XorTest
 
 
 def make_algorithm(name: str, k: Secret, constant: Secret) -> AkaAlgorithm:

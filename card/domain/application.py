@@ -12,24 +12,24 @@ from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.aka_choice import make_algorithm
 from card.crypto.bcmcs import RegistrationKey, UnknownFunctions, find_functions
 from card.crypto.secret import Secret
-from card.domain.aka import Aka
-from card.domain.bcast import Bcast
-from card.domain.bcast_store import load_tables
-from card.domain.bcmcs import Bcmcs
+from card.domain.authentication.aka import Aka
+from card.domain.authentication.gba import Gba
+from card.domain.authentication.group_calls import GroupKeys
+from card.domain.authentication.sqn import SqnMemory, SqnScheme
+from card.domain.bcast.bcast import Bcast
+from card.domain.bcast.tables import load_tables
 from card.domain.errors import ServiceNotAvailable
-from card.domain.gba import Gba
-from card.domain.group_calls import GroupKeys
-from card.domain.key_root import GbaKeyRoot, KeyRoot, RkKeyRoot
-from card.domain.local_key import LocalKeys
-from card.domain.mbms import MbmsKeys
+from card.domain.keys.bcmcs import Bcmcs
+from card.domain.keys.key_root import GbaKeyRoot, KeyRoot, RkKeyRoot
+from card.domain.keys.local_key import LocalKeys
+from card.domain.keys.mbms import MbmsKeys
 from card.domain.record_files import RecordFile
 from card.domain.secure_channel.settings import SacSettings
 from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
-from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
-from card.spec.files_phonebook import ADN, DF_PHONEBOOK, EXT1, PBC
+from card.spec.files.phonebook import ADN, DF_PHONEBOOK, EXT1, PBC
 
 _MODIFIED = 0x01
 _NO_EXTENSION = 0xFF

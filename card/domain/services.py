@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from card.codec.ef import CODECS
 from card.domain.errors import ServiceNotAvailable
@@ -61,4 +61,9 @@ class ServiceTable:
     def require(self, *numbers: int) -> None:
         """Raise `ServiceNotAvailable` unless all services are available."""
         if not all(self.offers(number) for number in numbers):
+            raise ServiceNotAvailable
+
+    def require_one_of(self, sets: Sequence[tuple[int, ...]]) -> None:
+        """Raise `ServiceNotAvailable` unless all services of one of the sets are available; no set asks for nothing."""
+        if sets and not any(all(self.offers(number) for number in numbers) for numbers in sets):
             raise ServiceNotAvailable

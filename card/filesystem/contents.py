@@ -7,7 +7,7 @@ from collections.abc import Callable
 from card.codec.data_objects import object_size
 from card.filesystem.errors import ComposedFile, LengthMismatch, NoRoom, OutsideFile, RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 
 UNWRITTEN = b"\xff"

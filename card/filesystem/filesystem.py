@@ -10,8 +10,8 @@ from card.errors import DecodeError
 from card.filesystem.contents import FileContents
 from card.filesystem.node import FileNode
 from card.filesystem.tree import FileTree
-from card.spec.fids import CURRENT_ADF, MF
-from card.spec.files import Structure
+from card.spec.files.fids import CURRENT_ADF, MF
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 
 MF_PATH = "3F00"
 ADF_PREFIX = "ADF."

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from card.filesystem.errors import FileNotFound
 from card.filesystem.node import MF_PATH, FileNode
-from card.spec.fids import CURRENT_ADF, MF
-from card.spec.files import Structure
+from card.spec.files.fids import CURRENT_ADF, MF
+from card.spec.files.rows import Structure
 
 
 class FileTree:

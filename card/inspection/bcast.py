@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from card.domain.bcast_store import load_tables
+from card.domain.bcast.tables import load_tables
 from card.inspection.opening import load_card, opened
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

@@ -17,8 +17,8 @@ from card.inspection.opening import load_card, opened, sound_records
 from card.inspection.rows import codec_of, example_of
 from card.inspection.text import parse_value
 from card.inspection.values import Value, to_value
-from card.spec.fids import CURRENT_ADF
-from card.spec.files import Structure
+from card.spec.files.fids import CURRENT_ADF
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 
 # The card writes these itself, in step with keys that an edit does not change.

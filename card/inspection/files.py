@@ -14,7 +14,7 @@ from card.filesystem.node import FileNode
 from card.inspection.access_text import describe_rule
 from card.inspection.rows import codec_of, holds_secrets
 from card.inspection.values import Description, Hidden, Value, numbered, to_hex, to_value
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 
 _ARR = "EF_ARR"
 MOST_BYTES = 1 << 17

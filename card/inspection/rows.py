@@ -6,7 +6,7 @@ from functools import cache
 
 from card.codec.ef import CODECS, EfCodec
 from card.filesystem.node import FileNode
-from card.spec.catalogue import all_files
+from card.spec.files.catalogue import all_files
 
 
 def codec_of(node: FileNode) -> EfCodec | None:

@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 from card.crypto.secret import Secret
 from card.domain.application import ApplicationRecord, CsimRecord
-from card.domain.bcmcs import BakRecord
-from card.domain.freshness import Heard
-from card.domain.gba import BootstrapRecord, NafKeyRecord
-from card.domain.mbms import MskRecord, MukRecord
+from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
+from card.domain.keys.bcmcs import BakRecord
+from card.domain.keys.freshness import Heard
+from card.domain.keys.mbms import MskRecord, MukRecord
 from card.domain.pin import PinRecord
 from card.errors import StoreError
 from card.inspection.access_text import key_name
@@ -43,7 +43,7 @@ class TableRow:
 
 
 def _decode_sequence_numbers(stored: bytes) -> Value:
-    """Return the highest SQN and that of each IND which was used (see `card.domain.sqn`)."""
+    """Return the highest SQN and that of each IND which was used (see `card.domain.authentication.sqn`)."""
     values = [stored[start : start + SQN_SIZE] for start in range(0, len(stored), SQN_SIZE)]
     names = ("highest", *(str(ind) for ind in range(len(values))))
     return {name: to_hex(value) for name, value in zip(names, values, strict=False) if any(value)}

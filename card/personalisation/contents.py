@@ -8,7 +8,7 @@ from dataclasses import replace
 from card.codec.ef import CODECS
 from card.codec.group_call import VoiceCall, VoiceService, encode_groups
 from card.codec.tlv import encode_tlv
-from card.domain.group_calls import SERVICES as GROUP_CALL_SERVICES
+from card.domain.authentication.group_calls import SERVICES as GROUP_CALL_SERVICES
 from card.domain.pin import APPLICATION_PIN, LOCAL, UNIVERSAL_PIN
 from card.domain.services import (
     DOWNLOAD_SMS_PP,
@@ -27,7 +27,7 @@ from card.profile.isim import IsimProfile
 from card.profile.pins import PinProfile
 from card.profile.schema import CardProfile
 from card.profile.usim import GROUP_KEYS_AT_MOST, Plmn
-from card.spec.files import EfRow
+from card.spec.files.rows import EfRow
 from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 
 # Services that are code of ours rather than a file. 33 is set on every USIM (TS 31.102 clause 4.2.8).

@@ -9,7 +9,7 @@ from card.codec.ef import CODECS
 from card.errors import ProfileError
 from card.profile.csim import CsimProfile
 from card.profile.schema import CardProfile
-from card.spec.files_csim import BCMCS, HOME_SPN, HRPD, SMS_STORAGE
+from card.spec.files.csim import BCMCS, HOME_SPN, HRPD, SMS_STORAGE
 
 _ACCESS_CLASSES = 10
 _CHANGEABLE = b"\x00"  # EF_SPCS: the service programming code has its default value

@@ -23,9 +23,9 @@ from card.personalisation.csim import csim_services
 from card.personalisation.verification import Verification
 from card.profile.files import AccessCondition, AccessProfile, FileProfile, Root
 from card.profile.schema import CardProfile
-from card.spec.catalogue import ROOTS, all_files
-from card.spec.fids import CURRENT_ADF, MF
-from card.spec.files import Access, DfRow, EfRow, Right, Structure
+from card.spec.files.catalogue import ROOTS, all_files
+from card.spec.files.fids import CURRENT_ADF, MF
+from card.spec.files.rows import Access, DfRow, EfRow, Right, Structure
 
 USIM = "USIM"
 """Name of the USIM application; its directory is `ADF.USIM`."""

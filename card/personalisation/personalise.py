@@ -8,11 +8,11 @@ from card.codec.atr import compose_atr
 from card.codec.data_objects import split_objects
 from card.crypto.local_key import terminal_appli_id
 from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
-from card.domain.bcast_store import store_tables
-from card.domain.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
+from card.domain.authentication.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
+from card.domain.authentication.sqn import SqnMemory, SqnScheme
+from card.domain.bcast.tables import store_tables
 from card.domain.pin import PinRecord, PinTable
 from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, list_names, store_settings
-from card.domain.sqn import SqnMemory, SqnScheme
 from card.errors import StoreError
 from card.filesystem.contents import UNWRITTEN, FileContents
 from card.filesystem.filesystem import PINS_IN_EVERY_FCP_KEY, store_nodes
@@ -24,7 +24,7 @@ from card.profile.pins import PinProfile
 from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
 from card.profile.usim import GbaRes
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
 

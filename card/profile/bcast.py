@@ -10,14 +10,15 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Annotated, Any
 
-from card.profile.fields import FLAG, ListOf, MapOf, Table, choice, integer, matching, printable
+from card.profile.fields import ListOf, MapOf, Table
 from card.profile.loader import Fault
 from card.profile.pins import PinProfile
-from card.spec.bcast_check import problems
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source, SpeRow
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.check import problems
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source, SpeRow
+from card.spec.bcast.x2 import X2
 from card.spec.refs import Confidence
+from card.tables.kinds import FLAG, choice, integer, matching, printable
 
 _NAME = matching(r"[a-z0-9_]{1,64}", "small letters, digits and underscores")
 _TAG = integer(0, 0xFFFF)
@@ -37,7 +38,7 @@ SETS: Mapping[TableSet, BcastTables] = {TableSet.P1: P1, TableSet.X2: X2}
 
 @dataclass(frozen=True, slots=True)
 class FieldProfile:
-    """One field of a layout; see `card.spec.bcast_tables.FieldRow`."""
+    """One field of a layout; see `card.spec.bcast.tables.FieldRow`."""
 
     name: Annotated[str, _NAME]
     bits: Annotated[int, integer(1, 32)]
@@ -47,7 +48,7 @@ class FieldProfile:
 
 @dataclass(frozen=True, slots=True)
 class SpeProfile:
-    """One value of the security policy extension; see `card.spec.bcast_tables.SpeRow`."""
+    """One value of the security policy extension; see `card.spec.bcast.tables.SpeRow`."""
 
     number: Annotated[int, _BYTE]
     name: Annotated[str, printable(1, 64)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from card.profile.fields import ListOf, Table, choice, integer, matching
+from card.profile.fields import ListOf, Table
 from card.profile.loader import Fault
+from card.tables.kinds import choice, integer, matching
 
 
 class CatCommand(Enum):

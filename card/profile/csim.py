@@ -8,22 +8,12 @@ from typing import Annotated
 
 from card.crypto.bcmcs import PROVISIONAL_SET, UnknownFunctions, find_functions
 from card.crypto.secret import Secret
-from card.profile.fields import (
-    FLAG,
-    ListOf,
-    RefusedError,
-    Table,
-    hex_bytes,
-    integer,
-    matching,
-    parse_hex,
-    parsed,
-    secret_hex,
-)
+from card.profile.fields import ListOf, Table, hex_bytes, parse_hex, secret_hex
 from card.profile.loader import Fault
 from card.profile.pins import PinProfile
 from card.profile.usim import LABEL, ServicesProfile
 from card.spec.bcmcs_tables import TAGS, Item
+from card.tables.kinds import FLAG, RefusedError, integer, matching, parsed
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
 DEFAULT_AID = bytes.fromhex("A0000003431002FFFFFFFF8907090000")

@@ -9,9 +9,10 @@ from typing import Annotated, Self
 
 from card.codec.access_rule import Condition
 from card.codec.access_words import parse_condition
-from card.profile.fields import FLAG, ListOf, Table, choice, hex_bytes, integer, parsed
+from card.profile.fields import ListOf, Table, hex_bytes
 from card.profile.loader import Fault
-from card.spec.fids import CURRENT_ADF, MF
+from card.spec.files.fids import CURRENT_ADF, MF
+from card.tables.kinds import FLAG, choice, integer, parsed
 
 MOST_FILES = 512
 MOST_RECORDS = 254

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from card.crypto.secret import Secret
-from card.profile.fields import ListOf, Table, matching, parse_hex, parsed
+from card.profile.fields import ListOf, Table, parse_hex
 from card.profile.pins import PinProfile
 from card.profile.usim import IMPI, KEY, LABEL, ServicesProfile
+from card.tables.kinds import matching, parsed
 
 # provisional: a complete AID in the usual style; its country and provider codes are the issuer's to choose.
 DEFAULT_AID = bytes.fromhex("A0000000871004FFFFFFFF8907090000")

@@ -7,19 +7,20 @@ The loader knows nothing of cards: it walks the fields of a dataclass, each anno
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast, get_type_hints, runtime_checkable
 
 from card.disk.kinds import PROFILE
 from card.disk.reading import read_text
 from card.disk.toml import NotToml, parse_toml
-from card.disk.toml_lines import Path, line_of, lines_of
+from card.disk.toml_lines import Path
 from card.errors import ProfileError, UnusableFile
-from card.profile.fields import Kind, ListOf, MapOf, RefusedError, Reserved, Spec, Table
-from card.profile.problems import EnoughProblemsError, Problems, describe
+from card.profile.fields import ListOf, MapOf, Reserved, Spec, Table
+from card.tables import table as typed
+from card.tables.kinds import Kind, RefusedError
+from card.tables.problems import MOST_LISTED, Places, Problems, describe, dotted
 
 T = TypeVar("T")
 
@@ -83,12 +84,19 @@ def parse(text: str, name: str, shape: type[T]) -> T:
     if PROFILE.most is not None and len(text) > PROFILE.most:
         raise ProfileError(f"{name}: larger than {PROFILE.most} bytes, the most a profile may have")
     text = text.replace("\r\n", "\n")
-    problems = Problems()
-    value = _Builder(problems).build(shape, _parse_toml(text, name))
-    if problems.found:
-        lines = lines_of(text)
-        raise problems.to_error(name, lambda path: line_of(lines, path))
+    problems = Problems(MOST_LISTED)
+    value = _Builder(problems).table(shape, _parse_toml(text, name), ())
+    if problems:
+        raise _to_error(problems, name, text)
     return cast(T, value)
+
+
+def _to_error(problems: Problems, name: str, text: str) -> ProfileError:
+    """Return the error that tells all problems in the order of their lines."""
+    lines = [str(problem) for problem in problems.placed(Places(name, text))]
+    if problems.is_full:
+        lines.append(f"{name}: stopped after {MOST_LISTED} problems; there may be more")
+    return ProfileError("\n".join(lines))
 
 
 def _parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -99,22 +107,38 @@ def _parse_toml(text: str, name: str) -> dict[str, Any]:
     raise ProfileError(reason)
 
 
+def _words(path: Path, text: str) -> typed.Words:
+    return f"{dotted(path) or 'profile'}: {text}", ""
+
+
+class _Wording:
+    """The words of `card.tables.table.Wording` for profiles."""
+
+    def refused(self, path: Path, value: object, kind: Kind[object], error: ValueError) -> typed.Words:
+        reason = f" {error}" if isinstance(error, RefusedError) else ""
+        return _words(path, f"found {describe(value, secret=kind.secret)}{reason}; allowed: {kind.allowed}")
+
+    def missing(self, path: Path, allowed: str) -> typed.Words:
+        return _words(path, f"missing; allowed: {allowed}")
+
+    def unknown(self, path: Path, near: str, known: Sequence[str]) -> typed.Words:
+        hint = f'did you mean "{near}"?' if near else f"allowed: {', '.join(known)}"
+        return _words(path, f"unknown key; {hint}")
+
+    def no_table(self, path: Path, value: object) -> typed.Words:
+        # The value is not shown: it may be a PIN that was written where its table belongs.
+        return _words(path, f"found {describe(value, secret=True)}; allowed: a table")
+
+
+_WORDING = _Wording()
+
+
 class _Builder:
     """Turns the values TOML gave into dataclasses and notes what does not fit."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self._entries: dict[type[object], tuple[Entry, ...]] = {}  # a profile may have many tables of one shape
-
-    def build(self, shape: type[object], data: dict[str, Any]) -> object:
-        try:
-            return self._table(shape, data, ())
-        except EnoughProblemsError:
-            return _WRONG
-
-    def _wrong(self, path: Path, text: str) -> object:
-        self._problems.add(path, text)
-        return _WRONG
 
     def _value(self, spec: Spec, value: object, path: Path) -> object:
         match spec:
@@ -123,21 +147,19 @@ class _Builder:
             case ListOf():
                 return self._list(spec, value, path)
             case Table():
-                return self._table(spec.shape, value, path)
+                return self.table(spec.shape, value, path)
             case MapOf():
                 return self._map(spec, value, path)
             case Reserved():
                 return self._wrong(path, f"kept for {spec.purpose}, which this version does not support")
 
-    def _single(self, kind: Kind, value: object, path: Path) -> object:
-        found = f"found {describe(value, secret=kind.secret)}"
-        try:
-            return kind.parse(value)
-        except RefusedError as error:
-            reason = f"{found} {error}; allowed: {kind.allowed}"
-        except ValueError:
-            reason = f"{found}; allowed: {kind.allowed}"
-        return self._wrong(path, reason)
+    def _single(self, kind: Kind[object], value: object, path: Path) -> object:
+        found = typed.read_value(path, value, kind, self._problems, _WORDING)
+        return _WRONG if found is None else found
+
+    def _wrong(self, path: Path, text: str) -> object:
+        self._problems.add(path, *_words(path, text))
+        return _WRONG
 
     def _list(self, spec: ListOf, value: object, path: Path) -> object:
         if not isinstance(value, list) or len(value) > spec.at_most:
@@ -146,28 +168,29 @@ class _Builder:
         return _WRONG if any(item is _WRONG for item in items) else tuple(items)
 
     def _map(self, spec: MapOf, value: object, path: Path) -> object:
-        if not isinstance(value, dict):
-            return self._wrong(path, f"found {describe(value, secret=True)}; allowed: a table")
-        unknown = [key for key in value if key not in spec.names]
-        for key in unknown:
-            self._wrong((*path, key), f"unknown key; allowed: {', '.join(spec.names)}")
-        items = {key: self._single(spec.item, item, (*path, key)) for key, item in value.items() if key in spec.names}
+        table = typed.Table.of(value, path, self._problems, _WORDING)
+        if table is None:
+            return _WRONG
+        unknown = table.refuse_unknown(spec.names)
+        items = {key: self._single(spec.item, table.data[key], (*path, key)) for key in table.data if key in spec.names}
         return _WRONG if unknown or any(item is _WRONG for item in items.values()) else items
 
-    def _table(self, shape: type[object], value: object, path: Path) -> object:
-        if not isinstance(value, dict):
-            # The value is not shown: it may be a PIN that was written where its table belongs.
-            return self._wrong(path, f"found {describe(value, secret=True)}; allowed: a table")
+    def table(self, shape: type[object], value: object, path: Path) -> object:
+        """Return the table as a `shape`, or what stands for a value whose problem has been noted."""
+        table = typed.Table.of(value, path, self._problems, _WORDING)
+        if table is None:
+            return _WRONG
         fields = self._entries[shape] = self._entries.get(shape) or entries(shape)
-        self._refuse_unknown(fields, value, path)
+        usable = [entry.key for entry in fields if not isinstance(entry.spec, Reserved)]
+        table.refuse_unknown([entry.key for entry in fields], usable)
         values = {
-            entry.key: self._value(entry.spec, value[entry.key], (*path, entry.key))
+            entry.key: self._value(entry.spec, table.data[entry.key], (*path, entry.key))
             for entry in fields
-            if entry.key in value
+            if entry.key in table
         }
-        missing = [entry for entry in fields if entry.required and entry.key not in value]
+        missing = [entry for entry in fields if entry.required and entry.key not in table]
         for entry in missing:
-            self._problems.add((*path, entry.key), f"missing; allowed: {_allowed(entry.spec)}")
+            table.miss(entry.key, _allowed(entry.spec))
         if missing or any(item is _WRONG for item in values.values()):
             return _WRONG
         return self._checked(shape(**values), path)
@@ -175,16 +198,8 @@ class _Builder:
     def _checked(self, table: object, path: Path) -> object:
         faults = list(table.check()) if isinstance(table, Checked) else []
         for fault in faults:
-            self._problems.add((*path, *fault.path), fault.text)
+            self._wrong((*path, *fault.path), fault.text)
         return _WRONG if faults else table
-
-    def _refuse_unknown(self, fields: tuple[Entry, ...], value: dict[str, Any], path: Path) -> None:
-        known = {entry.key for entry in fields}
-        usable = [entry.key for entry in fields if not isinstance(entry.spec, Reserved)]
-        for key in (key for key in value if key not in known):
-            near = difflib.get_close_matches(key[:64].lower(), usable, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"allowed: {', '.join(usable)}"
-            self._problems.add((*path, key), f"unknown key; {hint}")
 
 
 def _allowed(spec: Spec) -> str:

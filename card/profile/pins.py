@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from card.crypto.secret import Secret
-from card.profile.fields import FLAG, Table, integer, secret_code
+from card.profile.fields import Table, secret_code
+from card.tables.kinds import FLAG, integer
 
 TRIES = integer(1, 15)  # the status word 63CX has four bits for the tries that are left
 

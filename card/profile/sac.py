@@ -8,9 +8,10 @@ from typing import Annotated
 
 from card.codec.terminal_id import ALLOWED, parse_terminal_id
 from card.crypto.secret import Secret
-from card.profile.fields import ListOf, Table, choice, integer, matching, parsed, printable, secret_hex
+from card.profile.fields import ListOf, Table, secret_hex
 from card.profile.loader import Fault
 from card.spec.sac_tables import SAC_LIMITS, Kind, TekPolicy
+from card.tables.kinds import choice, integer, matching, parsed, printable
 
 TERMINAL_ID = parsed(ALLOWED, parse_terminal_id)
 APPLICATION_NAME = printable(1, 255)

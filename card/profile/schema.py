@@ -17,17 +17,7 @@ from card.profile import loader
 from card.profile.bcast import DEFAULT_BCAST, BcastProfile
 from card.profile.cat import NO_TOOLKIT, CatProfile
 from card.profile.csim import CsimProfile
-from card.profile.fields import (
-    FLAG,
-    ListOf,
-    Table,
-    choice,
-    integer,
-    matching,
-    parse_hex,
-    parsed,
-    printable,
-)
+from card.profile.fields import ListOf, Table, parse_hex
 from card.profile.files import (
     MOST_FILES,
     AccessCondition,
@@ -43,6 +33,7 @@ from card.profile.pins import AdmProfile, PinProfile, Pins
 from card.profile.sac import SacProfile, Scp03Profile, SharedSecret
 from card.profile.usim import Algorithm, Plmn, ServicesProfile, SqnProfile, UsimProfile
 from card.spec.services import NOT_BESIDE_ISIM
+from card.tables.kinds import FLAG, choice, integer, matching, parsed, printable
 
 __all__ = [
     "AccessCondition",

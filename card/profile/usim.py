@@ -12,21 +12,11 @@ from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
 from card.crypto.tuak import derive_topc
 from card.errors import ProfileError
-from card.profile.fields import (
-    Kind,
-    ListOf,
-    Table,
-    choice,
-    hex_bytes,
-    integer,
-    matching,
-    parse_hex,
-    parsed,
-    secret_hex,
-)
+from card.profile.fields import ListOf, Table, hex_bytes, parse_hex, secret_hex
 from card.profile.loader import Fault
 from card.spec.aids import USIM_AID
 from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
+from card.tables.kinds import Kind, choice, integer, matching, parsed
 
 SQN_BITS = 48
 GROUP_KEYS_AT_MOST = 2

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from card.crypto.secret import Secret
 from card.errors import StoreError
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 
 T = TypeVar("T")

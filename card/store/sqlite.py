@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from card.errors import StoreError
-from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, rewrite, row_of
+from card.store.layout import LAYOUT, DamagedFile, bound, layout_of, read_rows, require_whole, rewrite, row_of
 from card.store.lock import CardFileLock
 from card.store.migrations import SCHEMA_VERSION, migrate
 
@@ -45,12 +45,16 @@ class SqliteStore:
         """The file itself, where `path` is a link to it."""
         self._layout = LAYOUT
         self._lock = CardFileLock(self.file, self.path)
+        made = False
         try:
             if create:
                 self._create_file()
+                made = True
             self._lock.hold()
             self._database = self._connect(create)
         except BaseException:
+            if made:
+                self.file.unlink(missing_ok=True)
             self._lock.release()
             raise
 
@@ -95,6 +99,7 @@ class SqliteStore:
             raise StoreError(f"{self.path} is not a card file")
         if not create:
             self._layout = layout_of(database)
+            require_whole(database)
         for setting in _SETTINGS:
             database.execute(setting)
         if create:

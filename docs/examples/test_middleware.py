@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.headend.network import TestNetwork
 from host_tools.pytest_plugin.readers import VirtualReader

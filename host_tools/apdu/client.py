@@ -16,7 +16,7 @@ from host_tools.apdu.processors import (
 )
 from host_tools.apdu.response import Response, StatusError
 from host_tools.apdu.trace import ExchangeSink
-from host_tools.links.base import Link
+from host_tools.links.base import Link, is_shared
 
 Command = CommandApdu
 
@@ -39,7 +39,7 @@ class ApduClient:
     ) -> None:
         self._link = link
         wire = FormatProcessor(link)
-        self._trace = None if trace is None else TraceProcessor(wire, trace)
+        self._trace = None if trace is None else TraceProcessor(wire, trace, is_shared=is_shared(link))
         self._stack = build_stack(self._trace or wire, on_proactive)
 
     @property

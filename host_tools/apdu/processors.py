@@ -13,6 +13,7 @@ from typing import Protocol
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
 from card.codec.redaction import Redactor
+from card.spec.cla import ETSI_CLASS, SIM_CLASS
 from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
@@ -57,12 +58,17 @@ class FormatProcessor:
 
 
 class TraceProcessor:
-    """Shows every exchange to a sink, with PINs and keys left out."""
+    """Shows every exchange to a sink, with PINs and keys left out.
 
-    def __init__(self, following: Processor, sink: ExchangeSink) -> None:
+    A shared card may have been used before: no file of it is taken for current until one was selected.
+    """
+
+    def __init__(self, following: Processor, sink: ExchangeSink, *, is_shared: bool = False) -> None:
         self._next = following
         self._sink = sink
         self._redactor = Redactor()
+        if is_shared:
+            self._redactor.doubt()
 
     def reset(self) -> None:
         """Forget what was selected and asked: the card was reset."""
@@ -179,11 +185,11 @@ class FetchProcessor:
         return Response(response.data, SW.OK) if response.sw >> 8 == 0x91 else response
 
     def _serve(self, length: int) -> int:
-        fetched = self._next.transmit(CommandApdu(0x80, INS.FETCH, 0, 0, le=length))
+        fetched = self._next.transmit(CommandApdu(ETSI_CLASS, INS.FETCH, 0, 0, le=length))
         if not fetched.ok:
             return fetched.sw
         answer = self._handler(fetched.data)
-        return self._next.transmit(CommandApdu(0x80, INS.TERMINAL_RESPONSE, 0, 0, answer)).sw
+        return self._next.transmit(CommandApdu(ETSI_CLASS, INS.TERMINAL_RESPONSE, 0, 0, answer)).sw
 
 
 def _announced(sw: int) -> int:
@@ -193,7 +199,7 @@ def _announced(sw: int) -> int:
 
 def _get_response(cla: int, sw: int) -> CommandApdu:
     """Return the GET RESPONSE for a command of class `cla`: the interindustry class on the same channel."""
-    return CommandApdu(cla if cla == 0xA0 else cla & 0x7F, INS.GET_RESPONSE, 0, 0, le=_announced(sw))
+    return CommandApdu(cla if cla == SIM_CLASS else cla & 0x7F, INS.GET_RESPONSE, 0, 0, le=_announced(sw))
 
 
 def _blocks(command: CommandApdu) -> Iterator[CommandApdu]:

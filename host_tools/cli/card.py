@@ -215,7 +215,7 @@ def _parse_hex(text: str | None) -> bytes | None:
 
 def _describe_edit(edited: Edited) -> str:
     from card import format_value
-    from host_tools.printable import printable
+    from host_tools.trace.printable import printable
 
     record = f", record {edited.record}" if edited.record else ""
     filled = f", the last {edited.filled} filled with FF" if edited.filled else ""

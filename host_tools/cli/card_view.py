@@ -10,7 +10,7 @@ import click
 
 from card import format_value
 from card.spec.aids import application_name
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 if TYPE_CHECKING:
     from rich.text import Text

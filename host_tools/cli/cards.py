@@ -77,7 +77,7 @@ def plain_errors(card_file: Path | None = None) -> Iterator[None]:
     except (CardError, OSError) as error:
         known = explain(error) or CliError(str(error), ENVIRONMENT)
         unusable = isinstance(error, StoreError) and not isinstance(error, CardFileLocked)
-        if unusable and card_file is not None and card_file.is_file() and os.access(card_file, os.W_OK):
+        if unusable and card_file is not None and os.access(card_file, os.W_OK):
             known = CliError(str(error), INPUT)
         raise known from error
 

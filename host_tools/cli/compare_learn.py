@@ -8,18 +8,18 @@ from pathlib import Path
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
+from host_tools.apdu.pin import pad_pin
 from host_tools.cli.cards import load_profile, plain_errors
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.compare.allow import default_rules
 from host_tools.compare.evidence import Evidence, ScriptEvidence, TraceEvidence
 from host_tools.compare.explore import FoundCard, explore
 from host_tools.compare.learn import LearnError, propose_profile
-from host_tools.compare.learn_tables import TableLearner
 from host_tools.compare.play import play_scripts
-from host_tools.compare.tables_words import describe_learned
+from host_tools.compare.tables.learner import TableLearner
+from host_tools.compare.tables.words import describe_learned
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.pin import pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
 from host_tools.trace.jsonl import TraceFileError, read_json_lines
@@ -50,7 +50,8 @@ class Lesson:
         def learn_tables(text: str) -> str:
             learner = TableLearner(text, evidence, self._emulate, default_rules())
             learned = learner.learn()
-            return learned.toml() + "\n".join(describe_learned(learned)) + "\n"
+            unsent = (line for trace in self.traces for line in trace.describe_left_out())
+            return learned.toml() + "\n".join([*describe_learned(learned), *unsent]) + "\n"
 
         try:
             return propose_profile(found, _explore_emulated, learn_tables if evidence else None)

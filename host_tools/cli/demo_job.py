@@ -15,15 +15,16 @@ from typing import Protocol
 
 from card import CardProfile, create_card
 from card.codec.mikey import MbmsKeyIds
+from host_tools.content.captures.pcap import open_capture
+from host_tools.content.known import KNOWN
 from host_tools.files.writing import write_whole
 from host_tools.headend.network import Network
 from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, shipped_scenario
 from host_tools.headend.truth import TekName
 from host_tools.links.base import Link
-from host_tools.media.pcap import open_capture
 from host_tools.terminal.bcast import Tek
-from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.key_source import KeySource
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.mtk_gate import MtkGate
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -73,7 +74,7 @@ class Outcome:
             self.differences.append(f"{what}: {found} instead of {expected}")
 
 
-class GatedFeed(StkmFeed, Protocol):
+class GatedFeed(KeySource, Protocol):
     """A feed that knows which plain MTK messages its card need not see."""
 
     gate: MtkGate
@@ -147,7 +148,7 @@ class DemoJob:
 
     def _play(self, feed: GatedFeed, delivery: KeyDelivery, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
-        options = PlayOptions(stkm_port=self._network.scenario.stkm.port)
+        options = PlayOptions(KNOWN, stkm_port=self._network.scenario.stkm.port)
         player = Player(feed, out, options, gate=feed.gate)
         with (
             closing(out),

@@ -16,7 +16,7 @@ from host_tools.cli.terminal_options import tables_of
 from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.headend.network import TestNetwork
     from host_tools.headend.scenario import Scenario
     from host_tools.headend.truth import Truth
@@ -203,8 +203,8 @@ def _write_truth(truth: Truth, path: Path) -> None:
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
+    from host_tools.content.errors import MediaError
     from host_tools.headend.errors import HeadendError
-    from host_tools.media.errors import MediaError
 
     try:
         yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import IO, TypeVar
 import click
 
 from host_tools.cli.exits import ENVIRONMENT, CliError
+from host_tools.files.clash import ReadFiles, identity
 from host_tools.files.writing import whole_text
 
 _C = TypeVar("_C", bound=Callable[..., object])
@@ -38,26 +38,17 @@ def refuse_clash(outputs: Iterable[Path | None], inputs: Iterable[Path | None] =
 
     None and `-` stand for no file.
     """
-    read = {_identity(path) for path in inputs if path is not None}
+    read = ReadFiles(inputs)
     written: set[str] = set()
     for path in outputs:
         if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
             continue
-        identity = _identity(path)
-        if identity in read:
+        if path in read:
             raise click.UsageError(f"{path} is what this command reads: write to another file")
-        if identity in written:
+        name = identity(path)
+        if name in written:
             raise click.UsageError(f"{path} would be written twice: give each output a file of its own")
-        written.add(identity)
-
-
-def _identity(path: Path) -> str:
-    """Return what is the same for all names of a file, also of hard links."""
-    try:
-        found = path.stat()
-    except OSError:
-        return os.path.realpath(path)
-    return f"{found.st_dev}:{found.st_ino}"
+        written.add(name)
 
 
 @contextmanager

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 from card.codec.apdu import CommandApdu
 from card.errors import DecodeError
+from card.tables.problems import Place
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import GarbledResponse, Response
 from host_tools.cli.exits import CARD, ENVIRONMENT, INPUT, CliError
 from host_tools.links.base import Link, LinkError
-from host_tools.script.errors import ExpressionError, Place
+from host_tools.script.errors import ExpressionError
 from host_tools.script.model import ApduStep
 from host_tools.script.oneline import parse_line
 from host_tools.script.safety import pin_objection

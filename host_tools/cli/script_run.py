@@ -14,12 +14,12 @@ import click
 
 from host_tools.cli.new_file import new_file
 from host_tools.links.base import Link
-from host_tools.printable import printable
 from host_tools.script.model import BUILT_IN, Script
 from host_tools.script.reports import JsonReport, JunitReport, Report, SkippedSteps, explain
 from host_tools.script.results import Status, StepResult, Summary
 from host_tools.script.runner import Runner, RunOptions
 from host_tools.trace.known_secrets import KnownSecrets
+from host_tools.trace.printable import printable
 
 _REFRESH = 0.1  # seconds between two looks of the progress line
 

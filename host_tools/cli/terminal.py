@@ -52,10 +52,12 @@ def play(
     service's keys already, or get them first with --scenario or --ltkms.
     """
     from host_tools.cli.terminal_play import PlayJob
+    from host_tools.content.known import KNOWN
     from host_tools.terminal.player import PlayOptions
 
     check_key_options(options)
-    play_options = PlayOptions(stkm_port, frozenset(media), feed_all, srtp=srtp_format(options))
+    protections = KNOWN.with_layout(srtp_format(options))
+    play_options = PlayOptions(protections, stkm_port, frozenset(media), feed_all)
     job = PlayJob(
         capture, play_options, output, CardChoice.of(options), options["scenario"], options["ltkms"],
         Extras.of(options), options["subscriber"],

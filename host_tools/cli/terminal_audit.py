@@ -9,7 +9,7 @@ import click
 from host_tools.cli.terminal_options import CardChoice, card_options
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.terminal.audit import Content, KeyGroup, Policy, Quantities
 
 

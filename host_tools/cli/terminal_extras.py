@@ -13,8 +13,9 @@ from host_tools.cli.terminal_session import parse_pin
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from host_tools.terminal.decision import Decision, StkmFeed
+    from host_tools.terminal.decision import Decision
     from host_tools.terminal.departure import Departure
+    from host_tools.terminal.key_source import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import PurchaseFlow
@@ -76,12 +77,13 @@ class Extras:
 
     def apply(
         self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, *, to_stderr: bool
-    ) -> tuple[StkmFeed, Hooks]:
+    ) -> tuple[KeySource, Hooks]:
         """Return where STKMs are to go, and the hooks with what the options add. Raises `PermissionsError`."""
-        from host_tools.terminal.decision import ExplainingFeed, UnsignalledFeed
+        from host_tools.terminal.decision import ExplainingFeed
+        from host_tools.terminal.key_source import UnsignalledFeed
         from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
 
-        feed: StkmFeed = UnsignalledFeed(middleware) if self.no_events else middleware
+        feed: KeySource = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
             feed = self._binding_feed(feed, self.binding)
         if self.explain:
@@ -116,7 +118,7 @@ class Extras:
     def _given_pin(self) -> Secret | None:
         return self.parental_pin
 
-    def _binding_feed(self, feed: StkmFeed, folder: Path) -> StkmFeed:
+    def _binding_feed(self, feed: KeySource, folder: Path) -> KeySource:
         from host_tools.terminal.tbk import BindingFeed, Credentials, PermissionsClient
 
         files = Credentials(folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")

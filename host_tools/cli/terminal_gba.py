@@ -1,4 +1,4 @@
-"""`bcast-uicc terminal gba push`: give the card a GBA push message, and say what came of it."""
+"""`bcast-uicc terminal gba push`: give the card a GBA push message, and print the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from card.disk.kinds import GBA_PUSH
 from card.disk.reading import read_bytes
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
 from host_tools.cli.terminal_options import FILE, CardChoice, card_options
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 if TYPE_CHECKING:
     from host_tools.terminal.gba_push import NafSa, PushOutcome, PushVerdict

@@ -15,7 +15,7 @@ from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
 
 if TYPE_CHECKING:
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
     from host_tools.headend.handover import PlannedLtkm
     from host_tools.headend.network import Network, TestNetwork
     from host_tools.headend.schedule import Delivery

@@ -156,7 +156,7 @@ def _show(
     what: str, item: str, codes: list[tuple[str, int]], asked: Asked[ServiceCode] | Asked[MskCode], as_json: bool
 ) -> None:
     from host_tools.cli.terminal_report import print_json, print_table
-    from host_tools.printable import printable
+    from host_tools.trace.printable import printable
 
     if as_json:
         ltkms = [{"verdict": found.verdict.name.lower(), "words": found.words} for found in asked.receipts]

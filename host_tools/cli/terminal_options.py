@@ -15,11 +15,12 @@ from host_tools.cli.exits import CliError
 from host_tools.cli.terminal_sac import sac_option
 from host_tools.cli.terminal_session import IN_PROCESS, PCSC, PIN_VARIABLE, parse_pin
 from host_tools.cli.trace_options import TraceChoice, trace_options, traced
-from host_tools.media.srtp_format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
-    from card.spec.bcast_tables import BcastTables
+    from card.spec.bcast.tables import BcastTables
+    from host_tools.content.protection import PacketFormat
     from host_tools.links.base import Link
     from host_tools.terminal.middleware import TerminalMiddleware
 
@@ -92,8 +93,10 @@ def media_options(command: _C) -> _C:
     return command
 
 
-def srtp_format(options: Mapping[str, Any], otherwise: SrtpFormat = HEADEND_FORMAT) -> SrtpFormat:
-    """Return what `media_options` say; what they leave open is as in `otherwise`."""
+def srtp_format(options: Mapping[str, Any], otherwise: PacketFormat = HEADEND_FORMAT) -> PacketFormat:
+    """Return what `media_options` say of SRTP; what they leave open, and any other protection, is as in `otherwise`."""
+    if not isinstance(otherwise, SrtpFormat):
+        return otherwise
     suite, mki_size = options["srtp_suite"], options["mki_length"]
     return SrtpFormat(
         otherwise.suite if suite is None else SrtpSuite[suite],
@@ -203,7 +206,7 @@ class CardChoice:
 def tables_of(profile: Path | None) -> BcastTables:
     """Return the BCAST tables of a card profile or a card file, without either the default set. Raises `CliError`."""
     from card import bcast_tables
-    from card.spec.bcast_p1 import P1
+    from card.spec.bcast.p1 import P1
     from host_tools.cli.cards import is_profile, load_profile, plain_errors
 
     if profile is None:

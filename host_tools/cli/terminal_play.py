@@ -25,9 +25,9 @@ from host_tools.cli.terminal_report import (
 )
 from host_tools.cli.terminal_session import explained
 from host_tools.cli.terminal_verdict import judge
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.errors import MediaError
 from host_tools.links.base import LinkError
-from host_tools.media.errors import MediaError
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -64,7 +64,7 @@ class PlayJob:
         However it is told to end, files and card are left in order.
         """
         with interruptible(), explained(), open_capture(self.capture) as capture:
-            out = MediaOut(self.output)
+            out = MediaOut(self.output, (self.capture, self.ltkms, self.card.profile, self.subscriber))
             with self.card.connected() as middleware, closing(out):
                 statistics = self._play(middleware, capture, out, as_json)
                 self.afterwards(middleware)

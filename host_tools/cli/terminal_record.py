@@ -26,8 +26,8 @@ from host_tools.cli.terminal_options import (
 
 if TYPE_CHECKING:
     from host_tools.cli.terminal_play import PlayJob
+    from host_tools.content.containers.recording import RecordingWriter
     from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.recording import RecordingWriter
 
 _TERMINAL_TYPE = b"\0"  # provisional: types of terminal IDs are unknown
 _PORT = click.IntRange(1, 65_535)
@@ -57,16 +57,18 @@ def record(
     """
     from host_tools.cli.terminal_play import PlayJob
     from host_tools.cli.terminal_session import explained
+    from host_tools.content.containers.recording import record_to
+    from host_tools.content.known import KNOWN
     from host_tools.terminal.player import PlayOptions
-    from host_tools.terminal.recording import record_to
 
     check_key_options(options)
     refuse_clash([output], [capture, options["ltkms"], options["profile"], options["subscriber"]])
     name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
-    srtp = srtp_format(options)
-    with interruptible(), explained(), record_to(output, name, stkm_port, frozenset(media), srtp) as writer:
+    protection = srtp_format(options)
+    recording = record_to(output, name, stkm_port, frozenset(media), protection=protection)
+    with interruptible(), explained(), recording as writer:
         complaint: CliError | None = None
         if no_card or unwatched:
             complaint = _store(capture, writer)
@@ -74,8 +76,9 @@ def record(
                 with CardChoice.of(options).connected() as middleware:
                     _signal(middleware, writer, terminal_name)
         else:
+            play_options = PlayOptions(KNOWN.with_layout(protection), stkm_port, frozenset(media))
             job = PlayJob(
-                capture, PlayOptions(stkm_port, frozenset(media), srtp=srtp), None, CardChoice.of(options),
+                capture, play_options, None, CardChoice.of(options),
                 options["scenario"], options["ltkms"], Extras.of(options), options["subscriber"], writer.take,
             )  # fmt: skip
             complaint = _play(job, lambda middleware: _signal(middleware, writer, terminal_name), as_json)
@@ -116,7 +119,7 @@ def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], as_json: b
 def _store(capture: Path, writer: RecordingWriter) -> CliError | None:
     """Record without a card; return what is to be complained of once the recording is written."""
     from host_tools.cli.terminal_verdict import BrokenOff, require_whole
-    from host_tools.media.pcap import open_capture
+    from host_tools.content.captures.pcap import open_capture
 
     with open_capture(capture) as datagrams:
         for datagram in datagrams:

@@ -24,11 +24,11 @@ from host_tools.cli.terminal_options import (
 )
 
 if TYPE_CHECKING:
+    from host_tools.content.containers.recording import RecordedContent
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import PurchaseFlow
-    from host_tools.terminal.recording import RecordedContent
     from host_tools.terminal.replay import Replay, Segment
     from host_tools.terminal.statistics import PlayStatistics
 
@@ -75,28 +75,29 @@ def replay(
     """
     from host_tools.cli.terminal_session import explained
     from host_tools.cli.terminal_verdict import judge_replay
+    from host_tools.content.containers.recording import open_recording
+    from host_tools.content.known import KNOWN
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.player import Hooks
-    from host_tools.terminal.recording import open_recording
     from host_tools.terminal.replay import Replay
 
     check_key_options(options)
     extras = Extras.of(options)
-    out = MediaOut(output)
+    out = MediaOut(output, (recording,))
     card = CardChoice.of(options)
-    with interruptible(), explained(), open_recording(recording) as content, closing(out):
-        srtp = srtp_format(options, content.index.srtp)
+    with interruptible(), explained(), open_recording(recording, KNOWN) as content, closing(out):
+        protection = srtp_format(options, content.index.protection)
         with card.connected() as middleware:
             purchase = _keys(middleware, content, options)
             feed, hooks = extras.apply(middleware, purchase, Hooks(), to_stderr=not as_json)
-            replaying = Replay(content, feed, out, keep_teks=not forget_teks, srtp=srtp)
+            replaying = Replay(content, feed, out, keep_teks=not forget_teks, protection=protection)
             try:
                 _play(replaying, pieces, hooks)
             finally:
                 _print(recording, list(zip(pieces, replaying.played, strict=False)), out, extras, as_json)
     if replaying.refused is not None:
         raise CliError(f"The card refused: {replaying.refused.why}.", CARD)
-    judge_replay(replaying.played, srtp)
+    judge_replay(replaying.played, protection)
 
 
 def _keys(middleware: TerminalMiddleware, content: RecordedContent, options: dict[str, Any]) -> PurchaseFlow | None:

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from host_tools.media.pcap import CaptureReport
+    from host_tools.content.captures.pcap import CaptureReport
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.statistics import PlayStatistics
 

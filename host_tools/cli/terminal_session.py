@@ -38,9 +38,9 @@ def parse_pin(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 def explained() -> Iterator[None]:
     """Turn the errors of links, card, network and media into `CliError`."""
     from host_tools.apdu.response import StatusError
+    from host_tools.content.errors import MediaError, OutputError
     from host_tools.headend.errors import HeadendError, VerificationError
     from host_tools.links.base import LinkError
-    from host_tools.media.errors import MediaError, OutputError
     from host_tools.terminal.errors import TerminalError
 
     try:

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import CARD, DIFFERENT, INPUT, CliError
-from host_tools.media.errors import NOT_AUTHENTIC
+from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
-    from host_tools.media.pcap import CaptureReport
-    from host_tools.media.srtp_format import SrtpFormat
+    from host_tools.content.captures.pcap import CaptureReport
+    from host_tools.content.protection import PacketFormat
     from host_tools.terminal.player import PlayOptions
 
 _NOT_AUTHENTIC = "they are not authentic under the keys they name"
 _BINDING = "--binding opens keys that are bound to a terminal"
 _ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
-_UNPLAYABLE = "SRTP here plays traffic keys of 16 bytes only, not the 24 or 32 that the card gave"
 _SUITE = "does --srtp-suite say how they are made?"
 
 
@@ -60,10 +59,10 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
         raise BrokenOff(f"{broken} {unopened}".strip())
     if unopened:
         raise CliError(unopened, DIFFERENT)
-    _warn(statistics, options.srtp)
+    _warn(statistics, options.protections.usual)
 
 
-def judge_replay(pieces: Sequence[PlayStatistics], srtp: SrtpFormat) -> None:
+def judge_replay(pieces: Sequence[PlayStatistics], protection: PacketFormat) -> None:
     """Raise `CliError` for pieces of a recording that have media packets of which not one opened.
 
     Where most of the media stay shut, a sentence says so.
@@ -71,8 +70,8 @@ def judge_replay(pieces: Sequence[PlayStatistics], srtp: SrtpFormat) -> None:
     media = _all_media(pieces)
     if media.packets_seen and not media.packets_decrypted:
         seen = _count(media.packets_seen, "media packet")
-        raise CliError(f"None of {seen} opens: {_why(media, srtp)}.", DIFFERENT)
-    _warn(media, srtp)
+        raise CliError(f"None of {seen} opens: {_why(media, protection)}.", DIFFERENT)
+    _warn(media, protection)
 
 
 def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
@@ -81,17 +80,17 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
         packets_decrypted=sum(piece.packets_decrypted for piece in pieces),
         packets_repeated=sum(piece.packets_repeated for piece in pieces),
         failures=sum((piece.failures for piece in pieces), Counter()),
-        teks_unplayable=sum(piece.teks_unplayable for piece in pieces),
+        unplayable=sum((piece.unplayable for piece in pieces), Counter()),
         packets_without_key=sum(piece.packets_without_key for piece in pieces),
         missing_keys=sum((piece.missing_keys for piece in pieces), Counter()),
     )
 
 
-def _warn(statistics: PlayStatistics, srtp: SrtpFormat) -> None:
+def _warn(statistics: PlayStatistics, protection: PacketFormat) -> None:
     """Say on standard error why most of the media stay shut, if they do."""
     shut, seen = statistics.packets_shut, statistics.packets_seen
     if shut > statistics.packets_decrypted:
-        click.echo(f"{shut} of {_count(seen, 'media packet')} stay shut: {_why(statistics, srtp)}.", err=True)
+        click.echo(f"{shut} of {_count(seen, 'media packet')} stay shut: {_why(statistics, protection)}.", err=True)
 
 
 def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
@@ -102,14 +101,14 @@ def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
     if not seen:
         ports = ", ".join(map(str, sorted(options.media_ports)))
         return f"{keys}, but there is no media packet on UDP port {ports}." if ports else ""
-    return f"{keys}, but none of {_count(seen, 'media packet')} opens: {_why(statistics, options.srtp)}."
+    return f"{keys}, but none of {_count(seen, 'media packet')} opens: {_why(statistics, options.protections.usual)}."
 
 
-def _why(statistics: PlayStatistics, srtp: SrtpFormat) -> str:
+def _why(statistics: PlayStatistics, protection: PacketFormat) -> str:
     """Say why media packets stay shut: the reason of most of them."""
     if statistics.teks_unplayable:
-        return _UNPLAYABLE
-    if not srtp.names_key:
+        return statistics.unplayable.most_common(1)[0][0]
+    if not protection.names_key:
         return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
     if statistics.packets_failed >= statistics.packets_without_key:
         return _why_failed(statistics.failures.most_common(1)[0][0])

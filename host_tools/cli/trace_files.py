@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host_tools.cli.exits import INPUT, CliError
-from host_tools.media.errors import MediaError
+from host_tools.content.errors import MediaError
 from host_tools.trace.events import TraceEvent, TraceSink
 from host_tools.trace.jsonl import TraceFileError, read_json_lines
 

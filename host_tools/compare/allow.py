@@ -11,7 +11,7 @@ from card.disk.shipped import shipped_text
 from card.disk.toml_lines import Path as KeyPath
 from host_tools.compare.model import Difference, Kind, Pair
 from host_tools.compare.timing import name_of
-from host_tools.script.table import Problems, Table, read_toml
+from host_tools.script.toml.table import Problems, Table, read_toml
 
 _KEYS = ("why", "kind", "command", "file", "step", "path", "bytes")
 _KINDS = {kind.value: kind for kind in Kind}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -12,16 +13,18 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.ins import INS
 from card.spec.status import SW
+from host_tools.apdu.pin import PIN_SIZE, pad_pin
 from host_tools.apdu.processors import FormatProcessor, GetResponseProcessor, WrongLengthProcessor
 from host_tools.compare.joined import Wire, join_exchanges
 from host_tools.compare.model import Observed, SideRun, Step
 from host_tools.compare.observe import ObservedLink
 from host_tools.compare.play import play_scripts
 from host_tools.links.base import Link, LinkError
-from host_tools.pin import PIN_SIZE, pad_pin
 from host_tools.script.model import Script
 from host_tools.script.runner import RunOptions
+from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 from host_tools.trace.record import POWER_OFF
 
 MOST_EXCHANGES = 20_000
@@ -56,9 +59,14 @@ class ScriptEvidence:
 
 @dataclass(frozen=True, slots=True)
 class TraceEvidence:
-    """A recorded trace. What is secret in it is zero, so it is zero in what it is compared with, too."""
+    """A recorded trace. What is secret in its answers is zero, so it is zero in what they are compared with, too.
+
+    A command with a secret cannot be sent again: it is no part of what was `seen`, and `left_out` counts it by its
+    name. A PIN1 that was accepted can: the other card has one, too.
+    """
 
     seen: SideRun
+    left_out: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, name: str, events: Iterable[TraceEvent]) -> TraceEvidence:
@@ -74,8 +82,21 @@ class TraceEvidence:
                     steps.append([])
             else:
                 steps[-1].append(Wire(event, event.command, event.response))
-        found = [Step(f"{name}, part {n}", observed=tuple(join_exchanges(wires))) for n, wires in enumerate(steps, 1)]
-        return cls(SideRun(link, b"", "", tuple(step for step in found if step.observed)))
+        left_out: Counter[str] = Counter()
+        found = []
+        for number, wires in enumerate(steps, 1):
+            observed = list(join_exchanges(wires))
+            left_out.update(describe_command(seen.command) for seen in observed if not _is_repeatable(seen))
+            repeated = tuple(seen for seen in observed if _is_repeatable(seen))
+            if repeated:
+                found.append(Step(f"{name}, part {number}", observed=repeated))
+        return cls(SideRun(link, b"", "", tuple(found)), tuple(left_out.items()))
+
+    def describe_left_out(self) -> Iterator[str]:
+        """Yield one line, a comment, for each kind of command that is not sent again."""
+        for name, count in self.left_out:
+            times = f", {count} times" if count > 1 else ""
+            yield f"# not sent again: {printable(name)}{times}: its secret was not recorded"
 
     def again(self, link: Link, pin: Secret) -> SideRun:
         """Send every command again, with a reset before each step."""
@@ -99,13 +120,25 @@ def _send(observed: ObservedLink, stack: GetResponseProcessor, command: bytes) -
         return  # noted in the run
 
 
+def _is_repeatable(seen: Observed) -> bool:
+    return not seen.shown.hidden_command or _gives_pin1(seen)
+
+
+def _gives_pin1(seen: Observed) -> bool:
+    """Tell whether the command gave PIN1, hidden in the trace, and was accepted."""
+    command = seen.shown.command
+    return (
+        bool(seen.shown.hidden_command)
+        and len(command) == _HEADER + PIN_SIZE
+        and (command[1], command[3]) == (INS.VERIFY_PIN, _PIN1)
+        and seen.sw == SW.OK
+    )
+
+
 def _with_pin(seen: Observed, pin: Secret) -> bytes:
     """Return the command, with the PIN of this card where the recorded one was accepted and is hidden."""
     command = seen.shown.command
-    hidden = bool(seen.shown.hidden_command) and len(command) == _HEADER + PIN_SIZE
-    if hidden and command[1] == INS.VERIFY_PIN and command[3] == _PIN1 and seen.sw == SW.OK:
-        return command[:_HEADER] + pad_pin(pin)
-    return command
+    return command[:_HEADER] + pad_pin(pin) if _gives_pin1(seen) else command
 
 
 def _as_shown(step: Step) -> Step:

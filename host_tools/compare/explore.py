@@ -10,9 +10,9 @@ from card.codec.fcp import DescriptorByte, Fcp, PinStatus
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import APPLICATIONS
-from card.spec.catalogue import all_files
-from card.spec.fids import MF
-from card.spec.files import EfRow, Structure
+from card.spec.files.catalogue import all_files
+from card.spec.files.fids import MF
+from card.spec.files.rows import EfRow, Structure
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient

@@ -29,7 +29,7 @@ from host_tools.compare.words import (
     title,
     verdict,
 )
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 
 def write_html(comparison: Comparison, file: TextIO) -> None:

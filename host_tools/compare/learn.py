@@ -10,7 +10,7 @@ from card.codec.ef import CODECS
 from card.disk.toml import quoted
 from card.errors import CardError
 from card.spec.aids import APPLICATIONS
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.spec.services import NOT_BESIDE_ISIM, OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from host_tools.compare.access import access_lines, differing, find_access
 from host_tools.compare.explore import FoundCard, FoundFile

@@ -40,11 +40,6 @@ class Observed:
     wire: int = 1
     error: str = ""
 
-    @property
-    def is_hidden(self) -> bool:
-        """True when a part of the answer is secret."""
-        return bool(self.shown.hidden_response)
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

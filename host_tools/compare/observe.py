@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
 
 from host_tools.compare.joined import Wire, join_exchanges
 from host_tools.compare.model import SideRun, Step
-from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
+from host_tools.links.base import Link, LinkError
+from host_tools.links.wrapped import WrappedLink
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets
 from host_tools.trace.record import Recorder, RecordingLink
@@ -15,12 +15,12 @@ from host_tools.trace.record import Recorder, RecordingLink
 _SHORTEST = 2  # bytes of a status word
 
 
-class ObservedLink:
-    """A link that remembers everything, cut into steps (`host_tools.links.base.Link`); `known` secrets are hidden."""
+class ObservedLink(WrappedLink):
+    """A link that remembers everything, cut into steps; `known` secrets are hidden."""
 
     def __init__(self, link: Link, known: KnownSecrets | None = None) -> None:
         self._last: TracedExchange | None = None
-        self._link = RecordingLink(link, Recorder(link.name, [self], known=known))
+        super().__init__(RecordingLink(link, Recorder(link.name, [self], known=known)))
         self._atr = link.atr
         self._lock = threading.Lock()
         self._sent: bytes | None = None  # the command that is not answered yet
@@ -30,27 +30,12 @@ class ObservedLink:
 
     # --- Link
 
-    @property
-    def name(self) -> str:
-        """Name of the reader."""
-        return self._link.name
-
-    @property
-    def atr(self) -> bytes:
-        """Answer to reset of the last power-on or reset."""
-        return self._link.atr
-
-    @property
-    def protocol(self) -> TransmissionProtocol:
-        """How the link carries APDUs."""
-        return self._link.protocol
-
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU and return data and status word. Raises `LinkError`."""
         self._sent = apdu
         response = b""
         try:
-            response = self._link.transmit(apdu)
+            response = self._inner.transmit(apdu)
         except LinkError as error:
             self.trouble = self.trouble or str(error)
             raise
@@ -59,23 +44,6 @@ class ObservedLink:
         if len(response) < _SHORTEST:
             self.trouble = self.trouble or f"The card answered {len(response)} bytes; a response has at least 2."
         return response
-
-    def reset(self) -> bytes:
-        """Reset the card and return its ATR. Raises `LinkError`."""
-        return self._link.reset()
-
-    @property
-    def shared(self) -> bool:
-        """Whether another program can come between two commands."""
-        return is_shared(self._link)
-
-    def together(self) -> AbstractContextManager[None]:
-        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
-        return together(self._link)
-
-    def close(self) -> None:
-        """Let the card go."""
-        self._link.close()
 
     # --- steps
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from card.tables.problems import Place
 from host_tools.compare.model import INTERRUPTED, SideRun
 from host_tools.compare.observe import ObservedLink
 from host_tools.links.base import Link
-from host_tools.script.errors import Place
 from host_tools.script.model import ResetStep, Script, StepHead
 from host_tools.script.results import Status
 from host_tools.script.runner import Runner, RunOptions

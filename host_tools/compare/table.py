@@ -10,7 +10,7 @@ from rich.table import Table
 
 from host_tools.compare.model import CommandTiming, Comparison, Difference, Spread
 from host_tools.compare.words import step_words, title, verdict
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 _MOST_ROWS = 200
 

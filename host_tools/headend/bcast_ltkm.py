@@ -12,7 +12,7 @@ from dataclasses import replace
 from card.codec.bcast import LtkmManagement, ParentalControl
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bcast_policy import DeliveryKind, PlannedDelivery
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.scenario import Scenario

@@ -1,6 +1,6 @@
 """What a scenario says about OMA BCAST: STKM management data of a service, programmes, and each LTKM to be sent.
 
-Values of the security policy extension (SPE) are those of a set of tables (`card.spec.bcast_tables`); they and the
+Values of the security policy extension (SPE) are those of a set of tables (`card.spec.bcast.tables`); they and the
 layouts behind them are provisional.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from card.crypto.secret import Secret
-from card.spec.ratings import rating_words
+from card.spec.bcast.ratings import rating_words
 from host_tools.headend.toml_table import TomlTable
 
 _MOST_DELIVERIES = 256

@@ -10,11 +10,11 @@ from card.codec.bcast import Rating, StkmManagement
 from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables, TrafficProtection
+from card.spec.bcast.tables import BcastTables, TrafficProtection
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.scenario import Scenario
 from host_tools.headend.schedule import StkmSlot
 from host_tools.headend.seeded import Seeded
-from host_tools.media.traffic_key import TrafficKey
 
 _MOST_LIFETIME = 15
 _KEY_SIZE = 16

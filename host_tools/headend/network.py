@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bcast_ltkm import BcastMint
 from host_tools.headend.bcast_shop import Shop
 from host_tools.headend.bsf import Bsf

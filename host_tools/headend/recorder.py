@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_frames
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bcast_stkm import carried_tek, stkm_extension
 from host_tools.headend.media_stream import media_stream
 from host_tools.headend.scenario import Scenario, Service
@@ -21,11 +28,6 @@ from host_tools.headend.schedule import FRAME_MILLISECONDS, Delivery, MediaSlot,
 from host_tools.headend.service_keys import traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.truth import MediaDigest, MediaTruth, TekName, Truth
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpSender
-from host_tools.media.tone import SAMPLE_RATE, mulaw_frames
-from host_tools.media.traffic_key import TrafficKey, mki_of
 
 _SENDER_HOST = "10.20.30.40"
 _SENDER_PORT = 40_000
@@ -130,7 +132,7 @@ class _MediaSource:
         self._payload_type = service.payload_type
         self._stream = media_stream(scenario, service)
         self._frames = mulaw_frames(service.id, _FRAME_SAMPLES)
-        self._sender = SrtpSender()
+        self._sender = SrtpSender(HEADEND_FORMAT)
         self._mki = b""
         self._key: TrafficKey | None = None
 
@@ -147,7 +149,7 @@ class _MediaSource:
 
     def protect(self, packet: RtpPacket, slot: MediaSlot) -> bytes:
         """Return the packet under the traffic key of its crypto period."""
-        mki = mki_of(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
+        mki = tek_name(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
         if self._key is None or mki != self._mki:
             self._key, self._mki = traffic_key(self._scenario, slot.key, slot.mtk_id), mki
         return self._sender.protect(packet.encode(), mki, self._key)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.exchange.digest.compute import Asked, is_digest
 from host_tools.exchange.digest.headers import Challenge, Credentials
 from host_tools.exchange.digest.one_time import (

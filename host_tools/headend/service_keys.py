@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from card.codec.mikey import KeyInterval, MbmsKeyIds
 from card.crypto.secret import Secret
+from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario import Scenario, SekRollover, Service
 from host_tools.headend.seeded import Seeded
-from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE, TrafficKey
 
 _RAND_SIZE = 16
 _CSB_ID_BITS = 32

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.mikey import CryptoSession, SecurityPolicy
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE
 from host_tools.headend.media_stream import MediaStream
-from host_tools.media.srtp_format import HEADEND_FORMAT
-from host_tools.media.traffic_key import SALT_SIZE, TEK_SIZE
 
 _POLICY = 0  # the one policy of a message
 _PROTOCOL_SRTP = 0  # RFC 3830 clause 6.10

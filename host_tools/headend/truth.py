@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from host_tools.media.traffic_key import TrafficKey
+from host_tools.content.traffic_key import TrafficKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,10 @@ class Truth:
     def to_json(self) -> str:
         """Return everything as JSON text, TEKs included: for a file of mode 0600 only."""
         teks = {
-            str(name): {"tek": key.tek.reveal().hex(), "salt": key.salt.reveal().hex()}
+            str(name): {
+                "tek": key.tek.reveal().hex(),
+                "salt": None if key.salt is None else key.salt.reveal().hex(),
+            }
             for name, key in self.teks.items()
         }
         media = {

@@ -10,7 +10,7 @@ from card.codec.redaction import Redactor
 from card.errors import DecodeError
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
-from host_tools.links.base import Link, LinkError
+from host_tools.links.base import Link, LinkError, is_shared
 from host_tools.pytest_plugin.answers import Answer, CardData, StatusWord
 
 
@@ -21,6 +21,8 @@ class Uicc:
         self.link = link
         self._client = ApduClient(link)
         self._redactor = Redactor()
+        if is_shared(link):
+            self._redactor.doubt()
 
     def __enter__(self) -> Uicc:
         return self

@@ -1,4 +1,4 @@
-"""A card on which the faults of a plan befall commands."""
+"""A card with the faults of a plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Pull = Callable[[float], None]
 """Takes the card out of its reader; it is back after so many seconds."""
 
 Tell = Callable[[str], object]
-"""Takes the sentence about a fault, just before the fault befalls its command."""
+"""Takes the sentence about a fault, just before the fault happens."""
 
 _INTERNAL_ERROR = 0x6F00
 
@@ -64,9 +64,9 @@ class FaultyCard(WrappedCard):
         if strike is None:
             return self._card.transmit(apdu)
         self._tell(str(strike))
-        return self._befall(strike.fault, apdu)
+        return self._inflict(strike.fault, apdu)
 
-    def _befall(self, fault: Fault, apdu: bytes) -> bytes:
+    def _inflict(self, fault: Fault, apdu: bytes) -> bytes:
         if fault.executed or fault.kind is FaultKind.DROP:
             self._card.transmit(apdu)
         match fault.kind:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from card.spec.ins import INS
-from host_tools.script.table import Problems, Table, read_toml
+from host_tools.script.toml.table import Problems, Table, read_toml
 from host_tools.trace.commands import command_name
 from host_tools.trace.events import TracedExchange, TraceEvent
 

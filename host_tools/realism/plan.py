@@ -1,4 +1,4 @@
-"""Plans of faults: which fault befalls which command. The same plan and seed give the same faults."""
+"""Plans of faults: which fault happens at which command. The same plan and seed give the same faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from host_tools.script.table import Table, read_toml
+from host_tools.script.toml.table import Table, read_toml
 from host_tools.trace.commands import command_name
 
 _KEYS = ("kind", "command", "at", "chance", "times", "sw", "executed", "back_after")
@@ -31,7 +31,7 @@ class FaultKind(StrEnum):
 class Fault:
     """One row of a plan.
 
-    It befalls the command number `at` (from 1) of those whose name fits `command`, or with `at` 0 each of them with
+    It happens at the command number `at` (from 1) of those whose name fits `command`, or with `at` 0 each of them with
     the probability `chance`; at most `times` times (0: without end). `executed`: the card does its work before.
     `back_after`: seconds until a card that was lost is there again.
     """
@@ -48,7 +48,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault that befalls a command: the `number`-th (from 1) of those with the name `command`."""
+    """A fault at a command: the `number`-th (from 1) of those with the name `command`."""
 
     fault: Fault
     command: str
@@ -60,7 +60,7 @@ class Strike:
 
 
 class Injector:
-    """Goes through the commands and says which fault befalls each. One plan, one seed, one card."""
+    """Goes through the commands and says which fault happens at each. One plan, one seed, one card."""
 
     def __init__(self, plan: tuple[Fault, ...], seed: int = 0) -> None:
         self._plan = plan
@@ -70,7 +70,7 @@ class Injector:
         self._commands: Counter[str] = Counter()
 
     def next_fault(self, apdu: bytes) -> Strike | None:
-        """Return what befalls this command, the first fault of the plan that does; None for nothing."""
+        """Return the fault for this command, the first of the plan that fits; None where there is none."""
         name = command_name(apdu[1]) if len(apdu) > 1 else "no APDU"
         self._commands[name] += 1
         chosen: int | None = None

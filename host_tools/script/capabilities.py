@@ -11,12 +11,12 @@ from card.codec.ef import CODECS
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import APPLICATIONS
-from card.spec.fids import MF, fid_of
+from card.spec.files.fids import MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
+from host_tools.apdu.pin import pad_pin
 from host_tools.apdu.response import StatusError
-from host_tools.pin import pad_pin
 from host_tools.script.safety import PIN1, RefusedPins, may_try_pin, tries_left
 from host_tools.terminal.card_application import EF_ICCID, CardFiles
 from host_tools.terminal.errors import TerminalError

@@ -2,32 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-MOST_PROBLEMS = 20
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A line (counted from 1) of a file."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, where, and what would be right."""
-
-    place: Place
-    text: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.text}" + (f" ({self.hint})" if self.hint else "")
+from card.tables.problems import MOST_LISTED, Problem
 
 
 class ScriptError(Exception):
@@ -35,9 +10,9 @@ class ScriptError(Exception):
 
     def __init__(self, *found: Problem) -> None:
         problems = tuple(dict.fromkeys(found))
-        lines = [str(problem) for problem in problems[:MOST_PROBLEMS]]
-        if len(problems) > MOST_PROBLEMS:
-            lines.append(f"and {len(problems) - MOST_PROBLEMS} more problems")
+        lines = [str(problem) for problem in problems[:MOST_LISTED]]
+        if len(problems) > MOST_LISTED:
+            lines.append(f"and {len(problems) - MOST_LISTED} more problems")
         super().__init__("\n".join(lines))
         self.problems = problems
 
@@ -48,3 +23,11 @@ class NoScript(Exception):
 
 class ExpressionError(Exception):
     """A template, pattern or expression is malformed, or a value cannot be worked out. The message is a phrase."""
+
+
+class NoValue(ExpressionError):
+    """A variable has no value. `why` is the reason alone: what rests on the variable names it as its own."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{{{name}}} has no value: {why}")
+        self.why = why

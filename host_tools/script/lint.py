@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from host_tools.script.errors import Problem
+from card.tables.problems import Problem
 from host_tools.script.model import ApduStep, Expectation, Script, Step
 from host_tools.script.oneline import ANY_SW, carries_pin
 from host_tools.script.template import Template

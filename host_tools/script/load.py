@@ -9,11 +9,12 @@ from pathlib import Path
 from card.disk.kinds import SCRIPT
 from card.disk.reading import read_text
 from card.errors import UnusableFile
-from host_tools.script.errors import NoScript, Place, Problem, ScriptError
+from card.tables.problems import Place, Problem
+from host_tools.script.errors import NoScript, ScriptError
 from host_tools.script.model import Script
 from host_tools.script.names import check_names
 from host_tools.script.oneline import parse_lines
-from host_tools.script.toml_form import MOST_ROUNDS, parse_script
+from host_tools.script.toml.form import MOST_ROUNDS, parse_script
 from host_tools.script.walk import most_rounds
 
 _TOML = ".toml"

@@ -7,7 +7,8 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from host_tools.script.errors import Place, Problem, ScriptError
+from card.tables.problems import Place, Problem
+from host_tools.script.errors import ScriptError
 
 _LONGEST_LINE = 400_000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

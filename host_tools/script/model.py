@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from card.tables.problems import Place, Problem
 from host_tools.script.conditions import Condition
-from host_tools.script.errors import Place, Problem
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.pattern import OK, Pattern, SwPattern
 from host_tools.script.template import Template
 from host_tools.script.values import FromEnvironment, RandomBytes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from host_tools.script.errors import Place, Problem, ScriptError
+from card.tables.problems import Place, Problem
+from host_tools.script.errors import ScriptError
 from host_tools.script.model import (
     BUILT_IN,
     ApduStep,

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
 from card.errors import DecodeError
-from host_tools.script.errors import ExpressionError, Place, Problem, ScriptError
+from card.tables.problems import Place, Problem
+from host_tools.script.errors import ExpressionError, ScriptError
 from host_tools.script.log_lines import Entry, read_log
 from host_tools.script.model import ApduStep, Expectation, ResetStep, Script, Step, StepHead
 from host_tools.script.pattern import Pattern, SwPattern

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import IO, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
-from host_tools.printable import printable
 from host_tools.script.results import Status, StepResult, Summary
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
+from host_tools.trace.printable import printable
 from host_tools.trace.text import show_with_gaps
 
 # What XML 1.0 cannot hold, escaped or not (XML 1.0 clause 2.2).

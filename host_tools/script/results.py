@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from host_tools.script.errors import Place
+from card.tables.problems import Place
 from host_tools.trace.events import TracedExchange
 
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from card.crypto.secret import Secret
 from host_tools.apdu.client import ApduClient
 from host_tools.links.base import Link, LinkError, together
 from host_tools.script.capabilities import Capabilities, probe_card
+from host_tools.script.conditions import Condition
 from host_tools.script.errors import ExpressionError
-from host_tools.script.functions import Call
-from host_tools.script.guard import Guard
+from host_tools.script.functions.call import Call
 from host_tools.script.matchers import judge, take
 from host_tools.script.model import ApduStep, ComputeStep, GroupStep, Loop, ResetStep, Script, Step
 from host_tools.script.pattern import Mismatch
 from host_tools.script.results import Aspect, Difference, Status, StepResult
+from host_tools.script.safety import Guard
 from host_tools.script.sending import Sender, Sent, decoded
 from host_tools.script.template import Template
 from host_tools.script.timed import TimedLink
 from host_tools.script.values import FromEnvironment, RandomBytes, Scope, Value
 from host_tools.script.walk import needs_card, written_name
 from host_tools.trace.commands import describe_command
-from host_tools.trace.events import TracedExchange
 from host_tools.trace.known_secrets import KnownSecrets
 
 Rounds = tuple[str, ...]
@@ -55,7 +55,8 @@ class _Stop(Exception):
 class Runner:
     """Runs one script after the other on one link, which it does not close.
 
-    The secrets of the options and scripts become `known`, for whoever else records the link.
+    The secrets of the options and scripts become `known`, for whoever else records the link. A run goes down in three
+    steps: `_ScriptRun.results` (the script), `_steps` (its steps, groups and loops), `_attempt` (one step).
     """
 
     def __init__(
@@ -96,6 +97,17 @@ class _Session:
         return self._capabilities
 
 
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """How a step ended: why, where that needs a reason, what differed, and what was sent; `lost` with the reader."""
+
+    status: Status
+    reason: str = ""
+    differences: tuple[Difference, ...] = ()
+    sent: Sent | None = None
+    lost: bool = False
+
+
 class _ScriptRun:
     """One script on its way."""
 
@@ -112,30 +124,21 @@ class _ScriptRun:
         self._number = 0
 
     def results(self) -> Iterator[StepResult]:
-        """Yield what comes of each step, with no other program's commands between."""
+        """Yield the result of each step, with no other program's commands between."""
+        first = self._script.steps[0]
         with ExitStack() as stack:
             try:
                 stack.enter_context(together(self._link))
-            except LinkError as error:
-                yield self._result(self._script.steps[0], (), Status.ERROR, reason=str(error), lost=True)
+                self._prepare()
+                unmet = self._unmet(self._script.requires)
+            except (LinkError, ExpressionError) as error:
+                yield self._result(first, (), _not_done(error))
                 return
-            yield from self._results()
-
-    def _results(self) -> Iterator[StepResult]:
-        first = self._script.steps[0]
-        try:
-            self._prepare()
-            unmet = [item.text for item in self._script.requires if not item.holds(self._capabilities, self._scope)]
-        except (LinkError, ExpressionError) as error:
-            yield self._result(first, (), Status.ERROR, reason=str(error), lost=isinstance(error, LinkError))
-            return
-        if unmet:
-            yield self._result(first, (), Status.SKIPPED, reason=f"the script needs: {', '.join(unmet)}{self._why()}")
-            return
-        try:
-            yield from self._steps(self._script.steps, ())
-        except _Stop:
-            return
+            if unmet:
+                yield self._result(first, (), _Verdict(Status.SKIPPED, f"the script needs: {unmet}"))
+                return
+            with suppress(_Stop):
+                yield from self._steps(self._script.steps, ())
 
     def _prepare(self) -> None:
         """Ask the card where the script needs to know it, reset it, and give the variables their first values."""
@@ -167,9 +170,20 @@ class _ScriptRun:
                 return None
 
     def _steps(self, steps: tuple[Step, ...], rounds: Rounds) -> Iterator[StepResult]:
+        """Do steps in their order, each as often as its loop says. Raises `_Stop` where the script ends."""
         for step in steps:
             for inner in self._rounds(step.head.loop, rounds):
-                yield from self._step(step, inner)
+                obstacle = self._obstacle(step)
+                if obstacle:
+                    yield self._result(step, inner, _Verdict(Status.SKIPPED, obstacle))
+                elif isinstance(step, GroupStep):
+                    yield from self._steps(step.steps, inner)
+                else:
+                    verdict = self._attempt(step)
+                    yield self._result(step, inner, verdict)
+                    failed = verdict.status in (Status.FAILED, Status.ERROR)
+                    if (failed and self._stops(step)) or (verdict.lost and self._options.stop_on_lost):
+                        raise _Stop
 
     def _rounds(self, loop: Loop | None, rounds: Rounds) -> Iterator[Rounds]:
         """Yield the names of the rounds; before each, the loop's variable has its value."""
@@ -185,111 +199,80 @@ class _ScriptRun:
             self._scope.set(loop.variable, value)
             yield (*rounds, f"{loop.variable}={value}")
 
-    def _step(self, step: Step, rounds: Rounds) -> Iterator[StepResult]:
-        obstacle = self._obstacle(step)
-        if obstacle:
-            yield self._result(step, rounds, Status.SKIPPED, reason=obstacle)
-            return
-        if isinstance(step, GroupStep):
-            yield from self._steps(step.steps, rounds)
-            return
-        try:
-            result = self._attempt(step, rounds)
-        except LinkError as error:
-            result = self._result(step, rounds, Status.ERROR, reason=str(error), lost=True)
-        yield result
-        failed = result.status in (Status.FAILED, Status.ERROR)
-        if (failed and self._stops(step)) or (result.lost and self._options.stop_on_lost):
-            raise _Stop
-
     def _stops(self, step: Step) -> bool:
         return step.head.stop_on_failure or self._script.stop_on_failure or self._options.stop_on_failure
 
     def _obstacle(self, step: Step) -> str:
         """Return why a step is left out; empty when it is not."""
-        unmet = [item.text for item in step.head.when if not item.holds(self._capabilities, self._scope)]
+        unmet = self._unmet(step.head.when)
         if unmet:
-            return f"needs: {', '.join(unmet)}{self._why()}"
+            return f"needs: {unmet}"
         return self._guard.forbids_change(self._capabilities.iccid) if step.head.destructive else ""
 
-    def _why(self) -> str:
-        return f" ({self._capabilities.unreadable})" if self._capabilities.unreadable else ""
+    def _unmet(self, conditions: Iterable[Condition]) -> str:
+        """Return the conditions that do not hold, and why that may be; empty when all hold."""
+        unmet = [item.text for item in conditions if not item.holds(self._capabilities, self._scope)]
+        unreadable = self._capabilities.unreadable
+        return ", ".join(unmet) + (f" ({unreadable})" if unmet and unreadable else "")
 
-    def _attempt(self, step: Step, rounds: Rounds) -> StepResult:
+    def _attempt(self, step: ApduStep | ResetStep | ComputeStep) -> _Verdict:
+        """Do one step. A link that fails and a value that cannot be worked out are verdicts, too."""
         try:
             match step:
                 case ApduStep():
-                    return self._apdu(step, rounds)
+                    return self._apdu(step)
                 case ResetStep():
-                    return self._reset(step, rounds)
+                    atr = self._sender.reset()
+                    mismatch = step.atr.match(atr, self._scope) if step.atr else None
+                    return _judged(() if mismatch is None else (_atr_difference(mismatch, atr),))
                 case ComputeStep(assignments=assignments):
-                    for name, expression in assignments:
-                        self._scope.set(name, self._evaluate(expression))
-                    return self._result(step, rounds, Status.PASSED)
-                case GroupStep():
-                    raise AssertionError("a group is not attempted as one")
-        except ExpressionError as error:
-            return self._result(step, rounds, Status.ERROR, reason=str(error))
+                    for name, source in assignments:
+                        evaluate = source.evaluate if isinstance(source, Call) else source.expand
+                        self._scope.set(name, evaluate(self._scope))
+                    return _Verdict(Status.PASSED)
+        except (LinkError, ExpressionError) as error:
+            return _not_done(error)
 
-    def _evaluate(self, expression: Call | Template) -> Value:
-        return expression.expand(self._scope) if isinstance(expression, Template) else expression.evaluate(self._scope)
-
-    def _reset(self, step: ResetStep, rounds: Rounds) -> StepResult:
-        atr = self._sender.reset()
-        mismatch = step.atr.match(atr, self._scope) if step.atr else None
-        if mismatch is None:
-            return self._result(step, rounds, Status.PASSED)
-        return self._result(step, rounds, Status.FAILED, differences=(_atr_difference(mismatch, atr),))
-
-    def _apdu(self, step: ApduStep, rounds: Rounds) -> StepResult:
+    def _apdu(self, step: ApduStep) -> _Verdict:
+        """Send a command where the guard lets it, judge the answer, and keep what the step captures."""
         self._link.timeout = step.timeout or self._script.timeout or self._options.timeout
-        value = step.command.expand(self._scope)
-        command = decoded(value.data)
+        raw = step.command.expand(self._scope).data
+        command = decoded(raw)
         if command is not None:
             refusal = self._guard.refusal(command, step.expect.sw)
             if refusal:
-                return self._result(step, rounds, Status.FAILED, reason=refusal)
+                return _Verdict(Status.FAILED, refusal)
             objection = self._guard.objection(self._client, command, step.expect.sw, self._capabilities.iccid)
             if objection:
-                return self._result(step, rounds, Status.SKIPPED, reason=objection)
-        return self._judged(step, rounds, self._sender.send(step, value.data, command))
-
-    def _judged(self, step: ApduStep, rounds: Rounds, sent: Sent) -> StepResult:
-        """Judge what came of a command, and keep what a step captures."""
-        shown, seconds = sent.shown, sent.seconds
+                return _Verdict(Status.SKIPPED, objection)
+        sent = self._sender.send(step, raw, command)
         if sent.response is None:
-            return self._result(
-                step, rounds, Status.ERROR, reason=sent.error, exchange=shown, seconds=seconds, lost=True
-            )
-        secret = shown is None or bool(shown.hidden_response)
+            return _Verdict(Status.ERROR, sent.error, sent=sent, lost=True)
+        secret = sent.shown is None or bool(sent.shown.hidden_response)
         differences = judge(sent.response, step.expect, self._scope, secret=secret)
         for capture in step.captures if not differences else ():
             self._scope.set(capture.variable, take(capture, sent.response, secret=secret), given=True)
-        status = Status.FAILED if differences else Status.PASSED
-        return self._result(
-            step, rounds, status, differences=differences, exchange=shown, response=sent.raw, seconds=seconds
-        )
+        return _judged(differences, sent)
 
-    def _result(
-        self,
-        step: Step,
-        rounds: Rounds,
-        status: Status,
-        *,
-        differences: tuple[Difference, ...] = (),
-        reason: str = "",
-        exchange: TracedExchange | None = None,
-        response: bytes = b"",
-        seconds: float = 0.0,
-        lost: bool = False,
-    ) -> StepResult:
+    def _result(self, step: Step, rounds: Rounds, verdict: _Verdict) -> StepResult:
         self._number += 1
-        head = step.head
-        name = head.name or (describe_command(exchange.command) if exchange else written_name(step))
+        head, sent = step.head, verdict.sent
+        shown = sent.shown if sent else None
         return StepResult(
-            self._script.name, self._number, name, head.place, head.clause, status, differences, reason, exchange,
-            response, seconds, ", ".join(rounds), lost,
+            self._script.name, self._number,
+            head.name or (describe_command(shown.command) if shown else written_name(step)),
+            head.place, head.clause, verdict.status, verdict.differences, verdict.reason, shown,
+            sent.raw if sent else b"", sent.seconds if sent else 0.0, ", ".join(rounds), verdict.lost,
         )  # fmt: skip
+
+
+def _judged(differences: Iterable[Difference], sent: Sent | None = None) -> _Verdict:
+    found = tuple(differences)
+    return _Verdict(Status.FAILED if found else Status.PASSED, differences=found, sent=sent)
+
+
+def _not_done(error: LinkError | ExpressionError) -> _Verdict:
+    return _Verdict(Status.ERROR, str(error), lost=isinstance(error, LinkError))
 
 
 def _atr_difference(mismatch: Mismatch, atr: bytes) -> Difference:

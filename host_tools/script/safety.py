@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from card.codec.apdu import CommandApdu
+from card.spec.cla import SIM_CLASS
 from card.spec.ins import INS
-from card.spec.status import SW
+from card.spec.status import SW, describe
 from host_tools.apdu.client import ApduClient
 from host_tools.script.pattern import SwPattern
 
@@ -93,7 +96,7 @@ def pin_objection(client: ApduClient, command: CommandApdu) -> str:
     """
     if not gives_pin(command):
         return ""
-    if command.cla == 0xA0:
+    if command.cla == SIM_CLASS:
         return "with class A0 the tries left cannot be asked for, so no PIN is given: use the class of the UICC"
     unblock = command.ins == INS.UNBLOCK_PIN
     sw = _ask(client, command.cla, command.ins if unblock else INS.VERIFY_PIN, command.p2)
@@ -115,3 +118,40 @@ def _tries_in(sw: int) -> int | None:
         return sw & 0x0F
     # A PIN that is verified (9000) has all its tries; a disabled one (6984) is not counted by VERIFY.
     return None if sw in (SW.OK, SW.DATA_INVALIDATED) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Objects to commands. `destructive` ones pass on a card whose ICCID is in `allowed_iccids`.
+
+    `refused` is what the card has refused so far.
+    """
+
+    destructive: bool
+    allowed_iccids: frozenset[str]
+    refused: RefusedPins = field(default_factory=RefusedPins)
+
+    def forbids_change(self, iccid: str) -> str:
+        """Return why the card with this ICCID (empty: unknown) must not be changed; empty when it may be."""
+        if not self.destructive:
+            return "destructive: done only when asked for with --destructive"
+        if iccid not in self.allowed_iccids or not iccid:
+            return (
+                f"destructive: the ICCID of this card ({iccid or 'unknown'}) "
+                "is not on the list of those that may be changed"
+            )
+        return ""
+
+    def objection(self, client: ApduClient, command: CommandApdu, wanted: SwPattern, iccid: str) -> str:
+        """Return why a command must not be sent; empty when it may be. Raises `LinkError`.
+
+        A command that writes may be tried where the status word that is `wanted` says that the card refuses it.
+        """
+        only_asks = command.ins in PIN_COMMANDS and not gives_pin(command)
+        forbidden = "" if only_asks or not changes_card(command.ins, wanted) else self.forbids_change(iccid)
+        return forbidden or pin_objection(client, command)
+
+    def refusal(self, command: CommandApdu, wanted: SwPattern) -> str:
+        """Return why a PIN that should be right cannot be: it was refused before; empty when it was not."""
+        sw = self.refused.refusal(command) if wanted.fits(SW.OK) else None
+        return "" if sw is None else f"the card refused this PIN before ({describe(sw)}), so it is not given again"

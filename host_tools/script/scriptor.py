@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from card.spec.aids import APPLICATIONS
-from host_tools.script.errors import ExpressionError
-from host_tools.script.functions import Call
+from host_tools.script.errors import ExpressionError, NoValue
+from host_tools.script.functions.call import Call
 from host_tools.script.model import (
     ApduStep,
     ComputeStep,
@@ -103,6 +103,8 @@ class _Exporter:
             if value.secret:
                 raise ExpressionError("it is a secret")
             self._scope.set(name, value)
+        except NoValue as error:  # the first reason, however long the chain
+            self._miss(name, error.why)
         except ExpressionError as error:
             self._miss(name, str(error))
 

@@ -1,4 +1,4 @@
-"""Sends the commands of a script and writes down what came of them, redacted for whoever shows it."""
+"""Sends the commands of a script and writes down the results, redacted for whoever shows it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from card.errors import CardError
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import Response
 from host_tools.links.base import LinkError
-from host_tools.script.guard import Guard
 from host_tools.script.model import ApduStep
-from host_tools.script.safety import gives_pin
+from host_tools.script.safety import Guard, gives_pin
 from host_tools.script.timed import TimedLink
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets
@@ -21,7 +20,7 @@ from host_tools.trace.record import RESET, Recorder
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of a command after `seconds`: the last answer, or None and in `error` why there is none.
+    """The result of a command after `seconds`: the last answer, or None and in `error` why there is none.
 
     `raw` is its data and status word. `shown` is the exchange without its secrets.
     """

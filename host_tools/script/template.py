@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from card.codec.apdu import MAX_SHORT_LC
 from card.codec.tlv import encode_length
 from card.crypto.secret import Secret
-from host_tools.pin import pad_pin
+from host_tools.apdu.pin import pad_pin
 from host_tools.script.errors import ExpressionError
 from host_tools.script.values import Scope, Value
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
-from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
+from host_tools.links.base import Link, LinkError
+from host_tools.links.wrapped import WrappedLink
 
 Work = Callable[[], bytes]
 Outcome = bytes | Exception
@@ -17,34 +17,19 @@ class AnswerLate(LinkError):
     """The card did not answer in time."""
 
 
-class TimedLink:
+class TimedLink(WrappedLink):
     """A link whose `transmit` waits at most `timeout` seconds (None: for ever, and without any thread).
 
     An answer that comes after its time is dropped: the next command waits for it first.
     """
 
     def __init__(self, link: Link) -> None:
-        self._inner = link
+        super().__init__(link)
         self.timeout: float | None = None
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
         self._owed = 0  # answers that are still to come and nobody waits for
-
-    @property
-    def name(self) -> str:
-        """Name of the reader."""
-        return self._inner.name
-
-    @property
-    def atr(self) -> bytes:
-        """Answer to reset of the last power-on or reset."""
-        return self._inner.atr
-
-    @property
-    def protocol(self) -> TransmissionProtocol:
-        """How the link carries APDUs."""
-        return self._inner.protocol
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command and return data and status word. Raises `AnswerLate`, `LinkError`."""
@@ -63,15 +48,6 @@ class TimedLink:
         if self._worker is not None:
             self._work.put(None)
             self._worker = None
-
-    @property
-    def shared(self) -> bool:
-        """Whether another program can come between two commands."""
-        return is_shared(self._inner)
-
-    def together(self) -> AbstractContextManager[None]:
-        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
-        return together(self._inner)
 
     def close(self) -> None:
         """Let the thread and the card go; a card that still owes an answer is left alone."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from card.crypto.secret import Secret
-from host_tools.pin import PIN_SIZE, pad_pin
-from host_tools.script.errors import ExpressionError
+from host_tools.apdu.pin import PIN_SIZE, pad_pin
+from host_tools.script.errors import ExpressionError, NoValue
 from host_tools.trace.known_secrets import KnownSecrets
 
 LONGEST_VALUE = 65_536
@@ -108,10 +108,10 @@ class Scope:
         self._missing[name] = why
 
     def get(self, name: str) -> Value:
-        """Return a value. Raises `ExpressionError` saying why there is none."""
+        """Return a value. Raises `NoValue` saying why there is none."""
         value = self._values.get(name)
         if value is None:
-            raise ExpressionError(f"{{{name}}} has no value: {self._missing.get(name, 'nothing set it')}")
+            raise NoValue(name, self._missing.get(name, "nothing set it"))
         return value
 
     def part(self, name: str, start: int | None, end: int | None) -> Value:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import IO
 
 from card.disk.toml import quoted
-from card.spec.ins import INS
 from card.spec.status import SW
-from host_tools.printable import printable
 from host_tools.script.model import ApduStep, ResetStep, Script
 from host_tools.script.repeatable import RANDOM_ANSWERS, PinVariable, condition, obstacle, pin_variable
 from host_tools.script.safety import WRITING
 from host_tools.script.walk import may_change_card
+from host_tools.trace.asked import Attribution
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 
 
 class ScriptWriter:
@@ -31,8 +31,7 @@ class ScriptWriter:
         self._file.write(f'[script]\ntitle = {quoted(title)}\ntransport = "raw"\nreset = true\n')
         self._steps = 0
         self._declared: set[PinVariable] = set()
-        self._asked = 0  # the instruction that an answer belongs to
-        self._left_out = False
+        self._attribution = Attribution()
 
     def emit(self, event: TraceEvent) -> None:
         """Write one step. The first switching on is what a run begins with anyway."""
@@ -40,14 +39,15 @@ class ScriptWriter:
             if self._steps and event.atr:
                 self._write([("name", quoted(event.what)), ("reset", "true")])
             return
-        why_not = self._obstacle(event)
+        asked = self._attribution.asked(event)
+        why_not = obstacle(event) or ("it belongs to what was left out" if obstacle(asked) else "")
         if why_not:
             self._comment(f"left out: {_name(event)}: {why_not}")
             return
         variable = pin_variable(event) if event.hidden_command else None
         if variable is not None:
             self._declare(variable)
-        self._write(list(self._exchange(event, variable)), condition(event))
+        self._write(list(self._exchange(event, variable, asked)), condition(event))
 
     @property
     def steps(self) -> int:
@@ -58,26 +58,21 @@ class ScriptWriter:
         """Close the file. Closing twice is harmless."""
         self._file.close()
 
-    def _obstacle(self, event: TracedExchange) -> str:
-        """Return why the exchange cannot be done again; GET RESPONSE goes with what was asked."""
-        why_not = obstacle(event)
-        if event.command[1:2] == bytes((INS.GET_RESPONSE,)):
-            return why_not or ("it belongs to what was left out" if self._left_out else "")
-        self._asked, self._left_out = event.command[1] if len(event.command) > 1 else 0, bool(why_not)
-        return why_not
-
-    def _exchange(self, event: TracedExchange, variable: PinVariable | None) -> Iterator[tuple[str, str]]:
+    def _exchange(
+        self, event: TracedExchange, variable: PinVariable | None, asked: TracedExchange
+    ) -> Iterator[tuple[str, str]]:
         yield "name", quoted(_name(event))
         yield "apdu", quoted(_command_text(event, variable))
         yield "sw", quoted(f"{event.sw:04X}")
         if len(event.command) > 1 and event.command[1] in WRITING and event.sw == SW.OK:
             yield "destructive", "true"
-        yield self._expectation(event)
+        yield self._expectation(event, asked)
 
-    def _expectation(self, event: TracedExchange) -> tuple[str, str]:
+    def _expectation(self, event: TracedExchange, asked: TracedExchange) -> tuple[str, str]:
         """Return what the data must be; of random and of wholly secret data only the length counts."""
         hidden = sum(end - start for start, end in event.hidden_response)
-        if not self._expect_data or self._asked in RANDOM_ANSWERS or 0 < hidden >= len(event.data):
+        is_random = len(asked.command) > 1 and asked.command[1] in RANDOM_ANSWERS
+        if not self._expect_data or is_random or 0 < hidden >= len(event.data):
             return "length", str(len(event.data))
         digits = event.data.hex().upper()
         for start, end in event.hidden_response:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from card.spec.aids import APPLICATIONS
-from card.spec.catalogue import all_directories, all_files
-from card.spec.fids import MF
+from card.spec.files.catalogue import all_directories, all_files
+from card.spec.files.fids import MF
 
 _FID = re.compile(r"[0-9A-F]{4}")
 _PATH = re.compile(r"[0-9A-F]{4}(/[0-9A-F]{4})+")

@@ -12,19 +12,19 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import APPLICATIONS
-from card.spec.fids import MF
+from card.spec.files.fids import MF
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.files.writing import UnwritableFile, open_growing
 from host_tools.links.base import Link, is_shared, together
-from host_tools.printable import printable
 from host_tools.script.safety import FEWEST_TRIES, PIN1, pin_objection, tries_left
 from host_tools.script.writer import ScriptWriter
 from host_tools.shell.names import Application, FileId, FilePath, Target, UnknownName, file_names, find_target
 from host_tools.terminal.card_application import CardFiles
 from host_tools.terminal.errors import TerminalError
 from host_tools.trace.events import TraceEvent
+from host_tools.trace.printable import printable
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
 

@@ -1,4 +1,4 @@
-"""Data of AUTHENTICATE in the GSM, 3G and GBA contexts (TS 31.102 clause 7.1.2)."""
+"""Data of AUTHENTICATE in the GBA context (TS 31.102 clause 7.1.2)."""
 
 from __future__ import annotations
 
@@ -9,27 +9,6 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
 from card.spec.contexts import SUCCESS, SYNCHRONISATION_FAILURE
 from host_tools.terminal.errors import answer_to
-
-_KEY_SIZE = range(16, 17)
-_KC_SIZE = range(8, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class AkaKeys:
-    """A successful 3G authentication: RES (4 to 16 bytes), CK and IK (16 each), maybe Kc (8)."""
-
-    res: bytes
-    ck: Secret
-    ik: Secret
-    kc: Secret | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GsmKeys:
-    """A GSM authentication: SRES (4 bytes) and Kc (8)."""
-
-    sres: bytes
-    kc: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +30,6 @@ def encode_lv(*values: bytes) -> bytes:
     if any(len(value) > 255 for value in values):
         raise EncodeError("a field of AUTHENTICATE holds at most 255 bytes")
     return b"".join(bytes((len(value),)) + value for value in values)
-
-
-def decode_3g(data: bytes) -> AkaKeys | SynchronisationFailure:
-    """Read the response in the 3G context. Raises `MalformedAnswerError`."""
-    with answer_to("3G authentication"):
-        reader = _open(data)
-        if data[0] == SYNCHRONISATION_FAILURE:
-            return _decode_auts(reader)
-        res = _lv(reader, "RES", range(4, 17))
-        ck, ik = Secret(_lv(reader, "CK", _KEY_SIZE)), Secret(_lv(reader, "IK", _KEY_SIZE))
-        kc = Secret(_lv(reader, "Kc", _KC_SIZE)) if reader.remaining else None
-        reader.expect_end("response")
-        return AkaKeys(res, ck, ik, kc)
-
-
-def decode_gsm(data: bytes) -> GsmKeys:
-    """Read the response in the GSM context. Raises `MalformedAnswerError`."""
-    with answer_to("GSM authentication"):
-        reader = Reader(data)
-        sres, kc = _lv(reader, "SRES", range(4, 5)), Secret(_lv(reader, "Kc", _KC_SIZE))
-        reader.expect_end("response")
-        return GsmKeys(sres, kc)
 
 
 def decode_gba(data: bytes) -> GbaResponse | SynchronisationFailure:

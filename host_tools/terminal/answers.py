@@ -2,7 +2,7 @@
 
 Plain MBMS answers with tag 53 whose content starts with DB (TS 31.102 clause 7.1.2.5); OMA BCAST with tag 73
 holding one template AE. Which one arrived is seen from the content, as terminals in the field do. The objects inside
-AE have the tags of a set of tables (`card.spec.bcast_tables`).
+AE have the tags of a set of tables (`card.spec.bcast.tables`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from card.codec.reader import Reader
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.ratings import rating_words, value_words
+from card.spec.bcast.tables import BcastTables
 from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED
-from card.spec.ratings import rating_words, value_words
 from host_tools.terminal.errors import answer_to
 
 _BCAST_TEMPLATE = 0xAE

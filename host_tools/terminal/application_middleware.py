@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
@@ -14,6 +14,7 @@ from host_tools.terminal.bcast import StkmOutcome, feed_stkm
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.departure import Departure, Service, signal_departure
 from host_tools.terminal.errors import PinNeededError, TerminalError
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_delivery import KeepAll, LtkmDelivery, NafKeys, NoNafKeys, SpareKeys
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.mtk_gate import MtkGate
@@ -23,7 +24,7 @@ Who = TypeVar("Who")  # the subscriber
 
 
 class ApplicationMiddleware(Generic[App, Who]):
-    """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events.
+    """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events: the card as `KeySource`.
 
     `gate` tells which plain MTK messages the card need not see; `feed` gives it any.
     """
@@ -69,7 +70,7 @@ class ApplicationMiddleware(Generic[App, Who]):
         return self._identity
 
     def deliver(self, ltkm: bytes, *, spare: SpareKeys | None = None) -> LtkmReceipt:
-        """Give an LTKM to the card; return what came of it, what to send back and what to ask for.
+        """Give an LTKM to the card; return the result, what to send back and what to ask for.
 
         `spare` says which keys a full card may lose; without it, none. Raises `MalformedAnswerError`, `LinkError`.
         """
@@ -80,6 +81,10 @@ class ApplicationMiddleware(Generic[App, Who]):
             return LtkmDelivery(self._application, naf_keys, spare or KeepAll()).deliver(ltkm)
         finally:
             self.gate.keys_changed()
+
+    def read(self, stkm: bytes) -> StkmView:
+        """Return what an STKM says, by the card's tables. Raises `DecodeError` for anything that is not one."""
+        return StkmView.decode(stkm, self.tables)
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Give an STKM to the card and return the TEK or the reason why there is none. Raises `LinkError`."""

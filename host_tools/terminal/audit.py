@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 from card.codec.reader import Reader
 from card.codec.tlv import decode_tlvs, encode_tlv, iter_tlvs, read_tlv
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables, Reason
+from card.spec.bcast.tables import BcastTables, Reason
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
+from host_tools.content.containers.index import RecordedSpan
 from host_tools.terminal.bcast import reason_of
 from host_tools.terminal.card_application import CardApplication
 from host_tools.terminal.errors import answer_to
@@ -94,16 +95,6 @@ class Content:
     terminal_id: bytes
     content_id: bytes
     policies: tuple[Policy, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedSpan:
-    """What a recording needs of one key: key domain (3 bytes), MSK ID (4), first and last STKM timestamp."""
-
-    key_domain_id: bytes
-    msk_id: bytes
-    first_ts: int
-    last_ts: int
 
 
 class Auditor:

@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import LOWEST_STATUS_WORD, BcastTables, Reason
+from card.spec.bcast.tables import LOWEST_STATUS_WORD, BcastTables, Reason
 from card.spec.status import SW, describe
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.answers import MtkAnswer, ParentalRequest

@@ -15,14 +15,14 @@ from card.codec.tlv import encode_tlv, iter_tlvs, read_tlv
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import application_name
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.spec.contexts import STRUCTURED, UNSTRUCTURED, MbmsMode, OddP2, Step
-from card.spec.fids import CURRENT_ADF, MF, fid_of
+from card.spec.files.fids import CURRENT_ADF, MF, fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
+from host_tools.apdu.pin import pad_pin
 from host_tools.apdu.response import StatusError
-from host_tools.pin import pad_pin
 from host_tools.terminal.answers import (
     MskAnswer,
     MtkAnswer,

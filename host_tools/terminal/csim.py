@@ -16,9 +16,10 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.aids import aid_prefix
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from card.spec.bcmcs_tables import MODE_ROWS, Item, Mode
-from card.spec.fids import fid_of
+from card.spec.cla import ETSI_CLASS
+from card.spec.files.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.client import ApduClient
@@ -39,7 +40,6 @@ EF_HRPDUPP = fid_of("ADF.CSIM", "EF_HRPDUPP")
 EF_EPRL = fid_of("ADF.CSIM", "EF_EPRL")
 EF_BAKPARA = fid_of("ADF.CSIM", "EF_BAKPARA")
 
-_BCMCS_CLASS = 0x80
 _LONGEST_ANSWER = 16
 _NAI_FILES: tuple[tuple[int, Callable[[bytes], str]], ...] = (
     (EF_HRPDUPP, decode_hrpd_nai),
@@ -126,7 +126,7 @@ class Csim(CardApplication):
         row = MODE_ROWS[mode]
         data = encode_objects((self._tags[item], value) for item, value in zip(row.items, values, strict=True))
         le = MAX_SHORT_LE if row.answers else None
-        answer = self._client.expect(CommandApdu(_BCMCS_CLASS, INS.BCMCS, mode, 0, data, le=le), row.name)
+        answer = self._client.expect(CommandApdu(ETSI_CLASS, INS.BCMCS, mode, 0, data, le=le), row.name)
         with answer_to(row.name):
             return self._response(answer) if row.answers else b""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
 from host_tools.exchange.digest.client import answer

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
 
-from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
-from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
+from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
-from card.spec.bcast_tables import BcastTables, Direction
-from card.spec.ratings import rating_words
+from card.spec.bcast.tables import BcastTables, Direction
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication
-from host_tools.terminal.departure import Departure, Service
+from host_tools.terminal.key_source import FeedLayer, StkmView
 
 _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyType(
     {
@@ -29,78 +26,6 @@ _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyTy
         RefusalReason.CONDITIONS: None,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StkmName:
-    """What names an STKM whatever the card's tables are: key IDs and T (32 bits)."""
-
-    ids: MbmsKeyIds
-    timestamp: int
-
-    @classmethod
-    def decode(cls, raw: bytes) -> StkmName:
-        """Read an STKM. Raises `DecodeError` for anything that is not one."""
-        return cls.of(MikeyMessage.decode(raw))
-
-    @classmethod
-    def of(cls, message: MikeyMessage) -> StkmName:
-        """Read a decoded message. Raises `DecodeError` when it is no STKM."""
-        ids = message.key_ids()
-        if ids.mtk_id is None:
-            raise DecodeError("the message names no traffic key: it is no STKM")
-        return cls(ids, message.one(Timestamp).value)
-
-
-@dataclass(frozen=True, slots=True)
-class StkmView:
-    """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
-
-    There are none in a plain MBMS message, nor where the terminal's tables cannot read them. `ratings` are the parental
-    ratings in them, in words.
-    """
-
-    ids: MbmsKeyIds
-    timestamp: int
-    is_bcast: bool = False
-    management: StkmManagement | None = None
-    ratings: tuple[str, ...] = ()
-
-    @classmethod
-    def decode(cls, raw: bytes, tables: BcastTables) -> StkmView:
-        """Read an STKM. Raises `DecodeError` for anything that is not one.
-
-        Management data that do not follow the tables are left out: the card has the last word about them.
-        """
-        message = MikeyMessage.decode(raw)
-        name = StkmName.of(message)
-        extension = _management_data(message)
-        management = _management(extension, tables) if extension is not None else None
-        ratings = _ratings(management, tables) if management is not None else ()
-        return cls(name.ids, name.timestamp, extension is not None, management, ratings)
-
-
-def _management_data(message: MikeyMessage) -> bytes | None:
-    try:
-        extension = bcast_extension(message)
-    except DecodeError:
-        return None
-    return extension[1] if extension is not None and extension[0] == Subtype.STKM_MANAGEMENT else None
-
-
-def _management(data: bytes, tables: BcastTables) -> StkmManagement | None:
-    try:
-        return StkmManagement.decode(data, tables)
-    except DecodeError:
-        return None
-
-
-def _ratings(management: StkmManagement, tables: BcastTables) -> tuple[str, ...]:
-    try:
-        found = ratings_of(management.access_criteria, tables)
-    except DecodeError:
-        return ()
-    return tuple(rating_words(rating.type, rating.value) for rating in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +70,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One STKM that went to the card and what came of it. `resent` says that its TEK was there already."""
+    """One STKM that went to the card and its result. `resent` says that its TEK was there already."""
 
     view: StkmView
     outcome: StkmOutcome
@@ -219,51 +144,6 @@ def _why_granted(explanation: Explanation | None) -> str:
     return "free of charge" if explanation.candidates else "plain MBMS key"
 
 
-class StkmFeed(Protocol):
-    """Something that takes an STKM and gives the card's verdict, and hears which service is left.
-
-    `tables` are the card's for what is provisional about OMA BCAST.
-    """
-
-    @property
-    def tables(self) -> BcastTables:
-        """The tables by which an STKM is read."""
-
-    def feed(self, stkm: bytes, /) -> StkmOutcome:
-        """Give an STKM to the card."""
-
-    def leave(self, service: Service, /) -> Departure | None:
-        """Say that a service was left; None when the card is not told."""
-
-
-@dataclass(slots=True)
-class FeedLayer:
-    """A feed around another one, which hears of the services left."""
-
-    feed_below: StkmFeed
-
-    @property
-    def tables(self) -> BcastTables:
-        """Those of the card below."""
-        return self.feed_below.tables
-
-    def leave(self, service: Service) -> Departure | None:
-        """Pass it on."""
-        return self.feed_below.leave(service)
-
-
-@dataclass(slots=True)
-class UnsignalledFeed(FeedLayer):
-    """Tells the card of no service that is left, as a terminal without event signalling does."""
-
-    def feed(self, stkm: bytes) -> StkmOutcome:
-        """Return the card's verdict. Raises as the feed below."""
-        return self.feed_below.feed(stkm)
-
-    def leave(self, _service: Service) -> None:
-        """Keep it from the card."""
-
-
 @dataclass(slots=True)
 class ExplainingFeed(FeedLayer):
     """Audits the card before and after each STKM, to tell live from play-back and what was debited.
@@ -283,7 +163,7 @@ class ExplainingFeed(FeedLayer):
         """Give an STKM to the card and note what changed. Raises as the feed below and the audits do."""
         self._last = None
         try:
-            view = StkmView.decode(stkm, self.usim.tables)
+            view = self.read(stkm)
         except DecodeError:
             return self.feed_below.feed(stkm)
         counter = self.usim.read_msk_counters().get(view.ids.key_domain_id + view.ids.msk_id)

@@ -24,7 +24,7 @@ _OF_NAF, _UNDEFINED = b"naf", b"undefined"  # behind the RAND in the name of a p
 
 
 class PushVerdict(Enum):
-    """What came of a GBA push. The value is what a person reads."""
+    """The result of a GBA push. The value is what a person reads."""
 
     ESTABLISHED = "the card and the NAF share keys now"
     KNOWN = "dropped: the card has the keys of this RAND already"
@@ -64,7 +64,7 @@ class NafSa:
 
 @dataclass(frozen=True, slots=True)
 class PushOutcome:
-    """What came of a GPI message: keys with a NAF, or why there are none. `auts` (14 bytes) is for the network."""
+    """The result of a GPI message: keys with a NAF, or why there are none. `auts` (14 bytes) is for the network."""
 
     verdict: PushVerdict
     sa: NafSa | None = None

@@ -14,7 +14,7 @@ from card.codec.mikey.key_ids import MbmsKeyIds
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 
 EF_GBABP = fid_of("ADF.USIM", "EF_GBABP")
 EF_MSK = fid_of("ADF.USIM", "EF_MSK")

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from card.codec.mikey import Identity, MbmsKeyIds, MikeyMessage, SecurityPolicy, Timestamp, is_newer
 from card.errors import DecodeError
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.tables import Reason
 from card.spec.gba import naf_id
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.bcast import reason_of

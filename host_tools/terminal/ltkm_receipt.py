@@ -1,4 +1,4 @@
-"""What came of an LTKM: taken or not and why, what to send back, and which request to the network is due."""
+"""The result of an LTKM: taken or not and why, what to send back, and which request to the network is due."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from enum import Enum
 from types import MappingProxyType
 
 from card.codec.mikey import MbmsKeyIds, SecurityPolicy
-from card.spec.bcast_tables import Reason
-from card.spec.ratings import rating_words
+from card.spec.bcast.ratings import rating_words
+from card.spec.bcast.tables import Reason
 from card.spec.status import SW, describe
 from host_tools.terminal.answers import MskAnswer
 
@@ -17,7 +17,7 @@ _CURRENT = bytes(2)  # the Key Number that stands for the current MSK (TS 33.246
 
 
 class LtkmVerdict(Enum):
-    """What came of an LTKM. The value is what a person reads."""
+    """The result of an LTKM. The value is what a person reads."""
 
     TAKEN = "taken"
     STALE = "its T is not newer than that of the last LTKM under this MUK: it was sent before"
@@ -80,7 +80,7 @@ def is_pull(ids: MbmsKeyIds) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LtkmReceipt:
-    """What came of an LTKM.
+    """The result of an LTKM.
 
     `verification` is what to send back to the network, if anything. `answer` is the card's, None when it refused with a
     status word (`sw`) or never saw the message. `refusal` says why the card did not take it, which in the BCAST form
@@ -102,7 +102,7 @@ class LtkmReceipt:
 
     @property
     def words(self) -> str:
-        """What came of it, for a person."""
+        """The result, for a person."""
         said = self.refusal.replace("_", " ") if self.refusal else self.verdict.value
         status = "" if self.sw == SW.OK else f" ({describe(self.sw)})"
         if self.answer is not None and self.answer.rating is not None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from host_tools.media.errors import OutputError
-from host_tools.media.jitter import InOrder, JitterBuffer
-from host_tools.media.pcap import Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.sink import TOO_LATE, Sink, open_sink
+from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.errors import OutputError
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.jitter import InOrder, JitterBuffer
+from host_tools.content.sinks.sink import TOO_LATE, Sink, open_sink
+from host_tools.files.clash import ReadFiles
 
 MAX_STREAMS = 64  # a hostile capture must not open files without end
 FURTHER_STREAMS = f"of more than {MAX_STREAMS} streams"
@@ -64,11 +65,13 @@ class _Source:
 class MediaOut:
     """Sorts decrypted packets into streams; with `stem`, each goes to a file `stem-PORT`.
 
-    The first file makes its folder. Behind `flush` or `close`, everything that was taken is in its stream.
+    A file that is `read` is never written over. The first file makes its folder. Behind `flush` or `close`, everything
+    that was taken is in its stream.
     """
 
-    def __init__(self, stem: Path | None = None) -> None:
+    def __init__(self, stem: Path | None = None, read: Iterable[Path | None] = ()) -> None:
         self._stem = stem
+        self._read = ReadFiles(read)
         self._sources: dict[tuple[Endpoint, int], _Source] = {}
         self._streams: list[Stream] = []
         self._further = 0
@@ -142,7 +145,7 @@ class MediaOut:
         """Make the stream of a payload type, with its file; None when there are enough."""
         if len(self._streams) >= MAX_STREAMS:
             return None
-        sink = None if self._stem is None else _new_file(self._path(self._stem, source, packet, carrier), packet)
+        sink = None if self._stem is None else self._new_file(self._path(self._stem, source, packet, carrier), packet)
         stream = Stream(carrier.destination, packet.ssrc, packet.payload_type, sink)
         source.streams[packet.payload_type] = stream
         self._streams.append(stream)
@@ -160,6 +163,13 @@ class MediaOut:
         taken = any(stream.sink is not None and stream.sink.path.stem == path.name for stream in self._streams)
         return path.with_name(f"{path.name}-{len(self._streams)}") if taken else path
 
+    def _new_file(self, stem: Path, packet: RtpPacket) -> Sink:
+        try:
+            stem.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{stem.parent}: cannot be made: {error.strerror}") from None
+        return open_sink(stem, packet.payload_type, self._read)
+
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
@@ -168,11 +178,3 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
-
-
-def _new_file(stem: Path, packet: RtpPacket) -> Sink:
-    try:
-        stem.parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{stem.parent}: cannot be made: {error.strerror}") from None
-    return open_sink(stem, packet.payload_type)

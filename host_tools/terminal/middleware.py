@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import BcastTables
+from card.spec.bcast.tables import BcastTables
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import ExchangeSink
 from host_tools.links.base import Link
@@ -59,7 +59,7 @@ class TerminalMiddleware(ApplicationMiddleware[Usim, Identity]):
     def deliver(
         self, ltkm: bytes, *, spare: SpareKeys | None = None, now: datetime | None = None, bsf: Bsf | None = None
     ) -> LtkmReceipt:
-        """Give an LTKM to the card; return what came of it, what to send back and what to ask for.
+        """Give an LTKM to the card; return the result, what to send back and what to ask for.
 
         A NAF key that the card has lost is derived again while its Ks is there; with `bsf` the terminal bootstraps
         where a new B-TID is needed. `spare` says which keys a full card may lose; without it, none. Raises

@@ -1,7 +1,8 @@
-"""Plays a capture through the card: STKMs become traffic keys, traffic keys open the media.
+"""Plays a capture: a key source turns STKMs into traffic keys, and these open the media.
 
 Datagrams are taken one by one as they were captured and nothing is kept but keys, a few held packets and
-counters, so a capture may be of any length.
+counters, so a capture may be of any length. How media are protected is the business of `openers`: the player holds
+what lacks its key, counts, and hands on what opened.
 """
 
 from __future__ import annotations
@@ -13,43 +14,44 @@ from dataclasses import dataclass
 
 from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
-from host_tools.media.errors import ReplayedPacket, RtpError, SrtpError, UnknownTrafficKey
-from host_tools.media.pcap import Datagram
-from host_tools.media.rtp import RtpPacket, looks_like_rtp
-from host_tools.media.srtp import SrtpReceiver
-from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat
-from host_tools.media.traffic_key import TrafficKey, mki_of
+from host_tools.content.captures.pcap import Datagram
+from host_tools.content.errors import UnusableKeyError
+from host_tools.content.protection import Failed, NeedsKey, Opened, PacketOpener, Repeated
+from host_tools.content.registry import Protections
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
-from host_tools.terminal.decision import Decision, Explanation, StkmFeed, StkmView
+from host_tools.terminal.decision import Decision, Explanation
 from host_tools.terminal.departure import Departure, Service, TunedServices
+from host_tools.terminal.key_source import KeySource, StkmView
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.mtk_gate import MtkGate
+from host_tools.terminal.openers import Openers
 from host_tools.terminal.session_keys import SessionKeys
 from host_tools.terminal.statistics import PlayStatistics
 from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 
 STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
-_RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
-_OTHER_PORT, _NO_RTP, _RTCP = "to another port", "no RTP", "RTCP"  # why a datagram is no media
-_OTHER_INSIDE = "authentic, but no RTP inside"
+_OTHER_PORT = "to another port"  # why a datagram is no media
+_UNKNOWN_PROTECTION = "the STKM names traffic protection {}, which is not known here"
 
 
 @dataclass(frozen=True, slots=True)
 class PlayOptions:
     """How to read a capture.
 
-    Without `media_ports`, whatever looks like RTP is media. `feed_all` gives identical repeats to the card,
-    too, which a real terminal does not do. `teks_wanted_once` keeps every further STKM of a TEK that is there from the
-    card, as a terminal does with a recording: it saves what a rewind would cost. `srtp` is the layout of the media.
+    `protections` are those that its media may be under. Without `media_ports`, whatever may be of them is media.
+    `feed_all` gives identical repeats to the card, too, which a real terminal does not do. `teks_wanted_once` keeps
+    every further STKM of a TEK that is there from the card, as a terminal does with a recording: it saves what a rewind
+    would cost.
     """
 
+    protections: Protections
     stkm_port: int = STKM_PORT
     media_ports: frozenset[int] = frozenset()
     feed_all: bool = False
     held_packets: int = _HELD_PACKETS
     teks_wanted_once: bool = False
-    srtp: SrtpFormat = HEADEND_FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ class Hooks:
     on_departure: Callable[[Departure], None] = lambda _departure: None
 
 
-def leave(services: Iterable[Service], feed: StkmFeed, hooks: Hooks) -> list[Departure]:
-    """Signal to the card that services are left; return what came of it. Raises `LinkError`."""
+def leave(services: Iterable[Service], feed: KeySource, hooks: Hooks) -> list[Departure]:
+    """Signal to the card that services are left; return the result. Raises `LinkError`."""
     departures = [departure for service in services if (departure := feed.leave(service)) is not None]
     for departure in departures:
         hooks.on_departure(departure)
@@ -81,29 +83,29 @@ def leave(services: Iterable[Service], feed: StkmFeed, hooks: Hooks) -> list[Dep
 class Player:
     """Takes datagrams in order of capture and plays them. Use once.
 
-    The card is told when a service of OMA BCAST is left: when it fell silent while another one goes on, and when
-    playing ends. Players that share `tuned` go on with each other's services; then only its owner knows the end.
-    A `gate` keeps plain MTK messages from the card that were sent before.
+    Keys come from `source`. It is told when a service of OMA BCAST is left: when it fell silent while another one goes
+    on, and when playing ends. Players that share `tuned` go on with each other's services; then only its owner knows
+    the end. A `gate` keeps plain MTK messages from the card that were sent before.
     """
 
     def __init__(
         self,
-        middleware: StkmFeed,
+        source: KeySource,
         out: MediaOut,
-        options: PlayOptions | None = None,
+        options: PlayOptions,
         timer: Callable[[], float] = time.perf_counter,
         *,
         tuned: TunedServices | None = None,
         gate: MtkGate | None = None,
     ) -> None:
         self.statistics = PlayStatistics()
-        self._middleware = middleware
+        self._source = source
         self._out = out
-        self._options = options or PlayOptions()
+        self._options = options
         self._hooks = Hooks()
         self._timer = timer
         self._filter = StkmFilter()
-        self._receiver = SrtpReceiver(self._options.srtp)
+        self._openers = Openers(options.protections)
         self._held: deque[tuple[bytes, Datagram]] = deque()
         self._tuned = tuned or TunedServices()
         self._owns_the_end = tuned is None
@@ -125,8 +127,8 @@ class Player:
             self._leave_all()
             raise
         finally:
-            for mki, _datagram in self._held:
-                self.statistics.count_without_key(mki)
+            for name, _datagram in self._held:
+                self.statistics.count_without_key(name)
             self._held.clear()
             self._out.flush()
             self._forget(self._session_keys.end())
@@ -139,29 +141,27 @@ class Player:
         if datagram.destination.port == self._options.stkm_port:
             self._leave(self._tuned.leave_silent(datagram.timestamp))
             self._take_stkm(datagram)
-        elif (reason := self._no_media(datagram)) is None:
-            self._take_media(datagram)
         else:
-            self.statistics.others[reason] += 1
+            self._take_media(datagram)
 
     def _leave_all(self) -> None:
         if self._owns_the_end:
             self._leave(self._tuned.leave_all())
 
     def _leave(self, services: Iterable[Service]) -> None:
-        for departure in leave(services, self._middleware, self._hooks):
+        for departure in leave(services, self._source, self._hooks):
             self.statistics.count_departure(departure)
 
     def _take_stkm(self, datagram: Datagram) -> None:
         stkm = datagram.payload
         try:
-            view = StkmView.decode(stkm, self._middleware.tables)
+            view = self._source.read(stkm)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             return
         self.statistics.stkms_seen += 1
-        sighting = self._filter.sight(view.ids, stkm)
-        self.statistics.stkms_resent += self._filter.is_repeat(view.ids)
+        sighting = self._filter.sight(view.identity, stkm)
+        self.statistics.stkms_resent += self._filter.is_repeat(view.identity)
         if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
             return
@@ -170,32 +170,31 @@ class Player:
             return
         match self._feed_with_remedy(view, stkm, sighting):
             case Tek() as tek:
-                self._filter.remember(view.ids, stkm)
+                self._filter.remember(view.identity, stkm)
                 if self._gate is not None:
                     self._gate.took(view.ids, view.timestamp, is_bcast=tek.is_bcast)
                 self.statistics.teks += sighting is Sighting.NEW
                 self._tune(datagram, view)
                 self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
-                self._use(view.ids, tek)
+                self._use(datagram, view, tek)
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
                     self._forget(self._session_keys.drop_msk(view.ids))
 
     def _keep(self, view: StkmView, *, is_bcast: bool) -> None:
-        """Make room for a new MTK. TEKs of OMA BCAST are kept as SRTP keeps them: they may come again in any order."""
+        """Make room for a new MTK. Those of OMA BCAST stay as openers keep them: they may come again in any order."""
         if not is_bcast:
-            self._forget(self._session_keys.add(view.ids))
+            self._forget(self._session_keys.add(view.ids, view.key_name))
 
-    def _forget(self, mkis: Iterable[bytes]) -> None:
-        for mki in mkis:
-            self._receiver.forget_key(mki)
+    def _forget(self, names: Iterable[bytes]) -> None:
+        for name in names:
+            self._openers.forget_key(name)
 
     def _tune(self, datagram: Datagram, view: StkmView) -> None:
         """Note that a service is played; a plain MBMS one means nothing to the command that signals events."""
-        if view.is_bcast:
-            service = Service(view.ids.key_domain_id, view.ids.key_group)
-            self._tuned.tune(datagram.destination.host, service, datagram.timestamp)
+        if view.service is not None:
+            self._tuned.tune(datagram.destination.host, view.service, datagram.timestamp)
 
     def _is_spared(self, sighting: Sighting) -> bool:
         """Tell whether the card need not see an STKM."""
@@ -219,7 +218,7 @@ class Player:
 
     def _feed(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
         started = self._timer()
-        outcome = self._middleware.feed(stkm)
+        outcome = self._source.feed(stkm)
         self.statistics.add_time(self._timer() - started)
         self.statistics.stkms_fed += 1
         decision = Decision(view, outcome, sighting is not Sighting.NEW, self._hooks.explain())
@@ -227,49 +226,48 @@ class Player:
         self._hooks.on_decision(decision)
         return outcome
 
-    def _use(self, ids: MbmsKeyIds, tek: Tek) -> None:
-        """Hand a TEK to SRTP and play the packets that waited for it."""
-        self._hooks.on_tek(ids, tek)
-        mki = mki_of(ids.msk_id, ids.mtk_id or b"")
-        key = TrafficKey(tek.key) if tek.salt is None else TrafficKey(tek.key, tek.salt)
-        if not key.is_playable:
-            self.statistics.teks_unplayable += 1
+    def _use(self, stkm: Datagram, view: StkmView, tek: Tek) -> None:
+        """Hand a TEK to what opens its media, and play the packets that waited for it."""
+        self._hooks.on_tek(view.ids, tek)
+        opener = self._openers.tune(stkm.destination.host, view.protection)
+        if opener is None:
+            self.statistics.unplayable[_UNKNOWN_PROTECTION.format(view.protection)] += 1
             return
-        self._receiver.add_key(mki, key)
+        try:
+            opener.add_key(view.key_name, TrafficKey(tek.key, tek.salt))
+        except UnusableKeyError as error:
+            self.statistics.unplayable[str(error)] += 1
+            return
         waiting, self._held = self._held, deque()
-        for _mki, datagram in waiting:
-            self._decrypt(datagram, mki)
-
-    def _no_media(self, datagram: Datagram) -> str | None:
-        """Return why a datagram is no media packet, None where it is one."""
-        if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
-            return _OTHER_PORT
-        if not looks_like_rtp(datagram.payload):
-            return _NO_RTP
-        return _RTCP if datagram.payload[1] in _RTCP_TYPES else None
+        for _name, datagram in waiting:
+            self._open(self._openers.of(datagram)[1], datagram, view.key_name)
 
     def _take_media(self, datagram: Datagram) -> None:
-        self.statistics.packets_seen += 1
-        self._decrypt(datagram)
-
-    def _decrypt(self, datagram: Datagram, newest: bytes | None = None) -> None:
-        """Play a packet, or hold it; one that was held is tried with the `newest` key."""
-        try:
-            packet = RtpPacket.decode(self._receiver.unprotect(datagram.payload, newest))
-        except UnknownTrafficKey as unknown:
-            self._hold(unknown.mki, datagram)
-        except ReplayedPacket:
-            self.statistics.packets_repeated += 1
-        except SrtpError as error:
-            self.statistics.failures[str(error)] += 1
-        except RtpError:
-            self.statistics.failures[_OTHER_INSIDE] += 1
+        media_format, opener = self._openers.of(datagram)
+        if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
+            self.statistics.others[_OTHER_PORT] += 1
+        elif (reason := media_format.why_not(datagram)) is not None:
+            self.statistics.others[reason] += 1
         else:
-            self.statistics.packets_decrypted += 1
-            self._out.write(packet, datagram)
+            self.statistics.packets_seen += 1
+            self._open(opener, datagram)
 
-    def _hold(self, mki: bytes, datagram: Datagram) -> None:
+    def _open(self, opener: PacketOpener, datagram: Datagram, newest: bytes | None = None) -> None:
+        """Play a packet, or hold it; one that was held is tried with the `newest` key."""
+        match opener.open(datagram, newest):
+            case Opened(payloads):
+                self.statistics.packets_decrypted += 1
+                for packet in payloads:
+                    self._out.write(packet, datagram)
+            case NeedsKey(name):
+                self._hold(name, datagram)
+            case Repeated():
+                self.statistics.packets_repeated += 1
+            case Failed(reason):
+                self.statistics.failures[reason] += 1
+
+    def _hold(self, name: bytes, datagram: Datagram) -> None:
         """Keep a packet until its key comes; the oldest gives way when the window is full."""
-        self._held.append((mki, datagram))
+        self._held.append((name, datagram))
         if len(self._held) > self._options.held_packets:
             self.statistics.count_without_key(self._held.popleft()[0])

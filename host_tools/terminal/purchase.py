@@ -9,7 +9,7 @@ from typing import Protocol
 from card.crypto.secret import Secret
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.card_application import CardApplication
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 BUYABLE = frozenset(

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from card.errors import DecodeError
-from host_tools.media.pcap import Datagram
-from host_tools.media.srtp_format import SrtpFormat
+from host_tools.content.captures.pcap import Datagram
+from host_tools.content.containers.recording import RecordedContent
+from host_tools.content.protection import PacketFormat
 from host_tools.terminal.bcast import StkmOutcome, Tek
-from host_tools.terminal.decision import Decision, FeedLayer, StkmFeed, StkmName
+from host_tools.terminal.decision import Decision
 from host_tools.terminal.departure import TunedServices
+from host_tools.terminal.key_source import FeedLayer, KeySource
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions, leave
-from host_tools.terminal.recording import RecordedContent
 from host_tools.terminal.statistics import PlayStatistics
 
 
@@ -40,7 +41,7 @@ class TekBuffer(FeedLayer):
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Return the TEK that is there, or the card's verdict. Raises as the feed below."""
         try:
-            name = StkmName.decode(stkm).ids.encode()
+            name = self.read(stkm).identity
         except DecodeError:
             return self.feed_below.feed(stkm)
         if name in self._held:
@@ -61,18 +62,22 @@ class Replay:
     def __init__(
         self,
         content: RecordedContent,
-        feed: StkmFeed,
+        feed: KeySource,
         out: MediaOut,
         *,
         keep_teks: bool = True,
-        srtp: SrtpFormat | None = None,
+        protection: PacketFormat | None = None,
     ) -> None:
-        """Take the recording, where its STKMs go, where its media go; `srtp` where the recording is wrong about it."""
+        """Take the recording, where its STKMs go and where its media go.
+
+        `protection` is that of its media, where the recording is wrong about it.
+        """
         self._content = content
         self._feed = feed
         self._buffer = TekBuffer(feed) if keep_teks else None
         self._out = out
-        self._srtp = srtp or content.index.srtp
+        self._protection = protection or content.index.protection
+        self._protections = content.protections.inside(self._protection)
         self._tuned = TunedServices()
         self._port: int | None = None
         self.played: list[PlayStatistics] = []
@@ -98,8 +103,8 @@ class Replay:
             if by_card:
                 hooks.on_decision(decision)
 
-        # SRTP takes each packet once, so every segment has a receiver of its own.
-        options = PlayOptions(teks_wanted_once=True, srtp=self._srtp)
+        # A packet may be opened once, so every segment has openers of its own.
+        options = PlayOptions(self._protections, teks_wanted_once=True)
         player = Player(buffer, self._out, options, tuned=self._tuned)
         self.played.append(player.statistics)
         try:
@@ -112,7 +117,7 @@ class Replay:
         leave(self._tuned.leave_all(), self._feed, hooks or Hooks())
 
     def _until_refused(self, segment: Segment) -> Iterator[Datagram]:
-        for datagram in self._content.datagrams(segment.start, segment.end, segment.port, self._srtp):
+        for datagram in self._content.datagrams(segment.start, segment.end, segment.port, self._protection):
             if self.refused is not None:
                 return
             yield datagram

@@ -6,40 +6,44 @@ A session (an RTP session) has MSKs of one key group of its own (clause 4.2), so
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from card.codec.mikey import MbmsKeyIds
-from host_tools.media.traffic_key import mki_of
 
 _KEPT = 2
 _Session = tuple[bytes, bytes]  # key domain and key group
 
 
+@dataclass(frozen=True, slots=True)
+class _Mtk:
+    msk_id: bytes
+    name: bytes
+
+
 class SessionKeys:
-    """The MTKs in use, by their MKI (6 bytes: MSK ID and MTK ID)."""
+    """The MTKs in use, by the names that their key source gives them."""
 
     def __init__(self) -> None:
-        self._held: dict[_Session, deque[bytes]] = {}
+        self._held: dict[_Session, deque[_Mtk]] = {}
 
-    def add(self, ids: MbmsKeyIds) -> tuple[bytes, ...]:
-        """Take a new MTK; return the MKIs of those that go for it."""
-        held = self._held.setdefault(_session(ids), deque())
-        mki = mki_of(ids.msk_id, ids.mtk_id or b"")
-        if mki in held:
+    def add(self, ids: MbmsKeyIds, name: bytes) -> tuple[bytes, ...]:
+        """Take a new MTK; return the names of those that go for it."""
+        held, mtk = self._held.setdefault(_session(ids), deque()), _Mtk(ids.msk_id, name)
+        if mtk in held:
             return ()
-        held.append(mki)
-        return tuple(held.popleft() for _ in range(len(held) - _KEPT))
+        held.append(mtk)
+        return tuple(held.popleft().name for _ in range(len(held) - _KEPT))
 
     def drop_msk(self, ids: MbmsKeyIds) -> tuple[bytes, ...]:
-        """The card has this MSK no longer: forget its MTKs and return their MKIs."""
+        """The card has this MSK no longer: forget its MTKs and return their names."""
         held = self._held.get(_session(ids), deque())
-        gone = tuple(mki for mki in held if mki.startswith(ids.msk_id))
-        self._held[_session(ids)] = deque(mki for mki in held if mki not in gone)
-        return gone
+        self._held[_session(ids)] = deque(mtk for mtk in held if mtk.msk_id != ids.msk_id)
+        return tuple(mtk.name for mtk in held if mtk.msk_id == ids.msk_id)
 
     def end(self) -> tuple[bytes, ...]:
-        """All sessions are over: forget their MTKs and return their MKIs."""
+        """All sessions are over: forget their MTKs and return their names."""
         held, self._held = self._held, {}
-        return tuple(mki for mkis in held.values() for mki in mkis)
+        return tuple(mtk.name for mtks in held.values() for mtk in mtks)
 
 
 def _session(ids: MbmsKeyIds) -> _Session:

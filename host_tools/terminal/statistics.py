@@ -23,11 +23,11 @@ class PlayStatistics:
     identical and kept from the card; `stkms_stale` were kept from it, too: as T or MTK ID of a plain MBMS key say, they
     were sent before; `stkms_fed` went to the card; `refusals` counts reasons; `stkms_unreadable` are datagrams on the
     STKM port that are no STKM. `remedies` counts refusals that were answered with a purchase or a PIN.
-    `teks_unplayable` are of a size that SRTP here cannot use. `granted` counts the TEKs given by why, where decisions
-    are explained. `departures` are services left of which the card was told, `departures_refused` those it would not
-    hear of. `packets_*` count media packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed`
-    did not open and `failures` says why. `missing_keys` counts those without key by the MKI they carry, for the first
-    64 MKIs. `others` are datagrams that are neither STKM nor media, by reason.
+    `unplayable` counts TEKs that no protection here can use, by why. `granted` counts the TEKs given by why, where
+    decisions are explained. `departures` are services left of which the card was told, `departures_refused` those it
+    would not hear of. `packets_*` count media packets: `packets_repeated` are authentic copies of earlier ones,
+    `packets_failed` did not open and `failures` says why. `missing_keys` counts those without key by the name they have
+    for it (the MKI of SRTP), for the first 64 names. `others` are datagrams that are neither STKM nor media, by reason.
     """
 
     stkms_seen: int = 0
@@ -42,7 +42,7 @@ class PlayStatistics:
     departures: int = 0
     departures_refused: int = 0
     teks: int = 0
-    teks_unplayable: int = 0
+    unplayable: Counter[str] = field(default_factory=Counter)
     packets_seen: int = 0
     packets_decrypted: int = 0
     packets_repeated: int = 0
@@ -58,6 +58,11 @@ class PlayStatistics:
         return self.refusals.total()
 
     @property
+    def teks_unplayable(self) -> int:
+        """Number of TEKs that no protection here can use."""
+        return self.unplayable.total()
+
+    @property
     def packets_failed(self) -> int:
         """Number of media packets that did not open although their key was there."""
         return self.failures.total()
@@ -71,11 +76,11 @@ class PlayStatistics:
             sources = " and ".join(quantity_words(paid.source) for paid in explanation.payments)
             self.granted[f"{explanation.direction.value}, {f'from {sources}' if sources else 'free'}"] += 1
 
-    def count_without_key(self, mki: bytes) -> None:
-        """Count a packet whose key never came; `mki` is the name it carries, no byte without one."""
+    def count_without_key(self, name: bytes) -> None:
+        """Count a packet whose key never came; `name` is what it calls it, no byte without one."""
         self.packets_without_key += 1
-        if mki in self.missing_keys or len(self.missing_keys) < MKIS_COUNTED:
-            self.missing_keys[mki] += 1
+        if name in self.missing_keys or len(self.missing_keys) < MKIS_COUNTED:
+            self.missing_keys[name] += 1
 
     def count_departure(self, departure: Departure) -> None:
         """Count a service that was left."""

@@ -7,8 +7,6 @@ from collections import OrderedDict
 from enum import Enum
 from typing import TypeVar
 
-from card.codec.mikey import MbmsKeyIds
-
 _REMEMBERED = 1024  # traffic keys; far more than services times crypto periods in flight
 _V = TypeVar("_V")
 
@@ -22,28 +20,28 @@ class Sighting(Enum):
 
 
 class StkmFilter:
-    """Remembers which STKMs gave a traffic key; not the refused ones, whose key may still arrive."""
+    """Remembers which STKMs gave a traffic key, by its identity; not the refused ones, whose key may still arrive."""
 
     def __init__(self) -> None:
         self._given: OrderedDict[bytes, bytes] = OrderedDict()
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
-    def is_repeat(self, ids: MbmsKeyIds) -> bool:
+    def is_repeat(self, identity: bytes) -> bool:
         """Say whether an STKM for this traffic key came before, given or refused, and note that one has come now."""
-        repeated = _name(ids) in self._seen
-        _note(self._seen, _name(ids), None)
+        repeated = identity in self._seen
+        _note(self._seen, identity, None)
         return repeated
 
-    def sight(self, ids: MbmsKeyIds, stkm: bytes) -> Sighting:
+    def sight(self, identity: bytes, stkm: bytes) -> Sighting:
         """Say whether this STKM brings a new traffic key."""
-        digest = self._given.get(_name(ids))
+        digest = self._given.get(identity)
         if digest is None:
             return Sighting.NEW
         return Sighting.IDENTICAL if digest == _digest(stkm) else Sighting.RESENT
 
-    def remember(self, ids: MbmsKeyIds, stkm: bytes) -> None:
+    def remember(self, identity: bytes, stkm: bytes) -> None:
         """Note that this STKM gave its traffic key."""
-        _note(self._given, _name(ids), _digest(stkm))
+        _note(self._given, identity, _digest(stkm))
 
 
 def _note(kept: OrderedDict[bytes, _V], name: bytes, value: _V) -> None:
@@ -52,10 +50,6 @@ def _note(kept: OrderedDict[bytes, _V], name: bytes, value: _V) -> None:
     kept.move_to_end(name)
     if len(kept) > _REMEMBERED:
         kept.popitem(last=False)
-
-
-def _name(ids: MbmsKeyIds) -> bytes:
-    return ids.encode()
 
 
 def _digest(stkm: bytes) -> bytes:

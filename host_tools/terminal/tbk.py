@@ -27,8 +27,8 @@ from card.errors import DecodeError, UnusableFile
 from host_tools.exchange.messages.tbk import TbkRequest, decode_key
 from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
-from host_tools.terminal.decision import FeedLayer, StkmView
 from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.key_source import FeedLayer
 
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
 _LAST_PORT = 65_535
@@ -158,7 +158,7 @@ class BindingFeed(FeedLayer):
         if not isinstance(outcome, Tek):
             return outcome
         try:
-            management = StkmView.decode(stkm, self.tables).management
+            management = self.read(stkm).management
         except DecodeError:
             management = None
         if management is None or management.terminal_binding_key_id is None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from card.codec.mikey import MikeyMessage
 from card.errors import DecodeError
 from host_tools.terminal.bcast import Refusal
-from host_tools.terminal.decision import StkmView
 from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.purchase import BUYABLE
 
 _OUT_OF_ORDER = 1.0  # seconds by which packets of two interfaces may be out of order under a good clock

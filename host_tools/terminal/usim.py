@@ -7,18 +7,14 @@ from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.spec.aids import aid_prefix
 from card.spec.contexts import BOOTSTRAPPING, NAF_DERIVATION, EvenP2
-from card.spec.fids import fid_of
+from card.spec.files.fids import fid_of
 from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import (
-    AkaKeys,
     GbaResponse,
-    GsmKeys,
     SynchronisationFailure,
-    decode_3g,
     decode_gba,
-    decode_gsm,
     decode_naf_key,
     encode_lv,
 )
@@ -44,14 +40,6 @@ class Usim(CardApplication):
         if fcp is None:
             raise NoUsimError("The card has no USIM: EF_DIR lists none.")
         return fcp
-
-    def authenticate_3g(self, rand: bytes, autn: bytes) -> AkaKeys | SynchronisationFailure:
-        """Run 3G authentication (RAND, AUTN 16 bytes). Raises `NetworkRefusedError` for a wrong MAC."""
-        return decode_3g(self._challenge(EvenP2.UMTS, encode_lv(rand, autn), "3G authentication"))
-
-    def authenticate_gsm(self, rand: bytes) -> GsmKeys:
-        """Run GSM authentication with RAND (16 bytes)."""
-        return decode_gsm(self._challenge(EvenP2.GSM, encode_lv(rand), "GSM authentication"))
 
     def gba_bootstrap(self, rand: bytes, autn_star: bytes) -> GbaResponse | SynchronisationFailure:
         """Run GBA_U bootstrapping, RAND and AUTN* 16 bytes each.

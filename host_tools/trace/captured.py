@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from card.errors import DecodeError
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
-from host_tools.printable import printable
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.trace.events import CardEvent, TraceEvent
 from host_tools.trace.gsmtap import APDU, ATR, PORT, decode_gsmtap, gsmtap_packets
 from host_tools.trace.jsonl import TraceFileError
+from host_tools.trace.printable import printable
 from host_tools.trace.record import RESET, Recorder
 from host_tools.trace.tpdu import join_exchange
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from card.codec.apdu import CommandApdu, channel_of
 from card.errors import DecodeError
+from card.spec.cla import SIM_CLASS
 from card.spec.contexts import NAF_DERIVATION, EvenP2, OddP2, Step
 from card.spec.ins import INS
 
@@ -45,7 +46,7 @@ def describe_command(raw: bytes) -> str:
         return f"no APDU ({len(raw)} bytes)"
     describer = _DESCRIBERS.get(command.ins)
     detail = describer(command) if describer else _parameters(command)
-    channel = 0 if command.cla == 0xA0 else channel_of(command.cla)
+    channel = 0 if command.cla == SIM_CLASS else channel_of(command.cla)
     parts = [command_name(command.ins), detail, f"channel {channel}" if channel else ""]
     return ", ".join(part for part in (" ".join(filter(None, parts[:2])), parts[2]) if part)
 

@@ -12,10 +12,13 @@ from card.codec.fcp import DescriptorByte, Tag
 from card.codec.redaction import Span
 from card.errors import CardError, DecodeError
 from card.spec.aids import application_name
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.ratings import rating_words, value_words
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow
 from card.spec.ins import INS
-from card.spec.ratings import rating_words, value_words
 from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import find_mikey, mikey_lines
 from host_tools.trace.tlv import TlvItem, walk_tlvs
@@ -31,10 +34,10 @@ _FCP_NAMES: Mapping[str, str] = {
 }  # fmt: skip
 _OTHER_NAMES: Mapping[str, str] = {
     "61": "application template", "61/4F": "AID", "61/50": "label", "53": "MBMS object", "73": "BCAST object",
-    "73/AE": "BCAST template", "73/AE/80": "status", "73/AE/86": "TEK", "73/AE/87": "salt",
-    "73/AE/88": "parental control", "73/AE/8A": "parental rating", "73/AE/8B": "SPE not supported",
-    "73/AE/8C": "MIKEY message", "A9": "terminal capability", "D0": "proactive command",
+    "73/AE": "BCAST template", "A9": "terminal capability", "D0": "proactive command",
 }  # fmt: skip
+_SETS = (P1, X2)
+_IN_WORDS: Mapping[str, str] = {"tek": "TEK", "spe_not_supported": "SPE not supported", "mikey": "MIKEY message"}
 _KINDS = {int(kind): kind.name.lower().replace("_", " ") for kind in DescriptorByte}
 
 
@@ -72,7 +75,12 @@ def tlv_lines(data: bytes, hidden: tuple[Span, ...] = ()) -> Iterator[Line]:
 def object_name(path: str) -> str:
     """Return what the object at a path such as `62/82` is called; empty where there is no name."""
     plain = path.partition("[")[0]
-    return _FCP_NAMES.get(plain) or _OTHER_NAMES.get(plain, "")
+    return _FCP_NAMES.get(plain) or _OTHER_NAMES.get(plain) or _BCAST_NAMES.get(plain, "")
+
+
+def answer_paths(name: str) -> Mapping[str, BcastTables]:
+    """Return where an object of an OMA BCAST answer, such as `tek`, stands by each set of tables that ships."""
+    return {f"73/AE/{tables.response_tags[name]:02X}": tables for tables in _SETS}
 
 
 def show_bytes(data: bytes, limit: int = SHOWN_BYTES) -> str:
@@ -98,7 +106,7 @@ def _value(item: TlvItem, data: bytes, hidden: tuple[Span, ...]) -> str:
 
 
 def _held_back(value: bytes) -> str:
-    """Say why a TEK is held back: key reference of the PIN, type, value and level granted (`P1` of the tables)."""
+    """Say why a TEK is held back: key reference of the PIN, type, value and level granted (the layout of `P1`)."""
     if len(value) != 4:
         return ""
     pin, kind, rating, level = value
@@ -109,8 +117,16 @@ def _granted(value: bytes) -> str:
     return f"level granted {rating_words(*value)}" if len(value) == 2 else ""
 
 
+_BCAST_NAMES: Mapping[str, str] = {
+    path: f"{_IN_WORDS.get(name, name.replace('_', ' '))} by {tables.name}"
+    for name in P1.response_tags
+    for path, tables in answer_paths(name).items()
+}
+"""A trace does not say which tables its card has, so the name tells whose it is. The sets share no tag."""
 _WORDS: Mapping[str, Callable[[bytes], str]] = {
-    "61/4F": application_name, "62/84": application_name, "73/AE/88": _held_back, "73/AE/8A": _granted,
+    "61/4F": application_name, "62/84": application_name,
+    **dict.fromkeys(answer_paths("parental_control"), _held_back),
+    **dict.fromkeys(answer_paths("parental_rating"), _granted),
 }  # fmt: skip
 """What is said of objects that have a meaning in words, "" where the bytes have none."""
 

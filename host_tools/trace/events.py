@@ -15,7 +15,7 @@ class TracedExchange:
     `at` is in seconds since 1970, `seconds` how long the answer took (0: not known, as in a capture). Bytes inside
     `hidden_command` and `hidden_response` (spans in `command` and `response`) were secret and are zero. `response` is
     data and status word; it is empty when none came, and `error` then says why. `file` is the file that is current
-    behind the command, by its names, and empty where it is not known. `fault` says what befell the command by plan.
+    behind the command, by its names, and empty where it is not known. `fault` is what a plan did to the command.
     """
 
     number: int

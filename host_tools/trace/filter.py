@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from card.codec.apdu import channel_of
 from host_tools.trace.commands import command_name
@@ -27,11 +27,6 @@ def parse_filter(terms: Iterable[str]) -> Predicate:
     """Return a test that all terms pass. Raises `FilterError`."""
     predicates = [_parse_term(term) for term in terms]
     return lambda event: all(predicate(event) for predicate in predicates)
-
-
-def select_events(events: Iterable[TraceEvent], predicate: Predicate) -> Iterator[TraceEvent]:
-    """Yield the events that pass."""
-    return (event for event in events if predicate(event))
 
 
 def _parse_term(term: str) -> Predicate:

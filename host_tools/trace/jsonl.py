@@ -10,8 +10,8 @@ from typing import TextIO
 from card.codec.redaction import Span
 from card.disk.kinds import TRACE
 from card.disk.reading import open_plain
-from host_tools.printable import printable
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
+from host_tools.trace.printable import printable
 
 _LONGEST_LINE = 1 << 20
 _END_OF_TIME = 1 << 37  # seconds since 1970, beyond the year 6000

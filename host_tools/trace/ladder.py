@@ -9,9 +9,20 @@ from card.codec.apdu import CommandApdu, channel_of
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
-from card.spec.contexts import COMMAND_STEPS, SPECIFIC, MbmsMode, OddP2, Step
+from card.spec.contexts import (
+    COMMAND_STEPS,
+    NAF_DERIVATION,
+    SPECIFIC,
+    SYNCHRONISATION_FAILURE,
+    EvenP2,
+    MbmsMode,
+    OddP2,
+    Step,
+)  # fmt: skip
 from card.spec.ins import INS
 from card.spec.status import SW, describe
+from host_tools.trace.asked import Attribution, announces_more
+from host_tools.trace.decode import answer_paths
 from host_tools.trace.events import TracedExchange
 from host_tools.trace.mikey_text import describe_key_ids, find_mikey
 from host_tools.trace.tlv import walk_tlvs
@@ -22,8 +33,12 @@ _MODES: Mapping[int, str] = {
     MbmsMode.MSK_DELETION: "MSK deletion",
     MbmsMode.MUK_DELETION: "MUK deletion",
 }
+_CONTEXTS: Mapping[int, str] = {
+    EvenP2.GSM: "GSM authentication",
+    EvenP2.UMTS: "3G authentication",
+    EvenP2.GBA: "GBA",
+}
 _LONGEST_OBJECT = 0x10000
-_STATUS, _KEY_PATHS = "73/AE/80", ("73/AE/86", "73/AE/96")
 
 
 @dataclass(slots=True)
@@ -39,24 +54,22 @@ class LadderWatch:
 
     def __init__(self) -> None:
         self._transfers: dict[int, _Transfer] = {}
-        self._asked: dict[int, CommandApdu] = {}
+        self._attribution = Attribution()
 
     def watch(self, event: TracedExchange) -> str:
         """Return one sentence, or nothing."""
+        asked = self._attribution.asked(event)
+        sw = event.sw
         try:
-            command = CommandApdu.decode(event.command)
+            command = CommandApdu.decode(asked.command)
         except DecodeError:
             return ""
-        sw = event.sw
         if sw is None:
             return ""
         channel = channel_of(command.cla)
         if command.ins == INS.AUTHENTICATE_ODD and command.p2 | SPECIFIC in (SPECIFIC, OddP2.MBMS):
             return self._blocks(channel, command, event, sw)
-        if command.ins == INS.GET_RESPONSE:
-            command = self._asked.pop(channel, command)
-        elif sw >> 8 == 0x61:
-            self._asked[channel] = command
+        if announces_more(event) or (asked is not event and not announces_more(asked)):
             return ""
         match command.ins:
             case INS.AUTHENTICATE:
@@ -108,11 +121,12 @@ def _delivered(sent: bytes, received: bytes, sw: int) -> str:
 
 def _outcome(mode: str, received: bytes) -> str:
     items = {item.path: item for item in walk_tlvs(received)}
-    if any(path in items for path in _KEY_PATHS):
+    if any(path in items for path in answer_paths("tek")):
         return "TEK given (hidden)"
-    if _STATUS in items:
-        value = received[items[_STATUS].start : items[_STATUS].end]
-        return f"BCAST status {value.hex().upper()}"
+    for path, tables in answer_paths("status").items():
+        if path in items:
+            value = received[items[path].start : items[path].end]
+            return f"BCAST status {value.hex().upper()} by {tables.name}"
     if mode == "STKM":
         return "TEK given (hidden)" if len(received) > 3 else "no TEK"
     if mode == "LTKM":
@@ -121,16 +135,16 @@ def _outcome(mode: str, received: bytes) -> str:
 
 
 def _authenticated(command: CommandApdu, data: bytes, sw: int) -> str:
-    context = {0x80: "GSM authentication", 0x81: "3G authentication", 0x84: "GBA"}.get(command.p2)
+    context = _CONTEXTS.get(command.p2)
     if context is None:
         return ""
-    if command.p2 == 0x84:
-        context = "NAF key derivation" if command.data[:1] == b"\xde" else "GBA bootstrapping"
+    if command.p2 == EvenP2.GBA:
+        context = "NAF key derivation" if command.data[:1] == bytes((NAF_DERIVATION,)) else "GBA bootstrapping"
     if sw != SW.OK:
         return f"{context}: refused, {describe(sw)}"
-    if data[:1] == b"\xdc":
+    if data[:1] == bytes((SYNCHRONISATION_FAILURE,)):
         return f"{context}: sequence number not fresh, AUTS given"
     if context == "NAF key derivation" and len(command.data) > 1:
         name = command.data[2 : 2 + command.data[1]][:-5].decode("ascii", "backslashreplace")
         return f"{context}: Ks_int_NAF for {name} kept in the card, Ks_ext_NAF given (hidden)"
-    return f"{context}: done" + (", new Ks in the card" if command.p2 == 0x84 else "")
+    return f"{context}: done" + (", new Ks in the card" if command.p2 == EvenP2.GBA else "")

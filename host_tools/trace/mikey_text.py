@@ -22,7 +22,7 @@ from card.codec.mikey import (
 from card.codec.tlv import decode_tlv
 from card.errors import DecodeError
 from card.spec.contexts import STRUCTURED, SUCCESS, UNSTRUCTURED, MbmsMode
-from host_tools.printable import printable
+from host_tools.trace.printable import printable
 
 _MBMS_OBJECTS = (UNSTRUCTURED, STRUCTURED)
 _BEFORE_A_MESSAGE = (MbmsMode.MSK_UPDATE, MbmsMode.MTK_GENERATION, SUCCESS)

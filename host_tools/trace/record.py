@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
-from card.codec.redaction import blank
-from host_tools.links.base import Link, LinkError, TransmissionProtocol, is_shared, together
+from card.codec.redaction import Redacted, Redactor, blank
+from host_tools.links.base import Link, LinkError, is_shared
+from host_tools.links.wrapped import WrappedLink
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
-from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.redact import Hider
+from host_tools.trace.known_secrets import KnownSecrets, merge
 
 RESET = "reset"
 POWER_ON = "power on"
 POWER_OFF = "power off"
+
+
+class _Hider:
+    """Finds what a rule names secret in the exchanges of one card, and what is known by value, wherever it stands."""
+
+    def __init__(self, known: KnownSecrets | None = None) -> None:
+        self._known = known
+        self._rules = Redactor()
+
+    def reset(self) -> None:
+        """Forget what was selected and asked: the card was reset."""
+        self._rules.reset()
+
+    def doubt(self) -> None:
+        """Take no file for current before the next SELECT: other programs use the card, too."""
+        self._rules.doubt()
+
+    def find(self, command: bytes, response: bytes) -> Redacted:
+        """Return where the secrets are. `response` is data and status word, empty when none came."""
+        found = self._rules.exchange(command, response)
+        if self._known is None:
+            return found
+        start, end = found.data
+        sent = tuple((start + at, start + to) for at, to in self._known.spans(command[start:end]))
+        came = self._known.spans(response[:-2])
+        if not sent and not came:
+            return found
+        return Redacted(merge((*found.command, *sent)), merge((*found.response, *came)), found.file, found.data)
 
 
 class Recorder:
@@ -33,12 +60,12 @@ class Recorder:
         self._link = link
         self._sinks = tuple(sinks)
         self._clock = clock
-        self._hider = Hider(known)
+        self._hider = _Hider(known)
         self._number = 0
         self._fault = ""
 
     def note_fault(self, sentence: str) -> None:
-        """Note what befalls the command under way by plan: it goes with the next exchange."""
+        """Note the fault that a plan has for the command under way: it goes with the next exchange."""
         self._fault = sentence
 
     def exchange(self, command: bytes, response: bytes, seconds: float, error: str = "") -> None:
@@ -63,9 +90,14 @@ class Recorder:
         for sink in self._sinks:
             sink.emit(event)
 
-    def card_event(self, what: str, atr: bytes = b"") -> None:
-        """Note that the card was switched or reset."""
+    def card_event(self, what: str, atr: bytes = b"", *, is_shared: bool = False) -> None:
+        """Note that the card was switched or reset.
+
+        With `is_shared` it may have been on before, with any file selected: which one is current is then not known.
+        """
         self._hider.reset()
+        if is_shared:
+            self._hider.doubt()
         self._number += 1
         event = CardEvent(self._number, self._clock(), self._link, what, atr)
         for sink in self._sinks:
@@ -77,28 +109,13 @@ class Recorder:
             sink.close()
 
 
-class RecordingLink:
-    """A link that tells a recorder what crosses it (`host_tools.links.base.Link`)."""
+class RecordingLink(WrappedLink):
+    """A link that tells a recorder what crosses it."""
 
     def __init__(self, link: Link, recorder: Recorder) -> None:
-        self._inner = link
+        super().__init__(link)
         self._recorder = recorder
-        recorder.card_event(POWER_ON, link.atr)
-
-    @property
-    def name(self) -> str:
-        """Name of the reader."""
-        return self._inner.name
-
-    @property
-    def atr(self) -> bytes:
-        """Answer to reset of the last power-on or reset."""
-        return self._inner.atr
-
-    @property
-    def protocol(self) -> TransmissionProtocol:
-        """How the link carries APDUs."""
-        return self._inner.protocol
+        recorder.card_event(POWER_ON, link.atr, is_shared=is_shared(link))
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU and return data and status word. Raises `LinkError`."""
@@ -116,15 +133,6 @@ class RecordingLink:
         atr = self._inner.reset()
         self._recorder.card_event(RESET, atr)
         return atr
-
-    @property
-    def shared(self) -> bool:
-        """Whether another program can come between two commands."""
-        return is_shared(self._inner)
-
-    def together(self) -> AbstractContextManager[None]:
-        """Keep other programs from coming between the commands of a `with` block. Raises `LinkError`."""
-        return together(self._inner)
 
     def close(self) -> None:
         """Let the card go and finish the sinks."""

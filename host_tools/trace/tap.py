@@ -10,34 +10,23 @@ import contextlib
 import selectors
 import socket
 import time
+from collections.abc import Iterator
 
 from host_tools.links.base import LinkError
 from host_tools.trace.record import POWER_OFF, POWER_ON, RESET, Recorder
+from vpicc_bridge.lines import acknowledge_at_once, tune
+from vpicc_bridge.protocol import CONTROLS, Control, FrameDecoder
 
-_CONTROLS = {b"\x00": POWER_OFF, b"\x01": POWER_ON, b"\x02": RESET}
-_ATR_REQUEST = b"\x04"
+_ATR_REQUEST = bytes((Control.ATR_REQUEST.value,))
 _LOOPBACK = "127.0.0.1"
 _CHUNK = 65_537
 _TICK = 0.2  # seconds between looks at `stop`
 
 
-class FrameReader:
-    """Cuts a copy of the byte stream into message bodies."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes in any portions and return the bodies that are whole."""
-        self._buffer += data
-        bodies = []
-        while len(self._buffer) >= 2:
-            end = 2 + int.from_bytes(self._buffer[:2], "big")
-            if len(self._buffer) < end:
-                break
-            bodies.append(bytes(self._buffer[2:end]))
-            del self._buffer[:end]
-        return bodies
+def _bodies(decoder: FrameDecoder, data: bytes) -> Iterator[bytes]:
+    decoder.feed(data)
+    while (body := decoder.next_body()) is not None:
+        yield body
 
 
 class Conversation:
@@ -47,18 +36,18 @@ class Conversation:
         self._recorder = recorder
         self._asked: bytes | None = None
         self._since = 0.0
-        self._from_reader = FrameReader()
-        self._from_card = FrameReader()
+        self._from_reader = FrameDecoder()
+        self._from_card = FrameDecoder()
         self._what = POWER_ON
 
     def reader_sent(self, data: bytes) -> None:
         """Take bytes that went from vpcd to the card."""
-        for body in self._from_reader.feed(data):
+        for body in _bodies(self._from_reader, data):
             self._ask(body)
 
     def card_sent(self, data: bytes) -> None:
         """Take bytes that went from the card to vpcd."""
-        for body in self._from_card.feed(data):
+        for body in _bodies(self._from_card, data):
             self._answer(body)
 
     def end(self) -> None:
@@ -68,12 +57,15 @@ class Conversation:
         self._asked = None
 
     def _ask(self, body: bytes) -> None:
-        if body == b"\x00":
-            self._recorder.card_event(POWER_OFF)
-        elif body in _CONTROLS:
-            self._what = _CONTROLS[body]
-        else:
-            self._asked, self._since = body, time.perf_counter()
+        match CONTROLS.get(body):
+            case Control.POWER_OFF:
+                self._recorder.card_event(POWER_OFF)
+            case Control.POWER_ON:
+                self._what = POWER_ON
+            case Control.RESET:
+                self._what = RESET
+            case _:
+                self._asked, self._since = body, time.perf_counter()
 
     def _answer(self, body: bytes) -> None:
         asked, self._asked = self._asked, None
@@ -135,8 +127,8 @@ class Tap:
         conversation = Conversation(self._recorder)
         with vpcd, contextlib.suppress(ConnectionError):
             for line in (card, vpcd):
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                _acknowledge_at_once(line)
+                tune(line)
+                acknowledge_at_once(line)
             self._carry(card, vpcd, conversation)
         conversation.end()
 
@@ -150,16 +142,6 @@ class Tap:
                     data = line.recv(_CHUNK)
                     if not data:
                         return
-                    _acknowledge_at_once(line)
+                    acknowledge_at_once(line)
                     other.sendall(data)
                     told(data)
-
-
-def _acknowledge_at_once(line: socket.socket) -> None:
-    """Acknowledge what came without the kernel's delay.
-
-    vpcd sends a length and its body apart, and the body waits for the acknowledgement: 40 ms for each command. The
-    kernel forgets the option, so it is set after each message.
-    """
-    if hasattr(socket, "TCP_QUICKACK"):
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from card.codec.redaction import Span
 from card.spec.status import describe
-from host_tools.printable import printable
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.ladder import LadderWatch
+from host_tools.trace.printable import printable
 
 _LONGEST = 64  # bytes of a command or response on one line
 

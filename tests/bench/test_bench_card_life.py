@@ -18,8 +18,8 @@ from statistics import median
 import pytest
 
 from card import Card, CardProfile, create_card, memory_card
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow, Structure
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow, Structure
 from tests.bench.echo import EchoCard
 from tests.bench.harness import ROOT, Round, measure_ratio
 from tests.bench.test_bench_transport import Announce, announce

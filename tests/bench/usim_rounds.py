@@ -8,9 +8,9 @@ from itertools import cycle
 from card import CardProfile
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow
+from card.spec.bcast.p1 import P1
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm

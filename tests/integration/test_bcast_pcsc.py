@@ -12,10 +12,12 @@ import pytest
 from card import memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
+from host_tools.content.containers.recording import open_recording, record_to
+from host_tools.content.known import KNOWN
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.purchase import ParentalPinEntry
-from host_tools.terminal.recording import open_recording, record_to
 from host_tools.terminal.replay import Replay, Segment
 from tests.integration.conftest import Desk
 from tests.unit.host_tools.bcast.stage import PROFILE, STKM_PORT, Stage
@@ -68,12 +70,12 @@ def test_the_parental_pin(stage: Open) -> None:
 
 def test_recorded_signalled_and_played_back(stage: Open, tmp_path: Path) -> None:
     on = stage("counted_playback")
-    with record_to(tmp_path / "film", "film", STKM_PORT) as writer:
+    with record_to(tmp_path / "film", "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
         for datagram in on.capture:
             writer.take(datagram)
     on.play()
     on.require("news", ALL)
-    with open_recording(tmp_path / "film") as content, closing(on.out()) as out:
+    with open_recording(tmp_path / "film", KNOWN) as content, closing(on.out()) as out:
         on.auditor.signal_recording(TERMINAL, b"film", content.index.spans[0])
         on.heard.clear()
         replay = Replay(content, on.middleware, out, keep_teks=False)

@@ -18,7 +18,7 @@ from card.codec.fcp import Fcp
 from card.codec.tlv import decode_tlvs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError

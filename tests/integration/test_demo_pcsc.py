@@ -17,7 +17,7 @@ import pytest
 
 from card import CardProfile, memory_card
 from card.profile.schema import Transport
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.terminal_keys import keys_from_network

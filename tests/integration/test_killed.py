@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.headend.recorder import record
 from host_tools.headend.scenario import shipped_scenario

@@ -16,24 +16,24 @@ from card.codec.mikey import MikeyMessage
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
 from card.profile.schema import Transport
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from card.spec.sac_tables import Kind
 from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
+from host_tools.content.captures.pcap import open_capture
 from host_tools.headend.network import Network, TestNetwork
 from host_tools.headend.rk import RkNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.headend.truth import TekName
 from host_tools.links.pcsc import PcscLink
-from host_tools.media.pcap import open_capture
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX
 from host_tools.terminal.csim_middleware import CsimMiddleware
-from host_tools.terminal.decision import StkmFeed
 from host_tools.terminal.key_delivery import KeyDelivery
+from host_tools.terminal.key_source import KeySource
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.sac.association import Credentials
 from host_tools.terminal.sac.link import SacLink
@@ -85,7 +85,7 @@ def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Pa
         assert teks_of(middleware, delivery, network, tmp_path) == teks_sent(network)
 
 
-def teks_of(middleware: StkmFeed, delivery: KeyDelivery, network: Network, folder: Path) -> dict[TekName, Tek]:
+def teks_of(middleware: KeySource, delivery: KeyDelivery, network: Network, folder: Path) -> dict[TekName, Tek]:
     """Feed every STKM of the broadcast and collect the TEKs."""
     capture, port = folder / "broadcast.pcap", network.scenario.stkm.port
     capture.write_bytes(network.recording().pcap)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from card.spec.catalogue import all_directories, all_files
 from card.spec.contexts import EvenP2, MbmsMode, OddP2, Step
-from card.spec.fids import CURRENT_ADF, MF
+from card.spec.files.catalogue import all_directories, all_files
+from card.spec.files.fids import CURRENT_ADF, MF
 from card.spec.ins import INS
 from tests.meta.tree import ROOT, project_files
 

@@ -95,6 +95,8 @@ NAMES_NONE = {"address", "allow_iccid", "content", "gsmtap", "hex_text", "host",
               "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
+NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
+"""Types of parameters that open nothing; what is neither these nor a path nor a text is refused (`click.File`)."""
 MOST_CUTS, MOST_OTHER_CUTS = 24, 3
 
 
@@ -126,6 +128,23 @@ CASES = [
 USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
 # The first use of each kind of file meets it cut off at more places than the others.
 FIRST = {next((words, name) for words, name, kind in USES if kind == one) for one in {kind for _, _, kind in USES}}
+
+
+def of_an_unknown_type(called: Mapping[str, click.Command]) -> list[tuple[str, str]]:
+    """Return the parameters of which it is not known whether they open a file, past `card.disk` perhaps."""
+    known = (*NO_FILES, click.Path, click.types.StringParamType)
+    return [
+        (words, str(parameter.name))
+        for words, command in called.items()
+        for parameter in command.params
+        if not isinstance(parameter.type, known)
+    ]
+
+
+def test_every_parameter_is_of_a_type_that_is_looked_at() -> None:
+    assert of_an_unknown_type(COMMANDS) == []
+    opens_itself = click.Command("x", params=[click.Option(["--file"], type=click.File("rb"))])
+    assert of_an_unknown_type({"x": opens_itself}) == [("x", "file")]
 
 
 def test_every_command_that_takes_a_file_is_known() -> None:

@@ -25,14 +25,15 @@ ALLOWED = {
     "host_tools/files/writing.py": {"open", "fdopen", "FileIO"},  # the one way out
     "host_tools/files/temporary.py": {"TemporaryDirectory"},  # the one place of temporary folders
     "host_tools/cli/main.py": {"open"},  # os.devnull, where a reader of our output has gone
-    "host_tools/terminal/recording.py": {"ZipFile", "open"},  # archives around files that are open, and their members
-    "host_tools/media/sink.py": {"open"},  # wave around a file that is open
+    # archives around files that are open, and their members
+    "host_tools/content/containers/recording.py": {"ZipFile", "open"},
+    "host_tools/content/sinks/sink.py": {"open"},  # wave around a file that is open
     "host_tools/terminal/tbk.py": {"load_cert_chain"},  # ssl opens by name what was looked at before
     "host_tools/headend/permissions_issuer/service.py": {"load_cert_chain"},  # what it wrote itself
     "host_tools/shell/lines.py": {"read_history_file"},  # readline opens by name what was looked at before
 }
-# Methods that are named so and open no file: of links, secure channels and the like.
-OTHER_OBJECTS = {"PcscLink", "session", "channels", "self"}
+# Methods that are named so and open no file: of links, secure channels, protected content and the like.
+OTHER_OBJECTS = {"PcscLink", "session", "channels", "self", "opener"}
 IMPORTED = {"read_text", "read_bytes"}  # the functions of card.disk, called by their bare names
 
 

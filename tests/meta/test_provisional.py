@@ -16,9 +16,13 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_rows_and_remarks_are_found() -> None:
     where = {row.where for row in TOOL["rows"]()}
-    assert {"spec/provisional.py, CAPACITY[msk_groups]", "spec/bcast_p1.py, P1", "commands/bcast.py, ROWS"} <= where
+    assert {
+        "spec/provisional.py, CAPACITY[msk_groups]",
+        "spec/bcast/p1.py, P1",
+        "commands/bcast/command.py, ROWS",
+    } <= where
     assert not [place for place in where if "_BY_CODE" in place], "a table made of another one"
-    assert "card/domain/bcmcs.py" in {path for path, _ in TOOL["remarks"]()}
+    assert "card/domain/keys/bcmcs.py" in {path for path, _ in TOOL["remarks"]()}
 
 
 def test_what_a_source_settled_is_not_listed() -> None:

@@ -16,18 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.cli.main import invoke
-from host_tools.media.errors import MediaError
-from host_tools.media.pcap import CaptureReader, CaptureWriter, Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpSender
-from host_tools.media.srtp_format import SrtpFormat
-from host_tools.media.traffic_key import TrafficKey, mki_of
+from host_tools.content.captures.pcap import CaptureReader, CaptureWriter, Datagram, Endpoint
+from host_tools.content.containers.recording import open_recording, record_to
+from host_tools.content.containers.stkm_track import NamedTrack
+from host_tools.content.errors import MediaError
+from host_tools.content.known import KNOWN
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.format import SrtpFormat
+from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Player, PlayOptions
-from host_tools.terminal.recording import open_recording, record_to
-from host_tools.terminal.stkm_track import NamedTrack
 from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines
 from host_tools.trace.events import TraceEvent
@@ -35,8 +37,8 @@ from host_tools.trace.gsmtap import PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, read_json_lines
 from host_tools.trace.text import TextSink
 from tests.support.mutation import damaged, watched
-from tests.unit.host_tools.media.test_link_layers import FRAMES_OF_EVERY_KIND
-from tests.unit.host_tools.media.test_pcap import block, classic, enhanced, interface, section, simple
+from tests.unit.host_tools.content.captures.test_link_layers import FRAMES_OF_EVERY_KIND
+from tests.unit.host_tools.content.captures.test_pcap import block, classic, enhanced, interface, section, simple
 from tests.unit.host_tools.terminal.test_player import MSK_ID, SALT, UNKNOWN, FakeCard, ids, stkm, tek
 from tests.unit.host_tools.trace.fakes import RESET, exchange
 
@@ -79,7 +81,7 @@ def media_packet(sender: SrtpSender, number: int, payload_type: int, ssrc: int, 
 def broadcast(mki_size: int = 6) -> list[Datagram]:
     """Two sources, several payload types, gaps of any kind."""
     senders = SrtpSender(SrtpFormat(mki_size=mki_size)), SrtpSender(SrtpFormat(mki_size=mki_size))
-    mki = mki_of(MSK_ID, b"\0\1")[:mki_size]
+    mki = tek_name(MSK_ID, b"\0\1")[:mki_size]
     numbers = [1, 2, 4, 3, 10, 11, 40_000, 40_001, 70_000]
     packets = [
         media_packet(senders[source], number, kind, source, step, mki)
@@ -121,7 +123,7 @@ def written(tmp_path: Path, sink: Callable[[Path], PcapngSink | JsonLinesSink]) 
 
 def recording(tmp_path: Path, mki_size: int) -> bytes:
     path = tmp_path / "good.bcrec"
-    with record_to(path, "film", 2269, srtp=SrtpFormat(mki_size=mki_size)) as writer:
+    with record_to(path, "film", 2269, protection=SrtpFormat(mki_size=mki_size)) as writer:
         for datagram in broadcast(mki_size):
             writer.take(datagram)
     return path.read_bytes()
@@ -140,7 +142,7 @@ def play(path: Path, mki_size: int) -> None:
     folder = path.with_name("heard")
     folder.mkdir(exist_ok=True)
     out = MediaOut(folder / "x")
-    player = Player(AnyCard(), out, PlayOptions(srtp=SrtpFormat(mki_size=mki_size)))
+    player = Player(AnyCard(), out, PlayOptions(KNOWN.with_layout(SrtpFormat(mki_size=mki_size))))
     try:
         with path.open("rb") as file:
             player.play(CaptureReader(file))
@@ -166,9 +168,10 @@ def show(events: Sequence[TraceEvent]) -> None:
 
 
 def replay(path: Path) -> None:
-    with open_recording(path) as content:
+    with open_recording(path, KNOWN) as content:
         played = list(content.datagrams())
-        assert isinstance(content._track(content.index.srtp, 0.0), NamedTrack) == content.index.srtp.names_key
+        protection = content.index.protection
+        assert isinstance(content._track(protection, 0.0), NamedTrack) == protection.names_key
     assert all(datagram.timestamp >= 0 for datagram in played)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from card.domain.purse import Purses
+from card.domain.bcast.purse import Purses
 from tests.oracle.bcast_model import POLICIES, LtkmData, Model, StkmData
 from tests.oracle.bcast_parents import strictest
 from tests.oracle.bcast_wire import P1, X2, Wire

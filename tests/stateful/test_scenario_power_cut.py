@@ -14,7 +14,7 @@ import pytest
 
 from card.card import Card
 from card.personalisation.personalise import personalise
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.store.memory import MemoryStore
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.seeded import Seeded, SeededRng

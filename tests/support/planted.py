@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from card.codec.apdu import CommandApdu
 from card.spec.aids import APPLICATIONS
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow
 from card.spec.ins import INS
 
 PLANT = bytes.fromhex("C0FFEE1DDEADBEA7A55E7F1EC0DEBA5E")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.exchange.digest.counts import NonceCounts
 from host_tools.exchange.digest.nonces import Nonces

@@ -11,9 +11,9 @@ import pytest
 
 from card import CardProfile
 from card.personalisation.personalise import personalise
-from card.spec.bcast_p1 import P1 as P1_TABLES
-from card.spec.bcast_tables import BcastTables, Reason
-from card.spec.bcast_x2 import X2 as X2_TABLES
+from card.spec.bcast.p1 import P1 as P1_TABLES
+from card.spec.bcast.tables import BcastTables, Reason
+from card.spec.bcast.x2 import X2 as X2_TABLES
 from card.store.memory import MemoryStore
 from tests.oracle.bcast_wire import P1, X2
 from tests.support.bcast import SMALL, BcastCard, objects, profile

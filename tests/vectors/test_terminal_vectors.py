@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.apdu.client import ApduClient
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.aka import GbaResponse, decode_gba, decode_naf_key

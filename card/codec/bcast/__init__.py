@@ -1,6 +1,6 @@
 """The OMA BCAST extension of MIKEY messages, both ways: management data, reports, parental control.
 
-Subtypes: RFC 5410. Every layout is a table (`card.spec.bcast_tables`) and provisional. Syntax only; the rules are in
+Subtypes: RFC 5410. Every layout is a table (`card.spec.bcast.tables`) and provisional. Syntax only; the rules are in
 `card.domain`.
 """
 

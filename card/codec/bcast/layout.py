@@ -8,7 +8,7 @@ from typing import Any
 
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
-from card.spec.bcast_tables import RESERVED, FieldKind, FieldRow, Layout
+from card.spec.bcast.tables import RESERVED, FieldKind, FieldRow, Layout
 
 Values = Mapping[str, Any]
 """Field name to value: a number, a tuple of `Descriptor`, or bytes."""

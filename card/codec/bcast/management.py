@@ -13,7 +13,7 @@ from typing import Any, Self
 from card.codec.bcast.layout import Descriptor, Values, decode_fields, encode_fields, flagged
 from card.codec.mikey import Extension, ExtensionType, MikeyMessage
 from card.errors import DecodeError
-from card.spec.bcast_tables import COST, BcastTables, FieldRow
+from card.spec.bcast.tables import COST, BcastTables, FieldRow
 
 _RATING_SIZE = 2
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from card.codec.apdu import SIM_CLASS, CommandApdu
+from card.codec.apdu import CommandApdu
+from card.spec.cla import SIM_CLASS
 from card.spec.contexts import BOOTSTRAPPING, SPECIFIC, SUCCESS, SYNCHRONISATION_FAILURE, EvenP2
 
 ALL = 1 << 17

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from card.codec.apdu import SIM_CLASS, CommandApdu, wants_secure_messaging
+from card.codec.apdu import CommandApdu, wants_secure_messaging
 from card.spec.aids import AID_PREFIX_SIZE, APPLICATIONS
-from card.spec.catalogue import all_directories, all_files
-from card.spec.fids import CURRENT_ADF
-from card.spec.fids import MF as MASTER_FILE
-from card.spec.files import DfRow, EfRow
+from card.spec.cla import SIM_CLASS
+from card.spec.files.catalogue import all_directories, all_files
+from card.spec.files.fids import CURRENT_ADF
+from card.spec.files.fids import MF as MASTER_FILE
+from card.spec.files.rows import DfRow, EfRow
 from card.spec.ins import INS
 
 MF = "3F00"
@@ -26,7 +27,7 @@ _DONE = frozenset({0x61, 0x62, 0x63, 0x90, 0x91, 0x92, 0x9E, 0x9F})
 
 @dataclass(frozen=True, slots=True)
 class CurrentFile:
-    """Where a channel stands: the directory's path as `card.spec.catalogue` writes it, and the EF if one is current.
+    """Where a channel stands: the path of the directory as the catalogue writes it, and the EF if one is current.
 
     `directory` is empty where it is not known. `file_id` is the FID of the EF, also of one that has no row.
     `application` is the ADF selected last on the channel, which 7FFF stands for; empty where it is not known.

@@ -15,8 +15,8 @@ from card.codec.redaction.mikey_prefix import is_open
 from card.codec.redaction.spans import Span, whole
 from card.codec.tlv import read_length, read_tag
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from card.spec.contexts import RESPONSE_STEPS, SPECIFIC, STRUCTURED, SUCCESS, UNSTRUCTURED, MbmsMode, OddP2, Step
 
 _MOST_KEPT = 1 << 14  # bytes of an object in blocks; the card takes no longer one

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from card.codec.apdu import SIM_CLASS, CommandApdu, channel_of
+from card.codec.apdu import CommandApdu, channel_of
 from card.codec.redaction import proactive
 from card.codec.redaction.authenticate import ALL, shown_bytes
 from card.codec.redaction.current_file import CurrentFile, FileTracker, addressed, is_refused
 from card.codec.redaction.odd import OddExchange
 from card.codec.redaction.spans import HEADER_SIZE, Span, data_bounds, whole
 from card.errors import DecodeError
+from card.spec.cla import SIM_CLASS
 from card.spec.ins import INS
 from card.spec.secrets import Secrecy, SecrecyRow, find_secrecy
 
@@ -61,6 +62,10 @@ class Redactor:
         """Forget what was asked and selected: the card was reset."""
         self._files.reset()
         self._business.clear()
+
+    def doubt(self) -> None:
+        """Take no file for current any more: somebody else may have selected another one unseen."""
+        self._files.doubt_all()
 
     def exchange(self, command: bytes, response: bytes, *, inside: bool = False, carrier: bool = False) -> Redacted:
         """Return what is secret. `response` is data and status word, empty when none came.

@@ -34,7 +34,7 @@ from card.crypto.sac import (
 from card.crypto.secret import Secret
 from card.domain.application import Application
 from card.domain.errors import KeyNotFound, ServiceNotAvailable
-from card.domain.local_key import LocalKeys, LocalKeyUsedUp
+from card.domain.keys.local_key import LocalKeys, LocalKeyUsedUp
 from card.domain.secure_channel.errors import (
     AlgorithmRefused,
     AlreadyStarted,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
-from card.domain.local_key import LocalKeyPolicy
+from card.domain.keys.local_key import LocalKeyPolicy
 from card.spec.sac_tables import Kind, TekPolicy
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable

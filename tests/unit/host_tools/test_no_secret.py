@@ -23,12 +23,14 @@ import pytest
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.content.captures.pcap import open_capture
+from host_tools.content.known import KNOWN
 from host_tools.exchange.digest.compute import Asked
 from host_tools.headend.bcast_stkm import binding_key
 from host_tools.headend.network import Network, TestNetwork
@@ -39,14 +41,13 @@ from host_tools.headend.service_keys import service_keys
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import open_capture
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError
 from host_tools.terminal.ltkm_receipt import LtkmVerdict
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.terminal.player import Hooks, Player
+from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import ParentalPinEntry
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.sinks import file_sink
@@ -163,7 +164,7 @@ def play(
         on_refusal=ParentalPinEntry(application, lambda: Secret(PINS["parental PIN"].encode())),
     )  # fmt: skip
     with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:
-        assert Player(middleware, out).play(capture, hooks).teks == 6
+        assert Player(middleware, out, PlayOptions(KNOWN)).play(capture, hooks).teks == 6
     ltkm = network.ltkm(network.deliveries[0], name)
     refused = middleware.deliver(ltkm[:-1] + bytes((ltkm[-1] ^ 1,)))
     assert refused.verdict is LtkmVerdict.NOT_AUTHENTIC

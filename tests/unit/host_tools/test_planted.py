@@ -18,7 +18,7 @@ from card.codec.redaction import Redactor
 from card.codec.tlv import encode_tlv
 from card.errors import DecodeError
 from card.spec.contexts import EvenP2, OddP2, Step
-from card.spec.files import EfRow
+from card.spec.files.rows import EfRow
 from card.spec.ins import INS
 from card.spec.secrets import ALL_ROWS, Secrecy, SecrecyRow, find_secrecy
 from host_tools.apdu.processors import FormatProcessor, TraceProcessor

@@ -16,7 +16,7 @@ import pytest
 from card import CardProfile, memory_card
 from card.codec.apdu import CommandApdu
 from card.profile.schema import demo_path
-from card.spec.files_csim import SIMPLE_IP
+from card.spec.files.csim import SIMPLE_IP
 from card.spec.ins import INS
 from card.spec.sac_tables import Kind, TekPolicy
 from host_tools.cli.main import invoke

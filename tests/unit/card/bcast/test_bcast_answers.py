@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from card.codec.bcast import LtkmReport, ReportEntry
@@ -121,6 +123,36 @@ def test_without_the_service_the_card_is_a_plain_mbms_card() -> None:
     assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 7, 10, True)).build()) == ("9000", {0xDB: tek(7)})
     assert it.operation("audit") == ("6D00", b"")
     assert it.deletion("delete policies", **it.key_fields(KEY_ID[:2])) == ("6700", {})
+
+
+def test_a_forged_ltkm_does_not_tell_where_the_counter_stands(it: BcastCard) -> None:
+    """The MAC comes first: only an authentic message is called replayed."""
+    it.update(it.ltkm(LIVE).build())
+    assert it.update(it.ltkm(LIVE).build()) == ("9865", {})
+    assert it.update(replace(it.ltkm(LIVE), psk=bytes(32)).build()) == ("9862", {})
+
+
+@pytest.mark.norm("17", "31", "35")
+def test_the_counter_of_a_plain_key_goes_round_under_the_extension_too(it: BcastCard) -> None:
+    """T and SEQl move with every STKM of a plain MBMS key (TS 33.246 clauses 6.4.3 and 6.5.4)."""
+    it.update(it.ltkm(LtkmData(KEY_ID, SEK, 1, 100, 1, "")).build())
+    for counter, mtk in ((0xFFFF_FFF0, 7), (5, 8)):
+        sw, found = it.generate(it.stkm(StkmData(KEY_ID, SEK, mtk, counter, True)).build())
+        assert (sw, found[0x80], found[0x86]) == ("9000", b"\0", tek(mtk))
+    for counter, mtk in ((5, 8), (6, 8), (5, 9), (0xFFFF_FFF1, 9)):
+        assert it.generate(it.stkm(StkmData(KEY_ID, SEK, mtk, counter, True)).build()) == ("9865", {})
+    assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 9, 6, True)).build())[1][0x86] == tek(9)
+
+
+@pytest.mark.parametrize("extension", [b"", b"\x7f", b"\x01", b"\x02\x00", b"\x03\xff"])
+def test_without_the_service_what_the_card_cannot_read_is_passed_over(extension: bytes) -> None:
+    """To a plain card the extension is one of an unknown type (TS 33.246 clause 6.5.3)."""
+    it = BcastCard.new(P1, disabled="75")
+    message = replace(it.ltkm(LtkmData(KEY_ID, SEK, 1, 100, 1, "")), bcast=extension)
+    assert it.update(message.build()) == ("9000", {0xDB: b""})
+    assert it.generate(it.stkm(StkmData(KEY_ID, SEK, 7, 10, True)).build()) == ("9000", {0xDB: tek(7)})
+    it = BcastCard.new(P1)
+    assert it.update(message.build()) == ("9862", {})
 
 
 def test_content_protection_wants_a_channel_where_the_card_demands_one() -> None:

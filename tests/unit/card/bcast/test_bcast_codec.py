@@ -21,9 +21,9 @@ from card.codec.bcast import (
 )
 from card.codec.mikey import DataType, Extension, Header, MikeyMessage, Timestamp
 from card.errors import DecodeError, EncodeError
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables, Reason, Source
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import BcastTables, Reason, Source
+from card.spec.bcast.x2 import X2
 from tests.oracle import bcast_wire
 from tests.oracle.bcast_model import POLICIES, LtkmData, StkmData
 from tests.oracle.bcast_wire import Wire

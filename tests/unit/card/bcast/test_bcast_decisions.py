@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.domain.bcast_ltkm import _ACTIONS
-from card.domain.bcast_ltkm_facts import CONDITIONS as LTKM_CONDITIONS
-from card.domain.bcast_rules import (
+from card.domain.messages.decision import DecisionTable, Rule
+from card.domain.messages.ltkm import _ACTIONS
+from card.domain.messages.ltkm_facts import CONDITIONS as LTKM_CONDITIONS
+from card.domain.messages.rules import (
     LTKM_RULES,
     STKM_RULES,
     Grant,
@@ -24,9 +25,8 @@ from card.domain.bcast_rules import (
     StkmCondition,
     StkmState,
 )
-from card.domain.bcast_stkm import _CONDITIONS as STKM_CONDITIONS
-from card.domain.decision import DecisionTable, Rule
-from card.spec.bcast_tables import Reason
+from card.domain.messages.verdict import CONDITIONS as STKM_CONDITIONS
+from card.spec.bcast.tables import Reason
 
 TABLES: list[tuple[DecisionTable[Any, Any, Any], type[Enum], type[Enum], tuple[type[Enum], ...]]] = [
     (STKM_RULES, StkmState, StkmCondition, (Grant, Reason)),

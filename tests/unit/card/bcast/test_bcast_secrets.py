@@ -57,8 +57,8 @@ def test_no_secret_in_the_words_of_an_error() -> None:
     bcast = application.bcast
     assert bcast is not None
     m = it.ltkm(LtkmData(KEY_ID, SEK[:15], 0, 99, 1, "live_free")).build()
-    from card.commands.parental import SessionGate
-    from card.domain.bcast_ltkm import process_ltkm
+    from card.commands.bcast.parental import SessionGate
+    from card.domain.messages.ltkm import process_ltkm
 
     gate = SessionGate(it.card.card._context, bcast.parental.pin_name)
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from card.domain.bcast import Bcast
+from card.domain.bcast.bcast import Bcast
 from tests.oracle.bcast_model import LtkmData, StkmData
 from tests.oracle.bcast_wire import P1, X2
 from tests.support.bcast import GROUP, KEY_DOMAIN, KEY_ID, SEK, BcastCard, objects

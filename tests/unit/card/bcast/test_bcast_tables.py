@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from card.domain.bcast_store import load_tables, store_tables
+from card.domain.bcast.tables import load_tables, store_tables
 from card.errors import ProfileError, StoreError
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_check import problems
-from card.spec.bcast_p1 import P1 as P1_TABLES
-from card.spec.bcast_plain import decode_tables, encode_tables
-from card.spec.bcast_tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source
-from card.spec.bcast_x2 import X2 as X2_TABLES
+from card.spec.bcast.check import problems
+from card.spec.bcast.p1 import P1 as P1_TABLES
+from card.spec.bcast.plain import decode_tables, encode_tables
+from card.spec.bcast.tables import BcastTables, Debit, Direction, FieldKind, FieldRow, Reason, Source
+from card.spec.bcast.x2 import X2 as X2_TABLES
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 from tests.oracle.bcast_model import LtkmData, StkmData
@@ -79,6 +81,37 @@ def test_unreadable_tables_are_a_store_error(raw: bytes) -> None:
     nv = NonVolatile(MemoryStore({"bcast/tables": raw}))
     with pytest.raises(StoreError):
         load_tables(nv)
+
+
+WRONG: tuple[object, ...] = ("text", -1, 1 << 70, 1.5, None, True, [], {}, [1], "\ud800")
+
+
+def spoilt(value: object) -> Iterator[object]:
+    """Yield a value of a set of tables with one thing in it of another type, lacking, or one too many."""
+    match value:
+        case dict():
+            for name in value:
+                yield {key: item for key, item in value.items() if key != name}
+                yield from ({**value, name: other} for other in spoilt(value[name]))
+            yield {**value, "more": 1}
+        case list() if value:
+            yield from ([other, *value[1:]] for other in spoilt(value[0]))
+    yield from (other for other in WRONG if type(other) is not type(value) or other != value)
+
+
+def test_a_card_opens_with_tables_that_work_or_not_at_all() -> None:
+    """Sound JSON with a wrong type is found when the card is opened, not in the middle of a command."""
+    plain = json.loads(encode_tables(P1_TABLES))
+    opened = 0
+    for name in plain:
+        for other in spoilt(plain[name]):
+            nv = NonVolatile(MemoryStore({"bcast/tables": json.dumps({**plain, name: other}).encode()}))
+            with suppress(StoreError):
+                tables = load_tables(nv)
+                opened += 1
+                assert list(problems(tables)) == []
+                assert decode_tables(encode_tables(tables)) == tables
+    assert 0 < opened < 40, "few wrong values are right in another way: a name, a flag, no type of rating"
 
 
 def test_overrides_reach_the_card() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from card.codec.ef import CODECS
 from card.errors import DecodeError
-from card.spec.files import EfRow
+from card.spec.files.rows import EfRow
 from tests.unit.card.spec.rows import ALL_FILES
 
 EXAMPLES = [pytest.param(row, raw, value, id=f"{row.name}-{value}") for row in ALL_FILES for raw, value in row.examples]

@@ -88,6 +88,37 @@ def test_a_key_that_was_used_stays(card: TestCard) -> None:
     assert card.record(EF_GBANL, 2) == entry(NAFS[2], session.b_tid)
 
 
+@pytest.mark.norm("4")
+def test_each_message_is_a_use_of_its_key(card: TestCard) -> None:
+    """Not only the one with which the MUK was taken up."""
+    session = bootstrap(card)
+    derive_naf_keys(card, NAFS[0])
+    deliver(card, session.ltkm(naf_id=NAFS[0]))
+    derive_naf_keys(card, NAFS[1])
+    deliver(card, session.ltkm(2, naf_id=NAFS[0]))
+    derive_naf_keys(card, NAFS[2])
+    assert card.record(EF_GBANL, 1) == entry(NAFS[0], session.b_tid)
+    assert card.record(EF_GBANL, 2) == entry(NAFS[2], session.b_tid)
+
+
+@pytest.mark.norm("4", "11")
+def test_a_take_up_is_a_use_of_a_key_whatever_the_message_is_worth(card: TestCard) -> None:
+    session = bootstrap(card)
+    derive_naf_keys(card, NAFS[0])
+    derive_naf_keys(card, NAFS[1])
+    assert card.mbms(MSK_UPDATE, session.ltkm(naf_id=NAFS[0], psk=bytes(32)).build()).sw == "9862"
+    derive_naf_keys(card, NAFS[2])
+    assert card.record(EF_GBANL, 1) == entry(NAFS[0], session.b_tid)
+
+
+@pytest.mark.norm("3")
+def test_a_usim_wants_the_impi(card: TestCard) -> None:
+    """TS 31.102 clause 7.1.2.4."""
+    bootstrap(card)
+    data = b"\xde" + lv(BM_SC)
+    card.refused("6700", "00880084", bytes((len(data),)), data)
+
+
 def test_a_refused_message_is_no_use_of_a_key(card: TestCard) -> None:
     session = bootstrap(card)
     derive_naf_keys(card, NAFS[0])

@@ -11,8 +11,8 @@ from card import CardProfile
 from card.commands import dispatch
 from card.commands.errors import status_for
 from card.domain.application import ApplicationRecord
-from card.domain.gba import BootstrapRecord, NafKeyRecord
-from card.domain.mbms import MskRecord, MukRecord
+from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
+from card.domain.keys.mbms import MskRecord, MukRecord
 from card.domain.pin import PinRecord
 from card.errors import CardError
 from card.personalisation.personalise import personalise

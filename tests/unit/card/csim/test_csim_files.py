@@ -16,7 +16,7 @@ from card.codec.fcp import Fcp
 from card.errors import DecodeError, EncodeError, ProfileError
 from card.personalisation.personalise import personalise
 from card.profile.csim import HOME
-from card.spec.files_csim import CSIM_FILES
+from card.spec.files.csim import CSIM_FILES
 from card.store.sqlite import SqliteStore
 from tests.oracle import bcmcs
 from tests.support.csim import CSIM_AID, ISIM_AID, NAI, RK, SELECT_CSIM, csim_card, csim_profile

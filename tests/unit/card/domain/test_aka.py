@@ -6,8 +6,8 @@ import pytest
 
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
-from card.domain.aka import Aka, Authenticated, SynchronisationFailure
-from card.domain.sqn import SqnMemory, SqnScheme
+from card.domain.authentication.aka import Aka, Authenticated, SynchronisationFailure
+from card.domain.authentication.sqn import SqnMemory, SqnScheme
 from card.errors import MacMismatch
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from card.crypto.secret import Secret
-from card.domain.freshness import NEVER, NOTHING, Freshness, Heard, fingerprint, is_newer
+from card.domain.keys.freshness import NEVER, NOTHING, Freshness, Heard, fingerprint, is_newer
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore

@@ -9,7 +9,7 @@ from card.domain.record_files import RecordFile
 from card.filesystem.errors import ComposedFile
 from card.filesystem.filesystem import FileSystem, store_nodes
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

@@ -8,7 +8,7 @@ from card.domain.errors import ServiceNotAvailable
 from card.domain.services import ServiceTable
 from card.filesystem.filesystem import FileSystem, store_nodes
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

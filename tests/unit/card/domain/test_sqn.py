@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from card.domain.sqn import SqnMemory, SqnScheme
+from card.domain.authentication.sqn import SqnMemory, SqnScheme
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

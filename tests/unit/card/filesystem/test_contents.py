@@ -7,7 +7,7 @@ import pytest
 from card.filesystem.contents import FileContents
 from card.filesystem.errors import LengthMismatch, OutsideFile, RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

@@ -8,7 +8,7 @@ from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Operation, needs
 from card.codec.fcp import Fcp, PinStatus
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, FileSystem, store_nodes
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from card.filesystem.node import FileNode
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 
 MF = FileNode("3F00", 0x3F00, Structure.MF)
 ADF = FileNode("ADF.USIM", 0x7FFF, Structure.ADF, aid=b"aid")

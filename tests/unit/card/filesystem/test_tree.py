@@ -7,7 +7,7 @@ import pytest
 from card.filesystem.errors import FileNotFound
 from card.filesystem.node import FileNode
 from card.filesystem.tree import FileTree
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 
 
 def node(path: str, structure: Structure = Structure.TRANSPARENT, sfi: int = 0, aid: bytes = b"") -> FileNode:

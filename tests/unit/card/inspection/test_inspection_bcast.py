@@ -10,8 +10,8 @@ import pytest
 from card import CardProfile, bcast_tables, create_card
 from card.errors import CardFileLocked, StoreError
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 
 DEMO = CardProfile.demo()
 

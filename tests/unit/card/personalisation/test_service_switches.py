@@ -14,8 +14,8 @@ from card.inspection.files import describe_files
 from card.personalisation.personalise import personalise
 from card.profile.isim import IsimProfile
 from card.profile.usim import ServicesProfile
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow, Structure
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow, Structure
 from card.spec.services import OPERATOR_PLMN_LIST, PLMN_NETWORK_NAME
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore

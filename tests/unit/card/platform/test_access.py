@@ -7,7 +7,7 @@ import pytest
 from card.codec.access_rule import ALWAYS, Operation
 from card.filesystem.node import FileNode
 from card.personalisation.layout import lay_out
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from tests.support.profiles import ADM1, PIN1, PIN2
 from tests.support.testcard import TestCard
 from tests.unit.card.platform.cards import EXPANDED, platform_card, platform_profile

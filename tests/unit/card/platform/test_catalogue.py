@@ -6,8 +6,8 @@ import pytest
 
 from card.personalisation.contents import usim_services
 from card.personalisation.layout import lay_out
-from card.spec.catalogue import all_directories, all_files
-from card.spec.files import EfRow
+from card.spec.files.catalogue import all_directories, all_files
+from card.spec.files.rows import EfRow
 from tests.support.profiles import card_profile
 from tests.support.testcard import TestCard
 from tests.unit.card.platform.cards import platform_profile

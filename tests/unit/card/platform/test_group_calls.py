@@ -66,6 +66,7 @@ def test_the_service_flag_says_which_services_are_needed(missing: int, group_cal
 @pytest.mark.norm("53")
 def test_without_keys_there_is_no_service() -> None:
     card_with().refused("9864", ask(VGCS, 2))
+    card_with().refused("9864", "0088008203", b"abc")  # before the data are looked at, as in every context
 
 
 @pytest.mark.norm("54")

@@ -95,8 +95,8 @@ def test_gba_works_on_its_own_files() -> None:
     assert card.ok("0088008423DD", lv(rand(1), autn_star(made))) == b"\xdb" + lv(gba.flip(made["f2"]))
     assert card.read(0x6FD5)[:17] == lv(rand(1))
     naf_id = b"naf.example" + bytes.fromhex("0100000002")
-    card.refused("6700", "0088008440DE", lv(naf_id, IMPI))
-    data = b"\xde" + lv(naf_id)
+    with_impi, data = b"\xde" + lv(naf_id, IMPI), b"\xde" + lv(naf_id)
+    card.refused("6700", "00880084", bytes((len(with_impi),)), with_impi)
     ks = made["f3"] + made["f4"]
     assert card.ok("00880084", bytes((len(data),)), data) == b"\xdb" + lv(gba.ks_ext_naf(ks, rand(1), IMPI, naf_id))
     assert naf_id in card.record(0x6FD7, 1)
@@ -105,6 +105,7 @@ def test_gba_works_on_its_own_files() -> None:
 def test_what_an_isim_does_not_offer() -> None:
     card = ready()
     card.refused("9864", "0088008011", lv(rand(1)))
+    card.refused("9864", "0088008203", b"abc")  # P2 82 is HTTP digest here (TS 31.103 clause 7.1.2)
     assert card.send("008980850453020100").sw == "9864"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from card.commands.table import ALL_ROWS
-from card.spec.catalogue import all_directories, all_files
+from card.spec.files.catalogue import all_directories, all_files
 
 PAGES = Path(__file__).parents[4] / "docs/spec"
 REMEDY = "run tools/make_reference.py"

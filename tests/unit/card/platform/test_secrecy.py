@@ -6,8 +6,8 @@ import pytest
 
 from card.commands.registry import Data
 from card.commands.table import ALL_ROWS as COMMANDS
-from card.spec.catalogue import all_files
-from card.spec.files import EfRow
+from card.spec.files.catalogue import all_files
+from card.spec.files.rows import EfRow
 from card.spec.secrets import ALL_ROWS, Secrecy, find_secrecy
 
 FILES = dict(all_files())

@@ -10,7 +10,7 @@ from card import CardProfile
 from card.errors import ProfileError
 from card.personalisation.contents import usim_services
 from card.profile.usim import ServicesProfile
-from card.spec.catalogue import all_files
+from card.spec.files.catalogue import all_files
 from card.spec.services import ISIM_SERVICES, USIM_SERVICES
 from host_tools.terminal.services import service_name
 from tests.support.profiles import TEXT, card_profile

@@ -8,8 +8,8 @@ import pytest
 
 from card.disk.kinds import PROFILE
 from card.errors import ProfileError
-from card.profile.problems import MOST_PROBLEMS
 from card.profile.schema import CardProfile
+from card.tables.problems import MOST_LISTED
 
 K = "465b5ce8b199b49faa5f0a2ee238a6bc"
 MOST_BYTES = PROFILE.most or 0
@@ -225,7 +225,7 @@ def test_all_problems_are_told_in_the_order_of_lines() -> None:
 
 def test_stops_after_twenty_problems() -> None:
     text = problems(BASE + "".join(f"unknown{number} = 1\n" for number in range(100)))
-    assert len(text.splitlines()) == MOST_PROBLEMS + 1
+    assert len(text.splitlines()) == MOST_LISTED + 1
     assert text.endswith("stopped after 20 problems; there may be more")
 
 

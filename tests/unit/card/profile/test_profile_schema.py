@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from card.crypto.secret import Secret
 from card.errors import ProfileError
-from card.profile.fields import Kind, ListOf, MapOf, Reserved, Table
+from card.profile.fields import ListOf, MapOf, Reserved, Table
 from card.profile.loader import entries
 from card.profile.schema import (
     AccessCondition,
@@ -28,6 +28,7 @@ from card.profile.schema import (
     demo_path,
 )
 from card.profile.usim import DEFAULT_AID
+from card.tables.kinds import Kind
 
 MINIMAL = """\
 name = "Small"

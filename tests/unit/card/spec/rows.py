@@ -5,13 +5,13 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-import card.spec
-from card.spec.files import EfRow
+import card.spec.files.rows
+from card.spec.files.rows import EfRow
 
 _MODULES = [
-    import_module(f"card.spec.{module.name}")
-    for module in pkgutil.iter_modules(card.spec.__path__)
-    if module.name.startswith("files_")
+    import_module(f"card.spec.files.{module.name}")
+    for module in pkgutil.iter_modules(card.spec.files.__path__)
+    if module.name != "catalogue"  # gathers the tables of the others
 ]
 TABLES: dict[str, tuple[EfRow, ...]] = {
     name: value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from card.spec.files import EfRow, Structure
+from card.spec.files.rows import EfRow, Structure
 from tests.unit.card.spec.rows import ALL_FILES, TABLES
 
 

@@ -9,11 +9,11 @@ import pytest
 from card import CardProfile
 from card.profile.schema import demo_path
 from card.spec.aids import application_name
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_plain import decode_tables, encode_tables
-from card.spec.bcast_tables import BcastTables
-from card.spec.bcast_x2 import X2
-from card.spec.ratings import RATING_SYSTEMS, find_rating_system, is_unrated, rating_words
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.plain import decode_tables, encode_tables
+from card.spec.bcast.ratings import RATING_SYSTEMS, find_rating_system, is_unrated, rating_words
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
 
 LOWER = {2, 4, 5, 6, 8}  # ICRA language, nudity, sex and violence, RIAA
 

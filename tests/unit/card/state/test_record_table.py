@@ -9,7 +9,7 @@ import pytest
 
 from card.crypto.secret import Secret
 from card.errors import StoreError
-from card.spec.files import Structure
+from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
 from card.store.memory import MemoryStore

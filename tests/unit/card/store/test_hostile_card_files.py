@@ -8,13 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from card.errors import CardFileLocked, StoreError
-from card.store.layout import FIRST_LAYOUT, LAYOUT, check_value
+from card.store.layout import FIRST_LAYOUT, LAYOUT, DamagedFile, check_value, read_rows
 from card.store.migrations import SCHEMA_VERSION
 from card.store.sqlite import SqliteStore
 from tests.golden.make_cards import CARDS
@@ -113,6 +113,17 @@ def test_a_log_that_leads_elsewhere_is_refused(path: Path, ending: str) -> None:
     assert victim.read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+def test_of_a_card_that_cannot_be_made_nothing_is_left(tmp_path: Path, ending: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / f"new.card{ending}").symlink_to(victim)
+    with pytest.raises(StoreError, match="is no log of a card file"):
+        SqliteStore(tmp_path / "new.card", create=True)
+    assert sorted(item.name for item in tmp_path.iterdir()) == [f"new.card{ending}", "victim"]
+    assert victim.read_bytes() == b"mine"
+
+
 # --- what stands in it
 
 
@@ -153,6 +164,20 @@ def test_a_flipped_bit_anywhere_in_the_schema_is_an_error_of_the_file(path: Path
             path.write_bytes(whole[:place] + bytes((whole[place] ^ mask,)) + whole[place + 1 :])
             with pytest.raises(StoreError, match="is not a usable card file"):
                 SqliteStore(path)
+
+
+def test_a_flipped_bit_takes_no_row_away(tmp_path: Path) -> None:
+    """The head of a page says how many rows it holds: fewer of them are as sound as all, each by itself."""
+    path = tmp_path / "test.card"
+    contents: dict[str, bytes | None] = {f"a/{number:02}": bytes((number,)) * 120 for number in range(40)}
+    make(path, contents)
+    whole = path.read_bytes()
+    page = int.from_bytes(whole[16:18], "big")
+    for place in (start + byte for start in range(page, len(whole), page) for byte in range(16)):
+        for bit in range(8):
+            path.write_bytes(whole[:place] + bytes((whole[place] ^ 1 << bit,)) + whole[place + 1 :])
+            with suppress(StoreError):
+                assert load(path) == contents
 
 
 def test_a_flipped_bit_in_a_value_or_a_key_is_noticed(path: Path) -> None:
@@ -196,8 +221,18 @@ def test_pages_that_lead_back_into_themselves_end(tmp_path: Path) -> None:
     for pointer in pointers:
         content[root * size + pointer : root * size + pointer + 4] = first
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="its pages do not fit together"):
         load(path)
+
+
+def test_rows_that_come_again_end() -> None:
+    """What no look at the pages would find: the order of the rows is looked at, too."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE nv (key, value, crc)")
+        rows = [(key, b"", check_value(key, b"")) for key in ("a", "b", "a")]
+        database.executemany("INSERT INTO nv VALUES (?,?,?)", rows)
+        with pytest.raises(DamagedFile, match="out of order"):
+            list(read_rows(database, LAYOUT))
 
 
 # --- files of older releases

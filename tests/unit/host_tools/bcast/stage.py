@@ -9,8 +9,14 @@ from dataclasses import replace
 from importlib.resources import files
 
 from card import CardProfile, memory_card
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.terminal_keys import keys_to_deliver
+from host_tools.content.captures.pcap import CaptureReader, Datagram
+from host_tools.content.known import KNOWN
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.tone import mulaw_frames
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.stkm_name import tek_name
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
@@ -18,13 +24,9 @@ from host_tools.headend.service_keys import key_domain_id
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader, Datagram
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp_format import HEADEND_FORMAT
-from host_tools.media.tone import mulaw_frames
-from host_tools.media.traffic_key import mki_of
 from host_tools.terminal.audit import Auditor, Policy
-from host_tools.terminal.decision import Decision, ExplainingFeed, StkmFeed, StkmView
+from host_tools.terminal.decision import Decision, ExplainingFeed
+from host_tools.terminal.key_source import KeySource, StkmView
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -84,7 +86,7 @@ class Stage:
         self,
         datagrams: Iterable[Datagram] | None = None,
         *remedies: Remedy,
-        feed: StkmFeed | None = None,
+        feed: KeySource | None = None,
         explain: bool = False,
         options: PlayOptions | None = None,
         on_time: Callable[[float], None] | None = None,
@@ -95,12 +97,12 @@ class Stage:
         if explain:
             hooks = replace(hooks, explain=explaining.take)
         used = explaining if explain else feed or self.middleware
-        player = Player(used, self.out(), options, gate=self.middleware.gate)
+        player = Player(used, self.out(), options or PlayOptions(KNOWN), gate=self.middleware.gate)
         return player.play(self.capture if datagrams is None else datagrams, hooks)
 
     def hooks(self, *remedies: Remedy, on_time: Callable[[float], None] | None = None) -> Hooks:
         return Hooks(
-            on_tek=lambda ids, tek: self.teks.update({mki_of(ids.msk_id, ids.mtk_id or b""): tek.key.reveal()}),
+            on_tek=lambda ids, tek: self.teks.update({tek_name(ids.msk_id, ids.mtk_id or b""): tek.key.reveal()}),
             on_time=on_time or self.delivery.deliver_until,
             on_decision=self.decisions.append,
             on_refusal=first_that_helps(remedies),
@@ -116,7 +118,7 @@ class Stage:
         wanted = set(mtk_ids)
         group = self.network.scenario.service(service).key_group.to_bytes(2, "big")
         return {
-            mki_of(name.msk_id, name.mtk_id): key.tek.reveal()
+            tek_name(name.msk_id, name.mtk_id): key.tek.reveal()
             for name, key in self.network.truth.teks.items()
             if name.msk_id[:2] == group and int.from_bytes(name.mtk_id, "big") in wanted
         }

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.tlv import encode_tlv
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Reason
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
+from host_tools.content.containers.index import RecordedSpan
 from host_tools.links.base import TransmissionProtocol
-from host_tools.terminal.audit import Auditor, Policy, Quantities, RecordedSpan
+from host_tools.terminal.audit import Auditor, Policy, Quantities
 from host_tools.terminal.errors import MalformedAnswerError, TerminalError
 from host_tools.terminal.key_files import decode_msks
 from host_tools.terminal.usim import Usim

@@ -9,14 +9,14 @@ import pytest
 from card import CardProfile
 from card.codec.bcast import LtkmManagement, ParentalControl, Rating, ratings_of
 from card.codec.mikey import ExtensionType, MikeyMessage
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.errors import HeadendError, ScenarioError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
 from host_tools.headend.schedule import timestamps
 from host_tools.headend.subscriber import subscriber_of
-from host_tools.media.pcap import CaptureReader
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.key_source import StkmView
 
 BASE = """
 name = "x"

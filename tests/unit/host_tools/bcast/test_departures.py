@@ -10,19 +10,21 @@ from pathlib import Path
 import pytest
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import BcastTables
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import BcastTables
+from card.spec.bcast.x2 import X2
 from host_tools.apdu.client import ApduClient
+from host_tools.content.captures.pcap import Datagram
+from host_tools.content.containers.recording import open_recording, record_to
+from host_tools.content.known import KNOWN
+from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.headend.scenario import Scenario
 from host_tools.links.base import ReaderGone
-from host_tools.media.pcap import Datagram
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome
-from host_tools.terminal.decision import StkmFeed, UnsignalledFeed
 from host_tools.terminal.departure import Departure, Service, TunedServices, signal_departure
-from host_tools.terminal.player import Hooks, Player
+from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
+from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import ParentalPinEntry
-from host_tools.terminal.recording import open_recording, record_to
 from host_tools.terminal.replay import Replay, Segment
 from host_tools.terminal.usim import Usim
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
@@ -65,12 +67,11 @@ def zapping() -> Scenario:
 class Listening:
     """A feed that notes what is fed and left, in order; the card below stays in charge."""
 
-    below: StkmFeed
+    below: KeySource
     noted: list[str] = field(default_factory=list)
 
-    @property
-    def tables(self) -> BcastTables:
-        return self.below.tables
+    def read(self, stkm: bytes) -> StkmView:
+        return self.below.read(stkm)
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         self.noted.append("STKM")
@@ -125,7 +126,7 @@ class TestLive:
         middle = stage.network.scenario.start.timestamp() + 9
         departures: list[Departure] = []
         first = [datagram for datagram in stage.capture if datagram.timestamp < middle]
-        player = Player(stage.middleware, stage.out())
+        player = Player(stage.middleware, stage.out(), PlayOptions(KNOWN))
         hooks = replace(stage.hooks(entry(stage)), on_departure=departures.append)
         assert player.play(first, hooks).departures == 1
         assert departures == [Departure(FAMILY)]
@@ -206,7 +207,7 @@ class TestReplay:
         right = {"spe = 0x4                       # unlimited live": "spe = 0x5"}
         stage = Stage(variant("parental", **right))
         path = tmp_path / "film.bcrec"
-        with record_to(path, "film", STKM_PORT) as writer:
+        with record_to(path, "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
             for datagram in stage.capture:
                 writer.take(datagram)
         stage.delivery.deliver_until(float("inf"))
@@ -217,7 +218,7 @@ class TestReplay:
         listening = Listening(stage.middleware)
         departures: list[Departure] = []
         hooks = Hooks(on_refusal=entry(stage), on_departure=departures.append)
-        with open_recording(path) as content, closing(stage.out()) as out:
+        with open_recording(path, KNOWN) as content, closing(stage.out()) as out:
             replay = Replay(content, listening, out, keep_teks=keep_teks)
             replay.play(Segment(0.0, 9.0), hooks)
             replay.play(Segment(4.0, 11.0), hooks)
@@ -230,7 +231,7 @@ class TestReplay:
         stage, path = rated
         departures: list[Departure] = []
         hooks = Hooks(on_departure=departures.append)
-        with open_recording(path) as content, closing(stage.out()) as out:
+        with open_recording(path, KNOWN) as content, closing(stage.out()) as out:
             replay = Replay(content, stage.middleware, out, keep_teks=keep_teks)
             replay.play(Segment(0.0, 4.0, 5004), hooks)
             replay.play(Segment(0.0, 4.0, 5006), hooks)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Direction
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Direction
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.decision import Decision, ExplainingFeed
+from host_tools.terminal.key_source import StkmView
 from tests.unit.host_tools.bcast.stage import Stage, variant
 
 FIRST_FILM = range(1, 5)
@@ -90,10 +91,11 @@ def test_a_policy_the_tables_do_not_know_is_no_plain_key() -> None:
 class Refusing:
     """A feed that gives one answer."""
 
-    tables = P1
-
     def __init__(self, refusal: Refusal) -> None:
         self._refusal = refusal
+
+    def read(self, stkm: bytes) -> StkmView:
+        return StkmView.decode(stkm, P1)
 
     def feed(self, _stkm: bytes) -> Refusal:
         return self._refusal

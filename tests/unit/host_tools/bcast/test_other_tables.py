@@ -8,7 +8,7 @@ import pytest
 
 from card import memory_card
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.x2 import X2
 from host_tools.apdu.response import StatusError
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario
@@ -16,7 +16,7 @@ from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor
 from host_tools.terminal.bcast import Refusal, RefusalReason
-from host_tools.terminal.decision import StkmView
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.unit.host_tools.bcast.stage import PROFILE, Stage, variant
 

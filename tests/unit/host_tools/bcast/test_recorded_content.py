@@ -13,22 +13,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from card.spec.bcast_tables import Direction, Reason
-from host_tools.media.errors import MediaError, OutputError
-from host_tools.media.srtp_format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
-from host_tools.terminal.audit import RecordedSpan
-from host_tools.terminal.bcast import RefusalReason
-from host_tools.terminal.decision import ExplainingFeed
-from host_tools.terminal.recording import (
+from card.spec.bcast.tables import Direction, Reason
+from host_tools.content.containers.index import RecordedSpan, RecordingIndex
+from host_tools.content.containers.recording import (
     INDEX,
     MEDIA,
     STKMS,
     RecordedContent,
     RecordingError,
-    RecordingIndex,
     open_recording,
     record_to,
 )
+from host_tools.content.errors import MediaError, OutputError
+from host_tools.content.known import KNOWN
+from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat, SrtpSuite
+from host_tools.terminal.bcast import RefusalReason
+from host_tools.terminal.decision import ExplainingFeed
 from host_tools.terminal.replay import Replay, Segment
 from tests.support.mutation import watched
 from tests.unit.host_tools.bcast.stage import STKM_PORT, Stage, variant
@@ -40,7 +40,7 @@ ALL = range(1, 7)
 
 def recorded(stage: Stage, path: Path) -> Path:
     """Record everything without the card, and play all live that the card allows."""
-    with record_to(path, "film", STKM_PORT) as writer:
+    with record_to(path, "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
         for datagram in stage.capture:
             writer.take(datagram)
     return path
@@ -61,7 +61,7 @@ def watch_live(stage: Stage) -> None:
 class TestFile:
     def test_it_holds_media_track_and_index(self, file: Path) -> None:
         stage = Stage("counted_playback")
-        with open_recording(recorded(stage, file)) as content:
+        with open_recording(recorded(stage, file), KNOWN) as content:
             index = content.index
             assert (index.content_id, index.stkms, index.packets) == ("film", 12, 600)
             assert index.spans == (RecordedSpan(bytes.fromhex("00f110"), bytes.fromhex("00010001"), 1, 12),)
@@ -72,10 +72,10 @@ class TestFile:
     @pytest.mark.parametrize("mki_size", [HEADEND_FORMAT.mki_size, 0])
     def test_a_capture_that_runs_backwards_is_recorded_whole(self, file: Path, mki_size: int) -> None:
         capture = Stage("counted_playback").capture
-        with record_to(file, "film", STKM_PORT, srtp=SrtpFormat(mki_size=mki_size)) as writer:
+        with record_to(file, "film", STKM_PORT, protection=SrtpFormat(mki_size=mki_size)) as writer:
             for number, datagram in enumerate(capture):
                 writer.take(replace(datagram, timestamp=10_000.0 - number))
-        with open_recording(file) as content:
+        with open_recording(file, KNOWN) as content:
             assert (content.index.begins, content.duration) == (10_000.0, 0.0)
             played = [datagram.payload for datagram in content.datagrams()]
         stkms = {datagram.payload for datagram in capture if datagram.destination.port == STKM_PORT}
@@ -91,26 +91,28 @@ class TestFile:
         raw = recorded(stage, file).read_bytes()
         for key in stage.network.truth.teks.values():
             assert key.tek.reveal() not in raw
+            assert key.salt is not None
             assert key.salt.reveal() not in raw
 
     def test_a_segment_begins_with_the_stkm_it_needs(self, file: Path) -> None:
         stage = Stage("counted_playback")
-        with open_recording(recorded(stage, file)) as content:
+        with open_recording(recorded(stage, file), KNOWN) as content:
             piece = list(content.datagrams(4.5, 6.5))
         assert [number for number, d in enumerate(piece) if d.destination.port == STKM_PORT] == [0, 76]
 
     def test_it_says_how_the_media_are_protected(self, file: Path) -> None:
         wanted = SrtpFormat(SrtpSuite.AES_CM_128_HMAC_SHA1_32, 4)
-        with record_to(file, "film", STKM_PORT, srtp=wanted):
+        with record_to(file, "film", STKM_PORT, protection=wanted):
             pass
-        with open_recording(file) as content:
-            assert content.index.srtp == wanted
+        with open_recording(file, KNOWN) as content:
+            assert content.index.protection == wanted
 
     def test_an_older_recording_is_of_our_head_end(self, file: Path) -> None:
-        with record_to(file, "film", STKM_PORT) as writer:
+        with record_to(file, "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
             text = json.loads(writer.index().to_json())
-        del text["srtp"]
-        assert RecordingIndex.parse(json.dumps(text)).srtp == HEADEND_FORMAT
+        del text["protection"]
+        older = json.dumps({**text, "format": "bcast-uicc recording 1"})
+        assert RecordingIndex.parse(older, KNOWN).protection == HEADEND_FORMAT
 
     @pytest.mark.parametrize(
         "srtp",
@@ -118,19 +120,34 @@ class TestFile:
          {"suite": SUITE, "mki_length": "many"}],
     )  # fmt: skip
     def test_a_layout_that_does_not_exist_is_refused(self, file: Path, srtp: object) -> None:
-        with record_to(file, "film", STKM_PORT) as writer:
+        with record_to(file, "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
             text = json.loads(writer.index().to_json())
-        with pytest.raises(ValueError, match=r"layout|lacks a field|invalid literal"):
-            RecordingIndex.parse(json.dumps({**text, "srtp": srtp}))
+        older = {**text, "format": "bcast-uicc recording 1", "srtp": srtp}
+        newer = {**text, "protection": {"kind": "srtp", **srtp} if isinstance(srtp, dict) else srtp}
+        for wrong in (older, newer):
+            with pytest.raises(ValueError, match=r"layout|lacks a field|invalid literal"):
+                RecordingIndex.parse(json.dumps(wrong), KNOWN)
+
+    def test_a_protection_that_is_not_known_is_named(self, file: Path) -> None:
+        with record_to(file, "film", STKM_PORT, protection=HEADEND_FORMAT) as writer:
+            text = json.loads(writer.index().to_json())
+        with pytest.raises(ValueError, match="protected with 'ismacryp'; known here: srtp"):
+            RecordingIndex.parse(json.dumps({**text, "protection": {"kind": "ismacryp"}}), KNOWN)
 
     def test_an_interrupted_recording_leaves_no_file(self, file: Path) -> None:
-        with pytest.raises(KeyboardInterrupt), record_to(file, "film", STKM_PORT):
+        with (
+            pytest.raises(KeyboardInterrupt),
+            record_to(file, "film", STKM_PORT, protection=HEADEND_FORMAT),
+        ):
             raise KeyboardInterrupt
         assert list(file.parent.iterdir()) == []
 
     def test_a_folder_that_is_not_there(self, file: Path) -> None:
         missing = file.parent / "no" / "where"
-        with pytest.raises(OutputError, match="cannot be written"), record_to(missing, "film", STKM_PORT):
+        with (
+            pytest.raises(OutputError, match="cannot be written"),
+            record_to(missing, "film", STKM_PORT, protection=HEADEND_FORMAT),
+        ):
             pass
 
 
@@ -139,7 +156,7 @@ class TestPlayBack:
 
     def play(self, stage: Stage, file: Path, *segments: Segment, keep_teks: bool = True) -> Replay:
         feed = ExplainingFeed(stage.middleware, stage.middleware.usim)
-        with open_recording(file) as content:
+        with open_recording(file, KNOWN) as content:
             replay = Replay(content, feed, stage.out(), keep_teks=keep_teks)
             hooks = stage.hooks(on_time=lambda _moment: None)
             for segment in segments:
@@ -225,7 +242,7 @@ class TestPlayBack:
         stage = Stage("recorded")
         recorded(stage, file)
         flow = stage.purchase()
-        with open_recording(file) as content:
+        with open_recording(file, KNOWN) as content:
             replay = Replay(content, stage.middleware, stage.out())
             replay.play(Segment(), stage.hooks(flow, on_time=lambda _moment: None))
         stage.require("news", ALL)
@@ -233,7 +250,7 @@ class TestPlayBack:
 
     def test_a_further_play_back_is_bought(self, file: Path) -> None:
         stage = self.stage(file, 0x6, "counter = 0")
-        with open_recording(file) as content:
+        with open_recording(file, KNOWN) as content:
             replay = Replay(content, stage.middleware, stage.out())
             replay.play(Segment(), stage.hooks(stage.purchase(), on_time=lambda _moment: None))
         assert replay.refused is None
@@ -255,7 +272,7 @@ class TestSignalling:
         stage = Stage("counted_playback")
         recorded(stage, file)
         watch_live(stage)
-        with open_recording(file) as content:
+        with open_recording(file, KNOWN) as content:
             (span,) = content.index.spans
         flagged = stage.auditor.signal_recording(TERMINAL, b"film", span)
         assert {policy.spe for policy in flagged} == {4, 6}
@@ -317,7 +334,7 @@ class TestHostileFiles:
     )
     def test_is_refused_with_a_sentence(self, file: Path, damage: Callable[[Path], object]) -> None:
         damage(recorded(Stage("counted_playback"), file))
-        with pytest.raises(RecordingError), open_recording(file) as content:
+        with pytest.raises(RecordingError), open_recording(file, KNOWN) as content:
             list(content.datagrams())
 
     @pytest.mark.parametrize("member", [MEDIA, STKMS, INDEX])
@@ -329,7 +346,7 @@ class TestHostileFiles:
         with (
             watched(60, 100),
             pytest.raises(RecordingError, match=rf"{member} has two sizes, \d+ and 1073741824 bytes"),
-            open_recording(file) as content,
+            open_recording(file, KNOWN) as content,
         ):
             list(content.datagrams())
 
@@ -341,7 +358,10 @@ class TestHostileFiles:
         with zipfile.ZipFile(file, "w") as archive:
             for name, data in members.items():
                 archive.writestr(name, data[:-7] if name == member else data)
-        with pytest.raises(RecordingError, match=rf"{member}: .*unreadable from byte"), open_recording(file) as content:
+        with (
+            pytest.raises(RecordingError, match=rf"{member}: .*unreadable from byte"),
+            open_recording(file, KNOWN) as content,
+        ):
             list(content.datagrams())
 
     @pytest.mark.parametrize(
@@ -360,9 +380,9 @@ class TestHostileFiles:
     def test_a_wrong_index(self, change: dict[str, object]) -> None:
         good = {"format": "bcast-uicc recording 1", "content_id": "film", "begins": 0, "ends": 1, "stkms": 1,
                 "packets": 1, "spans": []}  # fmt: skip
-        assert RecordingIndex.parse(json.dumps(good)).content_id == "film"
+        assert RecordingIndex.parse(json.dumps(good), KNOWN).content_id == "film"
         with pytest.raises(ValueError):
-            RecordingIndex.parse(json.dumps(good | change))
+            RecordingIndex.parse(json.dumps(good | change), KNOWN)
 
     def test_a_directory_beyond_all_measure_is_not_read(self, tmp_path: Path) -> None:
         path = tmp_path / "any"
@@ -370,7 +390,7 @@ class TestHostileFiles:
             file.truncate(1 << 31)
             file.seek(0, 2)
             file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 3, 3, 1 << 30, 1 << 30, 0))
-        with pytest.raises(RecordingError, match="its directory is too large"), open_recording(path):
+        with pytest.raises(RecordingError, match="its directory is too large"), open_recording(path, KNOWN):
             pass
 
     @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -381,4 +401,4 @@ class TestHostileFiles:
             for name, data in ((INDEX, index), (STKMS, track), (MEDIA, media)):
                 archive.writestr(name, data)
         with zipfile.ZipFile(path) as archive, pytest.raises(MediaError):
-            list(RecordedContent(archive, "any").datagrams())
+            list(RecordedContent(archive, "any", KNOWN).datagrams())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from card.crypto.secret import Secret
-from card.spec.bcast_tables import Direction
+from card.spec.bcast.tables import Direction
 from host_tools.headend.bcast_shop import TokenDesk
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.terminal.bcast import Refusal, RefusalReason

@@ -15,13 +15,14 @@ import pytest
 from card import CardProfile, memory_card
 from card.codec.bcast import StkmManagement
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import parse_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
-from host_tools.terminal.decision import ExplainingFeed, StkmFeed, StkmView, UnsignalledFeed
+from host_tools.terminal.decision import ExplainingFeed
+from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.replay import TekBuffer
 from host_tools.terminal.tbk import BindingFeed
@@ -73,16 +74,18 @@ def test_read_by_other_tables_it_would_be_another() -> None:
 
 
 @pytest.mark.parametrize("layer", [TekBuffer, UnsignalledFeed, lambda feed: BindingFeed(feed, None)])
-def test_every_layer_of_a_feed_has_the_tables_of_the_card(layer: type[TekBuffer]) -> None:
+def test_every_layer_of_a_feed_reads_by_the_tables_of_the_card(layer: type[TekBuffer]) -> None:
     stage = stage_with_x2("parental")
-    feed: StkmFeed = layer(ExplainingFeed(stage.middleware, stage.middleware.usim))
-    assert feed.tables is X2
+    feed: KeySource = layer(ExplainingFeed(stage.middleware, stage.middleware.usim))
+    message = next(one.payload for one in stage.capture if one.destination.port == STKM_PORT)
+    right, wrong = (StkmView.decode(message, tables) for tables in (X2, P1))
+    assert feed.read(message) == right != wrong
 
 
 OUTERMOST = ("host_tools/cli/", "host_tools/pytest_plugin/")
 
 
-def test_no_default_for_tables_below_the_outermost_layer() -> None:
+def test_no_default_for_tables_and_protections_below_the_outermost_layer() -> None:
     found = []
     for path in project_files():
         place = str(path.relative_to(ROOT))
@@ -96,6 +99,6 @@ def test_no_default_for_tables_below_the_outermost_layer() -> None:
             else:
                 continue
             names = {default.id for default in defaults if isinstance(default, ast.Name)}
-            if names & {"P1", "X2", "DEFAULT_TAGS"}:
+            if names & {"P1", "X2", "DEFAULT_TAGS", "KNOWN", "HEADEND_FORMAT"}:
                 found.append(f"{place}:{node.lineno}")
     assert found == []

@@ -13,7 +13,7 @@ from typing import NoReturn
 import pytest
 
 from card import CardProfile, create_card, open_card
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli import main
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke

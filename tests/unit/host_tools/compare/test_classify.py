@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.compare.align import align
 from host_tools.compare.allow import Rules, default_rules, parse_rules
+from host_tools.compare.comparison import align
 from host_tools.compare.model import Kind
 from host_tools.script.errors import ScriptError
 from tests.unit.host_tools.compare.sides import compared, one, side

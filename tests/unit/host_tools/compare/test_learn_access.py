@@ -12,7 +12,7 @@ from card import CardProfile, memory_card
 from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Combination, Condition, Operation, needs
 from card.codec.access_words import describe_condition, parse_condition
 from card.crypto.secret import Secret
-from card.spec.catalogue import all_files
+from card.spec.files.catalogue import all_files
 from card.spec.status import SW
 from host_tools.compare.access import access_lines, find_access
 from host_tools.compare.explore import FoundCard, FoundFile, explore

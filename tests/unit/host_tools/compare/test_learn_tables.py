@@ -7,24 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from card import CardProfile, memory_card
+from card import Card, CardProfile, memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_x2 import X2
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
+from card.spec.ins import INS
 from card.spec.refs import Confidence
 from host_tools.cli.compare_learn import Lesson
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.main import invoke
 from host_tools.compare.allow import default_rules
 from host_tools.compare.comparison import compare_runs
-from host_tools.compare.evidence import Evidence, ScriptEvidence
+from host_tools.compare.evidence import Evidence, ScriptEvidence, TraceEvidence
 from host_tools.compare.explore import explore
-from host_tools.compare.guesses import Guess, apply_all, guess_tables
-from host_tools.compare.learn_tables import LearnedTables, TableLearner
 from host_tools.compare.model import Pair
 from host_tools.compare.play import play_scripts
-from host_tools.compare.tables_toml import write_tables
-from host_tools.compare.tables_words import describe_learned
+from host_tools.compare.tables.as_toml import write_tables
+from host_tools.compare.tables.guesses import Guess, apply_all, guess_tables
+from host_tools.compare.tables.learner import LearnedTables, TableLearner
+from host_tools.compare.tables.words import describe_learned
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.realism.faulty import FaultyCard
@@ -32,6 +33,7 @@ from host_tools.realism.plan import Fault, FaultKind, Injector
 from host_tools.script.load import find_scripts, load_script
 from host_tools.script.runner import RunOptions
 from host_tools.script.values import Value
+from host_tools.trace.events import TracedExchange
 from host_tools.trace.jsonl import encode_event
 from tests.unit.host_tools.compare.lessons import DEMO, PIN, lesson, trace_of, with_tables
 from tests.unit.host_tools.compare.sides import side
@@ -155,6 +157,48 @@ class TestHonesty:
         card = with_tables("\n[bcast.tables.modes]\nspe_audit = 0x31\nrecording_audit = 0x33\n")
         lines = list(describe_learned(learn(modes(tmp_path, card, "01", "03", "31", "33"))))
         assert any("fits no better than" in line for line in lines)
+
+
+class TestTracesSentAgain:
+    """What a trace hides is not in it: zeros in its place would be another command, or a PIN that is wrong."""
+
+    WRONG_PIN, PIN2 = "00200001 08 0000000000000000", "00200081 08 0000000000000000"
+    KEYS = "00D60000 05 0000000000"
+
+    @staticmethod
+    def exchange(command: str, sw: str) -> TracedExchange:
+        sent = bytes.fromhex(command)
+        hidden = ((5, len(sent)),) if len(sent) > 5 and sent[1] != INS.SELECT else ()
+        return TracedExchange(1, 0.0, "card", sent, bytes.fromhex(sw), 0.0, hidden_command=hidden)
+
+    def test_hidden_commands_are_left_out_and_told(self) -> None:
+        steps = [
+            ("00A40004 02 3F00", "6120"), ("00C0000020", "00" * 32 + "9000"), (self.WRONG_PIN, "63C2"),
+            (f"00200001 08 {'00' * 8}", "9000"), (self.PIN2, "9000"), (self.KEYS, "9000"), (self.KEYS, "9000"),
+        ]  # fmt: skip
+        evidence = TraceEvidence.of("t", [self.exchange(command, sw) for command, sw in steps])
+        link, pin = Counting(memory_card(PROFILE)), PIN
+        again = evidence.again(link, pin)
+        assert [sent[:4].hex() for sent in link.sent if sent[1] != INS.GET_RESPONSE] == ["00a40004", "00200001"]
+        assert bytes.fromhex(self.WRONG_PIN) not in link.sent
+        assert [len(step.observed) for step in evidence.seen.steps] == [len(step.observed) for step in again.steps]
+        assert list(evidence.describe_left_out()) == [
+            "# not sent again: VERIFY PIN 1: its secret was not recorded",
+            "# not sent again: VERIFY PIN 2: its secret was not recorded",
+            "# not sent again: UPDATE BINARY 5 bytes at 0, 2 times: its secret was not recorded",
+        ]
+
+
+class Counting(InProcessLink):
+    """A card that remembers what it was sent."""
+
+    def __init__(self, card: Card) -> None:
+        super().__init__(card)
+        self.sent: list[bytes] = []
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.sent.append(apdu)
+        return super().transmit(apdu)
 
 
 class TestGuesses:

@@ -16,7 +16,7 @@ from lxml import etree
 from card import CardProfile
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages import key_center, msk, orders, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.ltkm_push import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import Scenario, parse_scenario
 from host_tools.headend.subscriber import Subscriber

@@ -15,9 +15,10 @@ from card.codec.gba_push import SealedGpi
 from card.crypto.gba_push import GPI_NAF_IDS, GpiKeys, open_gpi
 from card.crypto.secret import Secret
 from card.profile.usim import GbaRes
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.ltkm_sender import LtkmSender, Order
 from host_tools.headend.network import TestNetwork
@@ -25,7 +26,6 @@ from host_tools.headend.service_keys import ServiceKey, traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader
 from host_tools.terminal.aka import GbaResponse
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.middleware import TerminalMiddleware

@@ -16,13 +16,13 @@ from card.codec.mikey import (
     decode_key_data,
 )
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.bsm import Bsm
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.ltkm import recipient
 from host_tools.headend.network import TestNetwork
-from host_tools.media.pcap import CaptureReader
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import IMPI, small_network, small_scenario, subscriber
 

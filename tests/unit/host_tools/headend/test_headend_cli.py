@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from card import CardProfile
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ENVIRONMENT, INPUT, OK, USAGE
 from host_tools.cli.headend import headend
 from host_tools.headend.handover import Handover

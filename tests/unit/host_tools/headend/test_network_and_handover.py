@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.mikey import MikeyMessage, Timestamp
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.handover import Handover, StoredBsf
 from host_tools.headend.ltkm import recipient

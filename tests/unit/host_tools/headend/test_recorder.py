@@ -9,15 +9,17 @@ from itertools import pairwise
 import pytest
 
 from card.codec.mikey import MikeyMessage, Timestamp, decode_key_data
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import CaptureReader, Datagram
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.content.srtp.receiver import SrtpReceiver
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import record, record_to
 from host_tools.headend.scenario import Scenario, shipped_scenario
 from host_tools.headend.service_keys import service_keys
 from host_tools.headend.truth import MediaDigest, TekName
-from host_tools.media.pcap import CaptureReader, Datagram
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpReceiver
-from host_tools.media.traffic_key import TrafficKey, mki_of
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import small_scenario
 
@@ -78,9 +80,9 @@ def test_a_terminal_finds_the_truth(scenario: Scenario) -> None:
     recording = record(scenario, tables=P1)
     keys = open_stkms(scenario, recording.pcap)
     assert keys == recording.truth.teks
-    receiver, digests = SrtpReceiver(), defaultdict[int, MediaDigest](MediaDigest)
+    receiver, digests = SrtpReceiver(HEADEND_FORMAT), defaultdict[int, MediaDigest](MediaDigest)
     for name, key in keys.items():
-        receiver.add_key(mki_of(name.msk_id, name.mtk_id), key)
+        receiver.add_key(tek_name(name.msk_id, name.mtk_id), key)
     for datagram in datagrams(recording.pcap):
         if datagram.destination.port != 2269:
             digests[datagram.destination.port].add(RtpPacket.decode(receiver.unprotect(datagram.payload)).payload)

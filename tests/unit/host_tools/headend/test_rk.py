@@ -10,7 +10,7 @@ import pytest
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.exchange.digest.client import answer as answer_challenge
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.digest.headers import Challenge, Credentials

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from host_tools.script.errors import ExpressionError
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.values import Scope, Value
 from tests.oracle import bcast_wire, bcmcs
 from tests.oracle.bcast_model import LtkmData, StkmData

@@ -9,7 +9,7 @@ import pytest
 
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
-from host_tools.script.functions import Call
+from host_tools.script.functions.call import Call
 from host_tools.script.values import Scope, Value
 from tests.oracle.mikey import Ltkm, Stkm
 from tests.unit.host_tools.headend.networks import OPC, K

@@ -99,6 +99,7 @@ def test_variables_that_grow_without_end_leave_a_comment(tmp_path: Path, text: s
     lines = list(script_as_scriptor(load_script(write(tmp_path, text)), {}))
     assert "would have " in lines[-1]
     assert lines[-1].startswith("# left out: grown: ")
+    assert lines[-1].count("has no value: ") == 1, "the first reason, not the chain that leads to it"
 
 
 def test_a_template_becomes_no_longer_than_what_one_could_write_out(tmp_path: Path) -> None:

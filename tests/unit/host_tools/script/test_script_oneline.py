@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.script.errors import ExpressionError, Place, ScriptError
+from card.tables.problems import Place
+from host_tools.script.errors import ExpressionError, ScriptError
 from host_tools.script.load import load_script
 from host_tools.script.model import ApduStep, ResetStep, Script
 from host_tools.script.oneline import parse_line, parse_lines

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from host_tools.script.errors import Place
+from card.tables.problems import Place
 from host_tools.script.reports import JsonReport, JunitReport
 from host_tools.script.results import Aspect, Difference, Status, StepResult
 from host_tools.trace.events import TracedExchange

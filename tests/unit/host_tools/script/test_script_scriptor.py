@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.script.load import load_script, shipped_suites
 from host_tools.script.oneline import parse_lines
 from host_tools.script.results import Status
@@ -42,7 +42,7 @@ def test_an_aid_that_nobody_gives_is_the_part_all_cards_share(tmp_path: Path) ->
         "# GET CHALLENGE = ok", "00 84 00 00 04",
         "# left out: EXTERNAL AUTHENTICATE: {c} has no value: it is captured from an answer",
         "# SELECT = ok", "00 A4 00 0C 02 2F 00",
-        "# left out: SELECT: {fid} has no value: {c} has no value: it is captured from an answer",
+        "# left out: SELECT: {fid} has no value: it is captured from an answer",
     ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_what_follows_from_constants_is_computed_and_no_secret_is_written(
     assert lines[1:] == [
         "# audit = ok", f"00 1B 80 {P1.modes['spe_audit']:02X} 02 73 00",
         "# select = ok", "00 A4 00 0C 02 2F E2",
-        "# left out: with a key: {hidden} has no value: {k} has no value: it comes from the environment variable LAB_K",
+        "# left out: with a key: {hidden} has no value: it comes from the environment variable LAB_K",
         "# before = ok", "00 82 00 00 02 01 02",
         "# GET CHALLENGE = ok", "00 84 00 00 02",
         "# left out: behind: {challenge} has no value: it is captured from an answer",

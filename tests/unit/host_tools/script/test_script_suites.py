@@ -11,8 +11,8 @@ import pytest
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.profile.bcast import BcastProfile, TableSet
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Source
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Source
 from host_tools.apdu.client import ApduClient
 from host_tools.links.base import Link, TransmissionProtocol
 from host_tools.links.inprocess import InProcessLink

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from card.domain import bcast_ltkm, bcast_stkm, gba, key_root, ltkm, mbms, stkm
+from card.domain.authentication import gba
+from card.domain.authentication.gba import Gba
 from card.domain.errors import KeyNotFound, MtkIdOutside
-from card.domain.freshness import NEVER
-from card.domain.gba import Gba
-from card.domain.key_root import GbaKeyRoot
-from card.domain.mbms import MbmsKeys
+from card.domain.keys import key_root, ltkm, mbms, stkm
+from card.domain.keys.freshness import NEVER
+from card.domain.keys.key_root import GbaKeyRoot
+from card.domain.keys.mbms import MbmsKeys
+from card.domain.messages import ltkm as bcast_ltkm
+from card.domain.messages import stkm as bcast_stkm
 from card.state.nonvolatile import NonVolatile
 from host_tools.script.results import Status
 from tests.unit.host_tools.script.test_script_suites import card_for, run

@@ -7,10 +7,10 @@ import pytest
 
 from card import CardProfile
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.subscriber import subscriber_of
-from host_tools.media.pcap import CaptureReader
 from host_tools.script.load import load_script
 from host_tools.script.oneline import parse_lines
 from host_tools.script.runner import Runner, RunOptions

@@ -13,18 +13,19 @@ import pytest
 from card import CardProfile, create_card
 from card.crypto.secret import Secret
 from card.profile.schema import demo_path
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.recorder import Recording, record
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpReceiver, SrtpSender
-from host_tools.media.srtp_format import MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.media.traffic_key import TrafficKey, mki_of
 
 Run = Callable[..., tuple[int, str, str]]
 STKM_PORT = 2269
@@ -74,9 +75,9 @@ class Translator:
 
     def __init__(self, wanted: SrtpFormat) -> None:
         self._keys: dict[bytes, TrafficKey] = {}
-        self._receiver = SrtpReceiver()
+        self._receiver = SrtpReceiver(HEADEND_FORMAT)
         for name, key in demo().truth.teks.items():
-            mki = mki_of(name.msk_id, name.mtk_id)
+            mki = tek_name(name.msk_id, name.mtk_id)
             self._keys[mki] = TrafficKey(key.tek, key.salt)
             self._receiver.add_key(mki, self._keys[mki])
         self._wanted = wanted
@@ -100,7 +101,7 @@ class Foreign:
 
     def __call__(self, payload: bytes) -> bytes:
         plain = self._translated(payload)[:-TAG_SIZE]
-        return self._senders.setdefault(plain[8:12], SrtpSender()).protect(plain, self._name, self._key)
+        return self._senders.setdefault(plain[8:12], SrtpSender(HEADEND_FORMAT)).protect(plain, self._name, self._key)
 
 
 def mixed(broadcast: list[Datagram], foreign: int) -> list[Datagram]:
@@ -178,13 +179,13 @@ class Sources:
 
     def __init__(self, payload_type: int = 0) -> None:
         *_, (name, key) = demo().truth.teks.items()  # the newest: older keys of MBMS are forgotten
-        self._mki, self._key = mki_of(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
+        self._mki, self._key = tek_name(name.msk_id, name.mtk_id), TrafficKey(key.tek, key.salt)
         self._payload_type = payload_type
         self._senders: dict[int, SrtpSender] = {}
 
     def packet(self, ssrc: int, number: int, timestamp: int) -> Datagram:
         plain = RtpPacket(self._payload_type, number, timestamp, ssrc, bytes(4)).encode()
-        sender = self._senders.setdefault(ssrc, SrtpSender())
+        sender = self._senders.setdefault(ssrc, SrtpSender(HEADEND_FORMAT))
         protected = sender.protect(plain, self._mki, self._key)
         return Datagram(1.0, Endpoint("10.0.0.1", 4000), Endpoint("239.9.9.9", 5004), protected)
 
@@ -455,3 +456,22 @@ def test_a_card_file_names_no_subscriber(run: Run, tmp_path: Path) -> None:
     )
     assert status == ExitCode.USAGE
     assert "is a card file: --scenario needs --subscriber" in err
+
+
+def test_the_capture_is_never_written_over(run: Run, tmp_path: Path) -> None:
+    suffix = Path(demo_file_of_media(run, tmp_path)).suffix
+    stem = tmp_path / "X"
+    capture = tmp_path / f"X-5004{suffix}"
+    capture.write_bytes(demo().pcap)
+    status, _, err = run("terminal", "play", capture, *WITH_KEYS, "-o", stem)
+    assert status == ExitCode.ENVIRONMENT
+    assert f"{capture} is what this command reads" in err
+    assert capture.read_bytes() == demo().pcap
+
+
+def demo_file_of_media(run: Run, folder: Path) -> Path:
+    """Return a file that the demo's media on port 5004 go to."""
+    capture, stem = folder / "in.pcap", folder / "out"
+    capture.write_bytes(demo().pcap)
+    run("terminal", "play", capture, *WITH_KEYS, "-o", stem)
+    return next(folder.glob("out-5004.*"))

@@ -13,7 +13,7 @@ import pytest
 
 from card import CardProfile, create_card
 from card.profile.schema import demo_path
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.headend.recorder import record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from card.profile.schema import demo_path
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.main import invoke
 from host_tools.cli.terminal_verdict import judge
-from host_tools.media.pcap import CaptureReport
+from host_tools.content.captures.pcap import CaptureReport
+from host_tools.content.known import KNOWN
 from host_tools.terminal.player import PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -56,13 +58,19 @@ def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
     [
         (PlayStatistics(stkms_seen=3, stkms_stale=3), ExitCode.CARD, "it was given each of these STKMs before"),
         (
-            PlayStatistics(stkms_seen=1, teks=1, teks_unplayable=1, packets_seen=5, packets_without_key=5),
+            PlayStatistics(
+                stkms_seen=1,
+                teks=1,
+                unplayable=Counter(("no key of 24 bytes",)),
+                packets_seen=5,
+                packets_without_key=5,
+            ),
             ExitCode.DIFFERENT,
-            "traffic keys of 16 bytes only",
+            "no key of 24 bytes",
         ),
     ],
 )
 def test_what_the_counters_say(counted: PlayStatistics, status: int, said: str) -> None:
     with pytest.raises(CliError, match=said) as raised:
-        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions())
+        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions(KNOWN))
     assert raised.value.exit_code == status

@@ -11,12 +11,14 @@ import pytest
 
 from card import CardProfile, memory_card, open_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.cli.demo_csim import CsimSide
 from host_tools.cli.demo_job import DemoJob, Side
 from host_tools.cli.demo_usim import UsimSide
 from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
+from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
+from host_tools.content.known import KNOWN
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.handover import Handover
 from host_tools.headend.network import TestNetwork
@@ -25,7 +27,6 @@ from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.media.pcap import CaptureReader, Datagram, open_capture
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.media_out import MediaOut
@@ -141,7 +142,7 @@ class TestKeyLadder:
     def test_without_ltkms_every_stkm_is_refused(
         self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
     ) -> None:
-        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(datagrams(network_recording, tmp_path))
         assert result.stkms_refused == result.stkms_fed == result.stkms_seen > 0
         assert list(result.refusals) == [f"{RefusalReason.UNKNOWN_KEY.value} (6A88: referenced data not found)"]
         assert (result.packets_decrypted, result.teks) == (0, 0)
@@ -151,7 +152,7 @@ class TestKeyLadder:
         self, terminal: TerminalMiddleware, network_recording: Recording, tmp_path: Path
     ) -> None:
         delivery = keys_from_network(terminal, new_network())
-        player = Player(terminal, MediaOut(), PlayOptions(feed_all=True))
+        player = Player(terminal, MediaOut(), PlayOptions(KNOWN, feed_all=True))
         hooks = Hooks(on_time=delivery.deliver_until)
         result = player.play(datagrams(network_recording, tmp_path), hooks)
         truth = network_recording.truth
@@ -165,11 +166,11 @@ class TestKeyLadder:
     ) -> None:
         delivery = keys_from_network(terminal, new_network())
         played = datagrams(network_recording, tmp_path)
-        first = Player(terminal, MediaOut(), gate=terminal.gate)
+        first = Player(terminal, MediaOut(), PlayOptions(KNOWN), gate=terminal.gate)
         first.play(played, Hooks(on_time=delivery.deliver_until))
         truth = network_recording.truth
         assert (first.statistics.stkms_fed, first.statistics.stkms_refused) == (len(truth.teks), 0)
-        again = Player(terminal, MediaOut(), gate=terminal.gate).play(played)
+        again = Player(terminal, MediaOut(), PlayOptions(KNOWN), gate=terminal.gate).play(played)
         assert (again.stkms_fed, again.stkms_stale) == (0, truth.stkms_sent)
 
     def test_one_service_alone(
@@ -181,7 +182,7 @@ class TestKeyLadder:
         for delivery in network.deliveries:
             if delivery.key.service == "tone-a":
                 terminal.deliver(network.ltkm(delivery, b_tid))
-        result = Player(terminal, MediaOut()).play(datagrams(network_recording, tmp_path))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(datagrams(network_recording, tmp_path))
         truth = network_recording.truth
         assert result.packets_decrypted == truth.media["tone-a"].packets
         assert result.packets_without_key == truth.media["tone-b"].packets
@@ -221,7 +222,7 @@ class TestKeyLadder:
         path.write_text(Handover.mint(new_network()).to_json())
         played = datagrams(network_recording, tmp_path)
         delivery = keys_from_file(terminal, path, played[0].timestamp)
-        result = Player(terminal, MediaOut()).play(played, Hooks(on_time=delivery.deliver_until))
+        result = Player(terminal, MediaOut(), PlayOptions(KNOWN)).play(played, Hooks(on_time=delivery.deliver_until))
         assert result.packets_decrypted == sum(media.packets for media in network_recording.truth.media.values())
 
     def test_a_file_of_ltkms_serves_a_fresh_card_only(self, terminal: TerminalMiddleware, tmp_path: Path) -> None:

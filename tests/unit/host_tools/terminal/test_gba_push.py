@@ -17,7 +17,7 @@ from card.codec.gba_push import SealedGpi
 from card.crypto.gba import derive_ks
 from card.crypto.gba_push import Gpi, derive_gpi_keys, seal_gpi
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke

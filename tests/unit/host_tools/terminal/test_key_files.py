@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.mikey import MbmsKeyIds, is_newer
+from host_tools.content.stkm_name import tek_name
 from host_tools.terminal.key_files import (
     Bootstrapping,
     MskEntry,
@@ -156,23 +157,27 @@ class TestGate:
         assert gate.judge(ids(1), 7) is Stale.COUNTER
 
 
+def added(keys: SessionKeys, mtk: MbmsKeyIds) -> tuple[bytes, ...]:
+    return keys.add(mtk, tek_name(mtk.msk_id, mtk.mtk_id or b""))
+
+
 @pytest.mark.norm("71")
 class TestSessionKeys:
     def test_the_two_newest_of_a_session_stay(self) -> None:
         keys = SessionKeys()
-        assert [keys.add(ids(number)) for number in (1, 2, 3)] == [(), (), (b"\0\1\0\1\0\1",)]
-        assert keys.add(ids(9, group=2)) == ()
-        assert keys.add(ids(3)) == ()
+        assert [added(keys, ids(number)) for number in (1, 2, 3)] == [(), (), (b"\0\1\0\1\0\1",)]
+        assert added(keys, ids(9, group=2)) == ()
+        assert added(keys, ids(3)) == ()
 
     def test_an_msk_that_is_gone_takes_its_mtks_along(self) -> None:
         keys = SessionKeys()
-        keys.add(ids(1))
-        keys.add(ids(2, msk=2))
+        added(keys, ids(1))
+        added(keys, ids(2, msk=2))
         assert keys.drop_msk(ids(5)) == (b"\0\1\0\1\0\1",)
         assert keys.end() == (b"\0\1\0\2\0\2",)
 
     def test_none_stays_when_it_is_over(self) -> None:
         keys = SessionKeys()
-        keys.add(ids(1))
+        added(keys, ids(1))
         assert keys.end() == (b"\0\1\0\1\0\1",)
         assert keys.end() == ()

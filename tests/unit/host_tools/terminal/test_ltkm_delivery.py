@@ -14,12 +14,12 @@ from card import memory_card
 from card.codec.apdu import CommandApdu
 from card.codec.mikey import SecurityPolicy
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
-from host_tools.terminal.decision import StkmView
 from host_tools.terminal.errors import NoUsableKsError
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_delivery import KeepNeeded
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict, MskRequest
 from host_tools.terminal.middleware import TerminalMiddleware

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.terminal_report import media_rows
-from host_tools.media.g711 import decode_alaw, decode_mulaw
-from host_tools.media.jitter import DEPTH
-from host_tools.media.pcap import Datagram, Endpoint
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.sink import TOO_LATE
+from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.errors import OutputError
+from host_tools.content.known import KNOWN
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
+from host_tools.content.sinks.jitter import DEPTH
+from host_tools.content.sinks.sink import TOO_LATE
 from host_tools.terminal.media_out import FURTHER_STREAMS, MAX_STREAMS, MediaOut
-from host_tools.terminal.player import Player
+from host_tools.terminal.player import Player, PlayOptions
 from tests.unit.host_tools.terminal.test_player import FakeCard, Media, stkm
 
 CARRIER = Datagram(1000.0, Endpoint("10.0.0.1", 4000), Endpoint("239.1.1.1", 5004), b"protected")
@@ -55,7 +57,7 @@ def test_two_neighbours_that_changed_places_sound_in_their_order(tmp_path: Path)
 def test_through_the_player_too(tmp_path: Path) -> None:
     media, out = Media(), MediaOut(tmp_path / "x")
     one, two, three = (media.packet(1) for _ in range(3))
-    result = Player(FakeCard(), out).play([stkm(1, 1), one, three, two])
+    result = Player(FakeCard(), out, PlayOptions(KNOWN)).play([stkm(1, 1), one, three, two])
     out.close()
     assert result.packets_decrypted == 3
     assert sound(out.files[0]) == decode_mulaw(b"".join(bytes([number]) * FRAME for number in (1, 2, 3)))
@@ -125,3 +127,19 @@ def test_silence_that_is_left_out_is_told(tmp_path: Path) -> None:
     ((path, seconds),) = out.silence_left_out.items()
     assert (path, round(seconds)) == (out.files[0], 70)
     assert (f"Left out of {path.name}", "70.0 s of silence: more than its sound allows") in media_rows(out)
+
+
+def test_media_never_go_over_what_is_read(tmp_path: Path) -> None:
+    """Of `play x-5004.pcap -o x` the file of packets of a stream on port 5004 has the name of the capture."""
+    capture, other_name = tmp_path / "x-5004.pcap", tmp_path / "linked.pcap"
+    other_name.write_bytes(b"a capture")
+    capture.hardlink_to(other_name)
+    out = MediaOut(tmp_path / "x", (None, other_name))
+    with pytest.raises(OutputError, match=r"x-5004\.pcap is what this command reads"):
+        take_all(out)
+    assert other_name.read_bytes() == b"a capture"
+
+
+def take_all(out: MediaOut) -> None:
+    for number in range(DEPTH + 1):
+        out.write(packet(number, payload_type=96), CARRIER)

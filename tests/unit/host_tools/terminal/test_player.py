@@ -11,18 +11,21 @@ import pytest
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import Datagram, Endpoint
+from host_tools.content.known import KNOWN
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.srtp.errors import NOT_AUTHENTIC
+from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.receiver import SrtpSender
+from host_tools.content.srtp.roc import Authenticator
+from host_tools.content.stkm_name import tek_name
+from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
-from host_tools.media.errors import NOT_AUTHENTIC
-from host_tools.media.pcap import Datagram, Endpoint
-from host_tools.media.roc import Authenticator
-from host_tools.media.rtp import RtpPacket
-from host_tools.media.srtp import SrtpSender
-from host_tools.media.srtp_format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
-from host_tools.media.traffic_key import TrafficKey, mki_of
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.departure import Departure, Service
+from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
@@ -64,7 +67,7 @@ class Media:
         self._sequence += 1
         payload = bytes([self._sequence]) * 160
         plain = RtpPacket(self._payload_type, self._sequence, 160 * self._sequence, self._port, payload).encode()
-        mki = mki_of(MSK_ID, number.to_bytes(2, "big"))[: self._mki_size]
+        mki = tek_name(MSK_ID, number.to_bytes(2, "big"))[: self._mki_size]
         protected = self._sender.protect(plain, mki, TrafficKey(tek(number), SALT))
         return Datagram(0.0, HERE, Endpoint("239.1.1.2", self._port), protected)
 
@@ -72,11 +75,12 @@ class Media:
 class FakeCard:
     """Gives the TEK of the MTK ID in the message, unless it is told to refuse."""
 
-    tables = P1
-
     def __init__(self) -> None:
         self.fed: list[bytes] = []
         self.refuse = False
+
+    def read(self, message: bytes) -> StkmView:
+        return StkmView.decode(message, P1)
 
     def feed(self, message: bytes) -> StkmOutcome:
         self.fed.append(message)
@@ -95,7 +99,7 @@ def card() -> FakeCard:
 
 
 def play(card: FakeCard, *datagrams: Datagram, options: PlayOptions | None = None) -> PlayStatistics:
-    return Player(card, MediaOut(), options).play(datagrams)
+    return Player(card, MediaOut(), options or PlayOptions(KNOWN)).play(datagrams)
 
 
 class TestStkms:
@@ -106,7 +110,7 @@ class TestStkms:
 
     def test_feed_all_gives_every_copy_to_the_card(self, card: FakeCard) -> None:
         message = stkm(1, 1)
-        result = play(card, message, message, options=PlayOptions(feed_all=True))
+        result = play(card, message, message, options=PlayOptions(KNOWN, feed_all=True))
         assert (result.stkms_resent, result.stkms_filtered, len(card.fed)) == (1, 0, 2)
 
     def test_a_repeat_with_a_new_counter_goes_to_the_card(self, card: FakeCard) -> None:
@@ -115,7 +119,7 @@ class TestStkms:
 
     def test_a_refused_stkm_is_tried_again(self, card: FakeCard) -> None:
         message = stkm(1, 1)
-        player = Player(card, MediaOut())
+        player = Player(card, MediaOut(), PlayOptions(KNOWN))
         card.refuse = True
 
         def datagrams() -> Iterator[Datagram]:
@@ -140,12 +144,12 @@ class TestStkms:
     def test_another_port_for_stkms(self, card: FakeCard) -> None:
         message = stkm(1, 1)
         moved = Datagram(0.0, HERE, Endpoint("239.1.1.1", 4711), message.payload)
-        assert play(card, moved, options=PlayOptions(stkm_port=4711)).stkms_seen == 1
+        assert play(card, moved, options=PlayOptions(KNOWN, stkm_port=4711)).stkms_seen == 1
 
     def test_the_tek_is_reported_with_its_names(self, card: FakeCard) -> None:
         seen: list[tuple[MbmsKeyIds, Secret]] = []
         hooks = Hooks(on_tek=lambda names, got: seen.append((names, got.key)))
-        Player(card, MediaOut()).play([stkm(3, 1)], hooks)
+        Player(card, MediaOut(), PlayOptions(KNOWN)).play([stkm(3, 1)], hooks)
         assert seen == [(ids(3), tek(3))]
 
 
@@ -154,7 +158,7 @@ class TestMedia:
         media = Media()
         out = MediaOut()
         datagrams = [stkm(1, 1), media.packet(1), stkm(2, 2), media.packet(1), media.packet(2)]
-        result = Player(card, out).play(datagrams)
+        result = Player(card, out, PlayOptions(KNOWN)).play(datagrams)
         assert (result.packets_seen, result.packets_decrypted) == (3, 3)
         assert [stream.packets for stream in out.streams] == [3]
 
@@ -162,8 +166,8 @@ class TestMedia:
         media = Media()
         early, late = MediaOut(), MediaOut()
         packets = [media.packet(1) for _ in range(5)]
-        Player(card, early).play([stkm(1, 1), *packets])
-        result = Player(card, late).play([*packets[:3], stkm(1, 2), *packets[3:]])
+        Player(card, early, PlayOptions(KNOWN)).play([stkm(1, 1), *packets])
+        result = Player(card, late, PlayOptions(KNOWN)).play([*packets[:3], stkm(1, 2), *packets[3:]])
         assert result.packets_decrypted == 5
         assert late.streams[0].digest == early.streams[0].digest
 
@@ -175,7 +179,7 @@ class TestMedia:
         other = SrtpFormat(suite, mki_size)
         media, out = Media(packet_format=other), MediaOut()
         early, second = [media.packet(1) for _ in range(3)], [media.packet(2) for _ in range(3)]
-        player = Player(card, out, PlayOptions(srtp=other))
+        player = Player(card, out, PlayOptions(KNOWN.with_layout(other)))
         result = player.play([*early, stkm(1, 1), *second[:1], stkm(2, 2), *second[1:], media.packet(3)])
         assert (result.packets_decrypted, result.packets_failed, result.packets_without_key) == (6, 0, 1)
         assert [stream.packets for stream in out.streams] == [6]
@@ -183,14 +187,14 @@ class TestMedia:
     def test_the_window_is_bounded(self, card: FakeCard) -> None:
         media = Media()
         packets = [media.packet(1) for _ in range(10)]
-        result = play(card, *packets, stkm(1, 1), options=PlayOptions(held_packets=4))
+        result = play(card, *packets, stkm(1, 1), options=PlayOptions(KNOWN, held_packets=4))
         assert (result.packets_decrypted, result.packets_without_key) == (4, 6)
 
     def test_packets_whose_key_never_comes(self, card: FakeCard) -> None:
         media = Media()
         result = play(card, stkm(1, 1), media.packet(2), media.packet(2))
         assert (result.packets_decrypted, result.packets_without_key) == (0, 2)
-        assert result.missing_keys == {mki_of(MSK_ID, b"\0\2"): 2}
+        assert result.missing_keys == {tek_name(MSK_ID, b"\0\2"): 2}
 
     def test_only_so_many_missing_keys_are_told_apart(self) -> None:
         statistics = PlayStatistics()
@@ -199,7 +203,7 @@ class TestMedia:
         assert (statistics.packets_without_key, len(statistics.missing_keys)) == (1000, 64)
 
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
-        player = Player(card, MediaOut())
+        player = Player(card, MediaOut(), PlayOptions(KNOWN))
 
         def datagrams() -> Iterator[Datagram]:
             yield stkm(1, 1)
@@ -255,7 +259,7 @@ class TestMedia:
         monkeypatch.setattr(Authenticator, "fits", fits)
         monkeypatch.setattr(Authenticator, "find_roc", lambda _authenticator, _packet: None)
         keys = [stkm(number, number) for number in range(1, 9)]
-        result = play(card, *packets, *keys, options=PlayOptions(srtp=wanted))
+        result = play(card, *packets, *keys, options=PlayOptions(KNOWN.with_layout(wanted)))
         assert result.packets_without_key == 50
         assert len(tried) == 50 * 8
 
@@ -275,7 +279,7 @@ class TestMedia:
         keys = [stkm(number, number) for number in (1, 2, 3)]
         result = play(card, *keys, *[Media(5004 + 2 * number).packet(number) for number in (1, 2, 3)])
         assert (result.packets_decrypted, result.packets_without_key) == (2, 1)
-        assert list(result.missing_keys) == [mki_of(MSK_ID, b"\0\1")]
+        assert list(result.missing_keys) == [tek_name(MSK_ID, b"\0\1")]
 
     @pytest.mark.norm("71")
     def test_the_keys_of_an_msk_that_is_gone_go_with_it(self, card: FakeCard) -> None:
@@ -288,7 +292,7 @@ class TestMedia:
             yield stkm(2, 2)
             yield media.packet(1)
 
-        result = Player(card, MediaOut()).play(datagrams())
+        result = Player(card, MediaOut(), PlayOptions(KNOWN)).play(datagrams())
         assert (result.packets_decrypted, result.packets_without_key) == (1, 1)
 
     @pytest.mark.norm("27")
@@ -300,7 +304,7 @@ class TestMedia:
     def test_only_the_ports_asked_for(self, card: FakeCard) -> None:
         media, foreign = Media(), Media(6000)
         datagrams = [stkm(1, 1), media.packet(1), foreign.packet(1)]
-        options = PlayOptions(media_ports=frozenset({MEDIA_PORT}))
+        options = PlayOptions(KNOWN, media_ports=frozenset({MEDIA_PORT}))
         result = play(card, *datagrams, options=options)
         assert (result.packets_seen, result.others) == (1, {"to another port": 1})
 
@@ -315,7 +319,7 @@ class TestMedia:
     def test_two_services_make_two_files(self, card: FakeCard, tmp_path: Path) -> None:
         out = MediaOut(tmp_path / "broadcast")
         one, two = Media(), Media(5006)
-        Player(card, out).play([stkm(1, 1), one.packet(1), two.packet(1)])
+        Player(card, out, PlayOptions(KNOWN)).play([stkm(1, 1), one.packet(1), two.packet(1)])
         out.close()
         assert [path.name for path in out.files] == ["broadcast-5004.wav", "broadcast-5006.wav"]
         assert all(path.stat().st_size > 44 for path in out.files)
@@ -324,7 +328,7 @@ class TestMedia:
 class TestStatistics:
     def test_times_come_from_the_timer(self, card: FakeCard) -> None:
         ticks = iter(range(100))
-        player = Player(card, MediaOut(), timer=lambda: float(next(ticks)))
+        player = Player(card, MediaOut(), PlayOptions(KNOWN), timer=lambda: float(next(ticks)))
         result = player.play([stkm(1, 1), stkm(2, 2)])
         assert (result.median_ms, result.p99_ms) == (1000.0, 1000.0)
 
@@ -349,7 +353,7 @@ class TestStatistics:
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:
         times: list[float] = []
         counts: list[int] = []
-        player = Player(card, MediaOut())
+        player = Player(card, MediaOut(), PlayOptions(KNOWN))
         hooks = Hooks(on_time=times.append, on_progress=lambda: counts.append(player.statistics.stkms_seen))
         player.play([stkm(1, 1), stkm(2, 2)], hooks)
         assert times == [0.0, 0.0]

@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
-from card.spec.bcast_tables import Reason
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.tables import Reason
 from host_tools.terminal.aka import (
-    AkaKeys,
     GbaResponse,
     SynchronisationFailure,
-    decode_3g,
     decode_gba,
-    decode_gsm,
     decode_naf_key,
     encode_lv,
 )
@@ -37,7 +34,7 @@ SALT = bytes(range(0x20, 0x2E))
 AUTS = bytes(range(14))
 
 DECODERS: list[Callable[[bytes], object]] = [
-    decode_3g, decode_gsm, decode_gba, decode_naf_key,
+    decode_gba, decode_naf_key,
     partial(decode_msk_answer, tables=P1), partial(decode_mtk_answer, tables=P1), decode_deletion_answer,
 ]  # fmt: skip
 
@@ -119,23 +116,12 @@ class TestBcastShape:
 
 
 class TestAka:
-    def test_3g_with_and_without_kc(self) -> None:
-        body = b"\xdb" + encode_lv(b"resp", TEK, TEK[::-1])
-        assert decode_3g(body) == AkaKeys(b"resp", Secret(TEK), Secret(TEK[::-1]))
-        assert decode_3g(body + encode_lv(bytes(8))) == AkaKeys(
-            b"resp", Secret(TEK), Secret(TEK[::-1]), Secret(bytes(8))
-        )
-
     def test_synchronisation_failure(self) -> None:
         raw = b"\xdc" + encode_lv(AUTS)
-        assert decode_3g(raw) == decode_gba(raw) == SynchronisationFailure(AUTS)
+        assert decode_gba(raw) == SynchronisationFailure(AUTS)
 
     def test_gba_gives_res_only(self) -> None:
         assert decode_gba(b"\xdb" + encode_lv(b"response")) == GbaResponse(b"response")
-
-    def test_gsm(self) -> None:
-        keys = decode_gsm(bytes.fromhex("0411223344080102030405060708"))
-        assert (keys.sres.hex(), keys.kc) == ("11223344", Secret(bytes(range(1, 9))))
 
     def test_naf_key_has_32_bytes(self) -> None:
         assert decode_naf_key(b"\xdb" + encode_lv(bytes(32))) == Secret(bytes(32))
@@ -150,9 +136,7 @@ class TestAka:
 
 def test_no_key_shows_in_any_repr() -> None:
     key = bytes.fromhex("C0FFEE") * 5 + b"\x01"
-    shown = repr(
-        (decode_mtk_answer(b"\x53\x11\xdb" + key, P1), decode_3g(b"\xdb" + encode_lv(b"resp", key, key)))
-    ) + repr(decode_naf_key(b"\xdb" + encode_lv(key * 2)))
+    shown = repr((decode_mtk_answer(b"\x53\x11\xdb" + key, P1), decode_naf_key(b"\xdb" + encode_lv(key * 2))))
     assert "c0ffee" not in shown.lower()
     assert "\\xff\\xee" not in shown
 

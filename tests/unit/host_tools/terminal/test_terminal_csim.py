@@ -6,7 +6,7 @@ import pytest
 
 from card import memory_card
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from host_tools.cli.terminal_report import capture_rows, progress_row, statistics_rows
-from host_tools.media.pcap import CaptureReport
+from host_tools.content.captures.pcap import CaptureReport
 from host_tools.terminal.statistics import PlayStatistics
 
 

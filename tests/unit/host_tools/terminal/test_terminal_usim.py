@@ -7,7 +7,7 @@ import pytest
 from card.codec.bcd import encode_imsi
 from card.codec.fcp import DescriptorByte, Fcp
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError

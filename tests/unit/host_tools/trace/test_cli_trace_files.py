@@ -10,11 +10,11 @@ import pytest
 
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint
 from host_tools.trace.events import TraceEvent
 from host_tools.trace.gsmtap import PORT, PcapngSink, encode_gsmtap
 from host_tools.trace.jsonl import JsonLinesSink
-from tests.unit.host_tools.media.test_pcap import enhanced
+from tests.unit.host_tools.content.captures.test_pcap import enhanced
 from tests.unit.host_tools.trace.fakes import RESET, exchange
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.media.pcap import CaptureWriter, Datagram, Endpoint, open_capture
+from host_tools.content.captures.pcap import CaptureWriter, Datagram, Endpoint, open_capture
 from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines, explain_data
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
-from host_tools.trace.filter import FilterError, parse_filter, select_events
+from host_tools.trace.filter import FilterError, parse_filter
 from host_tools.trace.gsmtap import (
     GsmtapPacket,
     GsmtapSink,
@@ -294,7 +294,7 @@ def test_gsmtap_over_udp() -> None:
 
 
 def chosen(*terms: str) -> list[int]:
-    return [event.number for event in select_events(EVENTS, parse_filter(terms))]
+    return [event.number for event in filter(parse_filter(terms), EVENTS)]
 
 
 def test_filters() -> None:
@@ -313,8 +313,8 @@ def test_filters() -> None:
 
 def test_an_unknown_duration_is_neither_long_nor_short() -> None:
     event = exchange(1, "00B0000001", "009000", seconds=0.0)
-    assert list(select_events([event], parse_filter(["ms<5"]))) == []
-    assert list(select_events([event], parse_filter(["ms>=0"]))) == []
+    assert list(filter(parse_filter(["ms<5"]), [event])) == []
+    assert list(filter(parse_filter(["ms>=0"]), [event])) == []
     assert '"seconds": null' in encode_event(event)
     assert decode_event(encode_event(event)) == event
 

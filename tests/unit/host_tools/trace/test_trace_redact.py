@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from card import CardProfile, memory_card
+from card.codec.apdu import CommandApdu
 from card.codec.mikey import (
     DataType,
     EncryptionAlgorithm,
@@ -22,12 +25,16 @@ from card.codec.mikey import (
 from card.codec.redaction import Redactor, blank
 from card.codec.tlv import encode_tlv
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
+from card.spec.ins import INS
+from host_tools.apdu.client import ApduClient
+from host_tools.apdu.trace import Exchange
 from host_tools.headend.network import TestNetwork
 from host_tools.headend.scenario import shipped_scenario
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.headend.subscriber import subscriber_of
 from host_tools.links.inprocess import InProcessLink
+from host_tools.pytest_plugin.uicc import Uicc
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.trace.events import TracedExchange
@@ -209,3 +216,48 @@ def test_the_ladder_is_told_step_by_step() -> None:
         f"STKM for {name}, MTK 0001: TEK given (hidden)",
     ]
     assert all(isinstance(event, TracedExchange) for event in exchanges(collector))
+
+
+class TestSharedCard:
+    """Another program may have selected a file of keys before a trace begins; only a SELECT tells what is current."""
+
+    class Link(InProcessLink):
+        """A card on PC/SC."""
+
+        @property
+        def shared(self) -> bool:
+            return True
+
+        def together(self) -> AbstractContextManager[None]:
+            return nullcontext()
+
+    @pytest.fixture
+    def link(self) -> Link:
+        """Return a link whose card has EF_Keys selected, CK and IK written."""
+        profile = CardProfile.demo()
+        link = self.Link(memory_card(profile))
+        pin = profile.pins.pin1.value.reveal().hex()
+        for command in ("00A4040407A0000000871002", f"0020000108{pin}", "00A40004026F08", f"00D6000020{K}{K}"):
+            assert link.transmit(bytes.fromhex(command))[-2:-1] in (b"\x90", b"\x61")
+        return link
+
+    def test_a_recorded_link(self, link: Link) -> None:
+        collector = Collector()
+        recorded = RecordingLink(link, Recorder("test", [collector]))
+        assert bytes.fromhex(K) in recorded.transmit(bytes.fromhex("00B0000021"))
+        (read,) = exchanges(collector)
+        assert bytes.fromhex(K)[:4] not in read.response
+        assert read.file == ""
+        recorded.transmit(bytes.fromhex("00A40004023F00"))
+        recorded.transmit(bytes.fromhex("00A40004022FE2"))
+        recorded.transmit(bytes.fromhex("00B000000A"))
+        assert exchanges(collector)[-1].file == "MF/EF_ICCID"
+        assert not exchanges(collector)[-1].hidden_response
+
+    def test_the_trace_of_a_client(self, link: Link) -> None:
+        shown: list[Exchange] = []
+        ApduClient(link, shown.append).transmit(CommandApdu(0, INS.READ_BINARY, 0, 0, le=33))
+        assert K[:8].lower() not in str(shown[0]).replace(" ", "").lower()
+
+    def test_an_answer_in_a_test(self, link: Link) -> None:
+        assert K[:8].lower() not in repr(Uicc(link).send("00B0000021")).replace(" ", "").lower()

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.codec.redaction import Redactor
+from card.spec.bcast.p1 import P1
+from card.spec.bcast.x2 import X2
 from host_tools.links.base import ReaderGone
 from host_tools.trace.commands import describe_command
-from host_tools.trace.decode import decode_exchange, tlv_lines
+from host_tools.trace.decode import decode_exchange, object_name, tlv_lines
 from host_tools.trace.ladder import LadderWatch
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink, event_lines, show_with_gaps, summary_line
@@ -166,3 +168,10 @@ def test_deeply_nested_tlv_ends() -> None:
     for _ in range(60):
         data = b"\x62" + (bytes((len(data),)) if len(data) < 0x80 else b"\x81" + bytes((len(data),))) + data
     assert len(list(tlv_lines(data))) < 20
+
+
+def test_tags_of_answers_name_the_tables_they_are_of() -> None:
+    """A trace does not say which tables its card has (`card.spec.bcast_tables`)."""
+    names = [object_name(f"73/AE/{tag:02X}") for tag in (P1.response_tags["tek"], X2.response_tags["tek"], 0xBF)]
+    assert names == ["TEK by P1", "TEK by X2", ""]
+    assert not set(P1.response_tags.values()) & set(X2.response_tags.values())

@@ -8,7 +8,7 @@ import pytest
 
 from card.crypto.local_key import LocalKeyInputs
 from card.crypto.secret import Secret
-from card.spec.bcast_p1 import P1
+from card.spec.bcast.p1 import P1
 from card.spec.sac_tables import Kind, TekPolicy
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError

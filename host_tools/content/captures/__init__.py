@@ -1,0 +1,1 @@
+"""Captures: pcap and pcapng files to UDP datagrams and back."""

@@ -1,0 +1,1 @@
+"""Containers: protected content with the STKMs that open it."""

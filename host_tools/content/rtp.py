@@ -1,0 +1,128 @@
+"""RTP packets (RFC 3550 clause 5.1): bytes to a frozen dataclass and back."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+from card.codec.reader import Reader
+from card.errors import DecodeError
+from host_tools.content.errors import RtpError
+
+_VERSION = 2
+_HEADER = struct.Struct("!BBHII")  # flags, marker and payload type, sequence, timestamp, SSRC
+_MAX_CSRCS = 15
+_RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
+
+NO_RTP, RTCP = "no RTP", "RTCP"
+"""Why a datagram is no media."""
+
+
+class PayloadFormat(IntEnum):
+    """Static payload types that the media tools can play (RFC 3551 clause 6)."""
+
+    PCMU = 0
+    PCMA = 8
+    L16_STEREO = 10
+    L16_MONO = 11
+    MP2T = 33
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderExtension:
+    """The header extension: a profile number (16 bits) and a whole number of 4-byte words."""
+
+    profile: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPacket:
+    """One RTP packet: sequence number of 16 bits, timestamp and SSRC of 32, payload type of 7; no padding."""
+
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+    marker: bool = False
+    csrcs: tuple[int, ...] = ()
+    extension: HeaderExtension | None = None
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read one packet of at least 12 bytes. Raises `RtpError` for anything that is not RTP version 2."""
+        try:
+            return cls._read(data)
+        except DecodeError as error:
+            raise RtpError(f"not an RTP packet: {error}") from None
+
+    @classmethod
+    def _read(cls, data: bytes) -> Self:
+        if len(data) < _HEADER.size:
+            raise DecodeError(f"{len(data)} bytes, less than a header of {_HEADER.size}")
+        flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+        if flags >> 6 != _VERSION:
+            raise DecodeError(f"version {flags >> 6}")
+        csrcs: tuple[int, ...] = ()
+        extension, payload = None, data[_HEADER.size :]
+        if flags & 0x1F:
+            reader = Reader(payload)
+            csrcs = tuple(reader.u32("CSRC") for _ in range(flags & 0x0F))
+            extension = _read_extension(reader) if flags & 0x10 else None
+            payload = reader.rest()
+        if flags & 0x20:
+            payload = _without_padding(payload)
+        return cls(kind & 0x7F, sequence, timestamp, ssrc, payload, bool(kind & 0x80), csrcs, extension)
+
+    def encode(self) -> bytes:
+        """Return the packet, without padding. Raises `RtpError` when a value does not fit its field."""
+        if len(self.csrcs) > _MAX_CSRCS or not 0 <= self.payload_type < 0x80:
+            raise RtpError("an RTP packet has at most 15 CSRCs and a payload type below 128")
+        flags = _VERSION << 6 | (0x10 if self.extension else 0) | len(self.csrcs)
+        try:
+            return b"".join(
+                (
+                    bytes((flags, self.payload_type | (0x80 if self.marker else 0))),
+                    self.sequence.to_bytes(2, "big"),
+                    self.timestamp.to_bytes(4, "big"),
+                    self.ssrc.to_bytes(4, "big"),
+                    *(csrc.to_bytes(4, "big") for csrc in self.csrcs),
+                    _encode_extension(self.extension) if self.extension else b"",
+                    self.payload,
+                )
+            )
+        except OverflowError:
+            raise RtpError("a number does not fit its field in the RTP header") from None
+
+
+def looks_like_rtp(data: bytes) -> bool:
+    """Tell whether a datagram may be RTP: long enough and version 2. A cheap sieve, not a proof."""
+    return len(data) >= _HEADER.size and data[0] >> 6 == _VERSION
+
+
+def why_no_media(data: bytes) -> str | None:
+    """Return why a datagram is no RTP packet of media, None where it may be one."""
+    if not looks_like_rtp(data):
+        return NO_RTP
+    return RTCP if data[1] in _RTCP_TYPES else None
+
+
+def _read_extension(reader: Reader) -> HeaderExtension:
+    profile, words = reader.u16("extension profile"), reader.u16("extension length")
+    return HeaderExtension(profile, reader.take(4 * words, "header extension"))
+
+
+def _encode_extension(extension: HeaderExtension) -> bytes:
+    words, rest = divmod(len(extension.data), 4)
+    if rest:
+        raise RtpError("an RTP header extension is a whole number of 4-byte words")
+    return extension.profile.to_bytes(2, "big") + words.to_bytes(2, "big") + extension.data
+
+
+def _without_padding(body: bytes) -> bytes:
+    if not body or not 0 < body[-1] <= len(body):
+        raise DecodeError("padding longer than the packet")
+    return body[: -body[-1]]

@@ -1,0 +1,1 @@
+"""Where opened media go: in order, into files that a player knows."""

@@ -1,0 +1,1 @@
+"""Reads scripts in TOML: steps, what is said about answers, and the tables that rules and plans share."""
