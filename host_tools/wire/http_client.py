@@ -56,7 +56,7 @@ class HttpTransport:
                 raise ConnectionAbortedError  # a cut connection can look like an answer that has ended
             return answer
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if is_over.is_set():
+            if is_over.is_set() or isinstance(error, TimeoutError):
                 raise TransportError(f"{where} did not answer within {self._limits.whole:g} s") from None
             raise TransportError(f"{where} broke off: {_words(error)}") from None
         finally:
