@@ -9,14 +9,14 @@ import sys
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from card.spec.status import SW
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.pytest_plugin.readers import VirtualReader
 from host_tools.terminal.middleware import TerminalMiddleware
 
 PIN = Secret(b"1234")
 
 
-def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: TestNetwork) -> None:
+def test_keys_are_agreed_with_the_head_end(virtual_reader: VirtualReader, headend: UsimNetwork) -> None:
     with virtual_reader.open() as card:
         middleware = TerminalMiddleware(card.link, tables=P1)
         middleware.connect(PIN)

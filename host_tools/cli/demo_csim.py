@@ -13,7 +13,8 @@ from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.procedures import SERVICE_REQUEST
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.rk import RkNetwork, RkSubscriber
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.base import Link
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.key_delivery import KeyDelivery
@@ -27,7 +28,7 @@ class CsimSide:
         self.tables = self.profile.bcast.build_tables()
         csim = self.profile.csim
         self.tags = csim.tags.by_name() if csim else DEFAULT_TAGS
-        self.network = RkNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
+        self.network = CsimNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
 
     def begin(self, link: Link, reporter: Reporter, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
         """Connect, and register with the BSM by an HTTP digest that only a card with RK can answer."""

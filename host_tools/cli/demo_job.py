@@ -18,9 +18,10 @@ from card.codec.mikey import MbmsKeyIds
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
 from host_tools.files.writing import write_whole
-from host_tools.headend.network import Network
-from host_tools.headend.scenario import Scenario, SekRollover, ServiceSwitch, shipped_scenario
-from host_tools.headend.truth import TekName
+from host_tools.headend.scenario.model import Scenario, SekRollover, ServiceSwitch
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.truth import TekName
 from host_tools.links.base import Link
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.key_delivery import KeyDelivery

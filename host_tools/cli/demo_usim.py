@@ -5,8 +5,8 @@ from __future__ import annotations
 from card import CardProfile
 from host_tools.cli.demo_job import Outcome, Reporter, demo_scenario
 from host_tools.cli.terminal_keys import keys_to_deliver
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -18,7 +18,7 @@ class UsimSide:
     def __init__(self) -> None:
         self.profile = CardProfile.demo()
         self.tables = self.profile.bcast.build_tables()
-        self.network = TestNetwork(demo_scenario(), subscriber_of(self.profile), tables=self.tables)
+        self.network = UsimNetwork(demo_scenario(), subscriber_of(self.profile), tables=self.tables)
 
     def begin(self, link: Link, reporter: Reporter, outcome: Outcome) -> tuple[TerminalMiddleware, KeyDelivery]:
         """Connect, run GBA and compare the keys with the network's."""

@@ -17,9 +17,9 @@ from host_tools.files.writing import UnwritableFile, whole_file, write_whole
 
 if TYPE_CHECKING:
     from card.spec.bcast.tables import BcastTables
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.scenario import Scenario
-    from host_tools.headend.truth import Truth
+    from host_tools.headend.scenario.model import Scenario
+    from host_tools.headend.scenario.truth import Truth
+    from host_tools.headend.scenario.usim import UsimNetwork
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65_535)
@@ -63,7 +63,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
 @click.argument("scenario", metavar="SCENARIO")
 def check(scenario: str) -> None:
     """Check SCENARIO and print what would be sent when, without any key."""
-    from host_tools.headend.schedule import deliveries
+    from host_tools.headend.scenario.schedule import deliveries
 
     with _plain_errors():
         plan = _load(scenario)
@@ -156,23 +156,23 @@ def serve(
 
 
 def _load(scenario: str) -> Scenario:
-    from host_tools.headend.scenario import find_scenario
+    from host_tools.headend.scenario.reading import find_scenario
 
     return find_scenario(scenario)
 
 
-def _network(plan: Scenario, profile: Path) -> TestNetwork:
+def _network(plan: Scenario, profile: Path) -> UsimNetwork:
     from host_tools.cli.cards import load_profile, plain_errors
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.subscriber import subscriber_of
+    from host_tools.headend.scenario.usim import UsimNetwork
+    from host_tools.headend.subscribers.personalised import subscriber_of
 
     with plain_errors():
         found = load_profile(profile)
-    return TestNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())
+    return UsimNetwork(plan, subscriber_of(found), tables=found.bcast.build_tables())
 
 
 def _record(plan: Scenario, output: Path, tables: BcastTables) -> Truth:
-    from host_tools.headend.recorder import record_to
+    from host_tools.headend.scenario.recorder import record_to
 
     bar = click.progressbar(length=plan.duration, label="recording", file=sys.stderr)
     with whole_file(output) as file, bar:
@@ -187,8 +187,8 @@ def _summary(plan: Scenario, truth: Truth) -> str:
     return f"{plan.duration / 1000:g} s, {stkms}, {media}"
 
 
-def _write_ltkms(network: TestNetwork, path: Path) -> None:
-    from host_tools.headend.handover import Handover
+def _write_ltkms(network: UsimNetwork, path: Path) -> None:
+    from host_tools.headend.scenario.handover import Handover
 
     handover = Handover.mint(network)
     write_whole(path, handover.to_json().encode())

@@ -14,10 +14,10 @@ from card.crypto.secret import Secret
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.interrupts import interruptible
 from host_tools.files.writing import told, write_whole
-from host_tools.headend.bcast_stkm import binding_key
-from host_tools.headend.permissions_issuer.certificates import TestCa
+from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import PermissionsIssuer
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.seeded_keys import binding_key
 
 
 def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
@@ -25,7 +25,7 @@ def serve(scenario: Scenario, folder: Path, terminal: str, port: int) -> None:
     keys, hosts = dict(_keys(scenario)), sorted(set(_hosts(scenario)))
     if not keys:
         raise CliError(f"scenario {scenario.name} binds no TEK to terminals, so there is nothing to give out", INPUT)
-    ca = TestCa(datetime.now(UTC))
+    ca = LabCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "ca.pem", ca.certificate)

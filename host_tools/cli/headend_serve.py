@@ -13,12 +13,12 @@ import click
 from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.permissions_issuer.certificates import TestCa
+from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.serving import Ports, Running, serve
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def serve_scenario(
     """Serve until interrupted; print where everything listens. Raises `CliError`, `HeadendError`."""
     clock = SystemClock()
     # A fresh session: the card may have met the challenges of an earlier run.
-    network = TestNetwork(
+    network = UsimNetwork(
         scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=profile.bcast.build_tables()
     )
     zn_tls = None if certificates is None else _certify(scenario, certificates)
@@ -70,7 +70,7 @@ def _lines(running: Running) -> list[str]:
 
 def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:
     """Write the certificate of a test authority and one for the BSM as client of Zn; return the server's context."""
-    ca = TestCa(datetime.now(UTC))
+    ca = LabCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "ca.pem", ca.certificate)

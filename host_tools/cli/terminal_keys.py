@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING
 from card.disk.kinds import LTKMS
 from card.disk.reading import read_text
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.terminal.errors import LtkmRefusedError
 from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
 
 if TYPE_CHECKING:
     from card.spec.bcast.tables import BcastTables
-    from host_tools.headend.handover import PlannedLtkm
-    from host_tools.headend.network import Network, TestNetwork
-    from host_tools.headend.schedule import Delivery
+    from host_tools.headend.scenario.handover import PlannedLtkm
+    from host_tools.headend.scenario.network import Network
+    from host_tools.headend.scenario.schedule import Delivery
+    from host_tools.headend.scenario.usim import UsimNetwork
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.purchase import PurchaseFlow
 
 
-def subscribe(middleware: TerminalMiddleware, network: TestNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
+def subscribe(middleware: TerminalMiddleware, network: UsimNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
     """Bootstrap with the network; return the delivery of its LTKMs, and the way to buy what the card lacks.
 
     Raises `TerminalError`, `StatusError`, `LinkError`, `HeadendError`.
     """
-    from host_tools.headend.bcast_shop import TokenDesk
+    from host_tools.headend.shop import TokenDesk
     from host_tools.terminal.purchase import PurchaseFlow
 
     b_tid = middleware.bootstrap(network.bsf).b_tid
@@ -52,7 +53,7 @@ def require_taken(_ltkm: bytes, receipt: LtkmReceipt) -> None:
         raise LtkmRefusedError(f"The LTKM was not taken: {receipt.words}.")
 
 
-def keys_from_network(middleware: TerminalMiddleware, network: TestNetwork) -> KeyDelivery:
+def keys_from_network(middleware: TerminalMiddleware, network: UsimNetwork) -> KeyDelivery:
     """Bootstrap with the network and return the delivery of its LTKMs.
 
     Raises `TerminalError`, `StatusError`, `LinkError`, `HeadendError`.
@@ -74,22 +75,22 @@ def keys_to_deliver(middleware: LtkmTaker, network: Network, b_tid: str) -> KeyD
     return KeyDelivery(middleware, map(due, network.deliveries), check)
 
 
-def open_network(scenario: str, profile: Path, tables: BcastTables) -> TestNetwork:
+def open_network(scenario: str, profile: Path, tables: BcastTables) -> UsimNetwork:
     """Return the test network of a scenario (file or shipped name) for the subscriber of a card profile.
 
     `tables` are those of the card, which need not be the profile's: a card file may have others. Its GBA challenges are
     new each time, for cards that met earlier ones. Raises `HeadendError`, and `CliError` for a wrong profile.
     """
     from host_tools.cli.cards import load_profile, plain_errors
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.scenario import load_scenario, shipped_scenario
+    from host_tools.headend.scenario.reading import load_scenario, shipped_scenario
+    from host_tools.headend.scenario.usim import UsimNetwork
 
     path = Path(scenario)
     is_name = scenario.isidentifier() and not path.exists()
     plan = shipped_scenario(scenario) if is_name else load_scenario(path)
     with plain_errors():
         found = load_profile(profile)
-        return TestNetwork(plan, subscriber_of(found), session=secrets.token_hex(8), tables=tables)
+        return UsimNetwork(plan, subscriber_of(found), session=secrets.token_hex(8), tables=tables)
 
 
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:
@@ -98,7 +99,7 @@ def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> 
     `start` is the moment the broadcast begins, in seconds on the clock of the capture. Raises `UnusableFile` for a file
     that cannot be read, `HeadendError` for a wrong one, `TerminalError`, `StatusError`, `LinkError`.
     """
-    from host_tools.headend.handover import Handover, StoredBsf
+    from host_tools.headend.scenario.handover import Handover, StoredBsf
 
     handover = Handover.parse(read_text(path, LTKMS), str(path))
     middleware.bootstrap(StoredBsf(handover))

@@ -1,4 +1,4 @@
-"""The keys of the services, all from the seed of the scenario.
+"""The name of a SEK, the key itself, and the MTK IDs it is good for.
 
 An STKM is protected with the SEK, but also with the RAND and CSB ID that came in the LTKM. A recording is
 made before anyone knows under which SMK (that is: under which B-TID) the LTKMs will go out, so RAND and CSB
@@ -12,14 +12,8 @@ from dataclasses import dataclass
 
 from card.codec.mikey import KeyInterval, MbmsKeyIds
 from card.crypto.secret import Secret
-from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE
-from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.scenario import Scenario, SekRollover, Service
-from host_tools.headend.seeded import Seeded
 
-_RAND_SIZE = 16
-_CSB_ID_BITS = 32
 _MTK_ID_SIZE = 2
 NO_KEY_NUMBER = bytes(2)
 """Key Number of a message that brings no key of its own: "the current one" (TS 33.246 clause 6.3.2.1)."""
@@ -29,18 +23,15 @@ LAST_MTK_ID = 0xFFFE
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceKey:
-    """One SEK: key domain (3 bytes), MSK ID (4), the key (16, 24 or 32), RAND (16), CSB ID (32 bits).
+class KeyTerm:
+    """The name of a SEK, key domain (3 bytes) and MSK ID (4), and the MTK IDs it is good for.
 
-    It is good for the MTK IDs from `first_mtk_id` to `last_mtk_id`.
+    This is what the BSD/A must know of a key; the key itself need not leave the BSM.
     """
 
     service: str
     key_domain_id: bytes
     msk_id: bytes
-    key: Secret
-    rand: bytes
-    csb_id: int
     first_mtk_id: int
     last_mtk_id: int
 
@@ -61,6 +52,24 @@ class ServiceKey:
         """Return the name of a TEK under this key."""
         return MbmsKeyIds(self.key_domain_id, self.msk_id, mtk_id.to_bytes(_MTK_ID_SIZE, "big"))
 
+    def is_good_for(self, mtk_id: int) -> bool:
+        """Tell whether the crypto period with this MTK ID is under this key."""
+        return self.first_mtk_id <= mtk_id <= self.last_mtk_id
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKey(KeyTerm):
+    """One SEK: the key (16, 24 or 32 bytes), and RAND (16) and CSB ID (32 bits) of the LTKMs that bring it."""
+
+    key: Secret
+    rand: bytes
+    csb_id: int
+
+    @property
+    def term(self) -> KeyTerm:
+        """Its name alone."""
+        return KeyTerm(self.service, self.key_domain_id, self.msk_id, self.first_mtk_id, self.last_mtk_id)
+
 
 def mtk_interval(first_mtk_id: int, last_mtk_id: int) -> KeyInterval:
     """Return the validity of a key that is good for these MTK IDs, both included.
@@ -77,45 +86,3 @@ def key_domain_id(plmn: str) -> bytes:
     mcc, mnc = plmn.split("-")
     digits = mcc[1] + mcc[0] + (mnc[2:] or "f") + mcc[2] + mnc[1] + mnc[0]
     return bytes.fromhex(digits)
-
-
-def service_keys(scenario: Scenario) -> tuple[ServiceKey, ...]:
-    """Return every SEK of the scenario, service by service, each service's in order of use."""
-    return tuple(key for service in scenario.services for key in _keys_of(scenario, service))
-
-
-def _keys_of(scenario: Scenario, service: Service) -> list[ServiceKey]:
-    period = scenario.stkm.crypto_period
-    rollovers = sorted(
-        -(-event.at // period)
-        for event in scenario.events
-        if isinstance(event, SekRollover) and event.service == service.id
-    )
-    # Crypto period n, counted from 0, has the MTK ID n + 1.
-    firsts = [1, *(first_period + 1 for first_period in rollovers)]
-    lasts = [*(first - 1 for first in firsts[1:]), scenario.periods]
-    limits = zip(firsts, lasts, strict=True)
-    return [make_key(scenario, service, number, *limit) for number, limit in enumerate(limits, 1)]
-
-
-def make_key(scenario: Scenario, service: Service, number: int, first_mtk_id: int, last_mtk_id: int) -> ServiceKey:
-    """Return the SEK with this Key Number (1 to 65535) of a service."""
-    seeded = Seeded(scenario.seed)
-    domain = key_domain_id(service.key_domain)
-    msk_id = service.key_group.to_bytes(2, "big") + number.to_bytes(2, "big")
-    return ServiceKey(
-        service=service.id,
-        key_domain_id=domain,
-        msk_id=msk_id,
-        key=seeded.derive_secret(service.sek_size, "sek", domain, msk_id),
-        rand=seeded.derive(_RAND_SIZE, "ltkm rand", domain, msk_id),
-        csb_id=seeded.derive_int(_CSB_ID_BITS, "csb id", domain, msk_id),
-        first_mtk_id=first_mtk_id,
-        last_mtk_id=last_mtk_id,
-    )
-
-
-def traffic_key(scenario: Scenario, key: ServiceKey, mtk_id: int) -> TrafficKey:
-    """Return TEK and salt of one crypto period."""
-    seeded, name = Seeded(scenario.seed), (key.key_domain_id, key.msk_id, mtk_id)
-    return TrafficKey(seeded.derive_secret(TEK_SIZE, "tek", *name), seeded.derive_secret(SALT_SIZE, "salt", *name))

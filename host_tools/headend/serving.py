@@ -15,9 +15,9 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.http.servers import Servers, service_ids
-from host_tools.headend.network import TestNetwork
 from host_tools.headend.push_port import PushPort
+from host_tools.headend.scenario.servers import Servers, service_ids
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
@@ -60,7 +60,7 @@ class Running:
 
 
 async def serve(
-    network: TestNetwork,
+    network: UsimNetwork,
     clock: NetworkClock,
     rng: Rng,
     ports: Ports,

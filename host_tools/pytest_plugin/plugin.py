@@ -10,8 +10,8 @@ import pytest
 
 if TYPE_CHECKING:
     from card import CardProfile
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.subscriber import Subscriber
+    from host_tools.headend.scenario.usim import UsimNetwork
+    from host_tools.headend.subscribers.subscriber import Subscriber
     from host_tools.pytest_plugin.readers import ReaderPool, VirtualReader
     from host_tools.pytest_plugin.transcript import Transcript
     from host_tools.pytest_plugin.uicc import Uicc
@@ -134,22 +134,22 @@ def virtual_reader(insert_card: Callable[[VirtualCard], VirtualReader], uicc_pro
 @pytest.fixture
 def subscriber(uicc_profile: CardProfile) -> Subscriber:
     """The home network's record of the card's subscriber."""
-    from host_tools.headend.subscriber import subscriber_of
+    from host_tools.headend.subscribers.personalised import subscriber_of
 
     return subscriber_of(uicc_profile)
 
 
 @pytest.fixture
-def headend(request: pytest.FixtureRequest, subscriber: Subscriber, uicc_profile: CardProfile) -> TestNetwork:
+def headend(request: pytest.FixtureRequest, subscriber: Subscriber, uicc_profile: CardProfile) -> UsimNetwork:
     """The network: `bsf`, `bsm`, `recording()`. It knows subscriber and tables of the card, and stands at the start."""
     from host_tools.headend.errors import HeadendError
-    from host_tools.headend.network import TestNetwork
-    from host_tools.headend.scenario import find_scenario
+    from host_tools.headend.scenario.reading import find_scenario
+    from host_tools.headend.scenario.usim import UsimNetwork
 
     name = _chosen(request, SCENARIO_MARKER)
     try:
         where = str(_beside(request, name)) if name.endswith(".toml") else name
-        return TestNetwork(find_scenario(where), subscriber, tables=uicc_profile.bcast.build_tables())
+        return UsimNetwork(find_scenario(where), subscriber, tables=uicc_profile.bcast.build_tables())
     except (HeadendError, OSError) as error:
         return pytest.fail(f"scenario {name!r}: {error}", pytrace=False)
 

@@ -11,10 +11,10 @@ from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from card.spec.files.catalogue import all_files
 from card.spec.files.rows import EfRow
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import TransmissionProtocol
 from host_tools.terminal.middleware import TerminalMiddleware
 
@@ -85,7 +85,7 @@ class UsimRounds:
     def __init__(self, transmit: Transmit, count: int) -> None:
         self._transmit = transmit
         profile = CardProfile.demo()
-        self._network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+        self._network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
         middleware = TerminalMiddleware(LinkOver(transmit), tables=P1)
         middleware.connect(profile.pins.pin1.value)
         self._deliver_key(middleware)

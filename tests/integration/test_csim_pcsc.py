@@ -24,8 +24,9 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.exits import ExitCode
-from host_tools.headend.rk import RkHome
+from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
@@ -118,8 +119,9 @@ class TestBcmcs:
     def test_a_bak_and_its_keys(self, link: PcscLink) -> None:
         csim = _ready(link)
         bak = Secret(bytes(range(16)))
-        home = RkHome(csim_subscriber(csim_profile()), "bsm", SeededRng(Seeded("bcmcs"), "rk"))
-        delivery = home.deliver_bak(FLOW, BAK_ID, EXPIRES, bak)
+        someone = csim_subscriber(csim_profile())
+        home = RkHome(MemorySubscribers(rk_subscribers=[someone]), "bsm", SeededRng(Seeded("bcmcs"), "rk"))
+        delivery = home.deliver_bak(someone.nai, FLOW, BAK_ID, EXPIRES, bak)
         assert delivery.encrypted == bcmcs.sealed_bak(RK, delivery.tk_rand, bak.reveal())
         csim.update_bak(FLOW, BAK_ID, EXPIRES, delivery.tk_rand, delivery.encrypted)
         assert csim.retrieve_sk(FLOW, BAK_ID, SK_RAND).reveal() == bcmcs.sk(bak.reveal(), SK_RAND)

@@ -21,9 +21,9 @@ from card.spec.bcast.p1 import P1
 from host_tools.apdu.response import StatusError
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.terminal_keys import keys_from_network
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import NoReader, ReaderGone, TransmissionProtocol
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -129,7 +129,7 @@ class TestLink:
         try:
             middleware = TerminalMiddleware(link, tables=P1)
             middleware.connect(profile.pins.pin1.value)
-            network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+            network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
             delivery = keys_from_network(middleware, network)
             insert.remove(reader)
             with pytest.raises(ReaderGone, match="vanished"):

@@ -18,8 +18,8 @@ import pytest
 
 from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
-from host_tools.headend.recorder import record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
 from tests.integration.test_demo_pcsc import descendants
 from vpicc_bridge.pcscd import SOCKET_VARIABLE, PrivatePcscd
 

@@ -23,11 +23,12 @@ from host_tools.apdu.client import ApduClient
 from host_tools.cli.demo_csim import csim_subscriber
 from host_tools.cli.terminal_keys import keys_from_network, keys_to_deliver
 from host_tools.content.captures.pcap import open_capture
-from host_tools.headend.network import Network, TestNetwork
-from host_tools.headend.rk import RkNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
-from host_tools.headend.truth import TekName
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.truth import TekName
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.pcsc import PcscLink
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX
@@ -66,7 +67,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_path: Path) -> None:
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
     link = SacLink(PcscLink.open(insert(memory_card(demo, strict=True))), CREDENTIALS, kind=kind, rekey_after=40)
     with closing(TerminalMiddleware(link, tables=P1)) as middleware:
         middleware.connect(demo.pins.pin1.value)
@@ -76,7 +77,7 @@ def test_the_whole_job_inside(insert: Desk, demo: CardProfile, kind: Kind, tmp_p
 
 def test_the_whole_job_inside_with_a_csim(insert: Desk, kind: Kind, tmp_path: Path) -> None:
     profile = replace(CardProfile.demo("csim"), sac=sac_profile().sac)
-    network = RkNetwork(shipped_scenario("demo"), csim_subscriber(profile), tables=P1)
+    network = CsimNetwork(shipped_scenario("demo"), csim_subscriber(profile), tables=P1)
     pcsc = PcscLink.open(insert(memory_card(profile, strict=True)))
     link = SacLink(pcsc, CREDENTIALS, kind=kind, aid=CSIM_AID_PREFIX, rekey_after=40)
     with closing(CsimMiddleware(link, tables=P1, tags=DEFAULT_TAGS)) as middleware:

@@ -22,7 +22,7 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import cli, invoke
 from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.serving import Ports, Running, serve
 from host_tools.trace.tap import Tap
 from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
@@ -231,7 +231,7 @@ def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 async def serve_briefly(
-    network: TestNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
+    network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
     zn_tls: ssl.SSLContext | None,
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""

@@ -26,7 +26,7 @@ from host_tools.cli.main import invoke
 from host_tools.cli.script import plain_script_errors
 from host_tools.cli.terminal_session import explained
 from host_tools.compare.allow import parse_rules
-from host_tools.headend.handover import Handover
+from host_tools.headend.scenario.handover import Handover
 from host_tools.realism.latency import parse_latency
 from host_tools.realism.plan import parse_plan
 from tests.support import hostile

@@ -17,10 +17,10 @@ from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 class HeadEnd:
     """A head-end that runs. What a test changes in it, it changes in the thread that serves."""
 
-    network: TestNetwork
+    network: UsimNetwork
     running: Running
 
     def call(self, step: Callable[[], _T]) -> _T:
@@ -67,7 +67,7 @@ def head_end(
 ) -> Iterator[HeadEnd]:
     """Serve the small scenario on ports that are free; nothing is left behind."""
     clock = SystemClock()
-    network = TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+    network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
     ready: Future[Running] = Future()
 
     def run() -> None:

@@ -22,11 +22,13 @@ from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.http.zn import ZnServer
-from host_tools.headend.network import Network, TestNetwork
-from host_tools.headend.rk import RkNetwork, RkSubscriber
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.http.key_port import KeyPort, LtkmTaker
@@ -112,13 +114,13 @@ class Bench:
 class UsimBench(Bench):
     """With a USIM."""
 
-    network: TestNetwork
+    network: UsimNetwork
 
     def __init__(self, scenario: Scenario | None = None) -> None:
         profile = CardProfile.demo()
         chosen = scenario or small_scenario()
         clock = ManualClock(chosen.start)
-        network = TestNetwork(chosen, subscriber_of(profile), clock, tables=P1)
+        network = UsimNetwork(chosen, subscriber_of(profile), clock, tables=P1)
         naf_id = network.bsm.naf_id
         accounts: dict[str, Accounts] = {
             gba_realm(chosen.network.bsm_fqdn): GbaAccounts(network.subscribers, naf_id, clock)
@@ -146,7 +148,7 @@ class CsimBench(Bench):
 
     def __init__(self, subscriber: RkSubscriber, profile: CardProfile) -> None:
         scenario = small_scenario()
-        network = RkNetwork(
+        network = CsimNetwork(
             replace(scenario, network=replace(scenario.network, imsi=subscriber.imsi)), subscriber, tables=P1
         )
         super().__init__(network, {scenario.network.bsm_fqdn: RkAccounts(network.home)}, subscriber.nai)

@@ -11,9 +11,9 @@ from card.codec.mikey import CryptoSession, KeyInterval, MbmsKeyIds, SecurityPol
 from card.crypto import gba
 from card.crypto.gba_push import Gpi, derive_gpi_keys, open_gpi, seal_gpi
 from card.crypto.secret import Secret
+from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, seal_ltkm
+from host_tools.headend.bsm.srtp_policy import SrtpDescription
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.ltkm import LtkmContent, open_verification, seal_ltkm
-from host_tools.headend.srtp_policy import SrtpDescription
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from tests.vectors.loader import load
 from tests.vectors.messages import MSK_MESSAGES, MTK_MESSAGES

@@ -14,9 +14,9 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.digest.one_time import split_nonce
 from host_tools.exchange.ports import Clock
-from host_tools.headend.bsm import SubscriberKeys
+from host_tools.headend.bsm.ports import SubscriberKeys
+from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError
-from host_tools.headend.rk import RkHome
 
 
 class AccountUnknownError(HeadendError):

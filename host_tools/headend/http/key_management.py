@@ -18,11 +18,11 @@ from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskRequest
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm.ltkm_sender import Order
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.push import Pushes, Route
 from host_tools.headend.http.ua import Caller
-from host_tools.headend.ltkm_sender import Order
 from host_tools.headend.service_keys import ServiceKey
 
 _REQUEST_TYPE = "requesttype="

@@ -15,9 +15,9 @@ from card.codec.mikey import Identity
 from card.errors import DecodeError
 from host_tools.exchange.messages.ltkm_push import port_of, require_verification
 from host_tools.exchange.transport import Datagram, Endpoint
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.ltkm_sender import LtkmSender, Order
 
 _log = logging.getLogger(__name__)
 

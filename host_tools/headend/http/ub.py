@@ -26,7 +26,8 @@ from host_tools.exchange.names import TMPI_TOKEN
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.procedures import BOOTSTRAPPING, Target
 from host_tools.exchange.transport import Peer
-from host_tools.headend.bsf import BootstrapResult, Bsf
+from host_tools.headend.bsf.answers import BootstrapResult
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.errors import HeadendError, IdentityUnknownError
 from host_tools.headend.http.answers import answer, failure, http_date, out_of_order
 

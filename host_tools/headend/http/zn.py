@@ -15,7 +15,7 @@ from host_tools.exchange.messages import zn_json, zn_soap
 from host_tools.exchange.messages.zn import ZnAnswer, ZnError, ZnFault, ZnRequest
 from host_tools.exchange.procedures import ZN_JSON, ZN_SOAP, Procedure, Target
 from host_tools.exchange.transport import Peer
-from host_tools.headend.bsf import Bsf
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError, NafNotAuthorisedError
 from host_tools.headend.http.answers import answer, failure, out_of_order
 

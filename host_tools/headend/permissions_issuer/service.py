@@ -24,17 +24,18 @@ from card.errors import DecodeError
 from host_tools.exchange.messages.tbk import TbkRequest
 from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.files.temporary import temporary_folder
-from host_tools.headend.permissions_issuer.certificates import Certified, TestCa
+from host_tools.headend.permissions_issuer.certificates import Certified, LabCa
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0  # seconds a client may take for each step
 _MOST_CLIENTS = 32
+_MOST_NOTED = 1024
 
 
 class PermissionsIssuer:
     """Serves binding keys (16 bytes) by ID to the terminals named in `terminals`, while its `with` block runs.
 
-    `served` notes who asked for which key and the status of the answer.
+    `served` notes who asked for which key and the status of the answer, the last ones only.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class PermissionsIssuer:
 
     @classmethod
     def with_test_ca(
-        cls, ca: TestCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
+        cls, ca: LabCa, host: str, keys: Mapping[int, Secret], terminals: frozenset[str], port: int = 0
     ) -> Self:
         """Return an issuer for `host` that the authority certifies."""
         return cls(ca.certify_server([host]), ca.certificate, keys, terminals, port)
@@ -73,6 +74,7 @@ class PermissionsIssuer:
         else:
             status, body = HTTPStatus.OK, self.keys[key_id].reveal()
         self.served.append((terminal, key_id, status))
+        del self.served[:-_MOST_NOTED]
         return status, body
 
     def __enter__(self) -> Self:

@@ -18,10 +18,10 @@ from card.spec.bcast.p1 import P1
 from card.spec.bcast.tables import LOWEST_STATUS_WORD, BcastTables, TrafficProtection
 from card.spec.bcast.x2 import X2
 from card.spec.contexts import STRUCTURED
+from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, seal_ltkm
+from host_tools.headend.bsm.srtp_policy import srtp_description
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.ltkm import LtkmContent, open_verification, seal_ltkm
 from host_tools.headend.service_keys import NO_KEY_NUMBER
-from host_tools.headend.srtp_policy import srtp_description
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.script.errors import ExpressionError
 

@@ -17,7 +17,7 @@ from card.crypto.milenage import Milenage
 from card.crypto.primitives import equal_bytes, xor_bytes
 from card.crypto.secret import Secret
 from card.errors import CardError
-from host_tools.headend.ltkm import LtkmContent, seal_ltkm
+from host_tools.headend.bsm.ltkm import LtkmContent, seal_ltkm
 from host_tools.headend.service_keys import NO_KEY_NUMBER
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.script.errors import ExpressionError

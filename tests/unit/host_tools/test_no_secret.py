@@ -32,13 +32,13 @@ from host_tools.cli.terminal_keys import keys_to_deliver
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
 from host_tools.exchange.digest.compute import Asked
-from host_tools.headend.bcast_stkm import binding_key
-from host_tools.headend.network import Network, TestNetwork
-from host_tools.headend.recorder import record
-from host_tools.headend.rk import RkNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.service_keys import service_keys
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.scenario.seeded_keys import binding_key, service_keys
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.csim import Csim
@@ -175,7 +175,7 @@ def play(
 def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the USIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("session")
-    network = TestNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)), tables=P1)
+    network = UsimNetwork(shipped_scenario("parental"), subscriber_of(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session") as (link, lines),
         closing(TerminalMiddleware(link, lines.append, tables=P1)) as middleware,
@@ -195,7 +195,7 @@ def session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wan
 def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted: Wanted) -> Path:
     """Record one session of the CSIM into each kind of trace; return the folder."""
     folder = tmp_path_factory.mktemp("csim-session")
-    network = RkNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)), tables=P1)
+    network = CsimNetwork(shipped_scenario("parental"), csim_subscriber(CardProfile.load(profile)), tables=P1)
     with (
         recorded(folder, profile, wanted, "the session of the CSIM") as (link, lines),
         closing(CsimMiddleware(link, lines.append, tables=P1, tags=DEFAULT_TAGS)) as middleware,
@@ -211,10 +211,10 @@ def csim_session(profile: Path, tmp_path_factory: pytest.TempPathFactory, wanted
     return folder
 
 
-def broadcast_keys(csim: Csim, network: RkNetwork, wanted: Wanted) -> list[object]:
+def broadcast_keys(csim: Csim, network: CsimNetwork, wanted: Wanted) -> list[object]:
     """Take a BAK to the CSIM and its keys out of it; return what there is to show."""
     flow, bak_id, sk_rand, bak = b"flow", b"\0\1", bytes(4), Secret(bytes.fromhex(BAK))
-    sent = network.home.deliver_bak(flow, bak_id, bytes(3) + b"\xff", bak)
+    sent = network.home.deliver_bak(network.subscriber.nai, flow, bak_id, bytes(3) + b"\xff", bak)
     csim.update_bak(flow, bak_id, sent.expires, sent.tk_rand, sent.encrypted)
     keys = csim.retrieve_sk(flow, bak_id, sk_rand), csim.retrieve_srtp_sk(flow, bak_id, sk_rand, bytes(6))
     wanted.plant("BAK", bak)

@@ -17,11 +17,12 @@ from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.tone import mulaw_frames
 from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.stkm_name import tek_name
-from host_tools.headend.bcast_shop import TokenDesk
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.service_keys import key_domain_id
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.shop import TokenDesk
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor, Policy
@@ -56,10 +57,10 @@ class Stage:
         link: Link | None = None,
         *,
         middleware: TerminalMiddleware | None = None,
-        network: TestNetwork | None = None,
+        network: UsimNetwork | None = None,
     ) -> None:
         plan = shipped_scenario(scenario) if isinstance(scenario, str) else scenario
-        self.network = network or TestNetwork(plan, subscriber_of(PROFILE), tables=P1)
+        self.network = network or UsimNetwork(plan, subscriber_of(PROFILE), tables=P1)
         self.middleware = middleware or TerminalMiddleware(
             link or InProcessLink(memory_card(PROFILE, strict=True)), tables=P1
         )

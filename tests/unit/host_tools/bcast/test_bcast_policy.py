@@ -12,10 +12,11 @@ from card.codec.mikey import ExtensionType, MikeyMessage
 from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import CaptureReader
 from host_tools.headend.errors import HeadendError, ScenarioError
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import Scenario, parse_scenario, shipped_scenario
-from host_tools.headend.schedule import timestamps
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
+from host_tools.headend.scenario.schedule import timestamps
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.terminal.key_source import StkmView
 
 BASE = """
@@ -38,8 +39,8 @@ def scenario(extra: str) -> Scenario:
     return parse_scenario(BASE + extra, "x.toml")
 
 
-def network(plan: Scenario) -> tuple[TestNetwork, str]:
-    made = TestNetwork(plan, subscriber_of(CardProfile.demo()), tables=P1)
+def network(plan: Scenario) -> tuple[UsimNetwork, str]:
+    made = UsimNetwork(plan, subscriber_of(CardProfile.demo()), tables=P1)
     challenge = made.bsf.challenge(made.subscriber.impi)
     return made, made.bsf.presume_answered(challenge.rand).b_tid
 

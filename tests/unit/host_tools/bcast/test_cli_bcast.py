@@ -18,9 +18,9 @@ from card.profile.schema import demo_path
 from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.recorder import record
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.service_keys import service_keys
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.scenario.seeded_keys import service_keys
 
 Run = Callable[..., tuple[int, str, str]]
 PROFILE = str(demo_path())

@@ -18,7 +18,7 @@ from host_tools.content.captures.pcap import Datagram
 from host_tools.content.containers.recording import open_recording, record_to
 from host_tools.content.known import KNOWN
 from host_tools.content.srtp.format import HEADEND_FORMAT
-from host_tools.headend.scenario import Scenario
+from host_tools.headend.scenario.model import Scenario
 from host_tools.links.base import ReaderGone
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome
 from host_tools.terminal.departure import Departure, Service, TunedServices, signal_departure

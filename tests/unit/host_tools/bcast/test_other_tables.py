@@ -10,9 +10,9 @@ from card import memory_card
 from card.profile.bcast import BcastProfile, TableSet
 from card.spec.bcast.x2 import X2
 from host_tools.apdu.response import StatusError
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import Scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor
 from host_tools.terminal.bcast import Refusal, RefusalReason
@@ -29,7 +29,7 @@ def x2_stage(scenario: Scenario) -> Stage:
     return Stage(
         scenario,
         middleware=TerminalMiddleware(link, tables=X2),
-        network=TestNetwork(scenario, subscriber_of(OTHER), tables=X2),
+        network=UsimNetwork(scenario, subscriber_of(OTHER), tables=X2),
     )
 
 
@@ -68,7 +68,7 @@ def test_the_service_purse_is_shown_where_it_is_on() -> None:
     stage = Stage(
         scenario,
         middleware=TerminalMiddleware(link, tables=tables),
-        network=TestNetwork(scenario, subscriber_of(on), tables=tables),
+        network=UsimNetwork(scenario, subscriber_of(on), tables=tables),
     )
     stage.play(explain=True)
     stage.require("news", [1, 2, 3, 4])

@@ -6,8 +6,8 @@ import pytest
 
 from card.crypto.secret import Secret
 from card.spec.bcast.tables import Direction
-from host_tools.headend.bcast_shop import TokenDesk
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.shop import TokenDesk
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.purchase import ParentalPinEntry, PurchaseFlow
 from tests.unit.host_tools.bcast.stage import Stage, variant

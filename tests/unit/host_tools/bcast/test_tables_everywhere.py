@@ -17,9 +17,9 @@ from card.codec.bcast import StkmManagement
 from card.profile.bcast import BcastProfile, TableSet
 from card.spec.bcast.p1 import P1
 from card.spec.bcast.x2 import X2
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import parse_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.reading import parse_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.decision import ExplainingFeed
 from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
@@ -39,7 +39,7 @@ def stage_with_x2(scenario: str) -> Stage:
         re.sub(r"(?m)^spe = (0x\w+)", lambda hit: f"spe = {numbers[int(hit[1], 16)]}", text), scenario
     )
     middleware = TerminalMiddleware(InProcessLink(memory_card(PROFILE, strict=True)), tables=X2)
-    return Stage(plan, middleware=middleware, network=TestNetwork(plan, subscriber_of(PROFILE), tables=X2))
+    return Stage(plan, middleware=middleware, network=UsimNetwork(plan, subscriber_of(PROFILE), tables=X2))
 
 
 def managements(stage: Stage) -> list[StkmManagement]:

@@ -17,8 +17,8 @@ from card.spec.bcast.p1 import P1
 from host_tools.cli import main
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.recorder import record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
 from host_tools.links.inprocess import InProcessLink
 from tests.meta.tree import ROOT
 from tests.support.hostile import SCRIPT

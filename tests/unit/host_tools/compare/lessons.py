@@ -9,8 +9,8 @@ import card
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from host_tools.compare.evidence import TraceEvidence
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -52,7 +52,7 @@ def trace_of(profile: CardProfile, name: str, card_link: Link | None = None) -> 
     tables = profile.bcast.build_tables()
     link = RecordingLink(card_link or InProcessLink(memory_card(profile)), Recorder("card", [heard]))
     scenario = variant(name, **(_NUMBERS_OF_X2.get(name, {}) if tables.name == "X2" else {}))
-    network = TestNetwork(scenario, subscriber_of(profile), tables=tables)
+    network = UsimNetwork(scenario, subscriber_of(profile), tables=tables)
     stage = Stage(scenario, middleware=TerminalMiddleware(link, tables=tables), network=network)
     stage.play(explain=True)
     stage.auditor.key_groups()

@@ -43,9 +43,9 @@ from host_tools.exchange.messages.tokens import KeyWish, Purse, PurseKind, Scope
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.messages.zn import KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
 from host_tools.exchange.xml_text import Node, write_document
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from tests.vectors.loader import load, load_text
 
 BODIES = {name: body["text"].encode() for name, body in load_text("http_digest")["bodies"].items()}
@@ -315,7 +315,7 @@ VERIFICATION = load("mikey")["ltkm"]["verification"]
 
 class TestDatagrams:
     def test_the_port_goes_by_the_extension(self) -> None:
-        network = TestNetwork(shipped_scenario("subscribe"), subscriber_of(CardProfile.demo()), tables=P1)
+        network = UsimNetwork(shipped_scenario("subscribe"), subscriber_of(CardProfile.demo()), tables=P1)
         b_tid = network.bsf.presume_answered(network.bsf.challenge(network.subscriber.impi).rand).b_tid
         plain = network.bsm.pull(network.deliveries[0].key.service, b_tid)
         extended = next(delivery for delivery in network.deliveries if delivery.planned and delivery.planned.spe)

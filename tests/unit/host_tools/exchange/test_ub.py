@@ -13,12 +13,14 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.exchange.transport import InProcessTransport, Peer
-from host_tools.headend.bsf import Bsf
+from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.gba_settings import GbaSettings, UiccType
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.http.errors import AnswerRefusedError
 from host_tools.terminal.http.session import GbaSession
@@ -39,7 +41,14 @@ class Raw:
 
     def __init__(self, settings: GbaSettings = UICC_BASED) -> None:
         self.clock = ManualClock(START)
-        self.bsf = Bsf(BSF, subscriber(), settings, {}, SeededRng(Seeded("t"), "rand"), self.clock)
+        self.bsf = Bsf(
+            BSF,
+            MemorySubscribers([subscriber().with_settings(settings)]),
+            MemoryBootstrappings(10),
+            {},
+            SeededRng(Seeded("t"), "rand"),
+            self.clock,
+        )
         self.server = UbServer(self.bsf, BSF, Counted(), self.clock)
 
     def get(self, authorization: str | None, method: str = "GET", target: str = "/") -> HttpResponse:

@@ -15,8 +15,8 @@ from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.registration import ServiceCode
 from host_tools.exchange.status import Reaction
 from host_tools.exchange.transport import InProcessTransport, Peer
+from host_tools.headend.scenario.seeded_keys import traffic_key
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.service_keys import traffic_key
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import Scenario, parse_scenario
-from host_tools.headend.subscriber import Subscriber
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import parse_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.subscriber import Subscriber
 
 IMSI = "001010123456789"
 IMPI = "001010123456789@ims.mnc001.mcc001.3gppnetwork.org"
@@ -62,6 +63,6 @@ def subscriber() -> Subscriber:
     return Subscriber.milenage(IMSI, IMPI, K, OPC)
 
 
-def small_network() -> TestNetwork:
+def small_network() -> UsimNetwork:
     """Return a fresh network of the small scenario."""
-    return TestNetwork(small_scenario(), subscriber(), tables=P1)
+    return UsimNetwork(small_scenario(), subscriber(), tables=P1)

@@ -19,12 +19,13 @@ from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.content.captures.pcap import CaptureReader
+from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.ltkm_sender import LtkmSender, Order
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.service_keys import ServiceKey, traffic_key
+from host_tools.headend.scenario.seeded_keys import traffic_key
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.service_keys import ServiceKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.aka import GbaResponse
 from host_tools.terminal.bcast import StkmOutcome, Tek
@@ -34,8 +35,8 @@ from tests.unit.host_tools.headend.networks import small_scenario
 PIN = Secret(b"1234")
 
 
-def fresh_network() -> TestNetwork:
-    return TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
+def fresh_network() -> UsimNetwork:
+    return UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
 
 
 @pytest.fixture
@@ -46,14 +47,14 @@ def terminal() -> Iterator[TerminalMiddleware]:
     middleware.close()
 
 
-def subscribe(terminal: TerminalMiddleware, network: TestNetwork) -> str:
+def subscribe(terminal: TerminalMiddleware, network: UsimNetwork) -> str:
     """Bootstrap, establish SMK and SRK, check that both sides hold the same SRK, and return the B-TID."""
     b_tid = terminal.bootstrap(network.bsf).b_tid
     assert terminal.establish(network.bsm.naf_id) == network.bsm.srk(b_tid)
     return b_tid
 
 
-def deliver(terminal: TerminalMiddleware, network: TestNetwork, ltkm: bytes) -> None:
+def deliver(terminal: TerminalMiddleware, network: UsimNetwork, ltkm: bytes) -> None:
     network.bsm.verify(ltkm, terminal.deliver(ltkm).verification or b"")
 
 
@@ -188,7 +189,7 @@ def test_keys_that_were_pushed_carry_an_ltkm(terminal: TerminalMiddleware) -> No
 def test_a_card_takes_keys_of_three_sizes(terminal: TerminalMiddleware, size: int) -> None:
     """TS 33.246 clause 4.2."""
     scenario = small_scenario(**{'id = "one"': f'id = "one"\nsek_size = {size}'})
-    network = TestNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
+    network = UsimNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
     b_tid = subscribe(terminal, network)
     key = network.bsm.current_key("one")
     assert len(key.key) == size
@@ -206,7 +207,7 @@ def test_a_card_from_before_the_flipped_res_needs_a_bsf_that_knows() -> None:
     with pytest.raises(HeadendError, match="RES not flipped"):
         middleware.bootstrap(fresh_network().bsf)
     knows = small_scenario(**{"network.imsi": "network.plain_res = true\nnetwork.imsi"})
-    network = TestNetwork(knows, subscriber_of(profile), session="later", tables=P1)
+    network = UsimNetwork(knows, subscriber_of(profile), session="later", tables=P1)
     assert middleware.bootstrap(network.bsf).b_tid.endswith("3gppnetwork.org")
     middleware.close()
 

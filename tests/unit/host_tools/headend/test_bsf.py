@@ -14,7 +14,9 @@ from card.crypto.milenage import Milenage
 from card.crypto.primitives import xor_bytes
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
-from host_tools.headend.bsf import Bsf, NafKeys
+from host_tools.headend.bsf.answers import NafKeys
+from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
+from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import (
     BootstrapUnknownError,
@@ -22,8 +24,10 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings, UiccType
+from host_tools.headend.subscribers.memory import MemorySubscribers
+from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, subscriber
 from tests.vectors.loader import load
 
@@ -45,14 +49,19 @@ RIGHTS = {NAF: frozenset((VECTOR["fqdn"],))}
 GBA_ME = GbaSettings(UiccType.GBA, KeyChoice.ME_BASED)
 
 
+def bsf_of(name: str, subscribers: list[Subscriber], rng: SeededRng, clock: ManualClock) -> Bsf:
+    return Bsf(name, MemorySubscribers(subscribers), MemoryBootstrappings(1000), RIGHTS, rng, clock)
+
+
 def fixed_bsf(settings: GbaSettings = UICC_BASED_MBMS) -> tuple[Bsf, ManualClock]:
     clock = ManualClock(START)
     name = VECTOR["bsf_name"].decode()
-    return Bsf(name, subscriber(), settings, RIGHTS, FixedRng(Seeded(""), ""), clock), clock
+    return bsf_of(name, [subscriber().with_settings(settings)], FixedRng(Seeded(""), ""), clock), clock
 
 
 def seeded_bsf(settings: GbaSettings = UICC_BASED_MBMS) -> Bsf:
-    return Bsf("bsf.example", subscriber(), settings, RIGHTS, SeededRng(Seeded("x"), "rand"), ManualClock(START))
+    rng = SeededRng(Seeded("x"), "rand")
+    return bsf_of("bsf.example", [subscriber().with_settings(settings)], rng, ManualClock(START))
 
 
 def plain_answer(rand: bytes) -> bytes:
@@ -179,6 +188,21 @@ class TestPush:
         for name in (b_tid, b_tid_of(pushed.gpi[1:17])):
             with pytest.raises(BootstrapUnknownError):
                 keys_of(bsf, name)
+
+    def test_auts_answers_a_push_once(self) -> None:
+        """TS 33.223 clauses 5.1.2 and 5.1.3 step 4; a RES answers no push."""
+        bsf, milenage = seeded_bsf(), Milenage(K, OPC)
+        rand = bsf.push(NAF, IMPI, NAF_ID, timedelta(hours=1), "p@naf").gpi[1:17]
+        with pytest.raises(HeadendError, match="no challenge"):
+            bsf.complete(rand, flip_res(milenage.f2345(rand).res))
+        sqn_ms = (1000 << 5 | 3).to_bytes(6, "big")
+        auts = xor_bytes(sqn_ms, milenage.f5_star(rand)) + milenage.f1_star(rand, sqn_ms, bytes(2))
+        bsf.resynchronise(IMPI, rand, auts)
+        again = bsf.push(NAF, IMPI, NAF_ID, timedelta(hours=1), "p@naf").gpi
+        sqn = xor_bytes(again[17:23], milenage.f2345(again[1:17]).ak)
+        assert int.from_bytes(sqn, "big") >> 5 == 1001
+        with pytest.raises(HeadendError, match="no challenge"):
+            bsf.resynchronise(IMPI, rand, auts)
 
     def test_gba_me(self) -> None:
         bsf, _ = fixed_bsf(GBA_ME)

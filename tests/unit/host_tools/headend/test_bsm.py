@@ -18,16 +18,16 @@ from card.codec.mikey import (
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import CaptureReader
-from host_tools.headend.bsm import Bsm
+from host_tools.headend.bsm.ltkm import recipient
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.ltkm import recipient
-from host_tools.headend.network import TestNetwork
+from host_tools.headend.scenario.usim import UsimNetwork
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import IMPI, small_network, small_scenario, subscriber
 
 
-def bootstrapped(network: TestNetwork) -> tuple[Bsm, str]:
+def bootstrapped(network: UsimNetwork) -> tuple[Bsm, str]:
     return network.bsm, network.bsf.presume_answered(network.bsf.challenge(IMPI).rand).b_tid
 
 
@@ -84,7 +84,7 @@ def test_an_ltkm_tells_the_roll_over_counter_of_its_moment() -> None:
     """Service two begins at sequence number 65530, so its seventh packet, at 120 ms, is behind the wrap."""
     scenario = small_scenario()
     clock = ManualClock(scenario.start)
-    network = TestNetwork(scenario, subscriber(), clock, tables=P1)
+    network = UsimNetwork(scenario, subscriber(), clock, tables=P1)
     bsm, b_tid = bootstrapped(network)
     counters = []
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_a_solicited_pull() -> None:
 def test_beyond_the_life_of_the_muk_a_pull_is_all_that_goes_out() -> None:
     scenario = small_scenario()
     clock = ManualClock(scenario.start)
-    bsm, b_tid = bootstrapped(TestNetwork(scenario, subscriber(), clock, tables=P1))
+    bsm, b_tid = bootstrapped(UsimNetwork(scenario, subscriber(), clock, tables=P1))
     bsm.smk(b_tid)  # the BM-SC has asked for it
     clock.advance(24 * 3600)
     for refused in (bsm.ltkm, bsm.withdrawal):
@@ -195,7 +195,7 @@ class TestDeregistration:
 def test_the_clock_says_which_key_is_current() -> None:
     scenario = small_scenario()
     clock = ManualClock(scenario.start)
-    bsm = TestNetwork(scenario, subscriber(), clock, tables=P1).bsm
+    bsm = UsimNetwork(scenario, subscriber(), clock, tables=P1).bsm
     first, second = bsm.keys("one")
     assert bsm.current_key("one") == first
     clock.advance(0.999)

@@ -13,9 +13,9 @@ from card import CardProfile
 from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ENVIRONMENT, INPUT, OK, USAGE
 from host_tools.cli.headend import headend
-from host_tools.headend.handover import Handover
-from host_tools.headend.recorder import record
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.handover import Handover
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.subscribers.personalised import subscriber_of
 from tests.unit.host_tools.headend.networks import IMPI, IMSI, SMALL, small_scenario
 
 PROFILE = Path("card/profile/demo/usim.toml")

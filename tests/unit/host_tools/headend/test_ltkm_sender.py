@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from card.codec.mikey import Extension, MikeyMessage, Timestamp
-from host_tools.headend.bsm import Bsm
-from host_tools.headend.errors import VerificationError
-from host_tools.headend.ltkm_sender import LtkmSender, Order
+from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
+from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.errors import HeadendError, VerificationError
 from tests.oracle.mikey import Ltkm
 from tests.unit.host_tools.headend.networks import IMPI, small_network
 
@@ -120,3 +120,12 @@ def test_a_wrong_answer_changes_nothing(desk: Desk) -> None:
         desk.sender.answered(right[:-1] + bytes((right[-1] ^ 1,)))
     assert desk.sender.next() is None
     desk.sender.answered(right)
+
+
+def test_what_waits_has_a_bound_and_nothing_is_dropped(desk: Desk) -> None:
+    for _ in range(1024):
+        desk.order(credits=True)
+    with pytest.raises(HeadendError, match="1024 LTKMs wait"):
+        desk.order()
+    assert counter_of(desk.sender.next()) == 1
+    desk.order()

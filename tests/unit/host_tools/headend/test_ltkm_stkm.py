@@ -20,9 +20,9 @@ from card.codec.mikey import (
 )
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
+from host_tools.headend.bsm.ltkm import LtkmContent, open_verification, recipient, renew_ltkm, seal_ltkm
+from host_tools.headend.bsm.srtp_policy import SrtpDescription, srtp_description
 from host_tools.headend.errors import VerificationError
-from host_tools.headend.ltkm import LtkmContent, open_verification, recipient, renew_ltkm, seal_ltkm
-from host_tools.headend.srtp_policy import SrtpDescription, srtp_description
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from tests.oracle.mikey import open_kemac
 from tests.vectors.loader import load

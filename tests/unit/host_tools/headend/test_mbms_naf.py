@@ -8,13 +8,13 @@ import pytest
 
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
-from host_tools.headend.bsf import NafKeys
-from host_tools.headend.mbms_naf import mbms_keys
+from host_tools.headend.bsf.answers import NafKeys
+from host_tools.headend.bsm.mbms_naf import mbms_keys
 from tests.vectors.loader import load
 
 VECTOR = load("gba")["vectors"][0]
 INT, EXT, DERIVED = (Secret(VECTOR[name]) for name in ("ks_int_naf", "ks_ext_naf", "gba_me_mrk"))
-END = datetime(2030, 1, 1, tzinfo=UTC)
+START, END = datetime(2029, 12, 31, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.norm("2")
@@ -29,5 +29,5 @@ END = datetime(2030, 1, 1, tzinfo=UTC)
     ],
 )
 def test_muk_and_mrk(uicc_key: Secret | None, choice: KeyChoice, muk: Secret, mrk: Secret) -> None:
-    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice, END))
+    keys = mbms_keys(NafKeys("impi", EXT, uicc_key, END, choice, START))
     assert (keys.muk, keys.mrk, keys.impi, keys.expires) == (muk, mrk, "impi", END)

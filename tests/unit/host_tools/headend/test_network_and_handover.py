@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from card.codec.mikey import MikeyMessage, Timestamp
 from card.spec.bcast.p1 import P1
+from host_tools.headend.bsm.ltkm import recipient
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.handover import Handover, StoredBsf
-from host_tools.headend.ltkm import recipient
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.recorder import record
+from host_tools.headend.scenario.handover import Handover, StoredBsf
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.scenario.usim import UsimNetwork
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, small_network, small_scenario, subscriber
 
 HANDOVER = Handover.mint(small_network())
@@ -40,7 +40,7 @@ def test_ltkms_are_minted_as_planned() -> None:
 
 def test_a_scenario_is_for_one_subscriber() -> None:
     with pytest.raises(HeadendError, match="for IMSI 001010000000000, not for 001010123456789"):
-        TestNetwork(small_scenario(**{"001010123456789": "001010000000000"}), subscriber(), tables=P1)
+        UsimNetwork(small_scenario(**{"001010123456789": "001010000000000"}), subscriber(), tables=P1)
 
 
 def test_a_handover_survives_its_file() -> None:

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from card.codec.mikey import MikeyMessage, Timestamp
+from host_tools.headend.bsm.ltkm_sender import Order
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.push import Route
 from host_tools.headend.http.push_timers import FIRST_WAIT, MOST_TRIES, PushTimers
-from host_tools.headend.ltkm_sender import Order
 from tests.support.wire import TERMINAL, UsimBench
 
 _WHOLE = FIRST_WAIT * (2 ** (MOST_TRIES + 1) - 1)

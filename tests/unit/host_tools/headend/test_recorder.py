@@ -16,10 +16,11 @@ from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpReceiver
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
-from host_tools.headend.recorder import record, record_to
-from host_tools.headend.scenario import Scenario, shipped_scenario
-from host_tools.headend.service_keys import service_keys
-from host_tools.headend.truth import MediaDigest, TekName
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record, record_to
+from host_tools.headend.scenario.seeded_keys import service_keys
+from host_tools.headend.scenario.truth import MediaDigest, TekName
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import small_scenario
 

@@ -15,10 +15,13 @@ from host_tools.exchange.digest.client import answer as answer_challenge
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.digest.headers import Challenge, Credentials
 from host_tools.exchange.digest.one_time import join_nonce, one_time_password, split_nonce
+from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.rk import RkHome, RkNetwork, RkSubscriber
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.csim import CsimNetwork
+from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.memory import MemorySubscribers
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from tests.oracle import bcmcs
 from tests.oracle.mikey import open_kemac
 
@@ -30,7 +33,7 @@ RAND = bytes(range(16, 32))
 
 @pytest.fixture
 def home() -> RkHome:
-    return RkHome(SUBSCRIBER, "bsm.example.org", SeededRng(Seeded("test"), "rk"))
+    return RkHome(MemorySubscribers(rk_subscribers=[SUBSCRIBER]), "bsm.example.org", SeededRng(Seeded("test"), "rk"))
 
 
 ASKED = Asked("POST", "/x", b"body")
@@ -47,8 +50,8 @@ class TestKeys:
         assert home.smk(NAI, b"naf", RAND).reveal() == bcmcs.tk(RK, RAND)
 
     def test_a_bak_delivery(self, home: RkHome) -> None:
-        first = home.deliver_bak(b"flow", b"id", b"\x01", Secret(bytes(16)))
-        second = home.deliver_bak(b"flow", b"id", b"\x01", Secret(bytes(16)))
+        first = home.deliver_bak(NAI, b"flow", b"id", b"\x01", Secret(bytes(16)))
+        second = home.deliver_bak(NAI, b"flow", b"id", b"\x01", Secret(bytes(16)))
         assert first.encrypted == bcmcs.sealed_bak(RK, first.tk_rand, bytes(16))
         assert first.tk_rand != second.tk_rand
 
@@ -114,7 +117,7 @@ def test_a_nonce_that_is_none(nonce: str) -> None:
 
 
 class TestNetwork:
-    network = RkNetwork(shipped_scenario("demo"), SUBSCRIBER, tables=P1)
+    network = CsimNetwork(shipped_scenario("demo"), SUBSCRIBER, tables=P1)
 
     def test_an_ltkm_is_under_the_tk_of_its_rand(self) -> None:
         delivery = self.network.deliveries[0]
@@ -131,4 +134,4 @@ class TestNetwork:
 
     def test_a_scenario_for_somebody_else(self) -> None:
         with pytest.raises(HeadendError, match="is for IMSI"):
-            RkNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"), tables=P1)
+            CsimNetwork(shipped_scenario("demo"), replace(SUBSCRIBER, imsi="001019999999999"), tables=P1)

@@ -11,14 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.headend.errors import ScenarioError
-from host_tools.headend.scenario import (
-    Scenario,
-    SekRollover,
-    ServiceSwitch,
-    load_scenario,
-    parse_scenario,
-    shipped_scenario,
-)
+from host_tools.headend.scenario.model import Scenario, SekRollover, ServiceSwitch
+from host_tools.headend.scenario.reading import load_scenario, parse_scenario, shipped_scenario
 from tests.unit.host_tools.headend.networks import SMALL, small_scenario
 
 

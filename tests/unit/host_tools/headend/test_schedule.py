@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from host_tools.headend.schedule import MediaSlot, StkmSlot, deliveries, slots, stkm_slots
-from host_tools.headend.service_keys import key_domain_id, service_keys, traffic_key
+from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
+from host_tools.headend.scenario.schedule import deliveries, slots, stkm_slots
+from host_tools.headend.scenario.seeded_keys import service_keys, traffic_key
+from host_tools.headend.service_keys import key_domain_id
 from tests.unit.host_tools.headend.networks import small_scenario
 
 SCENARIO = small_scenario()
@@ -48,7 +50,7 @@ def test_stkms_of_oma_bcast_have_a_new_t_each_time_over_all_keys() -> None:
 def test_the_first_mtk_id_is_above_the_lower_limit() -> None:
     """TS 33.246 clause 6.5.4: SEQl < MTK ID."""
     for key in service_keys(SCENARIO):
-        used = {slot.mtk_id for slot in STKMS if slot.key == key}
+        used = {slot.mtk_id for slot in STKMS if slot.key == key.term}
         assert (key.validity.lower, key.validity.upper) == (min(used) - 1, max(used))
 
 
@@ -97,7 +99,7 @@ def test_keys_are_due_before_their_first_stkm() -> None:
     due = deliveries(SCENARIO)
     assert [(item.at, item.key.service) for item in due] == [(-100, "one"), (-100, "two"), (700, "one")]
     for item in due:
-        first = next(slot.at for slot in STKMS if slot.key == item.key)
+        first = next(slot.at for slot in STKMS if slot.key == item.key.term)
         assert item.at <= first
 
 

@@ -7,7 +7,8 @@ import pytest
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.subscriber import SequenceNumbers, Subscriber
+from host_tools.headend.subscribers.sequence import SequenceNumbers
+from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.unit.host_tools.headend.networks import OPC, K, subscriber
 
 RAND = bytes.fromhex("23553cbe9637a89d218ae64dae47bf35")

@@ -9,8 +9,8 @@ from card import CardProfile
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import CaptureReader
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.script.load import load_script
 from host_tools.script.oneline import parse_lines
 from host_tools.script.runner import Runner, RunOptions
@@ -136,7 +136,7 @@ def test_each_pin_has_a_variable_of_its_own() -> None:
 def test_a_terminals_whole_session_passes_on_a_fresh_card_and_only_there(tmp_path: Path) -> None:
     file = io.StringIO()
     link = RecordingLink(demo_link(), Recorder("test", [ScriptWriter(file, "a session")]))
-    network = TestNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
+    network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
     terminal = TerminalMiddleware(link, tables=P1)
     terminal.connect(Secret(PIN))
     b_tid = terminal.bootstrap(network.bsf).b_tid

@@ -22,8 +22,8 @@ from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat,
 from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
-from host_tools.headend.recorder import Recording, record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import Recording, record
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
 

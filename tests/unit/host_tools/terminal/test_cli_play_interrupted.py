@@ -18,8 +18,8 @@ from card.profile.schema import demo_path
 from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.recorder import record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
 from host_tools.links.inprocess import InProcessLink
 from tests.unit.vpicc_bridge.fakes import wait_until
 

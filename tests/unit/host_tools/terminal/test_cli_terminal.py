@@ -16,8 +16,8 @@ from card.profile.schema import demo_path
 from card.spec.bcast.p1 import P1
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.recorder import record
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
 from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
 
@@ -271,10 +271,10 @@ class TestDemo:
         assert err.count("63F1") >= 3
 
     def test_a_difference_is_exit_code_1(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        from host_tools.headend.network import TestNetwork
+        from host_tools.headend.scenario.usim import UsimNetwork
 
         truth = record(shipped_scenario("demo"), tables=P1).truth
-        monkeypatch.setattr(TestNetwork, "truth", type(truth)(truth.teks, {}, truth.ports, 1, 1))
+        monkeypatch.setattr(UsimNetwork, "truth", type(truth)(truth.teks, {}, truth.ports, 1, 1))
         status, out, err = run("demo", "--link", "inprocess", "--no-keep")
         assert status == ExitCode.DIFFERENT
         assert "differs from the head-end's own" in err

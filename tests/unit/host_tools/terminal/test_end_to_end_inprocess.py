@@ -20,11 +20,11 @@ from host_tools.cli.terminal_keys import keys_from_file, keys_from_network
 from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.content.known import KNOWN
 from host_tools.headend.errors import HeadendError, VerificationError
-from host_tools.headend.handover import Handover
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.recorder import Recording
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.handover import Handover
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import Recording
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
@@ -75,8 +75,8 @@ def terminal() -> Iterator[TerminalMiddleware]:
     middleware.close()
 
 
-def new_network() -> TestNetwork:
-    return TestNetwork(shipped_scenario("demo"), subscriber_of(PROFILE), tables=P1)
+def new_network() -> UsimNetwork:
+    return UsimNetwork(shipped_scenario("demo"), subscriber_of(PROFILE), tables=P1)
 
 
 def datagrams(recording: Recording, tmp_path: Path) -> list[Datagram]:
@@ -97,23 +97,23 @@ class TestDemoJob:
         assert "equal the head-end's own" in reporter.steps[-1]
 
     def test_a_damaged_media_packet_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        whole = TestNetwork.recording
+        whole = UsimNetwork.recording
 
-        def damaged(network: TestNetwork) -> Recording:
+        def damaged(network: UsimNetwork) -> Recording:
             recording = whole(network)
             pcap = bytearray(recording.pcap)
             pcap[-30] ^= 1
             return replace(recording, pcap=bytes(pcap))
 
-        monkeypatch.setattr(TestNetwork, "recording", damaged)
+        monkeypatch.setattr(UsimNetwork, "recording", damaged)
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.statistics.packets_failed == 1
         assert any(difference.startswith("media of tone-b") for difference in outcome.differences)
 
     def test_a_capture_that_breaks_off_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        whole = TestNetwork.recording
+        whole = UsimNetwork.recording
         monkeypatch.setattr(
-            TestNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
+            UsimNetwork, "recording", lambda network: replace(whole(network), pcap=whole(network).pcap[:-5])
         )
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert any(difference.startswith("capture") for difference in outcome.differences)
@@ -122,7 +122,7 @@ class TestDemoJob:
         truth = new_network().truth
         name, other = sorted(truth.teks, key=str)[:2]
         wrong = replace(truth, teks={**truth.teks, name: truth.teks[other]})
-        monkeypatch.setattr(TestNetwork, "truth", wrong)
+        monkeypatch.setattr(UsimNetwork, "truth", wrong)
         outcome = DemoJob(UsimSide(), tmp_path, strict_card, Quiet()).run()
         assert outcome.differences == [f"TEK {name}: differs from the head-end's"]
         assert truth.teks[name].tek.reveal().hex() not in str(outcome)
@@ -135,7 +135,7 @@ class TestKeyLadder:
 
     def test_a_network_with_another_key_is_refused(self, terminal: TerminalMiddleware) -> None:
         stranger = replace(PROFILE, usim=replace(PROFILE.usim, k=Secret(bytes(16))))
-        network = TestNetwork(shipped_scenario("demo"), subscriber_of(stranger), tables=P1)
+        network = UsimNetwork(shipped_scenario("demo"), subscriber_of(stranger), tables=P1)
         with pytest.raises(NetworkRefusedError, match="not authentic"):
             terminal.bootstrap(network.bsf)
 

@@ -21,9 +21,9 @@ from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.errors import NoUsableKsError
 from host_tools.terminal.gba_push import PushOutcome, PushVerdict, take_push
@@ -164,7 +164,7 @@ class TestFailures:
 def test_a_push_of_the_head_end() -> None:
     """Card and head-end come to the same keys, and an LTKM under the pushed MUK is taken (clause 5.4)."""
     demo = CardProfile.demo()
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(demo), tables=P1)
     fqdn, naf = network.bsm.fqdn, network.bsm.naf_id
     made = network.bsf.push(fqdn.decode(), network.subscriber.impi, naf, timedelta(hours=1), P_TID)
     with closing(TerminalMiddleware(InProcessLink(memory_card(demo, strict=True)), tables=P1)) as middleware:

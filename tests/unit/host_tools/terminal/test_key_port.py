@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from host_tools.headend.bsm.ltkm_sender import Order
 from host_tools.headend.http.push import Route
-from host_tools.headend.ltkm_sender import Order
 from tests.support.wire import TERMINAL, UsimBench
 
 

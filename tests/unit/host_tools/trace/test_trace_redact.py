@@ -29,10 +29,10 @@ from card.spec.bcast.p1 import P1
 from card.spec.ins import INS
 from host_tools.apdu.client import ApduClient
 from host_tools.apdu.trace import Exchange
-from host_tools.headend.network import TestNetwork
-from host_tools.headend.scenario import shipped_scenario
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.headend.subscriber import subscriber_of
+from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.pytest_plugin.uicc import Uicc
 from host_tools.terminal.bcast import Tek
@@ -166,7 +166,7 @@ def test_a_whole_session_shows_no_secret() -> None:
     profile = CardProfile.demo()
     collector = Collector()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)
@@ -193,7 +193,7 @@ def test_the_ladder_is_told_step_by_step() -> None:
     collector = Collector()
     profile = CardProfile.demo()
     link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
-    network = TestNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
+    network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
     bootstrapped = middleware.bootstrap(network.bsf)

@@ -11,11 +11,11 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.registration import ServiceCode
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.bsm.ltkm_sender import Order
 from host_tools.headend.http.push import Route
 from host_tools.headend.http.push_timers import FIRST_WAIT
-from host_tools.headend.http.servers import SERVICE_PREFIX
-from host_tools.headend.ltkm_sender import Order
-from host_tools.headend.service_keys import traffic_key
+from host_tools.headend.scenario.seeded_keys import traffic_key
+from host_tools.headend.scenario.servers import SERVICE_PREFIX
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.http.session import GbaSession

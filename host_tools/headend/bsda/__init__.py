@@ -1,0 +1,1 @@
+"""Distribution: traffic keys, media, and the STKMs that go with them."""

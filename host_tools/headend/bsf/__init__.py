@@ -1,0 +1,1 @@
+"""The bootstrapping server function (GBA)."""

@@ -1,0 +1,33 @@
+"""Plays the time of a scenario: what the BSD/A sends, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
+from host_tools.headend.bsda.station import Bsda, SentMedia, SentStkm
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.schedule import slots
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes out at a moment (milliseconds of the broadcast), and of which service."""
+
+    at: int
+    service: str
+    what: SentStkm | SentMedia
+
+
+def play(scenario: Scenario, bsda: Bsda) -> Iterator[Sent]:
+    """Yield everything that is broadcast. It never waits: whoever plays live waits for each moment.
+
+    Raises `HeadendError` when no STKM can be made.
+    """
+    for slot in slots(scenario):
+        match slot:
+            case StkmSlot():
+                yield Sent(slot.at, slot.service.id, bsda.stkm(slot))
+            case MediaSlot():
+                yield Sent(slot.at, slot.service.id, bsda.media(slot))

@@ -1,0 +1,79 @@
+"""Makes the servers of a head-end from a scenario, every key from its seed and everything kept in memory.
+
+Other makers, of a network that goes on and keeps its state, put the same servers together from other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsda.channel import Channel
+from host_tools.headend.bsda.handed_seks import HandedSeks
+from host_tools.headend.bsda.station import Bsda
+from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.bsm.memory import MemoryKeyStore
+from host_tools.headend.bsm.ports import KeyStore, Rights, SubscriberKeys
+from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.scenario.mint import BcastMint
+from host_tools.headend.scenario.model import Scenario, StkmBy
+from host_tools.headend.scenario.on_air import ScenarioServices
+from host_tools.headend.scenario.schedule import key_of
+from host_tools.headend.scenario.seeded_keys import (
+    SeededTrafficKeys,
+    key_term,
+    make_key,
+    media_stream,
+    service_keys,
+)
+from host_tools.headend.sealing import MikeySealer, SekSource, StkmSealer
+from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.shop import Shop, Ware
+
+MakeSealer = Callable[[SekSource], StkmSealer]
+
+
+def make_keys(scenario: Scenario) -> MemoryKeyStore:
+    """Return a store with every SEK of the scenario."""
+    return MemoryKeyStore([service.id for service in scenario.services], service_keys(scenario))
+
+
+def make_bsda(
+    scenario: Scenario, back_end: BackEnd, tables: BcastTables, make_sealer: MakeSealer = MikeySealer
+) -> Bsda:
+    """Return the BSD/A. By `stkm_by` it leaves STKMs to the BSM, or makes them with keys that the BSM hands over."""
+    sealer = back_end if scenario.stkm_by is StkmBy.BSM else make_sealer(HandedSeks(back_end))
+    channels = [
+        Channel(
+            service,
+            media_stream(scenario, service),
+            tuple(programme for programme in scenario.programmes if programme.service == service.id),
+            scenario.stkm.crypto_period,
+        )
+        for service in scenario.services
+    ]
+    return Bsda(channels, SeededTrafficKeys(scenario), sealer, tables, scenario.start, scenario.stkm.port)
+
+
+def make_bsm(scenario: Scenario, keys: KeyStore, subscribers: SubscriberKeys, clock: NetworkClock) -> Bsm:
+    """Return the BSM of a broadcast that begins now."""
+
+    def make_sek(service: str, number: int, first_mtk_id: int, last_mtk_id: int) -> ServiceKey:
+        return make_key(scenario, key_term(scenario.service(service), number, first_mtk_id, last_mtk_id))
+
+    services = ScenarioServices(scenario, clock.now())
+    return Bsm(scenario.network.bsm_fqdn, services, keys, make_sek, subscribers, clock)
+
+
+def make_shop(scenario: Scenario, mint: BcastMint, bsm: Bsm, rights: Rights) -> Shop:
+    """Return the shop that sells what the scenario offers."""
+    keys = service_keys(scenario)
+
+    def ware(number: int) -> Ware:
+        planned = scenario.planned[number]
+        key = key_of(keys, planned)
+        return Ware(planned.offer, planned.service, key.term, lambda b_tid: mint.mint(planned, key, b_tid))
+
+    wares = [ware(number) for number, planned in enumerate(scenario.planned) if planned.offer]
+    return Shop(wares, rights, bsm.identity)

@@ -1,0 +1,81 @@
+"""The whole network of a scenario in one process, for one subscriber: BSM, BSD/A, shop, and what happens when.
+
+`Network` is what does not depend on the root of the subscriber's keys; `usim` and `csim` have the two kinds.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.bsm.memory import MemoryRights
+from host_tools.headend.bsm.ports import SubscriberKeys
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.scenario.maker import make_bsda, make_bsm, make_keys, make_shop
+from host_tools.headend.scenario.mint import BcastMint
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.recorder import Recording, record_from
+from host_tools.headend.scenario.schedule import Delivery, deliveries
+from host_tools.headend.scenario.truth import Truth
+from host_tools.headend.sealing import MikeySealer
+
+
+class Network:
+    """BSM and broadcast: what a terminal needs on the other side, whatever the keys of the subscriber come from."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        imsi: str,
+        identity: str,
+        subscribers: SubscriberKeys,
+        clock: NetworkClock,
+        tables: BcastTables,
+    ) -> None:
+        """Take what is broadcast, for whom, who knows the subscribers' keys, the time, and the BCAST tables.
+
+        The subscriber, who is `identity` to the BSM, has the rights to what the scenario sends without a purchase.
+        Raises `HeadendError` when the scenario is meant for another subscriber.
+        """
+        if imsi != scenario.network.imsi:
+            raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
+        keys = make_keys(scenario)
+        self.scenario = scenario
+        self.subscribers = subscribers
+        self.rights = MemoryRights()
+        self.bsm = make_bsm(scenario, keys, subscribers, clock)
+        self.back_end = BackEnd(keys, MikeySealer)
+        self.bsda = make_bsda(scenario, self.back_end, tables)
+        self._mint = BcastMint(scenario, self.bsm, tables)
+        self.shop = make_shop(scenario, self._mint, self.bsm, self.rights)
+        for delivery in self.deliveries:
+            self.rights.grant(identity, delivery.key.service)
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Which SEK is to be delivered when, in this order."""
+        return deliveries(self.scenario)
+
+    @property
+    def truth(self) -> Truth:
+        """What the recording holds, for checking a terminal."""
+        return self._recording.truth
+
+    def recording(self) -> Recording:
+        """Return the recorded broadcast; it is made once."""
+        return self._recording
+
+    def ltkm(self, delivery: Delivery, b_tid: str) -> bytes:
+        """Mint the LTKM of a delivery for the card behind `b_tid`. Raises `HeadendError`, also without a right."""
+        service, identity = delivery.key.service, self.bsm.identity(b_tid)
+        if not self.rights.may_receive(identity, service):
+            raise HeadendError(f"{identity} has no right to {service}")
+        if delivery.planned is not None:
+            return self._mint.mint(delivery.planned, delivery.key, b_tid)
+        return self.bsm.ltkm(service, b_tid, delivery.key)
+
+    @cached_property
+    def _recording(self) -> Recording:
+        return record_from(self.scenario, self.bsda)

@@ -1,0 +1,48 @@
+"""The network of a USIM, with its BSF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
+from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsm.mbms_naf import MbmsNaf
+from host_tools.headend.clock import ManualClock, NetworkClock
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.network import Network
+from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS, MemorySubscribers
+from host_tools.headend.subscribers.subscriber import Subscriber
+
+
+class UsimNetwork(Network):
+    """The network of a USIM, with its BSF. The same scenario and subscriber always behave the same."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        subscriber: Subscriber,
+        clock: NetworkClock | None = None,
+        session: str = "",
+        *,
+        tables: BcastTables,
+        others: Iterable[Subscriber] = (),
+    ) -> None:
+        """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
+
+        Another `session` gives other GBA challenges, for a card that has met those of the first one. `others` may
+        bootstrap and buy as well; nothing is sent to them unasked. Raises `HeadendError` when the scenario is meant
+        for another subscriber.
+        """
+        clock = clock or ManualClock(scenario.start)
+        self.subscriber = subscriber
+        rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
+        names = scenario.network
+        settings = replace(subscriber.settings, plain_res=names.plain_res)
+        subscribers = MemorySubscribers([subscriber.with_settings(settings), *others])
+        rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
+        self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
+        self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
+        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables)

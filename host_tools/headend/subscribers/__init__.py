@@ -1,0 +1,1 @@
+"""Who may be served: the home network's records of subscribers."""
