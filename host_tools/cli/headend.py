@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from host_tools.headend.scenario.usim import UsimNetwork
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65_535)
 
 
 @click.group()
@@ -106,6 +107,52 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 
     with _plain_errors():
         serve(_load(scenario), folder, terminal_name, port)
+
+
+@headend.command()
+@click.argument("scenario", metavar="[SCENARIO]", default="demo")
+@click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
+@click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option("--port", type=_PORT, default=0, help="TCP port of the BSM; without it, any that is free.")
+@click.option("--bsf-port", type=_PORT, default=0, help="TCP port of the BSF.")
+@click.option("--push-port", type=_PORT, default=0, help="UDP port from which LTKMs go out.")
+@click.option("--metrics-port", type=_PORT, default=0, help="TCP port of the metrics.")
+@click.option("--zn-port", type=_PORT, default=0, help="TCP port of Zn, with --certificates.")
+@click.option(
+    "--certificates",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Serve Zn over TLS, too; write ca.pem, naf.pem and naf.key for its client there.",
+)
+def serve(
+    scenario: str,
+    profile: Path,
+    network_file: Path | None,
+    certificates: Path | None,
+    address: str,
+    **ports: int,
+) -> None:
+    """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
+
+    SCENARIO is a TOML file or the name of one that ships, by default "demo". The subscriber of the profile may register
+    for each of its services. What is registered and outstanding is kept in memory only.
+    """
+    from host_tools.cli.cards import load_profile, plain_errors
+    from host_tools.cli.headend_serve import serve_scenario
+    from host_tools.headend.serving import Ports
+    from host_tools.wire.network_file import is_address
+
+    refuse_clash([network_file], [Path(scenario), profile])
+    if not is_address(address):
+        raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
+    wanted = Ports(
+        address, ports["bsf_port"], ports["port"], ports["zn_port"], ports["push_port"], ports["metrics_port"]
+    )
+    with _plain_errors():
+        plan = _load(scenario)
+        with plain_errors():
+            found = load_profile(profile)
+        serve_scenario(plan, found, wanted, network_file, certificates)
 
 
 def _load(scenario: str) -> Scenario:

@@ -10,6 +10,7 @@ import click
 from host_tools.cli.terminal_audit import audit
 from host_tools.cli.terminal_extras import Extras, extra_options
 from host_tools.cli.terminal_gba import gba
+from host_tools.cli.terminal_online import deregister, keys, register
 from host_tools.cli.terminal_options import (
     FILE,
     CardChoice,
@@ -73,5 +74,5 @@ def info(as_json: bool, **options: Any) -> None:
     show_card(CardChoice.of(options), as_json)
 
 
-for _command in (audit, gba, record, replay):
+for _command in (audit, deregister, gba, keys, record, register, replay):
     terminal.add_command(_command)
