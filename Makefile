@@ -6,8 +6,8 @@ SHELL := /bin/bash
 BIN   := .venv/bin
 READY := .venv/.ready
 
-# Pass options on: make test PYTEST_ARGS="-k stkm -n 2"; make demo DEMO_ARGS="--csim"
-PYTEST_ARGS ?=
+# Pass options on: make test PYTEST_ARGS="-k stkm"; make demo DEMO_ARGS="--csim"
+PYTEST_ARGS ?= -n auto
 DEMO_ARGS   ?=
 
 export PYTHON

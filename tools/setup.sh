@@ -61,6 +61,7 @@ missing_packages() {
     has_vpcd || echo vsmartcard-vpcd
     has_program vicc || echo vsmartcard-vpicc
     has_program tshark || echo tshark
+    has_program curl || echo curl
     has_program opensc-tool || echo opensc
     has_program pcsc_scan || echo pcsc-tools
     has_openssl || echo libssl-dev
@@ -97,10 +98,10 @@ prepare_system() {
 }
 
 prepare_venv() {
-    local extras="pcsc,media,vpicc,tls,dev"
+    local extras="pcsc,media,vpicc,tls,net,dev"
     has_venv || die "$python cannot create virtual environments (package python3-venv)"
     if ! { has_program swig && has_program gcc && has_headers && has_pcsclite; }; then
-        extras="media,vpicc,tls,dev"
+        extras="media,vpicc,tls,net,dev"
         say "PC/SC support left out: pyscard needs gcc, swig, Python headers and libpcsclite-dev"
     fi
     [ -x .venv/bin/python ] || { say "creating .venv with $python"; "$python" -m venv .venv; }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.replay import Segment
     from host_tools.terminal.statistics import PlayStatistics
+    from host_tools.wire.network_file import NetworkFile
 
 # --- cards
 
@@ -176,6 +177,14 @@ class TruthWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkServed:
+    """BSF and BSM listen where `network` says; `network_file` says it to terminals, if it was asked for."""
+
+    network: NetworkFile
+    network_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class PermissionsServed:
     """The permissions issuer listens and gives out so many binding keys to one terminal."""
 
@@ -294,6 +303,7 @@ Event = (
     | LtkmsWritten
     | TruthWritten
     | PermissionsServed
+    | NetworkServed
     | StepDone
     | ScriptStepDone
     | ScriptDone

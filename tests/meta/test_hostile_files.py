@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -18,11 +19,18 @@ import pytest
 from card.disk import reading
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import cli, invoke
+from host_tools.exchange.ports import Rng
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.serving import Ports, Running, serve
 from host_tools.sessions import permissions as headend_permissions
+from host_tools.sessions import serve as headend_serve
 from host_tools.trace.tap import Tap
 from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
 
 CARD = {"link": "inprocess", "profile": "@profile"}
+# Nobody listens where the good network file says, so these end there.
+ONLINE = {"network": "@network", "address": "127.9.9.9", "pin": "1234", "trace_files": ">t.jsonl"}
 # How each command is called so that it does its work: values by parameter, @ before the kind of a good file, > before
 # a file that is written.
 RECIPES: dict[str, dict[str, str]] = {
@@ -45,8 +53,13 @@ RECIPES: dict[str, dict[str, str]] = {
     "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
                         "trace_files": ">t.jsonl"},
     "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
+    "terminal register": {**CARD, **ONLINE},
+    "terminal deregister": {**CARD, **ONLINE},
+    "terminal keys": {**CARD, **ONLINE, "key_names": "00f110/00010000"},
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
+    "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
+                      "certificates": ">certificates"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -78,8 +91,9 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
-NAMES_NONE = {"allow_iccid", "content", "gsmtap", "hex_text", "host", "parental_pin", "path", "permissions_issuer",
-              "pieces", "pin", "pin_b", "reader", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+NAMES_NONE = {"address", "allow_iccid", "content", "gsmtap", "hex_text", "host", "key_names", "parental_pin",
+              "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "services", "settings",
+              "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
@@ -214,11 +228,25 @@ def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(Tap, "run", lambda _tap: None)
     ended = SimpleNamespace(Event=lambda: SimpleNamespace(wait=interrupted))
     monkeypatch.setattr(headend_permissions, "threading", ended)
+    monkeypatch.setattr(headend_serve, "serve", serve_briefly)
     for name in ("BCAST_UICC_PIN", "BCAST_UICC_ALLOW_ICCID", "BCAST_UICC_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     found = Bench(tmp_path, good)
     found.lay_out()
     return found
+
+
+async def serve_briefly(
+    network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
+    zn_tls: ssl.SSLContext | None,
+) -> None:  # fmt: skip
+    """Serve, and stop when everything listens."""
+
+    def ready(running: Running) -> None:
+        on_ready(running)
+        running.stop()
+
+    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls)
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
@@ -230,7 +258,9 @@ def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
 def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
     expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
                 "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
-                "terminal gba push": {ExitCode.INPUT}}  # fmt: skip
+                "terminal gba push": {ExitCode.INPUT},
+                "terminal register": {ExitCode.ENVIRONMENT}, "terminal deregister": {ExitCode.ENVIRONMENT},
+                "terminal keys": {ExitCode.ENVIRONMENT}}  # fmt: skip
     assert bench.call(words, recipe_of(bench, words)) in expected.get(words, {ExitCode.OK})
 
 

@@ -57,6 +57,7 @@ HEAVY = {
     "card",
     "vpicc_bridge",
     "sqlite3",
+    "aiohttp",
     "asyncio",
     "socket",
     "ssl",

@@ -65,6 +65,7 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["log"].write_text(LOG)
     good["rules"].write_text(RULES)
     good["faults"].write_text(FAULTS)
+    good["network"].write_text(NETWORK)
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
          "--ltkms", good["ltkms"]],
@@ -78,6 +79,12 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     return good
 
 
+NETWORK = """format = 1
+services = ["urn:x"]
+bsf = { name = "bsf.example.org", address = "127.9.9.8", port = 9 }
+bsm = { name = "bsm.example.org", address = "127.9.9.8", port = 9 }
+push = { address = "127.9.9.8", port = 9 }
+"""
 GOOD = {
     "profile": "good.toml",
     "card": "good.card",
@@ -89,6 +96,7 @@ GOOD = {
     "latency": "latency.toml",
     "capture": "broadcast.pcap",
     "ltkms": "ltkms.json",
+    "network": "network.toml",
     "recording": "film.bcrec",
     "trace": "trace.jsonl",
     "pcapng": "trace.pcapng",

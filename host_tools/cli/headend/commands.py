@@ -21,6 +21,7 @@ from host_tools.sessions.events import (
     BroadcastProgressed,
     Event,
     LtkmsWritten,
+    NetworkServed,
     PermissionsServed,
     TruthWritten,
 )
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
     from host_tools.headend.scenario.model import Scenario
     from host_tools.headend.scenario.truth import Truth
+    from host_tools.wire.network_file import NetworkFile
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65_535)
 
 
 @click.group()
@@ -113,6 +116,50 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
         serve(_load(scenario), folder, terminal_name, port, _Show())
 
 
+@headend.command()
+@click.argument("scenario", metavar="[SCENARIO]", default="demo")
+@click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
+@click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
+@click.option("--port", type=_PORT, default=0, help="TCP port of the BSM; without it, any that is free.")
+@click.option("--bsf-port", type=_PORT, default=0, help="TCP port of the BSF.")
+@click.option("--push-port", type=_PORT, default=0, help="UDP port from which LTKMs go out.")
+@click.option("--metrics-port", type=_PORT, default=0, help="TCP port of the metrics.")
+@click.option("--zn-port", type=_PORT, default=0, help="TCP port of Zn, with --certificates.")
+@click.option(
+    "--certificates",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Serve Zn over TLS, too; write ca.pem, naf.pem and naf.key for its client there.",
+)
+def serve(
+    scenario: str,
+    profile: Path,
+    network_file: Path | None,
+    certificates: Path | None,
+    address: str,
+    **ports: int,
+) -> None:
+    """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
+
+    SCENARIO is a TOML file or the name of one that ships, by default "demo". The subscriber of the profile may register
+    for each of its services. What is registered and outstanding is kept in memory only.
+    """
+    from host_tools.headend.serving import Ports
+    from host_tools.sessions.cards import load_profile
+    from host_tools.sessions.serve import serve_scenario
+    from host_tools.wire.network_file import is_address
+
+    refuse_clash([network_file], [Path(scenario), profile])
+    if not is_address(address):
+        raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
+    wanted = Ports(
+        address, ports["bsf_port"], ports["port"], ports["zn_port"], ports["push_port"], ports["metrics_port"]
+    )
+    with _plain_errors():
+        plan = _load(scenario)
+        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show())
+
+
 def _load(scenario: str) -> Scenario:
     from host_tools.headend.scenario.reading import find_scenario
 
@@ -143,6 +190,8 @@ class _Show(Console):
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
+            case NetworkServed(network, network_file):
+                _show_network(network, network_file)
             case _:
                 super().emit(event)
 
@@ -157,6 +206,23 @@ class _Show(Console):
             self._bar = click.progressbar(length=duration, label="recording", file=sys.stderr)
             self._bar.__enter__()
         self._bar.update(max(reached - self._bar.pos, 0))
+
+
+def _show_network(network: NetworkFile, network_file: Path | None) -> None:
+    what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics"}
+    rows = [
+        (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
+        (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
+        *((what[role], place.endpoint) for role, place in network.others.items()),
+        ("LTKMs (udp)", network.push),
+    ]
+    for name, end in rows:
+        click.echo(f"{name}: {end.address}:{end.port}")
+    for service in network.service_ids:
+        click.echo(f"service {service}")
+    if network_file is not None:
+        click.echo(f"for terminals: --network {network_file}")
+    click.echo("Registrations and keys are kept in memory only. Ctrl-C ends.")
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from card.codec.mikey import MikeyMessage
 from host_tools.headend.bsm.server import Bsm
@@ -31,9 +31,12 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    ltkm: bytes
+class Outstanding:
+    """An LTKM that waits for its answer. `token` stays the same however often it is sent."""
+
+    ltkm: bytes = field(repr=False)
     credits: bool
+    token: object = field(default_factory=object)
 
 
 class LtkmSender:
@@ -43,7 +46,12 @@ class LtkmSender:
         """Take the BSM whose LTKMs these are."""
         self._bsm = bsm
         self._orders: deque[Order] = deque()
-        self._waiting: _Waiting | None = None
+        self._waiting: Outstanding | None = None
+
+    @property
+    def outstanding(self) -> Outstanding | None:
+        """The LTKM that waits for its answer, None when there is none."""
+        return self._waiting
 
     def add(self, order: Order) -> None:
         """Put an LTKM behind those that wait. Raises `HeadendError` when too many do: none of them may be dropped."""
@@ -58,7 +66,7 @@ class LtkmSender:
         order = self._orders.popleft()
         ltkm = order.mint()
         if MikeyMessage.decode(ltkm).header.verification_requested:
-            self._waiting = _Waiting(ltkm, order.credits)
+            self._waiting = Outstanding(ltkm, order.credits)
         return ltkm
 
     def again(self) -> bytes | None:
@@ -67,7 +75,7 @@ class LtkmSender:
         if waiting is None:
             return None
         if not waiting.credits:
-            self._waiting = waiting = _Waiting(self._bsm.renewed(waiting.ltkm), credits=False)
+            self._waiting = waiting = replace(waiting, ltkm=self._bsm.renewed(waiting.ltkm))
         return waiting.ltkm
 
     def answered(self, verification: bytes) -> None:

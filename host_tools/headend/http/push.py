@@ -34,6 +34,7 @@ class Route:
 class _Line:
     route: Route
     sender: LtkmSender
+    orders: int = 0
 
 
 class Pushes:
@@ -54,6 +55,7 @@ class Pushes:
             line = self._lines[identity] = _Line(route, LtkmSender(self._bsm))
         line.route = route
         for order in orders:
+            line.orders += 1
             line.sender.add(order)
 
     def restart(self, identity: str, route: Route, orders: Iterable[Order]) -> None:
@@ -64,6 +66,26 @@ class Pushes:
     def due(self) -> tuple[Datagram, ...]:
         """Return what can go out now."""
         return tuple(datagram for line in self._lines.values() for datagram in self._next(line))
+
+    def outstanding(self) -> dict[str, tuple[object, bool]]:
+        """Return who has not acknowledged an LTKM, by identity, and whether it credits.
+
+        The first of the two is equal as long as it is the same LTKM and nothing was ordered since.
+        """
+        waiting = {identity: (line, line.sender.outstanding) for identity, line in self._lines.items()}
+        return {
+            identity: ((found.token, line.orders), found.credits)
+            for identity, (line, found) in waiting.items()
+            if found is not None
+        }
+
+    def give_up(self, identity: str) -> tuple[Datagram, ...]:
+        """Wait no longer for a subscriber's acknowledgement, and return what can go out now."""
+        line = self._lines.get(identity)
+        if line is None:
+            return ()
+        line.sender.give_up()
+        return self._next(line)
 
     def again(self, identity: str) -> tuple[Datagram, ...]:
         """Return what goes out to a subscriber once more, as no acknowledgement came in time."""

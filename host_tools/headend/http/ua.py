@@ -48,7 +48,10 @@ class Service(Protocol):
 
 
 class UaServer:
-    """Authenticates subscribers and hands their requests on. `replays` counts nonce counts that came twice."""
+    """Authenticates subscribers and hands their requests on.
+
+    `replays` counts nonce counts that came twice, `defects` exceptions that nobody expected.
+    """
 
     def __init__(self, fqdn: str, digest: DigestServer, accounts: Mapping[str, Accounts], service: Service) -> None:
         """Take its name, the digest, the accounts by realm, and what answers the authenticated.
@@ -60,6 +63,7 @@ class UaServer:
         self._accounts = accounts
         self._service = service
         self.replays = 0
+        self.defects = 0
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer a request."""
@@ -68,6 +72,7 @@ class UaServer:
         except DecodeError as error:
             return failure(HTTPStatus.BAD_REQUEST, str(error))
         except Exception as error:  # the last line of defence: nothing of it goes out
+            self.defects += 1
             _log.error("Ua met an unexpected %s", type(error).__name__)
             return out_of_order()
 
@@ -122,6 +127,7 @@ class UaServer:
             _log.info("Ua refused %s: %s", request.target, error)
             return failure(HTTPStatus.FORBIDDEN)
         except Exception as error:  # the last line of defence: nothing of it goes out
+            self.defects += 1
             _log.error("Ua met an unexpected %s", type(error).__name__)
             return out_of_order()
 

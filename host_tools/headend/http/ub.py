@@ -48,7 +48,10 @@ class _Open(NamedTuple):
 
 
 class UbServer:
-    """Bootstraps terminals. Its `Server` header always says that it knows the TMPI (TS 24.109 clause 4.2)."""
+    """Bootstraps terminals. Its `Server` header always says that it knows the TMPI (TS 24.109 clause 4.2).
+
+    `defects` counts exceptions that nobody expected.
+    """
 
     def __init__(self, bsf: Bsf, name: str, rng: Rng, clock: Clock) -> None:
         """Take the BSF and its name, which is the realm, where opaques come from, and the time."""
@@ -58,6 +61,7 @@ class UbServer:
         self._clock = clock
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._wrong: OrderedDict[str, int] = OrderedDict()
+        self.defects = 0
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer a request."""
@@ -70,6 +74,7 @@ class UbServer:
             _log.info("Ub refused: %s", error)
             return failure(HTTPStatus.FORBIDDEN, headers=_SERVER)
         except Exception as error:  # the last line of defence: nothing of it goes out
+            self.defects += 1
             _log.error("Ub met an unexpected %s", type(error).__name__)
             return out_of_order(_SERVER)
 

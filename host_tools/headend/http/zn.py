@@ -24,11 +24,12 @@ _JSON_PROBLEM = "application/problem+json"
 
 
 class ZnServer:
-    """Gives servers the keys behind B-TIDs."""
+    """Gives servers the keys behind B-TIDs. `defects` counts exceptions that nobody expected."""
 
     def __init__(self, bsf: Bsf) -> None:
         """Take the BSF that has the keys."""
         self._bsf = bsf
+        self.defects = 0
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer a request; the peer must have shown a certificate."""
@@ -37,6 +38,7 @@ class ZnServer:
         except DecodeError as error:
             return failure(HTTPStatus.BAD_REQUEST, str(error))
         except Exception as error:  # the last line of defence: nothing of it goes out
+            self.defects += 1
             _log.error("Zn met an unexpected %s", type(error).__name__)
             return out_of_order()
 

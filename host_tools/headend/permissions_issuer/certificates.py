@@ -63,6 +63,10 @@ class LabCa:
         """Return certificate and key for a terminal of this name (up to 64 characters)."""
         return self._certify(terminal, None, ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def certify_naf(self, fqdn: str) -> Certified:
+        """Return certificate and key for a server that is a client of Zn; a longer FQDN fits no common name."""
+        return self._certify("NAF", x509.SubjectAlternativeName([x509.DNSName(fqdn)]), ExtendedKeyUsageOID.CLIENT_AUTH)
+
     def _certify(self, name: str, names: x509.SubjectAlternativeName | None, usage: x509.ObjectIdentifier) -> Certified:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_name(name), key.public_key())

@@ -50,7 +50,7 @@ class PermissionsIssuer:
         self.keys = dict(keys)
         self.terminals = terminals
         self.served: list[tuple[str, int, HTTPStatus]] = []
-        self._server = _Server((LOOPBACK, port), _server_context(certificate, ca), self)
+        self._server = _Server((LOOPBACK, port), server_context(certificate, ca), self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @classmethod
@@ -160,7 +160,8 @@ def _common_name(connection: ssl.SSLSocket) -> str:
     return str(names[0].value) if names else ""
 
 
-def _server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
+def server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
+    """Return a context for servers whose clients must show a certificate of this authority (PEM)."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ca.decode())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from host_tools.exchange.transport import Datagram
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 _log = logging.getLogger(__name__)
+_ANSWERS_KEPT = 64
 
 
 class LtkmTaker(Protocol):
@@ -23,7 +25,11 @@ class LtkmTaker(Protocol):
 
 
 class KeyPort:
-    """Takes what is sent to a terminal's ports of key messages. `dropped` counts what is no key message."""
+    """Takes what is sent to a terminal's ports of key messages. `dropped` counts what is no key message.
+
+    An LTKM that comes again as the same octets is one whose answer was lost: it is answered from memory, as the card
+    would refuse it. `repeated` counts these.
+    """
 
     def __init__(
         self, middleware: LtkmTaker, on_receipt: Callable[[LtkmReceipt], None], on_trigger: Callable[[Trigger], None]
@@ -32,7 +38,9 @@ class KeyPort:
         self._middleware = middleware
         self._on_receipt = on_receipt
         self._on_trigger = on_trigger
+        self._answered: OrderedDict[bytes, bytes] = OrderedDict()
         self.dropped = 0
+        self.repeated = 0
 
     def received(self, datagram: Datagram) -> tuple[Datagram, ...]:
         """Take a datagram and return the verification message, if there is one, to where it came from.
@@ -47,8 +55,15 @@ class KeyPort:
             self.dropped += 1
             _log.info("a datagram is dropped: %s", error)
             return ()
+        verification = self._answered.get(datagram.payload)
+        if verification is not None:
+            self.repeated += 1
+            return (Datagram(datagram.destination, datagram.source, verification),)
         receipt = self._middleware.deliver(datagram.payload)
         self._on_receipt(receipt)
         if receipt.verification is None:
             return ()
+        self._answered[datagram.payload] = receipt.verification
+        if len(self._answered) > _ANSWERS_KEPT:
+            self._answered.popitem(last=False)
         return (Datagram(datagram.destination, datagram.source, receipt.verification),)

@@ -1,0 +1,76 @@
+"""The UDP port from which LTKMs go out and at which verification messages arrive, on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from host_tools.exchange.transport import Datagram, Endpoint
+from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.push_timers import PushTimers
+from host_tools.wire.metrics import Traffic
+
+_log = logging.getLogger(__name__)
+
+
+class PushPort(asyncio.DatagramProtocol):
+    """Sends what `pushes` has due, again where no acknowledgement comes, and hands it what arrives."""
+
+    def __init__(self, pushes: Pushes, timers: PushTimers, place: Endpoint, traffic: Traffic) -> None:
+        """Take what goes out and when again, the own address and port, and where defects are counted."""
+        self._pushes = pushes
+        self._timers = timers
+        self._place = place
+        self._traffic = traffic
+        self._transport: asyncio.DatagramTransport | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self.sent = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket."""
+        self._transport = cast("asyncio.DatagramTransport", transport)  # that of Python 3.11 does not say so
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Take a datagram of a terminal."""
+        self._do(lambda: self._pushes.received(Datagram(Endpoint(addr[0], addr[1]), self._place, data)))
+
+    def error_received(self, exc: Exception) -> None:
+        """Hear that nobody listens at a terminal's address: its timer deals with it."""
+        _log.info("a terminal's port is closed: %s", type(exc).__name__)
+
+    def flush(self) -> None:
+        """Send what is due; to be called when an answer has been written."""
+        self._do(self._pushes.due)
+
+    def close(self) -> None:
+        """Stop the timers and close the port. What is outstanding is forgotten with the process."""
+        if self._wake is not None:
+            self._wake.cancel()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _do(self, step: Callable[[], Iterable[Datagram]]) -> None:
+        """Send what a step returns, and set the timer for what is outstanding then."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._send(step())
+            at = self._timers.next_at(loop.time())
+        except Exception as error:  # what arrives must not stop the port
+            self._traffic.defects += 1
+            _log.error("the port of LTKMs met an unexpected %s", type(error).__name__)
+            return
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = None if at is None else loop.call_at(at, self._time_is_over)
+
+    def _time_is_over(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._do(lambda: self._timers.due(now))
+
+    def _send(self, datagrams: Iterable[Datagram]) -> None:
+        for datagram in datagrams:
+            if self._transport is not None:
+                self.sent += 1
+                self._transport.sendto(datagram.payload, (datagram.destination.address, datagram.destination.port))

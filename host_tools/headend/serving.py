@@ -1,0 +1,173 @@
+"""A head-end on real wires: its servers on sockets of this computer, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.ports import Rng
+from host_tools.exchange.transport import Endpoint, Server
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.push_port import PushPort
+from host_tools.headend.scenario.servers import Servers, service_ids
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.wire.http_server import HttpSite
+from host_tools.wire.limits import ServerLimits
+from host_tools.wire.metrics import Metric, MetricsServer, Traffic
+from host_tools.wire.network_file import NetworkFile, Place
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the servers listen; port 0 takes any that is free."""
+
+    address: str = "127.0.0.1"
+    bsf: int = 0
+    bsm: int = 0
+    zn: int = 0
+    push: int = 0
+    metrics: int = 0
+
+
+@dataclass(slots=True)
+class Running:
+    """A head-end that listens. `stop` ends it, and may be called from any thread."""
+
+    network: NetworkFile
+    servers: Servers
+    port: PushPort
+    traffic: Mapping[str, Traffic]
+    loop: asyncio.AbstractEventLoop
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """End the head-end."""
+        self.loop.call_soon_threadsafe(self.ended.set)
+
+    def defects(self) -> int:
+        """Return how many exceptions nobody expected; it must stay 0."""
+        met = sum(traffic.defects for traffic in self.traffic.values())
+        return met + sum(count for _, count in self.servers.defects())
+
+
+async def serve(
+    network: UsimNetwork,
+    clock: NetworkClock,
+    rng: Rng,
+    ports: Ports,
+    on_ready: Callable[[Running], None],
+    *,
+    zn_tls: ssl.SSLContext | None = None,
+    limits: ServerLimits | None = None,
+) -> None:
+    """Serve until `Running.stop`, or a signal to end when this is the main thread.
+
+    Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
+    Raises `TransportError` for a port that cannot be had.
+    """
+    names = network.scenario.network
+    with ExitStack() as opened:
+        # All sockets first: either all ports are had, or nothing is served.
+        taken = {
+            "bsf": _listen(opened, ports.address, ports.bsf),
+            "bsm": _listen(opened, ports.address, ports.bsm),
+            "metrics": _listen(opened, ports.address, ports.metrics),
+        }
+        if zn_tls is not None:
+            taken["zn"] = _listen(opened, ports.address, ports.zn)
+        push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
+        push_place = _place(push)
+        servers = Servers.of(network, clock, rng, push_place)
+        traffic = {role: Traffic() for role in (*taken, "push")}
+        port = PushPort(servers.pushes, servers.timers, push_place, traffic["push"])
+        places = {role: _place(one) for role, one in taken.items()}
+        told = NetworkFile(
+            Place(names.bsf_name, places.pop("bsf")),
+            Place(names.bsm_fqdn, places.pop("bsm")),
+            push_place,
+            tuple(service_ids(network.scenario)),
+            {role: Place(names.bsf_name, end) for role, end in places.items()},
+        )
+        running = Running(told, servers, port, traffic, asyncio.get_running_loop())
+        metrics = MetricsServer(_metrics(running))
+        answering: dict[str, Server] = {"bsf": servers.ub, "bsm": servers.ua, "zn": servers.zn, "metrics": metrics}
+        async with AsyncExitStack() as started:
+            await running.loop.create_datagram_endpoint(lambda: port, sock=push)
+            started.callback(port.close)
+            for role, listening in taken.items():
+                site = HttpSite(answering[role], traffic[role], limits, port.flush if role == "bsm" else None)
+                started.push_async_callback(site.stop)
+                await site.start(listening, zn_tls if role == "zn" else None)
+            started.enter_context(_heeding_signals(running))
+            on_ready(running)
+            await running.ended.wait()
+
+
+def _heeding_signals(running: Running) -> ExitStack:
+    """Let a signal to end stop the head-end in order, for as long as the returned stack is open."""
+    stack = ExitStack()
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDINGS:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # started with nohup: it outlives its terminal
+            running.loop.add_signal_handler(number, running.ended.set)
+            stack.callback(running.loop.remove_signal_handler, number)
+    return stack
+
+
+def _listen(opened: ExitStack, address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """Return a bound socket. Raises `TransportError`."""
+    made = opened.enter_context(socket.socket(socket.AF_INET, kind))
+    if kind is socket.SOCK_STREAM:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((address, port))
+    except OSError as error:
+        what = f"port {port} of {address}" if port else f"address {address}"
+        raise TransportError(f"{what} cannot be had: {error.strerror}") from None
+    made.setblocking(False)
+    return made
+
+
+def _place(bound: socket.socket) -> Endpoint:
+    return Endpoint(*bound.getsockname()[:2])
+
+
+def _metrics(running: Running) -> tuple[Metric, ...]:
+    servers, pushes, traffic = running.servers, running.servers.pushes, running.traffic
+    return (
+        Metric(
+            "bcast_uicc_http_answers_total",
+            "Answers by server and status.",
+            lambda: [
+                (f'server="{role}",status="{status}"', count)
+                for role, one in traffic.items()
+                for status, count in sorted(one.answers.items())
+            ],
+        ),
+        Metric(
+            "bcast_uicc_http_cut_total",
+            "Connections ended for being slow or broken.",
+            lambda: [(f'server="{role}"', one.cut) for role, one in traffic.items() if role != "push"],
+        ),
+        Metric(
+            "bcast_uicc_unexpected_exceptions_total",
+            "Exceptions nobody expected; it must stay 0.",
+            lambda: [("", running.defects())],
+        ),
+        Metric("bcast_uicc_ua_replays_total", "Nonce counts that came twice.", lambda: [("", servers.ua.replays)]),
+        Metric("bcast_uicc_pushes_total", "Datagrams sent to terminals.", lambda: [("", running.port.sent)]),
+        Metric("bcast_uicc_pushes_resent_total", "LTKMs sent again.", lambda: [("", servers.timers.resent)]),
+        Metric("bcast_uicc_acknowledged_total", "LTKMs acknowledged.", lambda: [("", pushes.acknowledged)]),
+        Metric("bcast_uicc_dropped_total", "Datagrams that were dropped.", lambda: [("", pushes.dropped)]),
+        Metric("bcast_uicc_outstanding", "LTKMs not acknowledged.", lambda: [("", len(pushes.outstanding()))], "gauge"),
+    )

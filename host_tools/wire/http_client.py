@@ -1,0 +1,104 @@
+"""A way to one HTTP server over TCP: blocking, one connection a request, everything bounded."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from contextlib import suppress
+
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
+from host_tools.exchange.transport import Endpoint
+from host_tools.wire.limits import ClientLimits
+
+_PIECE = 16_384
+
+
+class HttpTransport:
+    """Sends requests to an address and port, whatever name `Host` has: names are resolved by whoever makes this."""
+
+    def __init__(
+        self,
+        server: Endpoint,
+        source: str = "",
+        limits: ClientLimits | None = None,
+        tls: ssl.SSLContext | None = None,
+        tls_name: str = "",
+    ) -> None:
+        """Take where the server is, the own address ("" for any), the bounds, and for TLS the name to expect."""
+        self._server = server
+        self._source = source
+        self._limits = limits or ClientLimits()
+        self._tls = tls
+        self._tls_name = tls_name
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and return the answer. Raises `TransportError`."""
+        where = f"{self._server.address}:{self._server.port}"
+        is_over = threading.Event()
+        try:
+            opened = socket.create_connection(
+                (self._server.address, self._server.port), self._limits.whole, (self._source, 0)
+            )
+        except OSError as error:
+            raise TransportError(f"no connection to {where}: {error.strerror or error}") from None
+        # A limit for each read would let a server drip for ever: this one is for the whole exchange.
+        guard = threading.Timer(self._limits.whole, _cut, (opened, is_over))
+        guard.daemon = True
+        guard.start()
+        connection = http.client.HTTPConnection(self._server.address, self._server.port)
+        try:
+            connection.sock = self._secured(opened)
+            answer = self._ask(connection, request)
+            if is_over.is_set():
+                raise ConnectionAbortedError  # a cut connection can look like an answer that has ended
+            return answer
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if is_over.is_set() or isinstance(error, TimeoutError):
+                raise TransportError(f"{where} did not answer within {self._limits.whole:g} s") from None
+            raise TransportError(f"{where} broke off: {_words(error)}") from None
+        finally:
+            guard.cancel()
+            connection.close()
+            opened.close()
+
+    def _secured(self, opened: socket.socket) -> socket.socket:
+        return opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self._tls_name)
+
+    def _ask(self, connection: http.client.HTTPConnection, request: HttpRequest) -> HttpResponse:
+        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers:
+            connection.putheader(name, value.encode("latin-1"))
+        if request.body or request.method == "POST":
+            connection.putheader("Content-Length", str(len(request.body)))
+        connection.putheader("Connection", "close")
+        connection.endheaders(request.body or None)
+        answer = connection.getresponse()
+        headers: Headers = tuple((name, _unfolded(value)) for name, value in answer.getheaders())
+        return HttpResponse(answer.status, headers, self._body(answer), answer.reason)
+
+    def _body(self, answer: http.client.HTTPResponse) -> bytes:
+        body = bytearray()
+        while piece := answer.read(_PIECE):
+            body += piece
+            if len(body) > self._limits.body_size:
+                raise ValueError(f"its answer has more than {self._limits.body_size} octets")
+        if answer.length:
+            raise ValueError(f"its answer lacks {answer.length} octets")
+        return bytes(body)
+
+
+def _unfolded(value: str) -> str:
+    return " ".join(value.split("\r\n")).strip() if "\r" in value or "\n" in value else value
+
+
+def _cut(opened: socket.socket, is_over: threading.Event) -> None:
+    is_over.set()
+    with suppress(OSError):
+        opened.shutdown(socket.SHUT_RDWR)
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,171 @@
+"""HTTP servers on sockets: aiohttp carries, what answers is a `Server` of the exchange.
+
+Everything that reads or waits is bounded (`limits`). The handler runs between reading a request and writing its answer
+without giving way, so requests are served one after another and one request is one step of the server's state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from host_tools.exchange.http import HttpRequest, HttpResponse, reason_of
+from host_tools.exchange.transport import Peer, Server
+from host_tools.wire.limits import ServerLimits
+from host_tools.wire.metrics import Traffic
+
+_log = logging.getLogger(__name__)
+_TARGET = re.compile(r"[!-~]{1,2048}")
+_OWN_HEADERS = frozenset(("content-length", "connection", "transfer-encoding"))
+# What aiohttp says about heads it cannot read goes nowhere: it comes with tracebacks, which a client could ask for at
+# will. Such connections are answered with 400.
+_silent = logging.Logger("silent")  # noqa: LOG001  # outside the tree of loggers on purpose
+_silent.addHandler(logging.NullHandler())
+
+
+class _RefusedError(Exception):
+    """A request that is not handed on; `status` says why."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class HttpSite:
+    """One server on one listening socket.
+
+    `after` is called when an answer has been written (or could not be): what must follow an answer goes out there.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        traffic: Traffic,
+        limits: ServerLimits | None = None,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        """Take what answers, where is counted, the bounds, and what follows an answer."""
+        self._server = server
+        self._traffic = traffic
+        self._limits = limits or ServerLimits()
+        self._after = after
+        self._web: web.Server | None = None
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Serve on a bound socket, which belongs to this object from now on; with `tls` over TLS."""
+        limits = self._limits
+        self._web = web.Server(
+            self._handle,
+            access_log=None,
+            logger=_silent,
+            keepalive_timeout=limits.idle,
+            lingering_time=limits.linger,
+            max_line_size=limits.line_size,
+            max_field_size=limits.field_size,
+            auto_decompress=False,  # the digest is over the octets as they came, and nothing grows while it is read
+        )
+        self._runner = web.ServerRunner(self._web, handle_signals=False, shutdown_timeout=limits.shutdown)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening, ssl_context=tls).start()
+
+    async def stop(self) -> None:
+        """Close the socket; requests in flight may end first, within the limit."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        refused = False
+        try:
+            answer = self._answer(await self._read(request), request)
+        except _RefusedError as error:
+            answer, refused = _plain(error.status), True
+        self._traffic.answers[answer.status] += 1
+        response = web.Response(
+            status=answer.status,
+            reason=answer.reason or reason_of(answer.status),
+            body=answer.body,
+            headers=[(name, value) for name, value in answer.headers if name.lower() not in _OWN_HEADERS],
+        )
+        if refused:
+            response.force_close()
+        try:
+            await self._write(request, response)
+        finally:
+            if self._after is not None:
+                self._after()
+        return response
+
+    async def _read(self, request: web.BaseRequest) -> HttpRequest:
+        """Return the whole request. Raises `_RefusedError`."""
+        if self._web is not None and len(self._web.connections) > self._limits.connections:
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+        if not _TARGET.fullmatch(request.raw_path):
+            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
+        try:
+            async with asyncio.timeout(self._limits.body):
+                body = await self._read_body(request)
+        except TimeoutError:
+            self._traffic.cut += 1
+            raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT) from None
+        except (ConnectionError, ClientError, web.RequestPayloadError, HttpProcessingError):
+            self._traffic.cut += 1
+            raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
+        return HttpRequest(request.method, request.raw_path, headers, body)
+
+    async def _read_body(self, request: web.BaseRequest) -> bytes:
+        if (request.content_length or 0) > self._limits.body_size:
+            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = bytearray()
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > self._limits.body_size:
+                raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return bytes(body)
+
+    def _answer(self, read: HttpRequest, request: web.BaseRequest) -> HttpResponse:
+        try:
+            answer = self._server.handle(read, _peer(request))
+        except Exception as error:  # a server raises nothing: this is a defect, and nothing of it goes out
+            self._traffic.defects += 1
+            _log.error("a server raised %s", type(error).__name__)
+            return _plain(HTTPStatus.SERVICE_UNAVAILABLE)
+        if all((name + value).isascii() and (name + value).isprintable() for name, value in answer.headers):
+            return answer
+        self._traffic.defects += 1
+        _log.error("a server answers with a header that is no printable ASCII")
+        return _plain(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def _write(self, request: web.BaseRequest, response: web.Response) -> None:
+        """Write the answer; a client that does not take it in time is cut off."""
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                await response.prepare(request)
+                await response.write_eof()
+        except (TimeoutError, ConnectionError, ClientError):
+            self._traffic.cut += 1
+            response.force_close()
+            if request.transport is not None:
+                request.transport.abort()
+
+
+def _peer(request: web.BaseRequest) -> Peer:
+    """Return who asks. The name in its certificate is its only DNS name, or else its common name."""
+    address = request.get_extra_info("peername") or ("", 0)
+    shown = request.get_extra_info("peercert") or {}
+    names = [value for kind, value in shown.get("subjectAltName", ()) if kind == "DNS"]
+    names = names or [value for row in shown.get("subject", ()) for key, value in row if key == "commonName"]
+    return Peer(str(address[0]), int(address[1]), names[0] if len(names) == 1 else None)
+
+
+def _plain(status: HTTPStatus) -> HttpResponse:
+    return HttpResponse(status, (("Content-Type", "text/plain; charset=utf-8"),), f"{status.phrase}\n".encode())

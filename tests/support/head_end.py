@@ -1,0 +1,115 @@
+"""A head-end on sockets of this computer, in a thread, and terminals before it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from card import CardProfile, memory_card
+from card.crypto.secret import Secret
+from card.spec.bcast.p1 import P1
+from host_tools.exchange.errors import TransportError
+from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.seeded import Seeded, SeededRng
+from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.links.inprocess import InProcessLink
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.wire.key_sockets import KeySockets
+from host_tools.wire.limits import ServerLimits
+from host_tools.wire.network_file import NetworkFile
+from host_tools.wire.system import SystemClock, SystemRng
+from tests.unit.host_tools.headend.networks import small_scenario
+
+PIN = CardProfile.demo().pins.pin1.value
+_MOST_SECONDS = 30
+_SLOTS = itertools.count()
+_T = TypeVar("_T")
+
+
+@dataclass
+class HeadEnd:
+    """A head-end that runs. What a test changes in it, it changes in the thread that serves."""
+
+    network: UsimNetwork
+    running: Running
+
+    def call(self, step: Callable[[], _T]) -> _T:
+        """Run a step between two requests and return what it returns."""
+        done: Future[_T] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(step())
+            except Exception as error:
+                done.set_exception(error)
+
+        self.running.loop.call_soon_threadsafe(run)
+        return done.result(_MOST_SECONDS)
+
+    @property
+    def defects(self) -> int:
+        return self.call(self.running.defects)
+
+
+@contextmanager
+def head_end(
+    *, limits: ServerLimits | None = None, zn_tls: ssl.SSLContext | None = None, seed: str = "wire"
+) -> Iterator[HeadEnd]:
+    """Serve the small scenario on ports that are free; nothing is left behind."""
+    clock = SystemClock()
+    network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+    ready: Future[Running] = Future()
+
+    def run() -> None:
+        rng = SeededRng(Seeded(seed), "serve")
+        try:
+            asyncio.run(serve(network, clock, rng, Ports(), ready.set_result, limits=limits, zn_tls=zn_tls))
+        except BaseException as error:
+            if not ready.done():
+                ready.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    running = ready.result(_MOST_SECONDS)
+    try:
+        yield HeadEnd(network, running)
+    finally:
+        running.stop()
+        thread.join(_MOST_SECONDS)
+        assert not thread.is_alive()
+
+
+def free_address() -> str:
+    """Return an address of this computer whose ports of key messages nobody has, other test processes neither."""
+    while True:
+        slot = next(_SLOTS)
+        address = f"127.{64 + os.getpid() % 128}.{os.getpid() // 128 % 250 + 1}.{slot % 250 + 2}"
+        try:
+            with KeySockets(address):
+                return address
+        except TransportError:
+            continue
+
+
+def fresh_card() -> TerminalMiddleware:
+    """Return a card as it comes from the demonstration profile, connected."""
+    middleware = TerminalMiddleware(InProcessLink(memory_card(CardProfile.demo(), strict=True)), tables=P1)
+    middleware.connect(Secret(PIN.reveal()))
+    return middleware
+
+
+def terminal(middleware: TerminalMiddleware, network: NetworkFile, address: str | None = None) -> OnlineTerminal:
+    """Return a terminal with this card."""
+    patience = Patience(first=20.0, quiet=0.3)
+    return OnlineTerminal(middleware, network, address or free_address(), SystemClock(), SystemRng(), patience)

@@ -1,0 +1,195 @@
+"""`headend serve` as a process of its own, and the terminal's commands before it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from card import CardProfile, create_card
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.messages.zn import ZnRequest
+from host_tools.exchange.messages.zn_json import decode_answer, encode_request
+from host_tools.exchange.procedures import ZN_JSON
+from host_tools.exchange.transport import Endpoint
+from host_tools.wire.http_client import HttpTransport
+from host_tools.wire.network_file import NetworkFile, load_network
+from tests.support.head_end import PIN, free_address
+
+_MOST_SECONDS = 60
+
+
+@dataclass
+class Served:
+    process: subprocess.Popen[str]
+    network: NetworkFile
+    file: Path
+    certificates: Path
+    address: str = field(default_factory=free_address)
+    """Of the terminal: LTKMs go to where the registration came from."""
+
+    def interrupt(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(_MOST_SECONDS)
+
+
+@contextmanager
+def serving(folder: Path, *more: str) -> Iterator[Served]:
+    """Run `headend serve` until the block ends."""
+    file, certificates = folder / "net.toml", folder / "certificates"
+    command = [sys.executable, "-m", "host_tools.cli.main", "headend", "serve", "demo", "--network-file", str(file)]
+    command += ["--certificates", str(certificates), *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith("Registrations"):
+                    break
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            yield Served(process, load_network(file), file, certificates)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    path = tmp_path / "a.card"
+    create_card(CardProfile.demo(), path).close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BCAST_UICC_PIN", PIN.reveal().rstrip(b"\xff").decode())
+
+
+def run(served: Served, verb: str, card: Path, *more: str) -> int:
+    place = ["--network", str(served.file), "--address", served.address]
+    return invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), "--json", *place, *more])
+
+
+def test_a_terminal_registers_asks_and_leaves(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path) as served:
+        assert run(served, "keys", card) == ExitCode.DIFFERENT  # no key in the card, and none is named
+        capsys.readouterr()
+        for verb in ("register", "keys", "deregister"):
+            assert run(served, verb, card) == ExitCode.OK
+            told = json.loads(capsys.readouterr().out)
+            assert [one["status"] for one in told["answers"]] == [200, 200]
+            assert [one["verdict"] for one in told["ltkms"]] == ["taken", "taken"]
+        assert run(served, "register", card) == ExitCode.OK
+        elsewhere = replace(served, address=free_address())
+        assert run(elsewhere, "keys", card, "--wait", "0.2") == ExitCode.DIFFERENT
+        captured = capsys.readouterr()
+        assert "no LTKM came within 0.2 s" in captured.err
+        assert run(served, "register", card, "urn:nobody:has:this") == ExitCode.DIFFERENT
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["answers"] == [{"service": "urn:nobody:has:this", "status": 403}]
+        assert "refused 1 of 1" in captured.err
+        end = served.network.others["metrics"].endpoint
+        with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
+            lines = answer.read().decode().splitlines()
+        assert "bcast_uicc_unexpected_exceptions_total 0" in lines
+        assert "bcast_uicc_acknowledged_total 8" in lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_with_0_and_leaves_no_port(tmp_path: Path, number: int) -> None:
+    with serving(tmp_path) as served:
+        # One connection is open meanwhile, and says nothing.
+        end = served.network.bsm.endpoint
+        with socket.create_connection((end.address, end.port)):
+            assert served.interrupt(number) == ExitCode.OK
+        assert served.process.stderr is not None
+        assert served.process.stderr.read() == ""
+        network = served.network
+        for place in (network.bsf, network.bsm, *network.others.values()):
+            with socket.socket() as again:
+                assert again.connect_ex((place.endpoint.address, place.endpoint.port)) != 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.bind((network.push.address, network.push.port))
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert invoke(["headend", "serve", "--port", port]) == ExitCode.ENVIRONMENT
+    assert f"port {port} of 127.0.0.1 cannot be had: Address already in use" in capsys.readouterr().err
+
+
+def test_a_server_that_asks_over_zn_shows_its_certificate(
+    tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path) as served:
+        assert run(served, "register", card) == ExitCode.OK
+        b_tid = json.loads(capsys.readouterr().out)["b_tid"]
+        zn, bsm = served.network.others["zn"], served.network.bsm
+        naf_id = bsm.name.encode() + bytes.fromhex("0100000001")
+        request = ZN_JSON.build(zn.name, encode_request(ZnRequest(b_tid, naf_id, gba_u_aware=True)))
+        context = ssl.create_default_context(cafile=str(served.certificates / "ca.pem"))
+        with pytest.raises(TransportError, match="broke off"):
+            ask(zn.endpoint, zn.name, context, request)
+        context.load_cert_chain(served.certificates / "naf.pem", served.certificates / "naf.key")
+        answer = ask(zn.endpoint, zn.name, context, request)
+        assert answer.status == 200
+        assert decode_answer(answer.body).impi is not None
+        foreign = ZN_JSON.build(zn.name, encode_request(ZnRequest(b_tid, b"other" + naf_id[-5:], gba_u_aware=True)))
+        assert ask(zn.endpoint, zn.name, context, foreign).status == 403
+
+
+def ask(place: Endpoint, name: str, context: ssl.SSLContext, request: HttpRequest) -> HttpResponse:
+    return HttpTransport(place, tls=context, tls_name=name).exchange(request)
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (["--address", "localhost"], "an IPv4 address is wanted"),
+        (["--resolve", "bsf.example.org"], "NAME:ADDRESS:PORT is wanted"),
+        (["--resolve", "bsf.example.org:127.0.0.1:0"], "NAME:ADDRESS:PORT is wanted"),
+        (["--resolve", "nobody.example.org:127.0.0.1:80"], "the network file has bsf.example.org and bsm.example.org"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str], more: list[str], complaint: str
+) -> None:
+    assert offline(tmp_path, card, *more) == ExitCode.USAGE
+    assert complaint in capsys.readouterr().err
+
+
+def offline(tmp_path: Path, card: Path, *more: str) -> int:
+    """Register with the servers of a file that names a port where nobody listens."""
+    file = tmp_path / "net.toml"
+    file.write_text(
+        'format = 1\nservices = ["urn:x"]\n'
+        'bsf = { name = "bsf.example.org", address = "127.9.9.7", port = 9 }\n'
+        'bsm = { name = "bsm.example.org", address = "127.9.9.7", port = 9 }\n'
+        'push = { address = "127.9.9.7", port = 9 }\n'
+    )
+    words = ["terminal", "register", "--link", "inprocess", "--profile", str(card), "--network", str(file)]
+    return invoke([*words, "--address", free_address(), *more])
+
+
+def test_nobody_listens(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert offline(tmp_path, card) == ExitCode.ENVIRONMENT
+    assert "no connection to 127.9.9.7:9: Connection refused" in capsys.readouterr().err
+
+
+def test_a_name_is_resolved_elsewhere(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert offline(tmp_path, card, "--resolve", "bsf.example.org:127.9.9.6:7") == ExitCode.ENVIRONMENT
+    assert "no connection to 127.9.9.6:7" in capsys.readouterr().err
