@@ -194,3 +194,9 @@ def _value_of(tag: int, data_object: bytes) -> bytes:
     value = data_object[header:]
     assert tlv(tag, value) == data_object
     return value
+
+
+def held_by(card: Card) -> tuple[dict[str, object], ...]:
+    """Return by name what a card holds from one command to the next: itself, its context and its parts."""
+    context = card._context
+    return vars(card), {name: getattr(context, name) for name in context.__slots__}, vars(context.card)

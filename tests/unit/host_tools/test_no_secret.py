@@ -52,6 +52,7 @@ from host_tools.terminal.purchase import ParentalPinEntry
 from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.sinks import file_sink
 from host_tools.trace.text import TextSink
+from tests.support.testcard import held_by
 
 BOUND = "terminal_binding"
 SCENARIOS = ("parental", "counted_playback", BOUND)
@@ -147,7 +148,7 @@ def recorded(folder: Path, profile: Path, wanted: Wanted, who: str) -> Iterator[
     with closing(file_sink(folder / "trace.jsonl")) as plain, closing(file_sink(folder / "trace.pcapng")) as packets:
         sinks = plain, packets, TextSink(lines.append)
         yield RecordingLink(InProcessLink(card), Recorder("planted", sinks)), lines
-    lines += [vars(card), vars(card._context)]
+    lines += held_by(card)
     wanted.hear(who, "\n".join(f"{line} {line!r}" for line in lines))
 
 
