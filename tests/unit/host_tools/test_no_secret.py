@@ -278,7 +278,7 @@ def test_the_traces_of_a_session(
         assert run("trace", "show", trace) == 0
         assert run("trace", "show", "--brief", trace) == 0
         assert run("trace", "filter", trace, "ins=AUTHENTICATE", "-o", tmp_path / f"auth.{kind}") == 0
-        assert run("script", "record", "--from", trace, tmp_path / f"{kind}.script") in (0, 2, 5)
+        assert run("script", "record", "--from", trace, tmp_path / f"{kind}.script") == 0
     run("trace", "diff", folder / "trace.jsonl", folder / "trace.pcapng")
     wanted.hear_files(folder)
     wanted.hear_files(tmp_path)
