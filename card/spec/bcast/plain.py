@@ -48,7 +48,7 @@ def decode_tables(raw: bytes) -> BcastTables:
     """Return the tables that `encode_tables` wrote; a table younger than the text has its default.
 
     Raises `ValueError` for anything else, also where a value is of another type or has no name of ours. Whether the
-    tables can work is another question (`card.spec.bcast_check`).
+    tables can work is another question (`card.spec.bcast.check`).
     """
     try:
         stored = json.loads(raw)

@@ -25,7 +25,8 @@ from host_tools.exchange.procedures import Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
 from host_tools.headend.http.accounts import Account, Accounts, AccountUnknownError
-from host_tools.headend.http.answers import failure, out_of_order
+from host_tools.headend.http.answers import failure
+from host_tools.headend.http.guarded import GuardedServer
 
 _log = logging.getLogger(__name__)
 _NOBODY = Account("", Secret(b""))
@@ -47,34 +48,25 @@ class Service(Protocol):
         """Return the answer to an authenticated request."""
 
 
-class UaServer:
+class UaServer(GuardedServer):
     """Authenticates subscribers and hands their requests on.
 
-    `replays` counts nonce counts that came twice, `defects` exceptions that nobody expected.
+    `replays` counts nonce counts that came twice.
     """
+
+    reference_point = "Ua"
 
     def __init__(self, fqdn: str, digest: DigestServer, accounts: Mapping[str, Accounts], service: Service) -> None:
         """Take its name, the digest, the accounts by realm, and what answers the authenticated.
 
         The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself.
         """
+        super().__init__()
         self._fqdn = fqdn
         self._digest = digest
         self._accounts = accounts
         self._service = service
         self.replays = 0
-        self.defects = 0
-
-    def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        """Answer a request."""
-        try:
-            return self._answer(request, peer)
-        except DecodeError as error:
-            return failure(HTTPStatus.BAD_REQUEST, str(error))
-        except Exception as error:  # the last line of defence: nothing of it goes out
-            self.defects += 1
-            _log.error("Ua met an unexpected %s", type(error).__name__)
-            return out_of_order()
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         shown = request.one("Authorization")
@@ -126,10 +118,8 @@ class UaServer:
         except HeadendError as error:
             _log.info("Ua refused %s: %s", request.target, error)
             return failure(HTTPStatus.FORBIDDEN)
-        except Exception as error:  # the last line of defence: nothing of it goes out
-            self.defects += 1
-            _log.error("Ua met an unexpected %s", type(error).__name__)
-            return out_of_order()
+        except Exception as error:  # here and not in `handle`: this answer, too, is signed
+            return self._at_fault(error)
 
     def _offered(self, request: HttpRequest) -> str | None:
         """Return the realm to offer: that of GBA to a terminal that says it knows it (TS 24.109 clause 5.2)."""

@@ -29,7 +29,8 @@ from host_tools.exchange.transport import Peer
 from host_tools.headend.bsf.answers import BootstrapResult
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.errors import HeadendError, IdentityUnknownError
-from host_tools.headend.http.answers import answer, failure, http_date, out_of_order
+from host_tools.headend.http.answers import answer, failure, http_date
+from host_tools.headend.http.guarded import GuardedServer
 
 _log = logging.getLogger(__name__)
 _MOST_WRONG = 3
@@ -47,38 +48,31 @@ class _Open(NamedTuple):
     opaque: str
 
 
-class UbServer:
-    """Bootstraps terminals. Its `Server` header always says that it knows the TMPI (TS 24.109 clause 4.2).
+class UbServer(GuardedServer):
+    """Bootstraps terminals. Its `Server` header always says that it knows the TMPI (TS 24.109 clause 4.2)."""
 
-    `defects` counts exceptions that nobody expected.
-    """
+    reference_point = "Ub"
+    every_answer = _SERVER
 
     def __init__(self, bsf: Bsf, name: str, rng: Rng, clock: Clock) -> None:
         """Take the BSF and its name, which is the realm, where opaques come from, and the time."""
+        super().__init__()
         self._bsf = bsf
         self._name = name
         self._rng = rng
         self._clock = clock
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._wrong: OrderedDict[str, int] = OrderedDict()
-        self.defects = 0
 
-    def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        """Answer a request."""
+    def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         del peer
         try:
-            return self._answer(request)
-        except DecodeError as error:
-            return failure(HTTPStatus.BAD_REQUEST, str(error), _SERVER)
+            return self._bootstrap(request)
         except HeadendError as error:
             _log.info("Ub refused: %s", error)
             return failure(HTTPStatus.FORBIDDEN, headers=_SERVER)
-        except Exception as error:  # the last line of defence: nothing of it goes out
-            self.defects += 1
-            _log.error("Ub met an unexpected %s", type(error).__name__)
-            return out_of_order(_SERVER)
 
-    def _answer(self, request: HttpRequest) -> HttpResponse:
+    def _bootstrap(self, request: HttpRequest) -> HttpResponse:
         if request.method != BOOTSTRAPPING.method:
             return failure(HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", BOOTSTRAPPING.method), *_SERVER))
         if Target.parse(request.target).path != BOOTSTRAPPING.tail:

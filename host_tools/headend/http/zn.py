@@ -6,7 +6,6 @@ to one that knows GBA_U only, and always names the subscriber, as MBMS wants it 
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from card.errors import DecodeError
@@ -17,30 +16,21 @@ from host_tools.exchange.procedures import ZN_JSON, ZN_SOAP, Procedure, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError, NafNotAuthorisedError
-from host_tools.headend.http.answers import answer, failure, out_of_order
+from host_tools.headend.http.answers import answer, failure
+from host_tools.headend.http.guarded import GuardedServer
 
-_log = logging.getLogger(__name__)
 _JSON_PROBLEM = "application/problem+json"
 
 
-class ZnServer:
-    """Gives servers the keys behind B-TIDs. `defects` counts exceptions that nobody expected."""
+class ZnServer(GuardedServer):
+    """Gives servers the keys behind B-TIDs. A peer must have shown a certificate."""
+
+    reference_point = "Zn"
 
     def __init__(self, bsf: Bsf) -> None:
         """Take the BSF that has the keys."""
+        super().__init__()
         self._bsf = bsf
-        self.defects = 0
-
-    def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        """Answer a request; the peer must have shown a certificate."""
-        try:
-            return self._answer(request, peer)
-        except DecodeError as error:
-            return failure(HTTPStatus.BAD_REQUEST, str(error))
-        except Exception as error:  # the last line of defence: nothing of it goes out
-            self.defects += 1
-            _log.error("Zn met an unexpected %s", type(error).__name__)
-            return out_of_order()
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         if peer.certificate is None:

@@ -171,7 +171,7 @@ def test_deeply_nested_tlv_ends() -> None:
 
 
 def test_tags_of_answers_name_the_tables_they_are_of() -> None:
-    """A trace does not say which tables its card has (`card.spec.bcast_tables`)."""
+    """A trace does not say which tables its card has (`card.spec.bcast.tables`)."""
     names = [object_name(f"73/AE/{tag:02X}") for tag in (P1.response_tags["tek"], X2.response_tags["tek"], 0xBF)]
     assert names == ["TEK by P1", "TEK by X2", ""]
     assert not set(P1.response_tags.values()) & set(X2.response_tags.values())
