@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 BIN   := .venv/bin
 READY := .venv/.ready
+TESTS := .venv/.ready-for-tests
 
 # Pass options on: make test PYTEST_ARGS="-k stkm"; make demo DEMO_ARGS="--csim"
 PYTEST_ARGS ?= -n auto
@@ -21,36 +22,39 @@ help:  ## show this list
 $(READY): pyproject.toml constraints.txt tools/setup.sh
 	tools/setup.sh
 
+$(TESTS): pyproject.toml constraints.txt tools/setup.sh
+	tools/setup.sh test
+
 setup: $(READY)  ## system packages where missing, then .venv
 
 demo: $(READY)  ## provision a card, derive keys, replay a broadcast, check the result
 	$(BIN)/bcast-uicc demo $(DEMO_ARGS)
 
-test: $(READY)  ## every test but hardware, nightly and bench
+test: $(TESTS)  ## every test but hardware, nightly and bench
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-lint: $(READY)  ## ruff: rules and format
+lint: $(TESTS)  ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)  ## mypy --strict
+types: $(TESTS)  ## mypy --strict
 	$(BIN)/mypy
 
-contracts: $(READY)  ## import directions between the packages
+contracts: $(TESTS)  ## import directions between the packages
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## HTML in docs/_build, warnings are errors
+docs: $(TESTS)  ## HTML in docs/_build, warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
-bench: $(READY)  ## the speed measurements (tests/bench)
+bench: $(TESTS)  ## the speed measurements (tests/bench)
 	$(BIN)/pytest tests/bench -m bench $(PYTEST_ARGS)
 
-coverage: $(READY)  ## branch coverage of the tests, as a table
+coverage: $(TESTS)  ## branch coverage of the tests, as a table
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage report
 
-constraints: $(READY)  ## write the installed versions to constraints.txt (use the oldest Python)
+constraints: $(TESTS)  ## write the installed versions to constraints.txt (use the oldest Python)
 	@{ sed -n '/^#/p' constraints.txt; \
 	   $(BIN)/pip freeze --exclude-editable 2>/dev/null | grep == | sort -f; } > constraints.new
 	@mv constraints.new constraints.txt

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Prepare this clone: system packages that are missing, then the virtual environment .venv.
+#   tools/setup.sh          what the demo and every command need
+#   tools/setup.sh test     and what only the tests need: a database server, a browser, a player, linters
 # Settings from the environment:
 #   PYTHON                  the interpreter to use (default: the first Python >= 3.11 found)
 #   BCAST_UICC_NO_SYSTEM=1  do not touch system packages; PC/SC support is left out where it cannot be built
@@ -49,6 +51,12 @@ has_srtp() {
     esac
 }
 
+# The server's programs are not on the path; those of every version lie here.
+has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has_program initdb; }
+has_gstreamer_srtp() { has_program gst-inspect-1.0 && gst-inspect-1.0 srtpdec >/dev/null 2>&1; }
+# Ubuntu's package of this name only fetches a snap, which needs a daemon: there, tests say that a browser is missing.
+has_chromium() { has_program chromium || grep -qs '^ID=ubuntu' /etc/os-release; }
+
 missing_packages() {
     has_venv || echo python3-venv
     has_headers || echo python3-dev
@@ -60,11 +68,15 @@ missing_packages() {
     has_program pcscd || echo pcscd
     has_vpcd || echo vsmartcard-vpcd
     has_program vicc || echo vsmartcard-vpicc
+    has_openssl || echo libssl-dev
+    [ "$purpose" = test ] || return 0
     has_program tshark || echo tshark
     has_program curl || echo curl
     has_program opensc-tool || echo opensc
     has_program pcsc_scan || echo pcsc-tools
-    has_openssl || echo libssl-dev
+    has_postgresql || echo postgresql
+    has_chromium || echo chromium
+    has_gstreamer_srtp || printf '%s\n' gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad}
 }
 
 install_packages() {
@@ -98,10 +110,12 @@ prepare_system() {
 }
 
 prepare_venv() {
-    local extras="pcsc,media,vpicc,tls,net,dev"
+    local extras="media,vpicc,tls,net"
     has_venv || die "$python cannot create virtual environments (package python3-venv)"
-    if ! { has_program swig && has_program gcc && has_headers && has_pcsclite; }; then
-        extras="media,vpicc,tls,net,dev"
+    [ "$purpose" != test ] || extras+=",postgresql,dev"
+    if has_program swig && has_program gcc && has_headers && has_pcsclite; then
+        extras+=",pcsc"
+    else
         say "PC/SC support left out: pyscard needs gcc, swig, Python headers and libpcsclite-dev"
     fi
     [ -x .venv/bin/python ] || { say "creating .venv with $python"; "$python" -m venv .venv; }
@@ -110,9 +124,12 @@ prepare_venv() {
         -c constraints.txt -e ".[$extras]" </dev/null || die "pip could not install the Python packages"
 }
 
+purpose="${1:-use}"
+case "$purpose" in use | test) ;; *) die "$1: tools/setup.sh takes nothing, or the word test" ;; esac
 python="$(find_python)"
 say "using $python ($("$python" --version))"
 prepare_system
 prepare_venv
 touch .venv/.ready
+[ "$purpose" != test ] || touch .venv/.ready-for-tests
 say "done"
