@@ -49,7 +49,7 @@ def check_limits(stkm: Stkm, msk: MskRecord, heard: LastMessage) -> None:
 def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
     """Check the MAC under the MSK; return the keys that open the message. Raises `MacMismatch`."""
     protection = keys.keys_for(msk, stkm.csb_id)
-    verify_kemac(protection.authentication, stkm.covered, stkm.mac)
+    verify_kemac(protection, stkm.covered, stkm.mac)
     return protection
 
 

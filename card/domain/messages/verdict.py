@@ -1,7 +1,7 @@
 """The verdict on an STKM under the OMA BCAST rules: is it live or play-back, which records hold, and who pays?
 
-It is worked out from what the card holds, and changes nothing: `STKM_RULES` choose by it, and `stkm.py` settles it when
-the TEK leaves the card.
+It is worked out from what the card holds, and changes nothing: `STKM_DECISIONS` choose by it, and `stkm.py` settles it
+when the TEK leaves the card.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from card.domain.bcast.purse import Purses
 from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
 from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord
-from card.domain.messages.rules import StkmCondition
+from card.domain.messages.rules import STKM_RULES, StkmCondition
 from card.spec.bcast.tables import BcastTables, Debit, Direction, Source
 
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
@@ -52,10 +52,6 @@ class Verdict:
     held: Hold | None
     pin: PinState
     needs_channel: bool
-
-    def holds(self, condition: StkmCondition) -> bool:
-        """Tell whether a condition of `STKM_RULES` is true."""
-        return CONDITIONS[condition](self)
 
     @property
     def first_source(self) -> Source:
@@ -166,4 +162,6 @@ CONDITIONS: Mapping[StkmCondition, Callable[[Verdict], bool]] = {
     StkmCondition.LACKS_PLAYBACKS: lambda verdict: verdict.first_source is _PLAYBACKS,
     StkmCondition.LACKS_TEKS: lambda verdict: verdict.first_source is _TEKS,
 }
-"""How a verdict answers what `STKM_RULES` ask."""
+
+STKM_DECISIONS = STKM_RULES.bind(CONDITIONS)
+"""`STKM_RULES`, with how a verdict answers what they ask."""
