@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.bcast import StkmManagement, Subtype, only_extension
 from card.codec.mikey import Stkm
@@ -15,10 +15,11 @@ from card.domain.keys.stkm import Tek, check_counter, check_limits, find_key, op
 from card.domain.messages.rules import StkmState
 from card.domain.messages.verdict import STKM_DECISIONS, TerminalSide, Verdict, judge
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import Debit, Direction, Reason
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StkmResult:
     """What the card answers to an STKM.
 

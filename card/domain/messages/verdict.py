@@ -7,7 +7,6 @@ when the TEK leaves the card.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from card.codec.bcast import StkmManagement, ratings_of
 from card.codec.mikey import Stkm
@@ -18,6 +17,7 @@ from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
 from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord
 from card.domain.messages.rules import STKM_RULES, StkmCondition
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables, Debit, Direction, Source
 
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
@@ -26,7 +26,7 @@ _PLAYBACKS, _TEKS = Source.PLAYBACK_COUNTER, Source.TEK_COUNTER
 _LIVE, _PLAYBACK = Direction.LIVE, Direction.PLAYBACK
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class TerminalSide:
     """What the rules must know of the terminal: the parental PIN it verified, whether a secure channel is between."""
 
@@ -34,7 +34,7 @@ class TerminalSide:
     protected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Verdict:
     """What the card makes of one verified STKM.
 
