@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from host_tools.compare.model import SideRun
     from host_tools.content.captures.pcap import CaptureReader, CaptureReport
     from host_tools.content.containers.index import RecordingIndex
+    from host_tools.content.sinks.media_out import MediaOut
     from host_tools.headend.scenario.handover import Handover
     from host_tools.headend.scenario.model import Scenario
     from host_tools.headend.scenario.truth import Truth
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from host_tools.script.results import StepResult, Summary
     from host_tools.terminal.decision import Decision
     from host_tools.terminal.departure import Departure
-    from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.replay import Segment
     from host_tools.terminal.statistics import PlayStatistics
     from host_tools.wire.network_file import NetworkFile
