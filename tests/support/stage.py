@@ -13,6 +13,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import CaptureReader, Datagram
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.sinks.tone import mulaw_frames
 from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.stkm_name import tek_name
@@ -26,9 +27,9 @@ from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.audit import Auditor, Policy
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.decision import Decision, ExplainingFeed
-from host_tools.terminal.key_source import KeySource, StkmView
-from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.key_source import KeySource
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import PurchaseFlow, Remedy, first_that_helps
@@ -103,7 +104,7 @@ class Stage:
 
     def hooks(self, *remedies: Remedy, on_time: Callable[[float], None] | None = None) -> Hooks:
         return Hooks(
-            on_tek=lambda ids, tek: self.teks.update({tek_name(ids.msk_id, ids.mtk_id or b""): tek.key.reveal()}),
+            on_tek=lambda view, tek: self.teks.update({view.key_name: tek.key.reveal()}),
             on_time=on_time or self.delivery.deliver_until,
             on_decision=self.decisions.append,
             on_refusal=first_that_helps(remedies),
@@ -143,10 +144,10 @@ class Stage:
         found = self.network.scenario.service(service)
         return self.auditor.policies(key_domain_id(found.key_domain), found.key_group.to_bytes(2, "big"))
 
-    def first_view(self, service: str) -> StkmView:
+    def first_view(self, service: str) -> CardStkmView:
         address = self.network.scenario.service(service).address
         return next(
-            StkmView.decode(d.payload, P1)
+            CardStkmView.decode(d.payload, P1)
             for d in self.capture
             if (d.destination.host, d.destination.port) == (address, STKM_PORT)
         )

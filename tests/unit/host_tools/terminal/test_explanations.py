@@ -9,6 +9,7 @@ import pytest
 from card.spec.bcast.p1 import P1
 from card.spec.bcast.tables import Direction
 from host_tools.terminal.bcast import Refusal, RefusalReason
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.decision import Decision, ExplainingFeed
 from host_tools.terminal.key_source import StkmView
 from tests.support.stage import Stage, variant
@@ -95,7 +96,7 @@ class Refusing:
         self._refusal = refusal
 
     def read(self, stkm: bytes) -> StkmView:
-        return StkmView.decode(stkm, P1)
+        return CardStkmView.decode(stkm, P1)
 
     def feed(self, _stkm: bytes) -> Refusal:
         return self._refusal

@@ -16,7 +16,7 @@ from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.audit import Auditor
 from host_tools.terminal.bcast import Refusal, RefusalReason
-from host_tools.terminal.key_source import StkmView
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.support.stage import PROFILE, Stage, variant
 
@@ -52,7 +52,7 @@ def test_the_default_set_cannot_read_such_a_card() -> None:
     stage = x2_stage(scenario)
     stage.play()
     stage.require("news", ALL)
-    view = StkmView.decode(next(d.payload for d in stage.capture if d.destination.port == 2269), X2)
+    view = CardStkmView.decode(next(d.payload for d in stage.capture if d.destination.port == 2269), X2)
     assert view.management is not None
     assert view.management.protection_after_reception == 3
     stage.middleware.usim.tables = PROFILE.bcast.build_tables()

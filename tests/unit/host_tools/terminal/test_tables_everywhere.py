@@ -21,8 +21,9 @@ from host_tools.headend.scenario.reading import parse_scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.decision import ExplainingFeed
-from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
+from host_tools.terminal.key_source import KeySource, UnsignalledFeed
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.replay import TekBuffer
 from host_tools.terminal.tbk import BindingFeed
@@ -45,7 +46,7 @@ def stage_with_x2(scenario: str) -> Stage:
 def managements(stage: Stage) -> list[StkmManagement]:
     """Return what is in the STKMs of the broadcast, read by the tables they were made with."""
     messages = {one.payload for one in stage.capture if one.destination.port == STKM_PORT}
-    found = [StkmView.decode(message, X2).management for message in sorted(messages)]
+    found = [CardStkmView.decode(message, X2).management for message in sorted(messages)]
     assert found
     return [management for management in found if management is not None]
 
@@ -55,11 +56,11 @@ def test_a_player_shows_what_the_head_end_sent(scenario: str) -> None:
     stage = stage_with_x2(scenario)
     sent = managements(stage)
     stage.play(explain=True)
-    shown = [decision.view.management for decision in stage.decisions]
-    assert shown
-    assert all(management in sent for management in shown)
+    assert stage.decisions
     for decision in stage.decisions:
+        assert isinstance(decision.view, CardStkmView)
         assert decision.view.management is not None
+        assert decision.view.management in sent
         told = decision.as_dict()["protection_after_reception"]
         assert told in (None, decision.view.management.protection_after_reception)
 
@@ -68,7 +69,7 @@ def test_read_by_other_tables_it_would_be_another() -> None:
     """Without this the tests above could not fail."""
     stage = stage_with_x2("counted_playback")
     message = next(one.payload for one in stage.capture if one.destination.port == STKM_PORT)
-    right, wrong = (StkmView.decode(message, tables).management for tables in (X2, P1))
+    right, wrong = (CardStkmView.decode(message, tables).management for tables in (X2, P1))
     assert right is not None
     assert wrong != right
 
@@ -78,7 +79,7 @@ def test_every_layer_of_a_feed_reads_by_the_tables_of_the_card(layer: type[TekBu
     stage = stage_with_x2("parental")
     feed: KeySource = layer(ExplainingFeed(stage.middleware, stage.middleware.usim))
     message = next(one.payload for one in stage.capture if one.destination.port == STKM_PORT)
-    right, wrong = (StkmView.decode(message, tables) for tables in (X2, P1))
+    right, wrong = (CardStkmView.decode(message, tables) for tables in (X2, P1))
     assert feed.read(message) == right != wrong
 
 

@@ -17,7 +17,7 @@ from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
 from host_tools.headend.scenario.schedule import timestamps
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
-from host_tools.terminal.key_source import StkmView
+from host_tools.terminal.card_stkm import CardStkmView
 
 BASE = """
 name = "x"
@@ -45,9 +45,9 @@ def network(plan: Scenario) -> tuple[UsimNetwork, str]:
     return made, made.bsf.presume_answered(challenge.rand).b_tid
 
 
-def stkms(plan: Scenario) -> list[StkmView]:
+def stkms(plan: Scenario) -> list[CardStkmView]:
     capture = CaptureReader(io.BytesIO(network(plan)[0].recording().pcap))
-    return [StkmView.decode(datagram.payload, P1) for datagram in capture if datagram.destination.port == 2269]
+    return [CardStkmView.decode(datagram.payload, P1) for datagram in capture if datagram.destination.port == 2269]
 
 
 class TestMistakes:

@@ -16,8 +16,8 @@ from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
 from host_tools.content.sinks.jitter import DEPTH
+from host_tools.content.sinks.media_out import FURTHER_STREAMS, MAX_STREAMS, MediaOut
 from host_tools.content.sinks.sink import TOO_LATE
-from host_tools.terminal.media_out import FURTHER_STREAMS, MAX_STREAMS, MediaOut
 from host_tools.terminal.player import Player, PlayOptions
 from tests.unit.host_tools.terminal.test_player import FakeCard, Media, stkm
 
