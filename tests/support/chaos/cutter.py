@@ -94,8 +94,8 @@ class CuttingRelay:
     def _relay(self, client: socket.socket, server: socket.socket, crossed: Crossed, cut: Cut) -> None:
         ways = {client: (server, crossed.up, cut.up), server: (client, crossed.down, cut.down)}
         with selectors.DefaultSelector() as watched:
-            for end in ways:
-                watched.register(end, selectors.EVENT_READ)
+            for way in ways:
+                watched.register(way, selectors.EVENT_READ)
             while not self._ended.is_set() and watched.get_map():
                 for key, _ in watched.select(_TICK):
                     end = key.fileobj
