@@ -77,7 +77,7 @@ def get_response(ctx: Context, apdu: CommandApdu) -> Reply:
     return Reply(pending.data[:wanted], _available(apdu, len(rest)) if rest else pending.sw)
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="GET RESPONSE",
         ins=INS.GET_RESPONSE,
