@@ -1,0 +1,129 @@
+"""What happens during a session, and the port through which it leaves.
+
+Every event is frozen, and none shows a key: what is secret in it stays wrapped. A counter that still moves is handed
+out live where a copy for each datagram would cost more than the work: read it during `emit`. The events stand here by
+family; one that is new goes into its family and into `Event`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from host_tools.sessions.events.cards import (
+    CardFileExposed,
+    CardKept,
+    CardMade,
+    FaultInjected,
+    PcscdStarted,
+)
+from host_tools.sessions.events.laboratory import (
+    CardAnswered,
+    NotSent,
+    PacketsLeftOut,
+    ScriptDone,
+    ScriptsDone,
+    ScriptStepDone,
+    SideDone,
+)
+from host_tools.sessions.events.network import (
+    BroadcastMade,
+    BroadcastProgressed,
+    LtkmsWritten,
+    NetworkServed,
+    PermissionsServed,
+    StepDone,
+    TruthWritten,
+)
+from host_tools.sessions.events.playing import (
+    BindingFailed,
+    KeptAllTheSame,
+    MostStayShut,
+    NothingKept,
+    Played,
+    Progressed,
+    Recorded,
+    Replayed,
+    ServiceLeft,
+    StkmDecided,
+)
+
+__all__ = [
+    "BindingFailed",
+    "BroadcastMade",
+    "BroadcastProgressed",
+    "CardAnswered",
+    "CardFileExposed",
+    "CardKept",
+    "CardMade",
+    "Event",
+    "Events",
+    "FaultInjected",
+    "KeptAllTheSame",
+    "LtkmsWritten",
+    "MostStayShut",
+    "NetworkServed",
+    "NotSent",
+    "NothingKept",
+    "PacketsLeftOut",
+    "PcscdStarted",
+    "PermissionsServed",
+    "Played",
+    "Progressed",
+    "Recorded",
+    "Replayed",
+    "ScriptDone",
+    "ScriptStepDone",
+    "ScriptsDone",
+    "ServiceLeft",
+    "SideDone",
+    "StepDone",
+    "StkmDecided",
+    "TruthWritten",
+    "Unheard",
+]
+
+Event = (
+    CardMade
+    | CardKept
+    | CardFileExposed
+    | Progressed
+    | StkmDecided
+    | ServiceLeft
+    | BindingFailed
+    | Played
+    | Replayed
+    | MostStayShut
+    | NothingKept
+    | KeptAllTheSame
+    | Recorded
+    | BroadcastProgressed
+    | BroadcastMade
+    | LtkmsWritten
+    | TruthWritten
+    | PermissionsServed
+    | NetworkServed
+    | StepDone
+    | ScriptStepDone
+    | ScriptDone
+    | ScriptsDone
+    | CardAnswered
+    | NotSent
+    | SideDone
+    | PacketsLeftOut
+    | PcscdStarted
+    | FaultInjected
+)
+
+
+class Events(Protocol):
+    """Where events go: to a terminal, into JSON, onto a page, into the counters of a load test."""
+
+    def emit(self, event: Event, /) -> None:
+        """Take one event. Called in the thread of the session, in the order in which things happen."""
+
+
+class Unheard:
+    """Takes events for nobody."""
+
+    def emit(self, event: Event, /) -> None:
+        """Take one event."""

@@ -1,0 +1,72 @@
+"""The network: broadcasts that are made, servers that listen, and the demo of it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from host_tools.headend.scenario.handover import Handover
+    from host_tools.headend.scenario.model import Scenario
+    from host_tools.headend.scenario.truth import Truth
+    from host_tools.wire.network_file import NetworkFile
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastProgressed:
+    """So much of a broadcast was made, of so much (milliseconds)."""
+
+    reached: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastMade:
+    """The capture of a scenario is written."""
+
+    output: Path
+    scenario: Scenario
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class LtkmsWritten:
+    """The LTKMs for one card are in a file."""
+
+    output: Path
+    handover: Handover
+
+
+@dataclass(frozen=True, slots=True)
+class TruthWritten:
+    """Every TEK and media hash of a broadcast is in a file."""
+
+    output: Path
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkServed:
+    """BSF and BSM listen where `network` says; `network_file` says it to terminals, if it was asked for."""
+
+    network: NetworkFile
+    network_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionsServed:
+    """The permissions issuer listens and gives out so many binding keys to one terminal."""
+
+    keys: int
+    terminal: str
+    host: str
+    port: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step of the demo is finished; the line names no key."""
+
+    words: str
