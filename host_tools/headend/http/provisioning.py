@@ -95,7 +95,9 @@ class ProvisioningService:
         except HeadendError:  # the books are full, or something that is sold cannot be made
             return _refused(asked, ProvisioningStatus.SERVICE_UNAVAILABLE)
 
-    def serve_certified(self, request: HttpRequest, target: Target, peer: Peer, owners: CertificateOwners) -> HttpResponse | None:
+    def serve_certified(
+        self, request: HttpRequest, target: Target, peer: Peer, owners: CertificateOwners
+    ) -> HttpResponse | None:
         """Answer one whom TLS alone has authenticated; None for a request that needs the digest.
 
         Prices are told to anybody with a certificate; an account to the terminal whose subscriber has shown the same

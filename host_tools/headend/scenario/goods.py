@@ -7,7 +7,7 @@ from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables, Source
 from host_tools.exchange.messages.tokens import KeyWish, PurseKind
-from host_tools.headend.bsm.orders import Order, OrderKind
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.goods import Brought, Credit
 from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.errors import HeadendError

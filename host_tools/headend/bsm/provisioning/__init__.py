@@ -11,6 +11,6 @@ The life of a purchase:
   keys and what is owed; where the answer demands a registration, that brings them; what was left is withdrawn.
 * What is owed is owed until it was handed to the queue of LTKMs, once.
 
-An item that is over is not renewed and its keys are not withdrawn: the registration for it ends, no further key is sent,
-and the last one ends by its own limits. An item that the subscriber leaves has its keys withdrawn at once.
+An item whose time is over is purged from the books and from the registration, and no further key is sent for it; its
+keys are not withdrawn, they end by their own limits. An item that the subscriber leaves has its keys withdrawn at once.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -126,15 +126,16 @@ class Ledger:
         """Note tokens that were granted to a purse of a key domain (3 bytes)."""
         name = f"{purse.value} {key_domain_id.hex()}"
         before = self._records.find(_PURSE, identity, name)
-        total = most_tokens(0 if before is None else _read(int, before), quantity)
+        total = most_tokens(0 if before is None else _read(_whole, before), quantity)
         self._records.put(_PURSE, identity, name, _json(total))
 
     def purses(self, identity: str) -> tuple[Purse, ...]:
         """Return all tokens that were ever granted."""
-        found = [(*name.split(" "), value) for name, value in sorted(self._records.of(_PURSE, identity).items())]
-        return tuple(
-            Purse(PurseKind(kind), _read(int, value), bytes.fromhex(domain)) for kind, domain, value in found
-        )
+        made: list[Purse] = []
+        for name, value in sorted(self._records.of(_PURSE, identity).items()):
+            kind, _, domain = name.partition(" ")
+            made.append(Purse(PurseKind(kind), _read(_whole, value), bytes.fromhex(domain)))
+        return tuple(made)
 
     def owe(self, identity: str, debt: Debt) -> None:
         """Note what is still to be brought. Raises `HeadendError` when there is too much."""
@@ -147,7 +148,7 @@ class Ledger:
     def owed(self, identity: str) -> tuple[Debt, ...]:
         """Return what is still to be brought, the oldest first."""
         found = sorted(self._records.of(_DEBT, identity).items())
-        return tuple(_read(lambda value: _debt(value, int(name)), stored) for name, stored in found)  # noqa: B023
+        return tuple(replace(_read(_debt, stored), number=int(name)) for name, stored in found)
 
     def settle(self, identity: str, debt: Debt) -> None:
         """Note that something was handed over for delivery."""
@@ -194,6 +195,10 @@ def _amount(value: object) -> Decimal:
     return Decimal(str(value))
 
 
-def _debt(value: list[str], number: int) -> Debt:
+def _whole(value: object) -> int:
+    return int(str(value))
+
+
+def _debt(value: list[str]) -> Debt:
     order, what, ltkm = value
-    return Debt(order, what, Order.decode(ltkm.encode()), number)
+    return Debt(order, what, Order.decode(ltkm.encode()))

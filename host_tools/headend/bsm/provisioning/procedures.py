@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from card.errors import DecodeError
 from host_tools.exchange.messages.orders import (
@@ -38,9 +39,7 @@ from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError, Sales, Sold
 from host_tools.headend.catalogue.items import CatalogueItem
 
-Request = (
-    ServiceRequest | RenewalRequest | UnsubscribeRequest | TokenPurchaseRequest | PricingRequest | AccountInquiry
-)
+Request = ServiceRequest | RenewalRequest | UnsubscribeRequest | TokenPurchaseRequest | PricingRequest | AccountInquiry
 REQUESTS: tuple[type[Request], ...] = (
     ServiceRequest,
     RenewalRequest,
@@ -222,15 +221,11 @@ class Procedures:
         for asked in request.items:
             self._sell(found, asked, buyer, order, by_item)
         for wish in request.keys:
-            self._without_item(found, buyer, order, lambda wish=wish: self._sales.buy_key(buyer.identity, wish, order))  # type: ignore[misc]
+            self._without_item(found, buyer, order, partial(self._sales.buy_key, buyer.identity, wish, order))
         tokens = request.tokens
         if tokens is not None:
-            self._without_item(
-                found,
-                buyer,
-                order,
-                lambda: self._sales.buy_tokens(buyer.identity, tokens.purse, tokens.quantity, order),
-            )
+            by_purse = partial(self._sales.buy_tokens, buyer.identity, tokens.purse, tokens.quantity, order)
+            self._without_item(found, buyer, order, by_purse)
         required = found.registration if found.done else None
         answer = TokenPurchaseAnswer(order, tuple(found.results), _sum(found.charged), found.status, required)
         return _outcome(answer.encode(), found)
@@ -304,7 +299,7 @@ def _sum(charged: Iterable[Price]) -> Price | None:
     sums: dict[str, Decimal] = {}
     for price in charged:
         sums[price.currency] = sums.get(price.currency, Decimal(0)) + price.amount
-    return Price(*reversed(next(iter(sums.items())))) if len(sums) == 1 else None
+    return next(Price(amount, currency) for currency, amount in sums.items()) if len(sums) == 1 else None
 
 
 def _contradiction(sender: Sender, buyer: Buyer) -> ProvisioningStatus | None:
