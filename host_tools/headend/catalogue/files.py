@@ -139,7 +139,7 @@ class _Reader:
 
     def _price(self, table: TomlTable) -> Price:
         amount = table.text("price", _AMOUNT, _AMOUNT_WORDS, "0")
-        return Price(Decimal(amount), table.text("currency", _CURRENCY, "three capital letters", self._currency))
+        return Price(Decimal(amount or "0"), table.text("currency", _CURRENCY, "three capital letters", self._currency))
 
     def _check(self, table: TomlTable, item: CatalogueItem, period_twice: bool) -> None:
         """Note what each field allows but all of them together do not."""
