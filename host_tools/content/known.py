@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from card.spec.bcast.tables import TrafficProtection
-from host_tools.content.registry import PacketProtection, Protections
+from host_tools.content.registry import Hints, PacketProtection, Protections
+from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat
 
-KNOWN: Final = Protections((PacketProtection(TrafficProtection.SRTP, HEADEND_FORMAT, SrtpFormat.parse),))
+_SUITE = "does --srtp-suite say how they are made?"
+_SRTP_HINTS = Hints(
+    key="MKI",
+    no_name="do --mki-length and --srtp-suite say how they are made?",
+    no_key=f"--mki-length 0 where there is no MKI; {_SUITE}",
+    failed=_SUITE,
+    reasons={
+        NOT_AUTHENTIC: "they are not authentic under the keys they name "
+        f"(--binding opens keys that are bound to a terminal; {_SUITE})"
+    },
+)
+
+KNOWN: Final = Protections((PacketProtection(TrafficProtection.SRTP, HEADEND_FORMAT, SrtpFormat.parse, _SRTP_HINTS),))

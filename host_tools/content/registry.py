@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from host_tools.content.protection import FileFormat, PacketFormat
 
@@ -11,16 +11,33 @@ _KIND = "kind"
 
 
 @dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person should look at when packets of a protection stay shut; empty where there is nothing to say.
+
+    `key` is the word for the name of a key in them. `no_name`: they name no key and none fits. `no_key`: the key they
+    name never came. `failed`: a key did not fit, with words of their own for some reasons in `reasons`.
+    """
+
+    key: str = "key"
+    no_name: str = ""
+    no_key: str = ""
+    failed: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PacketProtection:
     """One protection of packets.
 
     `number` is its traffic_protection_protocol in STKMs, `usual` the layout where nobody says another, `parse` reads
-    what `PacketFormat.as_dict` wrote; it raises `ValueError`, `KeyError` or `TypeError` for anything else.
+    what `PacketFormat.as_dict` wrote; it raises `ValueError`, `KeyError` or `TypeError` for anything else. `hints` are
+    for people whose packets stay shut.
     """
 
     number: int
     usual: PacketFormat
     parse: Callable[[Mapping[str, object]], PacketFormat]
+    hints: Hints = Hints()
 
     @property
     def kind(self) -> str:
@@ -65,6 +82,10 @@ class Protections:
     def usual_of(self, kind: str) -> PacketFormat | None:
         """Return the usual format of a protection by its name, None for an unknown one."""
         return next((row.usual for row in self.packets if row.kind == kind), None)
+
+    def hints_of(self, kind: str) -> Hints:
+        """Return what to say about packets of this kind that stay shut."""
+        return next((row.hints for row in self.packets if row.kind == kind), Hints())
 
     def of_file(self, head: bytes) -> FileFormat | None:
         """Return the format of a protected file by its first bytes (64), None for any other file."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from card.codec.mikey import MbmsKeyIds
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.ports import Rights
 from host_tools.headend.errors import HeadendError
@@ -18,6 +17,8 @@ from host_tools.headend.service_keys import KeyTerm
 
 _SALES_OF_A_SUBSCRIBER = 256
 _SALES_IN_ALL = 1_000_000
+
+_MSK_ID = 4  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class StkmNames(Protocol):
     """What the shop must know of a refused STKM."""
 
     @property
-    def ids(self) -> MbmsKeyIds:
-        """Its key IDs."""
+    def long_term_key(self) -> bytes:
+        """The name of the SEK or PEK that it came under: key domain (3 bytes) and MSK ID (4)."""
 
 
 class Shop:
@@ -103,7 +104,8 @@ class TokenDesk:
     def purchase(self, view: StkmNames, reason: object, /) -> tuple[bytes, ...]:
         """Return the LTKMs of the first offer for the key of an STKM, if any. Raises `HeadendError`."""
         del reason
-        for offer in self._shop.offers(view.ids.key_domain_id, view.ids.msk_id):
+        key_domain, msk_id = view.long_term_key[:-_MSK_ID], view.long_term_key[-_MSK_ID:]
+        for offer in self._shop.offers(key_domain, msk_id):
             if self._shop.sold_to(self._b_tid, offer.id) < self._each:
                 return self._shop.buy(offer.id, self._b_tid)
         return ()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.content.errors import MediaError
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Played, Progressed
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource
 from host_tools.sessions.verdict import judge
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import first_that_helps

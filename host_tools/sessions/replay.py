@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from host_tools.content.containers.recording import open_recording
 from host_tools.content.known import KNOWN
 from host_tools.content.protection import PacketFormat
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Replayed
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource
 from host_tools.sessions.play import Connected
 from host_tools.sessions.verdict import judge_replay
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks
 from host_tools.terminal.replay import Replay, Segment
 
@@ -59,7 +59,7 @@ class ReplayJob:
                     events.emit(Replayed(self.recording, played, out))
         if replaying.refused is not None:
             raise SessionError(f"The card refused: {replaying.refused.why}.", Trouble.CARD)
-        judge_replay(replaying.played, protection, events)
+        judge_replay(replaying.played, KNOWN.inside(protection), events)
 
     def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> PurchaseFlow | None:
         """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""

@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, MostStayShut
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
     from host_tools.content.captures.pcap import CaptureReport
-    from host_tools.content.protection import PacketFormat
+    from host_tools.content.registry import Protections
     from host_tools.terminal.player import PlayOptions
 
-_NOT_AUTHENTIC = "they are not authentic under the keys they name"
-_BINDING = "--binding opens keys that are bound to a terminal"
 _ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
-_SUITE = "does --srtp-suite say how they are made?"
 
 
 class BrokenOff(SessionError):
@@ -58,10 +54,10 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
         raise BrokenOff(f"{broken} {unopened}".strip())
     if unopened:
         raise SessionError(unopened, Trouble.DIFFERENT)
-    _warn(statistics, options.protections.usual, events)
+    _warn(statistics, options.protections, events)
 
 
-def judge_replay(pieces: Sequence[PlayStatistics], protection: PacketFormat, events: Events) -> None:
+def judge_replay(pieces: Sequence[PlayStatistics], protections: Protections, events: Events) -> None:
     """Raise `SessionError` for pieces of a recording that have media packets of which not one opened.
 
     Where most of the media stay shut, an event says so.
@@ -69,8 +65,8 @@ def judge_replay(pieces: Sequence[PlayStatistics], protection: PacketFormat, eve
     media = _all_media(pieces)
     if media.packets_seen and not media.packets_decrypted:
         seen = _count(media.packets_seen, "media packet")
-        raise SessionError(f"None of {seen} opens: {_why(media, protection)}.", Trouble.DIFFERENT)
-    _warn(media, protection, events)
+        raise SessionError(f"None of {seen} opens: {_why(media, protections)}.", Trouble.DIFFERENT)
+    _warn(media, protections, events)
 
 
 def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
@@ -85,11 +81,11 @@ def _all_media(pieces: Sequence[PlayStatistics]) -> PlayStatistics:
     )
 
 
-def _warn(statistics: PlayStatistics, protection: PacketFormat, events: Events) -> None:
+def _warn(statistics: PlayStatistics, protections: Protections, events: Events) -> None:
     """Tell why most of the media stay shut, if they do."""
     shut, seen = statistics.packets_shut, statistics.packets_seen
     if shut > statistics.packets_decrypted:
-        why = _why(statistics, protection)
+        why = _why(statistics, protections)
         events.emit(MostStayShut(f"{shut} of {_count(seen, 'media packet')} stay shut: {why}."))
 
 
@@ -101,24 +97,27 @@ def _unopened(statistics: PlayStatistics, options: PlayOptions) -> str:
     if not seen:
         ports = ", ".join(map(str, sorted(options.media_ports)))
         return f"{keys}, but there is no media packet on UDP port {ports}." if ports else ""
-    return f"{keys}, but none of {_count(seen, 'media packet')} opens: {_why(statistics, options.protections.usual)}."
+    return f"{keys}, but none of {_count(seen, 'media packet')} opens: {_why(statistics, options.protections)}."
 
 
-def _why(statistics: PlayStatistics, protection: PacketFormat) -> str:
+def _why(statistics: PlayStatistics, protections: Protections) -> str:
     """Say why media packets stay shut: the reason of most of them."""
     if statistics.teks_unplayable:
         return statistics.unplayable.most_common(1)[0][0]
-    if not protection.names_key:
-        return "no key fits (do --mki-length and --srtp-suite say how they are made?)"
+    usual = protections.usual
+    hints = protections.hints_of(usual.kind)
+    if not usual.names_key:
+        return "no key fits" + _hinted(hints.no_name)
     if statistics.packets_failed >= statistics.packets_without_key:
-        return _why_failed(statistics.failures.most_common(1)[0][0])
-    (mki, _most), *others = statistics.missing_keys.most_common()
-    hint = f"--mki-length 0 where there is no MKI; {_SUITE}"
-    return f"they name MKI {mki.hex().upper()}{_or_others(len(others))}, for which no key came ({hint})"
+        reason = statistics.failures.most_common(1)[0][0]
+        return hints.reasons.get(reason, reason + _hinted(hints.failed))
+    (name, _most), *others = statistics.missing_keys.most_common()
+    named = f"{hints.key} {name.hex().upper()}{_or_others(len(others))}"
+    return f"they name {named}, for which no key came{_hinted(hints.no_key)}"
 
 
-def _why_failed(reason: str) -> str:
-    return f"{_NOT_AUTHENTIC} ({_BINDING}; {_SUITE})" if reason == NOT_AUTHENTIC else f"{reason} ({_SUITE})"
+def _hinted(hint: str) -> str:
+    return f" ({hint})" if hint else ""
 
 
 def _or_others(count: int) -> str:

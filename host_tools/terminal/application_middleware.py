@@ -12,9 +12,9 @@ from host_tools.apdu.client import ApduClient
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.bcast import StkmOutcome, feed_stkm
 from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Departure, Service, signal_departure
 from host_tools.terminal.errors import PinNeededError, TerminalError
-from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_delivery import KeepAll, LtkmDelivery, NafKeys, NoNafKeys, SpareKeys
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.mtk_gate import MtkGate
@@ -87,9 +87,9 @@ class ApplicationMiddleware(Generic[App, Who]):
         finally:
             self.gate.keys_changed()
 
-    def read(self, stkm: bytes) -> StkmView:
+    def read(self, stkm: bytes) -> CardStkmView:
         """Return what an STKM says, by the card's tables. Raises `DecodeError` for anything that is not one."""
-        return StkmView.decode(stkm, self.tables)
+        return CardStkmView.decode(stkm, self.tables)
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         """Give an STKM to the card and return the TEK or the reason why there is none. Raises `LinkError`."""

@@ -12,6 +12,7 @@ from card.spec.bcast.tables import BcastTables, Direction
 from host_tools.terminal.audit import Auditor, KeyGroup, Policy, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.key_source import FeedLayer, StkmView
 
 _DIRECTION_OF_REFUSAL: Mapping[RefusalReason, Direction | None] = MappingProxyType(
@@ -92,15 +93,13 @@ class Decision:
                 return _why_granted(self.explanation)
 
     def __str__(self) -> str:
-        ids = self.view.ids
-        name = "/".join(part.hex() for part in (ids.key_domain_id, ids.msk_id, ids.mtk_id or b""))
         verdict = "TEK" if self.granted else "refused"
         resent = " (again)" if self.resent else ""
         direction = self.explanation.direction if self.explanation else None
         where = f" {direction}" if direction else ""
         rated = f" rated {' and '.join(self.view.ratings)}" if self.view.ratings else ""
         said = f"{self.why}{self._said_of_policies()}"
-        return f"STKM {name} T={self.view.timestamp}{where}{rated}: {verdict}{resent}, {said}"
+        return f"STKM {self.view.label} T={self.view.timestamp}{where}{rated}: {verdict}{resent}, {said}"
 
     def _said_of_policies(self) -> str:
         """Name the policies that may have given the TEK, or show those that did not."""
@@ -108,19 +107,17 @@ class Decision:
         if not self.granted:
             return "".join(f"; policy: {candidate}" for candidate in candidates)
         names = [candidate.name for candidate in candidates if candidate.holds_at(self.view.timestamp)]
-        bound = self.view.management.terminal_binding_key_id if self.view.management else None
+        bound = self.view.bound_to
         return (f"; by {' or '.join(names)}" if names else "") + (
             f"; bound to terminals with key {bound:08x}" if bound is not None else ""
         )
 
     def as_dict(self) -> dict[str, object]:
         """Return everything but the key, ready for JSON."""
-        ids, shown = self.view.ids, self.explanation
+        shown = self.explanation
         protection = self.outcome.protection if isinstance(self.outcome, Tek) else None
         return {
-            "key_domain": ids.key_domain_id.hex(),
-            "msk_id": ids.msk_id.hex(),
-            "mtk_id": (ids.mtk_id or b"").hex(),
+            **self.view.names,
             "timestamp": self.view.timestamp,
             "granted": self.granted,
             "resent": self.resent,
@@ -163,10 +160,10 @@ class ExplainingFeed(FeedLayer):
         """Give an STKM to the card and note what changed. Raises as the feed below and the audits do."""
         self._last = None
         try:
-            view = self.read(stkm)
+            view = CardStkmView.decode(stkm, self.usim.tables)
         except DecodeError:
             return self.feed_below.feed(stkm)
-        counter = self.usim.read_msk_counters().get(view.ids.key_domain_id + view.ids.msk_id)
+        counter = self.usim.read_msk_counters().get(view.long_term_key)
         before = self._balances(view.ids)
         outcome = self.feed_below.feed(stkm)
         after = self._balances(view.ids)

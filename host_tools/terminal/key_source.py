@@ -7,89 +7,41 @@ explanation, binding keys) is a `FeedLayer`: a source around another one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
-from card.codec.bcast import StkmManagement, Subtype, bcast_extension, ratings_of
-from card.codec.mikey import MbmsKeyIds, MikeyMessage
-from card.errors import DecodeError
-from card.spec.bcast.ratings import rating_words
-from card.spec.bcast.tables import BcastTables
-from host_tools.content.stkm_name import StkmName
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
 
-_PROTECTION_FIELD: Final = "traffic_protection_protocol"
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StkmView:
-    """What a terminal reads in an STKM: key IDs, T (32 bits), whether it is one of OMA BCAST, management data.
+    """What a key source reads in an STKM, in terms that every key profile has.
 
-    There are none in a plain MBMS message, nor where the terminal's tables cannot read them. `ratings` are the parental
-    ratings in them, in words, `protection` is their traffic_protection_protocol, None where they have none. `key_name`
-    is what protected content calls the traffic key.
+    `identity` tells the traffic key from all others; repeats of its STKM have the same. `key_name` is what protected
+    content calls it. `session` names what it is for, of which only the newest keys are kept; `long_term_key` the key
+    that the STKM came under. `label` is for people. `ratings` are its parental ratings in words, `protection` is its
+    traffic_protection_protocol, None where it has none. `bound_to` names the terminal binding key that it needs.
+    `service` is what a source is told of when it is left, None where nobody wants to know.
     """
 
-    ids: MbmsKeyIds
+    identity: bytes
     key_name: bytes
+    session: bytes
+    long_term_key: bytes
+    label: str
     timestamp: int
     is_bcast: bool = False
-    management: StkmManagement | None = None
+    service: Service | None = None
     ratings: tuple[str, ...] = ()
     protection: int | None = None
+    bound_to: int | None = None
 
     @property
-    def identity(self) -> bytes:
-        """What tells the traffic key from all others; repeats of its STKM have the same."""
-        return self.ids.encode()
-
-    @property
-    def service(self) -> Service | None:
-        """The service of OMA BCAST that it belongs to; a plain MBMS one is none to the card's events."""
-        return Service(self.ids.key_domain_id, self.ids.key_group) if self.is_bcast else None
-
-    @classmethod
-    def decode(cls, raw: bytes, tables: BcastTables) -> StkmView:
-        """Read an STKM. Raises `DecodeError` for anything that is not one.
-
-        Management data that do not follow the tables are left out: the card has the last word about them.
-        """
-        message = MikeyMessage.decode(raw)
-        name = StkmName.of(message)
-        extension = _management_data(message)
-        management = _management(extension, tables) if extension is not None else None
-        ratings = _ratings(management, tables) if management is not None else ()
-        protection = _protection(management, tables) if management is not None else None
-        return cls(name.ids, name.key_name, name.timestamp, extension is not None, management, ratings, protection)
-
-
-def _management_data(message: MikeyMessage) -> bytes | None:
-    try:
-        extension = bcast_extension(message)
-    except DecodeError:
-        return None
-    return extension[1] if extension is not None and extension[0] == Subtype.STKM_MANAGEMENT else None
-
-
-def _management(data: bytes, tables: BcastTables) -> StkmManagement | None:
-    try:
-        return StkmManagement.decode(data, tables)
-    except DecodeError:
-        return None
-
-
-def _protection(management: StkmManagement, tables: BcastTables) -> int | None:
-    has_it = any(row.name == _PROTECTION_FIELD for row in tables.stkm)
-    return management.traffic_protection_protocol if has_it else None
-
-
-def _ratings(management: StkmManagement, tables: BcastTables) -> tuple[str, ...]:
-    try:
-        found = ratings_of(management.access_criteria, tables)
-    except DecodeError:
-        return ()
-    return tuple(rating_words(rating.type, rating.value) for rating in found)
+    def names(self) -> Mapping[str, str]:
+        """What names the traffic key, ready for JSON."""
+        return {"key": self.label}
 
 
 class KeySource(Protocol):
@@ -103,6 +55,16 @@ class KeySource(Protocol):
 
     def leave(self, service: Service, /) -> Departure | None:
         """Say that a service was left; None when nobody is told."""
+
+
+class StkmGate(Protocol):
+    """Knows which STKMs a key source need not see, because they were sent before."""
+
+    def why_stale(self, view: StkmView, /) -> str | None:
+        """Say why an STKM need not go to the source, None when it must."""
+
+    def note(self, view: StkmView, /, *, is_bcast: bool) -> None:
+        """An STKM gave its TEK; `is_bcast`: it is under the rules of OMA BCAST."""
 
 
 @dataclass(slots=True)

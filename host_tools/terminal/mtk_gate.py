@@ -15,7 +15,9 @@ from typing import Protocol
 
 from card.codec.mikey import MbmsKeyIds, is_newer
 from host_tools.apdu.response import StatusError
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.key_files import MskEntry, msk_key
+from host_tools.terminal.key_source import StkmView
 
 _MOST_MSKS = 4096  # an EF has at most 254 records of two MSKs; the rest is what old keys leave
 
@@ -47,6 +49,18 @@ class MtkGate:
     def keys_changed(self) -> None:
         """The card's MSKs may be others now: read EF_MSK before the next judgement."""
         self._is_current = False
+
+    def why_stale(self, view: StkmView) -> str | None:
+        """Say why the card need not see an STKM, None when it must. Raises as `judge`."""
+        if view.is_bcast or not isinstance(view, CardStkmView):
+            return None
+        stale = self.judge(view.ids, view.timestamp)
+        return None if stale is None else stale.value
+
+    def note(self, view: StkmView, *, is_bcast: bool) -> None:
+        """An STKM gave its TEK."""
+        if isinstance(view, CardStkmView):
+            self.took(view.ids, view.timestamp, is_bcast=is_bcast)
 
     def judge(self, ids: MbmsKeyIds, counter: int) -> Stale | None:
         """Say why an MTK message with these key IDs and this T is discarded, None when the card shall see it.

@@ -12,19 +12,17 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
 from host_tools.content.captures.pcap import Datagram
 from host_tools.content.errors import UnusableKeyError
 from host_tools.content.protection import Failed, NeedsKey, Opened, PacketOpener, Repeated
 from host_tools.content.registry import Protections
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation
 from host_tools.terminal.departure import Departure, Service, TunedServices
-from host_tools.terminal.key_source import KeySource, StkmView
-from host_tools.terminal.media_out import MediaOut
-from host_tools.terminal.mtk_gate import MtkGate
+from host_tools.terminal.key_source import KeySource, StkmGate, StkmView
 from host_tools.terminal.openers import Openers
 from host_tools.terminal.session_keys import SessionKeys
 from host_tools.terminal.statistics import PlayStatistics
@@ -56,14 +54,14 @@ class PlayOptions:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What others want to know: each TEK with its IDs, each datagram's time before it is played, progress.
+    """What others want to know: each TEK with what its STKM said, each datagram's time before it is played, progress.
 
     `on_decision` hears of every STKM that went to the card, `explain` adds to it. `on_refusal` may cure a refusal; it
     returns True when the STKM is to be fed again, which happens once. `on_departure` hears of every service that was
     left and signalled to the card.
     """
 
-    on_tek: Callable[[MbmsKeyIds, Tek], None] = lambda _ids, _tek: None
+    on_tek: Callable[[StkmView, Tek], None] = lambda _view, _tek: None
     on_time: Callable[[float], None] = lambda _timestamp: None
     on_progress: Callable[[], None] = lambda: None
     on_decision: Callable[[Decision], None] = lambda _decision: None
@@ -85,7 +83,7 @@ class Player:
 
     Keys come from `source`. It is told when a service of OMA BCAST is left: when it fell silent while another one goes
     on, and when playing ends. Players that share `tuned` go on with each other's services; then only its owner knows
-    the end. A `gate` keeps plain MTK messages from the card that were sent before.
+    the end. A `gate` keeps STKMs from the source that were sent before.
     """
 
     def __init__(
@@ -96,7 +94,7 @@ class Player:
         timer: Callable[[], float] = time.perf_counter,
         *,
         tuned: TunedServices | None = None,
-        gate: MtkGate | None = None,
+        gate: StkmGate | None = None,
     ) -> None:
         self.statistics = PlayStatistics()
         self._source = source
@@ -172,7 +170,7 @@ class Player:
             case Tek() as tek:
                 self._filter.remember(view.identity, stkm)
                 if self._gate is not None:
-                    self._gate.took(view.ids, view.timestamp, is_bcast=tek.is_bcast)
+                    self._gate.note(view, is_bcast=tek.is_bcast)
                 self.statistics.teks += sighting is Sighting.NEW
                 self._tune(datagram, view)
                 self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
@@ -180,19 +178,19 @@ class Player:
             case refusal:
                 self.statistics.refusals[refusal.words] += 1
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
-                    self._forget(self._session_keys.drop_msk(view.ids))
+                    self._forget(self._session_keys.drop(view))
 
     def _keep(self, view: StkmView, *, is_bcast: bool) -> None:
-        """Make room for a new MTK. Those of OMA BCAST stay as openers keep them: they may come again in any order."""
+        """Make room for a new traffic key. Those of OMA BCAST stay: they may come again in any order."""
         if not is_bcast:
-            self._forget(self._session_keys.add(view.ids, view.key_name))
+            self._forget(self._session_keys.add(view))
 
     def _forget(self, names: Iterable[bytes]) -> None:
         for name in names:
             self._openers.forget_key(name)
 
     def _tune(self, datagram: Datagram, view: StkmView) -> None:
-        """Note that a service is played; a plain MBMS one means nothing to the command that signals events."""
+        """Note that a service is played of which the source wants to hear when it is left."""
         if view.service is not None:
             self._tuned.tune(datagram.destination.host, view.service, datagram.timestamp)
 
@@ -203,10 +201,8 @@ class Player:
         return sighting is Sighting.IDENTICAL and not self._options.feed_all
 
     def _is_stale(self, view: StkmView) -> bool:
-        """Tell whether a message of a plain MBMS key was sent before, so that the card would refuse it."""
-        if self._gate is None or view.is_bcast or self._options.feed_all:
-            return False
-        return self._gate.judge(view.ids, view.timestamp) is not None
+        """Tell whether a message was sent before, so that the source would refuse it."""
+        return self._gate is not None and not self._options.feed_all and self._gate.why_stale(view) is not None
 
     def _feed_with_remedy(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
         """Feed an STKM, and once more when something was done about a refusal."""
@@ -228,7 +224,7 @@ class Player:
 
     def _use(self, stkm: Datagram, view: StkmView, tek: Tek) -> None:
         """Hand a TEK to what opens its media, and play the packets that waited for it."""
-        self._hooks.on_tek(view.ids, tek)
+        self._hooks.on_tek(view, tek)
         opener = self._openers.tune(stkm.destination.host, view.protection)
         if opener is None:
             self.statistics.unplayable[_UNKNOWN_PROTECTION.format(view.protection)] += 1

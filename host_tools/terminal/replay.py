@@ -13,11 +13,11 @@ from card.errors import DecodeError
 from host_tools.content.captures.pcap import Datagram
 from host_tools.content.containers.recording import RecordedContent
 from host_tools.content.protection import PacketFormat
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.terminal.bcast import StkmOutcome, Tek
 from host_tools.terminal.decision import Decision
 from host_tools.terminal.departure import TunedServices
 from host_tools.terminal.key_source import FeedLayer, KeySource
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions, leave
 from host_tools.terminal.statistics import PlayStatistics
 

@@ -1,6 +1,6 @@
-"""How many MTKs a terminal keeps: the two newest of each session, and none when it is over (TS 33.246 clause 6.5.4).
+"""How many traffic keys a terminal keeps: the two newest of each session, none after it (TS 33.246 clause 6.5.4).
 
-A session (an RTP session) has MSKs of one key group of its own (clause 4.2), so that is its name here.
+A session (an RTP session) has MSKs of one key group of its own (clause 4.2), so that names it for a card.
 """
 
 from __future__ import annotations
@@ -8,43 +8,38 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from card.codec.mikey import MbmsKeyIds
+from host_tools.terminal.key_source import StkmView
 
 _KEPT = 2
-_Session = tuple[bytes, bytes]  # key domain and key group
 
 
 @dataclass(frozen=True, slots=True)
-class _Mtk:
-    msk_id: bytes
+class _TrafficKey:
+    long_term_key: bytes
     name: bytes
 
 
 class SessionKeys:
-    """The MTKs in use, by the names that their key source gives them."""
+    """The traffic keys in use, by the names that their key source gives them."""
 
     def __init__(self) -> None:
-        self._held: dict[_Session, deque[_Mtk]] = {}
+        self._held: dict[bytes, deque[_TrafficKey]] = {}
 
-    def add(self, ids: MbmsKeyIds, name: bytes) -> tuple[bytes, ...]:
-        """Take a new MTK; return the names of those that go for it."""
-        held, mtk = self._held.setdefault(_session(ids), deque()), _Mtk(ids.msk_id, name)
-        if mtk in held:
+    def add(self, view: StkmView) -> tuple[bytes, ...]:
+        """Take the traffic key of an STKM; return the names of those that go for it."""
+        held, key = self._held.setdefault(view.session, deque()), _TrafficKey(view.long_term_key, view.key_name)
+        if key in held:
             return ()
-        held.append(mtk)
+        held.append(key)
         return tuple(held.popleft().name for _ in range(len(held) - _KEPT))
 
-    def drop_msk(self, ids: MbmsKeyIds) -> tuple[bytes, ...]:
-        """The card has this MSK no longer: forget its MTKs and return their names."""
-        held = self._held.get(_session(ids), deque())
-        self._held[_session(ids)] = deque(mtk for mtk in held if mtk.msk_id != ids.msk_id)
-        return tuple(mtk.name for mtk in held if mtk.msk_id == ids.msk_id)
+    def drop(self, view: StkmView) -> tuple[bytes, ...]:
+        """The long-term key of an STKM is gone: forget the traffic keys under it and return their names."""
+        gone, held = view.long_term_key, self._held.get(view.session, deque())
+        self._held[view.session] = deque(key for key in held if key.long_term_key != gone)
+        return tuple(key.name for key in held if key.long_term_key == gone)
 
     def end(self) -> tuple[bytes, ...]:
-        """All sessions are over: forget their MTKs and return their names."""
+        """All sessions are over: forget their keys and return their names."""
         held, self._held = self._held, {}
-        return tuple(mtk.name for mtks in held.values() for mtk in mtks)
-
-
-def _session(ids: MbmsKeyIds) -> _Session:
-    return ids.key_domain_id, ids.key_group
+        return tuple(key.name for keys in held.values() for key in keys)

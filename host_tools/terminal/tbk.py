@@ -27,6 +27,7 @@ from card.errors import DecodeError, UnusableFile
 from host_tools.exchange.messages.tbk import TbkRequest, decode_key
 from host_tools.exchange.procedures import TBK_REQUEST
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.key_source import FeedLayer
 
@@ -158,9 +159,10 @@ class BindingFeed(FeedLayer):
         if not isinstance(outcome, Tek):
             return outcome
         try:
-            management = self.read(stkm).management
+            view = self.read(stkm)
         except DecodeError:
-            management = None
+            return outcome
+        management = view.management if isinstance(view, CardStkmView) else None
         if management is None or management.terminal_binding_key_id is None:
             return outcome
         tbk = self._key(management.permissions_issuer_uri, management.terminal_binding_key_id)

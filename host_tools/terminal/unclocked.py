@@ -40,15 +40,15 @@ class ClockedDelivery:
         if self.is_clock_good or refusal.reason not in BUYABLE:
             return False
         while self._delivery.remaining:
-            if _msk_id(self._delivery.deliver_next()) == (view.ids.key_domain_id, view.ids.msk_id):
+            if _msk_id(self._delivery.deliver_next()) == view.long_term_key:
                 return True
         return False
 
 
-def _msk_id(ltkm: bytes) -> tuple[bytes, bytes] | None:
-    """Return key domain and MSK ID of an LTKM, None where it names none."""
+def _msk_id(ltkm: bytes) -> bytes | None:
+    """Return key domain and MSK ID (7 bytes) of an LTKM, None where it names none."""
     try:
         ids = MikeyMessage.decode(ltkm).key_ids()
     except DecodeError:
         return None
-    return ids.key_domain_id, ids.msk_id
+    return ids.key_domain_id + ids.msk_id

@@ -17,7 +17,7 @@ from card.spec.sac_tables import Kind, TekPolicy
 from tests.support.network import stkm
 from tests.support.sac import Wire, sac_card_with_msk, sac_link
 from tests.support.testcard import TestCard, tlv
-from tests.unit.card.sac.test_scp03 import Connection, params
+from tests.unit.card.commands.secure_channel.test_scp03 import Connection, params
 
 STKMS = 100
 ROUNDS = 5

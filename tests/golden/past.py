@@ -22,7 +22,7 @@ from tests.support.profiles import TEXT
 from tests.support.sac import OTHER_PSK, PSK, sac_profile
 from tests.support.sac_terminal import OracleTerminal
 from tests.support.testcard import TestCard, pin_bytes, tlv
-from tests.unit.card.sac.test_local_key import derived, local_key_of, request, run
+from tests.unit.card.commands.authenticate.test_local_key import derived, local_key_of, request, run
 
 UA = bytes.fromhex("0100000001")
 WAITS, DERIVED, IN_USE, DELETED, KNOWN_LATE = (

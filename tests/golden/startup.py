@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from card.profile.cat import CatCommand, CatProfile, CatStep, MenuEntry
+from tests.support.platform_cards import platform_card
 from tests.support.testcard import TestCard
-from tests.unit.card.platform.cards import platform_card
 
 TRANSCRIPT = Path(__file__).parent / "startup.txt"
 

@@ -17,7 +17,7 @@ from tests.support.network import stkm
 from tests.support.sac import OTHER_PSK, PSK, TERMINAL
 from tests.support.sac_terminal import AES, ANSWER, OracleTerminal, Tunnel, get_tek
 from tests.support.testcard import tlv
-from tests.unit.card.sac.test_local_key import (
+from tests.unit.card.commands.authenticate.test_local_key import (
     AVAILABLE,
     NOT_THERE,
     check,
@@ -27,7 +27,7 @@ from tests.unit.card.sac.test_local_key import (
     request,
     run,
 )
-from tests.unit.card.sac.test_scp03 import Connection, params
+from tests.unit.card.commands.secure_channel.test_scp03 import Connection, params
 
 pytestmark = pytest.mark.norm("74")
 

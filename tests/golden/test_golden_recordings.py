@@ -11,7 +11,7 @@ from pathlib import Path
 from host_tools.content.containers.recording import open_recording
 from host_tools.content.known import KNOWN
 from host_tools.terminal.replay import Replay, Segment
-from tests.unit.host_tools.bcast.stage import Stage
+from tests.support.stage import Stage
 
 RECORDINGS = Path(__file__).parent / "recordings"
 

@@ -20,7 +20,7 @@ from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.purchase import ParentalPinEntry
 from host_tools.terminal.replay import Replay, Segment
 from tests.integration.conftest import Desk
-from tests.unit.host_tools.bcast.stage import PROFILE, STKM_PORT, Stage
+from tests.support.stage import PROFILE, STKM_PORT, Stage
 
 pytestmark = pytest.mark.pcscd
 

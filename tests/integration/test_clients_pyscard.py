@@ -14,7 +14,7 @@ from card.profile.files import AccessCondition, AccessProfile, EfPath, FileProfi
 from card.profile.schema import Transport
 from tests.integration.conftest import Desk
 from tests.integration.pcsc_client import Client, scard
-from tests.unit.card.platform.cards import platform_card
+from tests.support.platform_cards import platform_card
 from vpicc_bridge.pcscd import PrivatePcscd
 
 pytestmark = pytest.mark.pcscd

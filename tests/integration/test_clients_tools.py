@@ -11,8 +11,8 @@ import pytest
 from card.profile.schema import Transport
 from tests.integration.conftest import Desk
 from tests.integration.pcsc_client import Client
+from tests.support.platform_cards import platform_card
 from tests.support.testcard import TestCard
-from tests.unit.card.platform.cards import platform_card
 from vpicc_bridge.pcscd import PrivatePcscd
 
 pytestmark = pytest.mark.pcscd

@@ -22,13 +22,13 @@ from host_tools.content.containers.stkm_track import NamedTrack
 from host_tools.content.errors import MediaError
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.format import SrtpFormat
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.terminal.bcast import StkmOutcome
 from host_tools.terminal.departure import Departure, Service
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Player, PlayOptions
 from host_tools.trace.captured import CapturedTrace, as_captured
 from host_tools.trace.diff import diff_traces, difference_lines

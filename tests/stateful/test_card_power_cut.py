@@ -32,6 +32,7 @@ from tests.support.network import (
     stkm,
     vector,
 )
+from tests.support.platform_cards import COUNTER, OBJECTS, RECORDS, platform_profile
 from tests.support.profiles import (
     ADM1,
     GUARDED,
@@ -46,7 +47,6 @@ from tests.support.profiles import (
     card_profile,
 )
 from tests.support.testcard import SELECT_USIM, Answer, TestCard, lv, pin_bytes, tlv
-from tests.unit.card.platform.cards import COUNTER, OBJECTS, RECORDS, platform_profile
 
 Contents = dict[str, bytes]
 PIN_INSTRUCTIONS = {INS.VERIFY_PIN, INS.CHANGE_PIN, INS.DISABLE_PIN, INS.ENABLE_PIN, INS.UNBLOCK_PIN}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.support.platform_cards import COUNTER, RECORDS, platform_card
 from tests.support.profiles import PIN1
 from tests.support.testcard import TestCard, pin_bytes
-from tests.unit.card.platform.cards import COUNTER, RECORDS, platform_card
 
 APPLICATIONS = {"USIM": "A0000000871002", "ISIM": "A0000000871004"}
 GUARDED = {"USIM": "6F07", "ISIM": "6F02"}  # readable with PIN1

@@ -19,7 +19,7 @@ from card.store.memory import MemoryStore
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.support.ports import FakeClock, SeededRng
-from tests.unit.host_tools.bcast.stage import PIN, PROFILE, Stage
+from tests.support.stage import PIN, PROFILE, Stage
 
 SCENARIOS = ["subscribe", "renew", "pay_per_view", "pay_per_time", "counted_playback", "recorded", "parental",
              "terminal_binding", "withdrawal"]  # fmt: skip

@@ -46,7 +46,7 @@ def fresh_card(name: str) -> BcastCard:
 
 
 class Pair:
-    """See the module. `mishap` befalls the next question; `outcomes` collects what was answered."""
+    """See the module. `mishap` happens to the next question; `outcomes` collects what was answered."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from host_tools.content.captures.pcap import CaptureReport
-    from host_tools.terminal.media_out import MediaOut
+    from host_tools.content.sinks.media_out import MediaOut
     from host_tools.terminal.statistics import PlayStatistics
 
 _BAR_WIDTH = 30

@@ -183,7 +183,7 @@ class SrtpReceiver:
     def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
         """Return what is in a packet, and note in `source` how it was found. Raises `SrtpError`."""
         ssrc, guess = _ssrc(bare), source.index.of(_sequence(bare))
-        heard = keys.by_source.get(ssrc) or _Heard(self._maker.receiver(keys.key, ssrc, index))
+        heard = keys.by_source.get(ssrc) or _SourceSession(self._maker.receiver(keys.key, ssrc, index))
         try:
             plain = run(heard.session.unprotect, bare)
         except SrtpError:
@@ -195,7 +195,7 @@ class SrtpReceiver:
             if found <= heard.highest:
                 raise ReplayedPacket(_REPLAY) from None
             index = found
-            heard = _Heard(self._maker.receiver(keys.key, ssrc, index))
+            heard = _SourceSession(self._maker.receiver(keys.key, ssrc, index))
             plain = run(heard.session.unprotect, bare)
         heard.highest = max(heard.highest, index)
         source.index.reach(index, anew=index != guess)
@@ -242,7 +242,7 @@ class _Source:
         self.keys: _KeySessions | None = None
 
 
-class _Heard:
+class _SourceSession:
     """The receiving session of one source under one key, and the highest index that was opened with it."""
 
     def __init__(self, session: Session) -> None:
@@ -256,7 +256,7 @@ class _KeySessions:
     def __init__(self, key: TrafficKey, suite: SrtpSuite) -> None:
         self.key = key
         self.authenticator = Authenticator(key, suite.tag_size)
-        self.by_source: OrderedDict[bytes, _Heard] = OrderedDict()
+        self.by_source: OrderedDict[bytes, _SourceSession] = OrderedDict()
 
 
 def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySessions | None:

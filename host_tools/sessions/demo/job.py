@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from card import CardProfile, create_card
-from card.codec.mikey import MbmsKeyIds
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.files.writing import write_whole
 from host_tools.headend.scenario.model import Scenario, SekRollover, ServiceSwitch
 from host_tools.headend.scenario.network import Network
@@ -24,9 +24,9 @@ from host_tools.headend.scenario.truth import TekName
 from host_tools.links.base import Link
 from host_tools.sessions.events import Events, Progressed, StepDone
 from host_tools.terminal.bcast import Tek
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.key_delivery import KeyDelivery
-from host_tools.terminal.key_source import KeySource
-from host_tools.terminal.media_out import MediaOut
+from host_tools.terminal.key_source import KeySource, StkmView
 from host_tools.terminal.mtk_gate import MtkGate
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
@@ -162,7 +162,9 @@ class DemoJob:
         outcome.compare("SEK roll-overs", outcome.roll_overs, sum(isinstance(event, SekRollover) for event in events))
         outcome.compare("service switches", outcome.switches, sum(isinstance(event, ServiceSwitch) for event in events))
 
-    def _take_tek(self, ids: MbmsKeyIds, tek: Tek) -> None:
+    def _take_tek(self, view: StkmView, tek: Tek) -> None:
+        assert isinstance(view, CardStkmView), "the key source is a card"
+        ids = view.ids
         self._teks[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = tek
 
     def _compare_media(self, out: MediaOut) -> None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from host_tools.content.captures.pcap import CaptureReader, CaptureReport
     from host_tools.content.containers.index import RecordingIndex
+    from host_tools.content.sinks.media_out import MediaOut
     from host_tools.terminal.decision import Decision
     from host_tools.terminal.departure import Departure
-    from host_tools.terminal.media_out import MediaOut
     from host_tools.terminal.replay import Segment
     from host_tools.terminal.statistics import PlayStatistics
 

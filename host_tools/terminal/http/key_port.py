@@ -34,7 +34,7 @@ class KeyPort:
     def __init__(
         self, middleware: LtkmTaker, on_receipt: Callable[[LtkmReceipt], None], on_trigger: Callable[[Trigger], None]
     ) -> None:
-        """Take the card, who hears what came of each LTKM, and who hears of triggers."""
+        """Take the card, who hears the result of each LTKM, and who hears of triggers."""
         self._middleware = middleware
         self._on_receipt = on_receipt
         self._on_trigger = on_trigger

@@ -29,6 +29,7 @@ from host_tools.apdu.response import StatusError
 from host_tools.cli.main import invoke
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.exchange.digest.compute import Asked
 from host_tools.headend.scenario.csim import CsimNetwork
 from host_tools.headend.scenario.network import Network
@@ -45,7 +46,6 @@ from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import PinWrongError
 from host_tools.terminal.ltkm_receipt import LtkmVerdict
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import ParentalPinEntry
@@ -161,7 +161,7 @@ def play(
     application = middleware.usim if isinstance(middleware, TerminalMiddleware) else middleware.csim
     hooks = Hooks(
         on_time=delivery.deliver_until, on_decision=lines.append,
-        on_tek=lambda ids, tek: lines.append((ids, tek)),
+        on_tek=lambda view, tek: lines.append((view, tek)),
         on_refusal=ParentalPinEntry(application, lambda: Secret(PINS["parental PIN"].encode())),
     )  # fmt: skip
     with open_capture(folder / "broadcast.pcap") as capture, closing(MediaOut(folder / "heard")) as out:

@@ -28,7 +28,7 @@ from tests.support.planted import SECRET_FILES, extended, on_channel, planted, s
 from tests.support.ports import CollectingTrace
 from tests.support.sac import Wire, sac_link, sac_profile
 from tests.support.testcard import TestCard, held_by
-from tests.unit.card.sac.test_scp03 import Host
+from tests.unit.card.commands.secure_channel.test_scp03 import Host
 
 PIN, ADM = b"1234\xff\xff\xff\xff", b"11223344"
 ICCID_FILE = "3F00/2FE2"

@@ -16,7 +16,7 @@ from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.trace.events import TraceEvent
 from host_tools.trace.record import Recorder, RecordingLink
-from tests.unit.host_tools.bcast.stage import Stage, variant
+from tests.support.stage import Stage, variant
 
 DEMO = (Path(card.__file__).parent / "profile" / "demo" / "usim.toml").read_text()
 PIN = Secret(b"1234")

@@ -23,15 +23,16 @@ from host_tools.content.protection import NeedsKey, OpenedFile
 from host_tools.content.registry import Protections
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.g711 import decode_mulaw
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Service
 from host_tools.terminal.key_source import StkmView
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Player, PlayOptions
 from host_tools.terminal.replay import Replay, Segment
 from host_tools.terminal.statistics import PlayStatistics
@@ -64,7 +65,7 @@ class KeysOf:
         self.left: list[Service] = []
 
     def read(self, stkm: bytes) -> StkmView:
-        return StkmView.decode(stkm, P1)
+        return CardStkmView.decode(stkm, P1)
 
     def feed(self, stkm: bytes) -> StkmOutcome:
         key = self._keys.get(self.read(stkm).key_name)

@@ -22,7 +22,7 @@ from host_tools.headend.scenario.schedule import slots
 from host_tools.headend.sealing import MikeySealer, SekSource, StkmOrder
 from host_tools.headend.service_keys import KeyTerm
 from host_tools.headend.stkm import StkmContent
-from tests.unit.host_tools.bcast.stage import Stage
+from tests.support.stage import Stage
 from tests.unit.host_tools.headend.networks import small_scenario
 
 BOTH = [StkmBy.BSM, StkmBy.BSD]

@@ -1,4 +1,4 @@
-"""Faults: which command they befall, what they do to the card, and that a seed repeats them."""
+"""Faults: which command they meet, what they do to the card, and that a seed repeats them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TestFaultyCard:
         assert inner.power_ons == 2
 
     @pytest.mark.parametrize("kind", FaultKind)
-    def test_each_fault_is_told_with_the_command_it_befalls(self, kind: FaultKind) -> None:
+    def test_each_fault_is_told_with_the_command_it_meets(self, kind: FaultKind) -> None:
         told: list[str] = []
         plan = (Fault(kind, at=3, sw=0x6581),)
         card = FaultyCard(CountingCard(), Injector(plan), tell=told.append)

@@ -15,6 +15,7 @@ from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.content.known import KNOWN
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.scenario.handover import Handover
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -30,7 +31,6 @@ from host_tools.sessions.events import Event, StepDone
 from host_tools.sessions.keys import keys_from_file, keys_from_network
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.errors import NetworkRefusedError
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 

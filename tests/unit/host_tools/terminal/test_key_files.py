@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from card.codec.mikey import MbmsKeyIds, is_newer
 from host_tools.content.stkm_name import tek_name
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.key_files import (
     Bootstrapping,
     MskEntry,
@@ -157,8 +158,16 @@ class TestGate:
         assert gate.judge(ids(1), 7) is Stale.COUNTER
 
 
+def view(mtk: MbmsKeyIds) -> CardStkmView:
+    return CardStkmView(
+        identity=mtk.encode(), key_name=tek_name(mtk.msk_id, mtk.mtk_id or b""),
+        session=mtk.key_domain_id + mtk.key_group, long_term_key=mtk.key_domain_id + mtk.msk_id,
+        label="", timestamp=1, ids=mtk,
+    )  # fmt: skip
+
+
 def added(keys: SessionKeys, mtk: MbmsKeyIds) -> tuple[bytes, ...]:
-    return keys.add(mtk, tek_name(mtk.msk_id, mtk.mtk_id or b""))
+    return keys.add(view(mtk))
 
 
 @pytest.mark.norm("71")
@@ -173,7 +182,7 @@ class TestSessionKeys:
         keys = SessionKeys()
         added(keys, ids(1))
         added(keys, ids(2, msk=2))
-        assert keys.drop_msk(ids(5)) == (b"\0\1\0\1\0\1",)
+        assert keys.drop(view(ids(5))) == (b"\0\1\0\1\0\1",)
         assert keys.end() == (b"\0\1\0\2\0\2",)
 
     def test_none_stays_when_it_is_over(self) -> None:

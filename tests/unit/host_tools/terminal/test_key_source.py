@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
 from card.errors import DecodeError
 from card.spec.bcast.tables import TrafficProtection
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.traffic_key import TrafficKey
@@ -21,7 +21,6 @@ from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision
 from host_tools.terminal.departure import Departure, Service
 from host_tools.terminal.key_source import KeySource, StkmView, UnsignalledFeed
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.replay import TekBuffer
 
@@ -42,8 +41,11 @@ class Agent:
         try:
             said = json.loads(stkm)
             number = said["period"]
-            ids = MbmsKeyIds(SERVICE.key_domain_id, SERVICE.key_group + b"\0\1", number.to_bytes(2, "big"))
-            return StkmView(ids, bytes.fromhex(said["name"]), number, True, protection=TrafficProtection.SRTP)
+            return StkmView(
+                identity=bytes((number,)), key_name=bytes.fromhex(said["name"]), session=b"programme",
+                long_term_key=b"rights object", label=f"period {number}", timestamp=number, is_bcast=True,
+                service=SERVICE, protection=TrafficProtection.SRTP,
+            )  # fmt: skip
         except (ValueError, KeyError, TypeError):
             raise DecodeError("no STKM of this agent") from None
 

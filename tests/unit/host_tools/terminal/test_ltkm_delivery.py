@@ -18,8 +18,8 @@ from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.errors import NoUsableKsError
-from host_tools.terminal.key_source import StkmView
 from host_tools.terminal.ltkm_delivery import KeepNeeded
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict, MskRequest
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -282,7 +282,7 @@ def test_ef_msk_is_read_once_and_after_ltkms(it: Scene) -> None:
 
     def judged(number: int, t: int) -> bool:
         made = stkm(message, t, mtk_id=number.to_bytes(2, "big"))
-        view = StkmView.decode(made.build(), P1)
+        view = CardStkmView.decode(made.build(), P1)
         if gate.judge(view.ids, view.timestamp) is not None:
             return False
         assert isinstance(it.terminal.feed(made.build()), Tek)
@@ -309,6 +309,6 @@ def test_another_terminal_goes_on_where_the_card_is(it: Scene) -> None:
     it.terminal.feed(stkm(message, 7).build())
     again = TerminalMiddleware(it.link, tables=P1)
     ids = stkm(message, 7, mtk_id=b"\0\2")
-    view = StkmView.decode(ids.build(), P1)
+    view = CardStkmView.decode(ids.build(), P1)
     assert again.gate.judge(view.ids, 7) is not None
     assert again.gate.judge(view.ids, 8) is None

@@ -15,6 +15,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.receiver import SrtpSender
@@ -24,9 +25,9 @@ from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
+from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Departure, Service
 from host_tools.terminal.key_source import StkmView
-from host_tools.terminal.media_out import MediaOut
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
 
@@ -80,7 +81,7 @@ class FakeCard:
         self.refuse = False
 
     def read(self, message: bytes) -> StkmView:
-        return StkmView.decode(message, P1)
+        return CardStkmView.decode(message, P1)
 
     def feed(self, message: bytes) -> StkmOutcome:
         self.fed.append(message)
@@ -147,10 +148,10 @@ class TestStkms:
         assert play(card, moved, options=PlayOptions(KNOWN, stkm_port=4711)).stkms_seen == 1
 
     def test_the_tek_is_reported_with_its_names(self, card: FakeCard) -> None:
-        seen: list[tuple[MbmsKeyIds, Secret]] = []
-        hooks = Hooks(on_tek=lambda names, got: seen.append((names, got.key)))
+        seen: list[tuple[bytes, Secret]] = []
+        hooks = Hooks(on_tek=lambda view, got: seen.append((view.identity, got.key)))
         Player(card, MediaOut(), PlayOptions(KNOWN)).play([stkm(3, 1)], hooks)
-        assert seen == [(ids(3), tek(3))]
+        assert seen == [(ids(3).encode(), tek(3))]
 
 
 class TestMedia:
