@@ -56,7 +56,7 @@ from host_tools.terminal.client.machine import Client, Rules
 from host_tools.terminal.client.states import State
 from host_tools.terminal.client.way import Bsm, Manners
 from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Wish
-from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.errors import NetworkRefusedError, TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.identities import OnlineCard
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
@@ -190,7 +190,8 @@ class OnlineTerminal:
         return tuple(dict.fromkeys(current(MskName(entry.key_domain_id, entry.msk_id)) for entry in held))
 
     def listen(self, patience: Patience | None = None) -> tuple[LtkmReceipt, ...]:
-        """Take the LTKMs that come, and answer pulls; return what came of them since the last request.
+        """Take the LTKMs that come, and answer pulls; return what came of them and of those since
+        the last request.
 
         Raises `LinkError`, `UnwritableFile`.
         """
@@ -199,7 +200,9 @@ class OnlineTerminal:
         while (left := until - monotonic()) > 0 or not self._client.is_over:
             if self._turn(max(left, 0.0)):
                 until = monotonic() + (waits.quiet if self._receipts else waits.first)
-        return tuple(self._receipts)
+        found = tuple(self._receipts)
+        self._receipts.clear()
+        return found
 
     def stay(self, seconds: float | None = None) -> None:
         """Take what comes, for so long or until an interrupt. Raises `LinkError`, `UnwritableFile`."""
@@ -214,7 +217,7 @@ class OnlineTerminal:
         """
         self.tell(Leaving(deregister))
         if not self._client.is_over and self._client.state is State.BOOTSTRAP:
-            self.tell(NotIdentified("interrupted", lasting=True))
+            self.tell(NotIdentified("interrupted", Trouble.LEFT, lasting=True))
         elif not self._client.is_over:
             self.tell(NoAnswer("interrupted"))
         if deregister:
@@ -278,10 +281,14 @@ class OnlineTerminal:
         try:
             identity = session.renew() if renew else session.current()
             return Identified(identity, self._card.tmpi)
-        except (TransportError, AnswerRefusedError) as error:
-            return NotIdentified(str(error), lasting=False)
+        except TransportError as error:
+            return NotIdentified(str(error), Trouble.NO_SERVER, lasting=False)
+        except AnswerRefusedError as error:
+            return NotIdentified(str(error), Trouble.NOT_AUTHENTIC, lasting=False)
+        except (NetworkRefusedError, NotAdmittedError) as error:
+            return NotIdentified(str(error), Trouble.NOT_ADMITTED, lasting=True)
         except (StatusError, TerminalError) as error:
-            return NotIdentified(str(error), lasting=True)
+            return NotIdentified(str(error), Trouble.CARD, lasting=True)
 
     def _was_taken(self, ltkm: KeptLtkm) -> bool:
         """Tell whether EF_MUK shows the T of this LTKM, or a later one, under its MUK."""
@@ -331,7 +338,7 @@ def error_of(failure: Failure) -> Exception:
         case Trouble.NO_SERVER:
             return TransportError(failure.words)
         case Trouble.NOT_AUTHENTIC:
-            return AnswerRefusedError(f"The BSM's answer is not taken: {failure.words}.")
+            return AnswerRefusedError(failure.words)
         case Trouble.NOT_ADMITTED:
             return NotAdmittedError(failure.words)
         case _:

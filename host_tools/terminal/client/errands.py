@@ -68,6 +68,7 @@ class Trouble(Enum):
     REFUSED = "the BSM refuses"
     BUSY = "the BSM is busy"
     NO_SERVER = "no server answers"
+    CARD = "the card refuses"
     NOT_ADMITTED = "the terminal is not admitted"
     NOT_AUTHENTIC = "the answer is not taken"
     NOTHING_TO_ASK = "there is nothing to ask for"

@@ -18,7 +18,7 @@ from host_tools.terminal.http.session import UaIdentity
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 if TYPE_CHECKING:
-    from host_tools.terminal.client.errands import Outcome
+    from host_tools.terminal.client.errands import Outcome, Trouble
     from host_tools.terminal.client.wishes import Wish
 
 # --- events
@@ -64,6 +64,7 @@ class NotIdentified:
     """There is no identity. `lasting`: card or network refuse, and to try again would change nothing."""
 
     words: str
+    trouble: Trouble
     lasting: bool
 
 

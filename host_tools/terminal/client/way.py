@@ -165,7 +165,7 @@ class Way:
     def not_identified(self, event: NotIdentified) -> None:
         """There is no identity."""
         self._verdict = None
-        self._fail(Trouble.NOT_ADMITTED, event.words, may_wait=not event.lasting)
+        self._fail(event.trouble, event.words, may_wait=not event.lasting)
 
     def no_answer(self, words: str) -> None:
         """Send the same octets again, or see that no server answers."""
