@@ -190,8 +190,7 @@ class OnlineTerminal:
         return tuple(dict.fromkeys(current(MskName(entry.key_domain_id, entry.msk_id)) for entry in held))
 
     def listen(self, patience: Patience | None = None) -> tuple[LtkmReceipt, ...]:
-        """Take the LTKMs that come, and answer pulls; return what came of them and of those since
-        the last request.
+        """Take the LTKMs that come, and answer pulls; return what came of them, and of those since the last request.
 
         Raises `LinkError`, `UnwritableFile`.
         """

@@ -49,15 +49,18 @@ class LtkmDesk:
         self._emit = emit
         self._came = came
         self._with_card: tuple[KeptLtkm, Datagram | None, MskName] | None = None
+        self.is_settling = False
         self._waiting: deque[tuple[bytes, Datagram | None]] = deque()
 
     def settle(self) -> None:
         """Settle what an earlier run left open; to be called before anything is taken."""
         if self._journal.given is not None:
+            self.is_settling = True
             self._emit(Settle(self._journal.given))
 
     def settled(self, event: Settled) -> None:
         """Go on with what the card says about an LTKM of an earlier run."""
+        self.is_settling = False
         if event.taken:
             self._journal.took(event.ltkm.octets, None, owed=True)
             self._emit(Save())

@@ -134,7 +134,8 @@ class Client:
                 self._leave(deregister)
             case Arrived() | ShortMessageArrived() | GivenToCard() | Settled():
                 self._message(event)
-        self._way.begin()
+        if not self._ltkms.is_settling:  # what the card took is told to the BSM with the first registration
+            self._way.begin()
         out = tuple(self._out)
         self._out.clear()
         return out
@@ -262,8 +263,9 @@ class Client:
         """Note that a key came, and ask for the one that the card lacks (TS 31.102 clause 7.1.1.6)."""
         if receipt.taken and receipt.request is None:
             self._know(current(name))
+            was_waiting = self._awaited.is_waiting
             self._awaited.came(name)
-            if not self._awaited.is_waiting:
+            if was_waiting and not self._awaited.is_waiting:
                 self._out.append(DropTimer(_MISSING))
         if receipt.request is None:
             return
