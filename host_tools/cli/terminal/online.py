@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from host_tools.cli.exits import DIFFERENT, CliError
 from host_tools.cli.terminal.network_options import network_options, online_terminal
 from host_tools.cli.terminal.options import FILE, card_options
 
@@ -67,4 +68,6 @@ def sms(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
 
     tpdus = read_tpdus(files)
     with online_terminal(options, OnlineShow(as_json=as_json)) as opened:
-        take_short_messages(opened, tpdus)
+        receipts = take_short_messages(opened, tpdus)
+    if not any(receipt.taken for receipt in receipts):
+        raise CliError("no short message led to a key", DIFFERENT)

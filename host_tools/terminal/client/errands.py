@@ -150,8 +150,8 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
         case Register(service_ids, only):
             wanted = service_ids if only else tuple(dict.fromkeys((*journal.items, *service_ids)))
             errand.body = Registration(wanted).encode()
-            owed = [(one.b_tid, one.counter) for one in journal.owed]
-            errand.headers = ((TAKEN_HEADER, taken_header(owed)),) if owed else ()
+            taken = [(one.b_tid, one.counter) for one in journal.to_tell]
+            errand.headers = ((TAKEN_HEADER, taken_header(taken)),) if taken else ()
             return bool(wanted)
         case Deregister(service_ids):
             wanted = service_ids or tuple(journal.items)

@@ -13,6 +13,7 @@ MOST_ITEMS = 256
 MOST_PENDING = 32
 MOST_LTKMS = 64
 MOST_TRIGGERS = 256
+MOST_TOLD = 16
 LTKM_KEPT = timedelta(hours=24)
 PENDING_KEPT = timedelta(hours=24)
 """As long as a BSM of ours keeps the answer to a requestID."""
@@ -41,14 +42,15 @@ class Pending:
 class KeptLtkm:
     """An LTKM (by its octets) that was given to the card; `taken` once the card took it.
 
-    `verification` is what was sent back. One that is taken without it was lost with a crash: `owed` until a
-    registration has told the BSM.
+    `is_bcast`: it has the extension of OMA BCAST, and may credit. `verification` is what was sent back. One that is
+    taken without it was lost with a crash: `owed` until a registration has told the BSM.
     """
 
     octets: bytes = field(repr=False)
     b_tid: str
     counter: int
     since: datetime
+    is_bcast: bool = False
     taken: bool = False
     verification: bytes | None = field(default=None, repr=False)
     owed: bool = False
@@ -103,9 +105,14 @@ class Journal:
         return next((one for one in self.ltkms if not one.taken), None)
 
     @property
-    def owed(self) -> tuple[KeptLtkm, ...]:
-        """The LTKMs that the card took and whose verification message is lost."""
-        return tuple(one for one in self.ltkms if one.owed)
+    def to_tell(self) -> tuple[KeptLtkm, ...]:
+        """What a registration tells the BSM: LTKMs that the card took.
+
+        Those whose verification message is lost, and those that may have credited: after a change of SMK the BSM must
+        know of each whether it is to be minted again.
+        """
+        taken = [one for one in reversed(self.ltkms) if one.taken and (one.owed or one.is_bcast)]
+        return tuple(sorted(taken, key=lambda one: not one.owed)[:MOST_TOLD])
 
     def find(self, octets: bytes) -> KeptLtkm | None:
         """Return what is known of an LTKM that the card took."""

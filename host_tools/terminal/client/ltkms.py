@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from card.errors import DecodeError
+from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT, port_of
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.ports import Clock
 from host_tools.exchange.transport import Datagram
@@ -116,7 +117,8 @@ class LtkmDesk:
             except DecodeError as error:
                 self._emit(Tell(MessageDropped(f"it is no LTKM: {error}")))
                 continue
-            kept = KeptLtkm(octets, view.id_r.decode("utf-8", "replace"), view.counter, self._clock.now())
+            b_tid, is_bcast = view.id_r.decode("utf-8", "replace"), port_of(octets) == OMA_LTKM_PORT
+            kept = KeptLtkm(octets, b_tid, view.counter, self._clock.now(), is_bcast)
             self._journal.giving(kept)
             self._with_card = (kept, datagram, _name(view))
             self._emit(Save())

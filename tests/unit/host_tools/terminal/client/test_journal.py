@@ -27,7 +27,7 @@ FULL = Journal(
     items={"urn:a": Item("urn:a", START), "urn:b": Item("urn:b")},
     pending={"r": Pending("r", "token purchase", b"<x/>", START)},
     ltkms=[
-        KeptLtkm(b"one", "b", 1, START, taken=True, verification=b"v"),
+        KeptLtkm(b"one", "b", 1, START, is_bcast=True, taken=True, verification=b"v"),
         KeptLtkm(b"two", "b", 2, START, taken=True, owed=True),
         KeptLtkm(b"three", "b", 0xFFFF_FFFF, START),
     ],

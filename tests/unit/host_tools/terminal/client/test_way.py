@@ -265,12 +265,26 @@ class TestRegistration:
 
     def test_it_tells_what_the_card_took_before_a_crash_and_only_once(self) -> None:
         journal = in_force(ONE)
-        journal.ltkms = [KeptLtkm(b"x", "b@bsf", 7, START, taken=True, owed=True)]
+        journal.ltkms = [
+            KeptLtkm(b"x", "b@bsf", 7, START, taken=True, owed=True),
+            KeptLtkm(b"y", "b@bsf", 8, START, taken=True, verification=b"v"),
+        ]
         stage = Stage(demand(), granted(ONE), granted(ONE), journal=journal)
         stage.tell(Started())
         assert stage.sent[-1].one(TAKEN_HEADER) == "b@bsf 7"
         stage.tell(Connected())
         assert stage.sent[-1].one(TAKEN_HEADER) is None
+
+    def test_it_tells_each_time_what_may_have_credited(self) -> None:
+        journal = in_force(ONE)
+        taken = [KeptLtkm(bytes((n,)), "b@bsf", n, START, is_bcast=True, taken=True) for n in range(1, 21)]
+        journal.ltkms = [*taken, KeptLtkm(b"z", "b@bsf", 30, START, taken=True, owed=True)]
+        stage = Stage(demand(), granted(ONE), granted(ONE), journal=journal)
+        stage.tell(Started())
+        told = (stage.sent[-1].one(TAKEN_HEADER) or "").split(", ")
+        assert (told[0], told[1], len(told)) == ("b@bsf 30", "b@bsf 20", 16)
+        stage.tell(Connected())
+        assert (stage.sent[-1].one(TAKEN_HEADER) or "").split(", ")[0] == "b@bsf 20"
 
 
 class TestOrders:
