@@ -147,7 +147,7 @@ class RawTerminal:
         return network.bsm.endpoint if self.tls is None else network.others["bsm-tls"].endpoint
 
     def exchange(self, request: HttpRequest) -> HttpResponse:
-        """Send one request on a connection of its own and note both octets; pushes that come meanwhile are noted, too."""
+        """Send one request on a connection of its own and note the octets both ways."""
         end = self.place()
         octets = replace(request, headers=(*request.headers, ("Connection", "close"))).encode()
         opened: socket.socket = socket.create_connection((end.address, end.port), _SECONDS, (self.address, 0))

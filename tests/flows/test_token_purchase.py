@@ -18,9 +18,9 @@ from host_tools.exchange.messages.tokens import (
     Tokens,
 )
 from host_tools.exchange.procedures import REGISTRATION, TOKEN_PURCHASE
+from tests.flows.offers import FILM_ASKED, TOKENS
 from tests.support.flows import ANSWER, PUSH, REQUEST, VERIFICATION, Log, raw_terminal
 from tests.support.head_end import HeadEnd
-from tests.unit.host_tools.headend.flows.offers import FILM_ASKED, TOKENS
 
 _DIGEST = [REQUEST, ANSWER, REQUEST, ANSWER]
 _PAY = bytes.fromhex("0003")

@@ -9,7 +9,7 @@ from host_tools.exchange.messages.registration import Deregistration, Registrati
 from host_tools.exchange.procedures import DEREGISTRATION, MSK_REQUEST, REGISTRATION
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from tests.support.flows import ANSWER, PUSH, REQUEST, VERIFICATION, Log, raw_terminal
-from tests.support.head_end import HeadEnd, head_end
+from tests.support.head_end import head_end
 
 ONE = SERVICE_PREFIX + "one"
 _DIGEST = [REQUEST, ANSWER, REQUEST, ANSWER]

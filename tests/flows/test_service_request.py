@@ -9,9 +9,9 @@ from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest
 from host_tools.exchange.messages.provisioning import ProvisioningStatus
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.procedures import REGISTRATION, SERVICE_REQUEST
+from tests.flows.offers import ASKED, ITEM1
 from tests.support.flows import ANSWER, PUSH, REQUEST, VERIFICATION, Log, raw_terminal
 from tests.support.head_end import HeadEnd
-from tests.unit.host_tools.headend.flows.offers import ASKED, ITEM1
 
 _DIGEST = [REQUEST, ANSWER, REQUEST, ANSWER]
 

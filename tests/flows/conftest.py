@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.flows import offers
 from tests.support.head_end import HeadEnd, head_end
-from tests.unit.host_tools.headend.flows import offers
 
 
 @pytest.fixture(scope="module")
