@@ -43,6 +43,7 @@ from host_tools.sessions.events.playing import (
     Progressed,
     Recorded,
     Replayed,
+    ReportWritten,
     ServiceLeft,
     StkmDecided,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Progressed",
     "Recorded",
     "Replayed",
+    "ReportWritten",
     "ScriptDone",
     "ScriptStepDone",
     "ScriptsDone",
@@ -92,6 +94,7 @@ Event = (
     | BindingFailed
     | Played
     | Replayed
+    | ReportWritten
     | MostStayShut
     | NothingKept
     | KeptAllTheSame
