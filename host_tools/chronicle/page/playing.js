@@ -4,7 +4,7 @@ const detail = document.querySelector(".detail");
 if (strip) {
   const marks = Array.from(strip.querySelectorAll(".m"));
   const words = (mark) => mark.querySelector("title").textContent;
-  const middle = (mark) => { const box = mark.getBBox(); return box.x + box.width / 2; };
+  const middle = (mark) => { const box = mark.getBBox(); return box.x + Math.min(box.width / 2, 30); };
   let current = null;
 
   function choose(mark, move) {

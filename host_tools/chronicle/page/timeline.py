@@ -41,8 +41,11 @@ class _Drawing:
         """Begin a lane; return its top."""
         top, self.top = self.top, self.top + height
         y = round(top + min(height, 24) / 2 + 4, 1)
-        shown = text(words if len(words) <= 20 else f"{words[:19]}…")
-        self.labels.append(f'<text class="{kind}" x="0" y="{y}">{shown}<title>{text(words)}</title></text>')
+        lines = "".join(
+            f'<tspan x="0" dy="{14 * bool(number)}">{text(part if len(part) <= 20 else f"{part[:19]}…")}</tspan>'
+            for number, part in enumerate(words.split(", ", 1))
+        )
+        self.labels.append(f'<text class="{kind}" x="0" y="{y}">{lines}<title>{text(words)}</title></text>')
         return top
 
     def mark(self, lane: str, told: str, shape: str) -> None:
