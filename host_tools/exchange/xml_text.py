@@ -92,10 +92,10 @@ def parse_document(body: bytes, *roots: str) -> Node:
 def write_document(root: Node, prefixes: Mapping[str, str] = _NO_ATTRIBUTES) -> bytes:
     """Return a document in UTF-8: a declaration, a line feed, one line.
 
-    `prefixes` gives namespaces their prefixes; without them that of the root is the default namespace. Raises
-    `EncodeError` for what XML cannot hold.
+    `prefixes` gives namespaces their prefixes, "" for the default one; without them that is the namespace of the root.
+    Raises `EncodeError` for what XML cannot hold.
     """
-    names: dict[str | None, str] = dict(prefixes.items()) if prefixes else {None: root.namespace}
+    names = {prefix or None: space for prefix, space in prefixes.items()} or {None: root.namespace}
     try:
         element = _element(root, names)
         text: bytes = etree.tostring(element, encoding="UTF-8", xml_declaration=False)

@@ -12,7 +12,9 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events
 
 if TYPE_CHECKING:
+    from card import Card, CardProfile
     from card.crypto.secret import Secret
+    from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
     from host_tools.terminal.identity import Identity
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -31,7 +33,7 @@ def open_link(kind: str, reader: str | None, profile: Path | None, events: Event
     In process, `profile` is a card profile, for a card that lives as long as the process, or a card file. On PC/SC,
     `reader` is a reader's name or a part of it. Raises `SessionError`, `LinkError`, `CardError`.
     """
-    link = card_in_process(profile, events) if kind == IN_PROCESS else _in_reader(reader)
+    link = card_in_process(profile, events) if kind == IN_PROCESS else in_reader(reader)
     try:
         yield link
     finally:
@@ -52,7 +54,22 @@ def card_in_process(named: Path | None, events: Events, name: str | None = None)
     return InProcessLink(card) if name is None else InProcessLink(card, name)
 
 
-def _in_reader(reader: str | None) -> Link:
+def new_card(profile: CardProfile) -> Card:
+    """Return a card fresh from a profile, which leaves nothing behind."""
+    from card import memory_card
+
+    return memory_card(profile)
+
+
+def new_card_in_process(profile: CardProfile) -> Link:
+    """Return a link, named as the profile, to a card fresh from it in this process."""
+    from host_tools.links.inprocess import InProcessLink
+
+    return InProcessLink(new_card(profile), profile.name)
+
+
+def in_reader(reader: str | None) -> Link:
+    """Connect to the card in a reader, found by its name or a part of it. Raises `LinkError`."""
     from host_tools.links.pcsc import PcscLink
 
     return PcscLink.open(reader)
@@ -89,14 +106,22 @@ class CardSource:
 
     @contextmanager
     def opened(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, TerminalMiddleware]]:
-        """Open the card, inside a secure channel when asked to. Raises `SessionError`, `LinkError`, `CardError`.
+        """Open the card for its USIM. Raises as `linked`."""
+        from host_tools.terminal.middleware import TerminalMiddleware
 
-        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
+        with self.linked(sinks, events) as (used, tables):
+            yield used, TerminalMiddleware(used, tables=tables)
+
+    @contextmanager
+    def linked(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, BcastTables]]:
+        """Open the card, inside a secure channel when asked to, with its tables of OMA BCAST.
+
+        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire. Raises
+        `SessionError`, `LinkError`, `CardError`.
         """
         from host_tools.links.base import together
         from host_tools.sessions.cards import tables_of
         from host_tools.sessions.secure_channel import protect
-        from host_tools.terminal.middleware import TerminalMiddleware
 
         tables = tables_of(self.profile, events)  # before the card file is in use
         with open_link(self.link, self.reader, self.profile, events) as link, ExitStack() as stack:
@@ -104,4 +129,4 @@ class CardSource:
             used = traced(link, sinks)
             if self.sac is not None:
                 used = traced(protect(used, self.sac, self.profile, self.sac_key), sinks)
-            yield used, TerminalMiddleware(used, tables=tables)
+            yield used, tables

@@ -24,6 +24,7 @@ from host_tools.sessions.events.laboratory import (
     ScriptsDone,
     ScriptStepDone,
     SideDone,
+    TapOpened,
 )
 from host_tools.sessions.events.network import (
     BroadcastMade,
@@ -47,6 +48,10 @@ from host_tools.sessions.events.playing import (
     ServiceLeft,
     StkmDecided,
 )
+from host_tools.sessions.events.terminal import (
+    ClientNews,
+    TerminalOnline,
+)
 
 __all__ = [
     "BindingFailed",
@@ -56,6 +61,7 @@ __all__ = [
     "CardFileExposed",
     "CardKept",
     "CardMade",
+    "ClientNews",
     "Event",
     "Events",
     "FaultInjected",
@@ -80,6 +86,8 @@ __all__ = [
     "SideDone",
     "StepDone",
     "StkmDecided",
+    "TapOpened",
+    "TerminalOnline",
     "TruthWritten",
     "Unheard",
 ]
@@ -106,6 +114,8 @@ Event = (
     | PermissionsServed
     | NetworkServed
     | StepDone
+    | TerminalOnline
+    | ClientNews
     | ScriptStepDone
     | ScriptDone
     | ScriptsDone
@@ -113,6 +123,7 @@ Event = (
     | NotSent
     | SideDone
     | PacketsLeftOut
+    | TapOpened
     | PcscdStarted
     | FaultInjected
 )
