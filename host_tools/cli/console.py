@@ -17,11 +17,8 @@ from host_tools.sessions.events import (
     MostStayShut,
     NothingKept,
     PacketsLeftOut,
-<<<<<<< HEAD
     ReportWritten,
-=======
     TapOpened,
->>>>>>> main
 )
 
 _WARNED = "host_tools.cli.console.warned"
