@@ -63,6 +63,7 @@ __all__ = [
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
+    "NoListener",
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
@@ -81,7 +82,6 @@ __all__ = [
     "StkmDecided",
     "TapOpened",
     "TruthWritten",
-    "Unheard",
 ]
 
 Event = (
@@ -125,7 +125,7 @@ class Events(Protocol):
         """Take one event. Called in the thread of the session, in the order in which things happen."""
 
 
-class Unheard:
+class NoListener:
     """Takes events for nobody."""
 
     def emit(self, event: Event, /) -> None:
