@@ -44,6 +44,7 @@ from host_tools.sessions.events.playing import (
     Progressed,
     Recorded,
     Replayed,
+    ReportWritten,
     ServiceLeft,
     StkmDecided,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
+    "NoListener",
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
@@ -77,6 +79,7 @@ __all__ = [
     "Progressed",
     "Recorded",
     "Replayed",
+    "ReportWritten",
     "ScriptDone",
     "ScriptStepDone",
     "ScriptsDone",
@@ -87,7 +90,6 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
-    "Unheard",
 ]
 
 Event = (
@@ -100,6 +102,7 @@ Event = (
     | BindingFailed
     | Played
     | Replayed
+    | ReportWritten
     | MostStayShut
     | NothingKept
     | KeptAllTheSame
@@ -133,7 +136,7 @@ class Events(Protocol):
         """Take one event. Called in the thread of the session, in the order in which things happen."""
 
 
-class Unheard:
+class NoListener:
     """Takes events for nobody."""
 
     def emit(self, event: Event, /) -> None:
