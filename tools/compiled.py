@@ -37,7 +37,7 @@ MODULES: Final = (
     "domain/bcast/bcast", "domain/bcast/spe", "domain/keys/key_root", "domain/keys/stkm", "domain/messages/stkm",
     "domain/messages/verdict", "domain/services",
     "filesystem/contents", "filesystem/tree",
-    "state/nonvolatile", "state/records", "state/session",
+    "state/nonvolatile", "state/session", "state/stored",
     "store/layout", "store/sqlite",
 )  # fmt: skip
 
