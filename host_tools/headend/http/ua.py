@@ -116,6 +116,7 @@ class UaServer(GuardedServer):
             return failure(HTTPStatus.GATEWAY_TIMEOUT)
         match self._digest.check(credentials, account.password, asked):
             case Verdict.RIGHT:
+                self._transactions.hold(account.identity)
                 accounts.admitted(credentials.username, credentials.nonce)
                 caller = Caller(
                     account.identity, credentials.username, peer, find_push_port(request.all(PUSH_PORT_HEADER))
