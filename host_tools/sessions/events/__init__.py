@@ -47,6 +47,10 @@ from host_tools.sessions.events.playing import (
     ServiceLeft,
     StkmDecided,
 )
+from host_tools.sessions.events.terminal import (
+    ClientNews,
+    TerminalOnline,
+)
 
 __all__ = [
     "BindingFailed",
@@ -56,6 +60,7 @@ __all__ = [
     "CardFileExposed",
     "CardKept",
     "CardMade",
+    "ClientNews",
     "Event",
     "Events",
     "FaultInjected",
@@ -80,6 +85,7 @@ __all__ = [
     "StepDone",
     "StkmDecided",
     "TapOpened",
+    "TerminalOnline",
     "TruthWritten",
     "Unheard",
 ]
@@ -105,6 +111,8 @@ Event = (
     | PermissionsServed
     | NetworkServed
     | StepDone
+    | TerminalOnline
+    | ClientNews
     | ScriptStepDone
     | ScriptDone
     | ScriptsDone
