@@ -63,6 +63,9 @@ class Registrations(Protocol):
     def drop(self, identity: str, /) -> None:
         """Take a registration away, if there is one."""
 
+    def count(self) -> int:
+        """Return how many subscribers are registered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

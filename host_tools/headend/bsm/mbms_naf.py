@@ -86,6 +86,10 @@ class MbmsNaf:
         """Return the IMPI, which ties the B-TIDs of a subscriber together. Raises `HeadendError`."""
         return self._keys(b_tid, naf_id).impi
 
+    def knows(self, b_tid: str) -> bool:
+        """Tell whether the keys of a B-TID are here already."""
+        return self._known.find(b_tid) is not None
+
     def push(self, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str) -> Push:
         """Set up keys with a terminal that cannot ask for them: LTKMs under them go to the push's `downlink_id`.
 

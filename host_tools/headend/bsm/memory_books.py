@@ -83,6 +83,10 @@ class MemoryRegistrations:
         """Take a registration away, if there is one."""
         self._registered.pop(identity)
 
+    def count(self) -> int:
+        """Return how many subscribers are registered."""
+        return len(self._registered)
+
 
 class MemoryOutbox:
     """What is on its way to subscribers."""

@@ -23,6 +23,7 @@ _REGISTER = text(
     " heard = excluded.heard"
 )
 _UNREGISTER = text("DELETE FROM registrations WHERE identity = :identity")
+_REGISTERED_COUNT = text("SELECT count(*) FROM registrations")
 _LINE = text("SELECT * FROM lines WHERE identity = :identity")
 _PUT_LINE = text(
     "INSERT INTO lines (identity, address, b_tid, port, at, tries)"
@@ -95,6 +96,10 @@ class StoredRegistrations:
     def drop(self, identity: str) -> None:
         """Take a registration away, if there is one."""
         self._database.run(_UNREGISTER, {"identity": identity})
+
+    def count(self) -> int:
+        """Return how many subscribers are registered."""
+        return int(self._database.run(_REGISTERED_COUNT).scalar_one())
 
 
 class StoredOutbox:
@@ -193,7 +198,7 @@ class StoredOutbox:
 
     def _order(self, table: str, key: str, stored: bytes) -> Order:
         try:
-            return Order.decode(self._vault.open((table, "body", key), stored))
+            return Order.decode(self._vault.unseal((table, "body", key), stored))
         except DecodeError as error:
             raise StoreError(str(error)) from None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from host_tools.headend.bsm.books import Transaction
 from host_tools.headend.store import schema
@@ -53,7 +54,7 @@ class Database:
                 if opened._shared:
                     opened.hold(_PREPARE_LOCK)
                 schema.prepare(opened.connection)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:  # SQLAlchemy wraps what happens at its first look, too, or not
             engine.dispose()
             raise StoreError(f"the store {shown(url)} cannot be used: {_reason(error)}") from None
         except BaseException:
@@ -153,7 +154,7 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """Return the first line of what the driver says; it names no value of ours."""
     original = getattr(error, "orig", None)
     return (str(original or type(error).__name__).splitlines() or [""])[0]

@@ -62,12 +62,17 @@ class StoredKeys:
         self._require(service)
         now, known = self._clock.now(), self._read.get(service)
         if known is None or not timedelta() <= now - known[0] < _FRESH_FOR:
-            known = self._read[service] = now, self._load(service)
+            with self._database.transaction():  # a BSD/A asks without a request
+                known = self._read[service] = now, self._load(service)
         return known[1]
 
     def add_sek(self, key: ServiceKey) -> None:
         """Keep one more SEK behind those of its service. Raises `HeadendError` for an unknown service."""
         self._require(key.service)
+        with self._database.transaction():
+            self._add(key)
+
+    def _add(self, key: ServiceKey) -> None:
         self._read.pop(key.service, None)
         if len(self._load(key.service)) >= SEKS_OF_A_SERVICE:
             raise HeadendError(f"the Key Numbers of {key.service} are used up")
@@ -120,7 +125,7 @@ class StoredKeys:
                 bytes(row.msk_id),
                 row.first_mtk_id,
                 row.last_mtk_id,
-                Secret(self._vault.open(("seks", "key", _sek_row(service, bytes(row.msk_id))), row.key)),
+                Secret(self._vault.unseal(("seks", "key", _sek_row(service, bytes(row.msk_id))), row.key)),
                 bytes(row.rand),
                 row.csb_id,
             )

@@ -43,7 +43,7 @@ class StoredRequests:
         row = self._database.run(_FIND, values).one_or_none()
         if row is None:
             return None
-        answer = self._vault.open(("requests", "answer", f"{identity} {request_id}"), row.answer)
+        answer = self._vault.unseal(("requests", "answer", f"{identity} {request_id}"), row.answer)
         return Answered(bytes(row.fingerprint), answer)
 
     def keep(self, identity: str, request_id: str, answered: Answered) -> None:
@@ -69,7 +69,7 @@ class StoredRecords:
     def find(self, kind: str, identity: str, name: str) -> bytes | None:
         """Return a record, None where there is none."""
         found = self._database.run(_RECORD, {"kind": kind, "identity": identity, "name": name}).scalar()
-        return None if found is None else self._vault.open(_place(kind, identity, name), found)
+        return None if found is None else self._vault.unseal(_place(kind, identity, name), found)
 
     def put(self, kind: str, identity: str, name: str, value: bytes) -> None:
         """Keep a record in the place of the one before. Raises `HeadendError` when there are too many."""
@@ -85,7 +85,7 @@ class StoredRecords:
     def of(self, kind: str, identity: str) -> dict[str, bytes]:
         """Return all records of a kind of one subscriber, by name."""
         rows = self._database.run(_OF, {"kind": kind, "identity": identity}).all()
-        return {row.name: self._vault.open(_place(kind, identity, row.name), row.value) for row in rows}
+        return {row.name: self._vault.unseal(_place(kind, identity, row.name), row.value) for row in rows}
 
 
 def _place(kind: str, identity: str, name: str) -> tuple[str, str, str]:

@@ -18,8 +18,8 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
+    Text,
     insert,
     inspect,
     select,
@@ -31,68 +31,68 @@ from host_tools.headend.store.errors import StoreError
 VERSION: Final = 1
 TABLES = MetaData()
 
-META = Table("meta", TABLES, Column("name", String, primary_key=True), Column("value", LargeBinary, nullable=False))
+META = Table("meta", TABLES, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
 Table(
     "subscribers",
     TABLES,
-    Column("impi", String, primary_key=True),
-    Column("imsi", String, nullable=False),
-    Column("algorithm", String, nullable=False),
+    Column("impi", Text, primary_key=True),
+    Column("imsi", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
     Column("k", LargeBinary, nullable=False),
     Column("constant", LargeBinary, nullable=False),
     Column("amf", LargeBinary, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("ind", Integer, nullable=False),
     Column("ind_bits", Integer, nullable=False),
-    Column("uicc", String, nullable=False),
-    Column("key_choice", String, nullable=False),
+    Column("uicc", Text, nullable=False),
+    Column("key_choice", Text, nullable=False),
     Column("lifetime", BigInteger, nullable=False),
     Column("plain_res", Integer, nullable=False),
 )
 Table(
     "rk_subscribers",
     TABLES,
-    Column("nai", String, primary_key=True),
-    Column("imsi", String, nullable=False),
+    Column("nai", Text, primary_key=True),
+    Column("imsi", Text, nullable=False),
     Column("rk", LargeBinary, nullable=False),
-    Column("functions", String, nullable=False),
+    Column("functions", Text, nullable=False),
     Column("auth_key", LargeBinary),
 )
 Table(
     "bootstrappings",
     TABLES,
-    Column("impi", String, primary_key=True),
-    Column("b_tid", String, nullable=False),
+    Column("impi", Text, primary_key=True),
+    Column("b_tid", Text, nullable=False),
     Column("rand", LargeBinary, nullable=False),
     Column("ks", LargeBinary, nullable=False),
-    Column("created", String, nullable=False),
-    Column("expires", String, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("expires", Text, nullable=False),
 )
-_TMPIS = Table("tmpis", TABLES, Column("impi", String, primary_key=True), Column("tmpi", String, nullable=False))
+_TMPIS = Table("tmpis", TABLES, Column("impi", Text, primary_key=True), Column("tmpi", Text, nullable=False))
 Index("tmpis_tmpi", _TMPIS.c.tmpi)
 _B_TIDS = Table(
     "b_tids",
     TABLES,
-    Column("b_tid", String, primary_key=True),
-    Column("impi", String, nullable=False),
+    Column("b_tid", Text, primary_key=True),
+    Column("impi", Text, nullable=False),
     Column("place", BigInteger, nullable=False),
 )
 Index("b_tids_impi", _B_TIDS.c.impi, _B_TIDS.c.place)
 _MUKS = Table(
     "muks",
     TABLES,
-    Column("b_tid", String, primary_key=True),
-    Column("impi", String, nullable=False),
+    Column("b_tid", Text, primary_key=True),
+    Column("impi", Text, nullable=False),
     Column("place", BigInteger, nullable=False),
     Column("muk", LargeBinary, nullable=False),
     Column("mrk", LargeBinary, nullable=False),
-    Column("expires", String, nullable=False),
+    Column("expires", Text, nullable=False),
 )
 Index("muks_impi", _MUKS.c.impi, _MUKS.c.place)
 Table(
     "seks",
     TABLES,
-    Column("service", String, primary_key=True),
+    Column("service", Text, primary_key=True),
     Column("place", BigInteger, primary_key=True),
     Column("key_domain_id", LargeBinary, nullable=False),
     Column("msk_id", LargeBinary, nullable=False),
@@ -105,35 +105,35 @@ Table(
 _COUNTERS = Table(
     "counters",
     TABLES,
-    Column("b_tid", String, primary_key=True),
-    Column("identity", String, nullable=False),
+    Column("b_tid", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
     Column("t", BigInteger, nullable=False),
 )
 Index("counters_identity", _COUNTERS.c.identity)
 Table(
     "held",
     TABLES,
-    Column("identity", String, primary_key=True),
-    Column("service", String, primary_key=True),
-    Column("msk_ids", String, nullable=False),
+    Column("identity", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("msk_ids", Text, nullable=False),
 )
-Table("rights", TABLES, Column("identity", String, primary_key=True), Column("item", String, primary_key=True))
+Table("rights", TABLES, Column("identity", Text, primary_key=True), Column("item", Text, primary_key=True))
 Table(
     "registrations",
     TABLES,
-    Column("identity", String, primary_key=True),
-    Column("service_ids", String, nullable=False),
-    Column("address", String, nullable=False),
-    Column("b_tid", String, nullable=False),
+    Column("identity", Text, primary_key=True),
+    Column("service_ids", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("b_tid", Text, nullable=False),
     Column("port", Integer),
     Column("heard", Double, nullable=False),
 )
 _LINES = Table(
     "lines",
     TABLES,
-    Column("identity", String, primary_key=True),
-    Column("address", String, nullable=False),
-    Column("b_tid", String, nullable=False),
+    Column("identity", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("b_tid", Text, nullable=False),
     Column("port", Integer),
     Column("at", Double),
     Column("tries", Integer, nullable=False),
@@ -142,15 +142,15 @@ Index("lines_at", _LINES.c.at)
 Table(
     "orders",
     TABLES,
-    Column("identity", String, primary_key=True),
+    Column("identity", Text, primary_key=True),
     Column("place", BigInteger, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
 _OUTSTANDING = Table(
     "outstanding",
     TABLES,
-    Column("b_tid", String, primary_key=True),
-    Column("identity", String, nullable=False),
+    Column("b_tid", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
     Column("place", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("ltkm", LargeBinary, nullable=False),
@@ -159,8 +159,8 @@ Index("outstanding_identity", _OUTSTANDING.c.identity, _OUTSTANDING.c.place)
 Table(
     "requests",
     TABLES,
-    Column("identity", String, primary_key=True),
-    Column("request_id", String, primary_key=True),
+    Column("identity", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
     Column("place", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
@@ -168,9 +168,9 @@ Table(
 Table(
     "records",
     TABLES,
-    Column("kind", String, primary_key=True),
-    Column("identity", String, primary_key=True),
-    Column("name", String, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("identity", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import text
 
 from card.crypto.secret import Secret
-from host_tools.exchange.ports import Rng
 from host_tools.headend.bsm.books import Books
 from host_tools.headend.store.books import StoredOutbox, StoredRegistrations
 from host_tools.headend.store.database import Database
@@ -88,12 +87,6 @@ class Store:
             )
         return found
 
-    def shared_secret(self, name: str, size: int, rng: Rng) -> Secret:
-        """Return a secret that all processes on this store have; it is made when there is none."""
-        place = ("meta", "value", name)
-        self.database.run(_SET_META, {"name": name, "value": self.vault.seal(place, rng.random_bytes(size))})
-        return Secret(self.vault.open(place, self._meta(name)))
-
     def close(self) -> None:
         """Close the database."""
         self.database.close()
@@ -103,7 +96,7 @@ class Store:
         place = ("meta", "value", "proof")
         self.database.run(_SET_META, {"name": "proof", "value": self.vault.seal(place, _PROOF)})
         try:
-            sound = self.vault.open(place, self._meta("proof")) == _PROOF
+            sound = self.vault.unseal(place, self._meta("proof")) == _PROOF
         except StoreError:
             sound = False
         if not sound:

@@ -202,7 +202,7 @@ class StoredSubscribers:
         return {"nai": one.nai, "imsi": one.imsi, "rk": sealed, "functions": one.functions}
 
     def _secret(self, table: str, column: str, row: str, stored: bytes) -> Secret:
-        return Secret(self._vault.open((table, column, row), stored))
+        return Secret(self._vault.unseal((table, column, row), stored))
 
 
 class StoredBootstrappings:
@@ -218,7 +218,7 @@ class StoredBootstrappings:
         row = self._database.run(_RUN, {"impi": impi}).one_or_none()
         if row is None:
             return None
-        ks = Secret(self._vault.open(("bootstrappings", "ks", row.b_tid), row.ks))
+        ks = Secret(self._vault.unseal(("bootstrappings", "ks", row.b_tid), row.ks))
         created, expires = map(datetime.fromisoformat, (row.created, row.expires))
         return Bootstrapping(impi, row.b_tid, bytes(row.rand), ks, created, expires)
 
@@ -279,7 +279,7 @@ class StoredMuks:
 
     def _keys(self, row: Row[Any]) -> MbmsKeys:
         muk, mrk = (
-            Secret(self._vault.open(("muks", column, row.b_tid), stored))
+            Secret(self._vault.unseal(("muks", column, row.b_tid), stored))
             for column, stored in (("muk", row.muk), ("mrk", row.mrk))
         )
         return MbmsKeys(row.impi, muk, mrk, datetime.fromisoformat(row.expires))

@@ -24,7 +24,7 @@ class Vault(Protocol):
     def seal(self, place: tuple[str, str, str], value: bytes, /) -> bytes:
         """Return a secret as it is stored at a place."""
 
-    def open(self, place: tuple[str, str, str], stored: bytes, /) -> bytes:
+    def unseal(self, place: tuple[str, str, str], stored: bytes, /) -> bytes:
         """Return the secret that is stored at a place. Raises `StoreError`."""
 
 
@@ -36,7 +36,7 @@ class OpenVault:
         del place
         return _PLAIN + value
 
-    def open(self, place: tuple[str, str, str], stored: bytes) -> bytes:
+    def unseal(self, place: tuple[str, str, str], stored: bytes) -> bytes:
         """Return the secret that is stored at a place. Raises `StoreError`."""
         if stored[:1] != _PLAIN:
             raise StoreError(f"{'.'.join(place[:2])} is encrypted: --key-file is wanted")
@@ -55,7 +55,7 @@ class KeyVault:
         nonce = secrets.token_bytes(_NONCE_SIZE)
         return _SEALED + nonce + aes_gcm_seal(self._key.reveal(), nonce, value, _bound(place))
 
-    def open(self, place: tuple[str, str, str], stored: bytes) -> bytes:
+    def unseal(self, place: tuple[str, str, str], stored: bytes) -> bytes:
         """Return the secret that is stored at a place. Raises `StoreError`."""
         nonce, sealed = bytes(stored[1 : 1 + _NONCE_SIZE]), bytes(stored[1 + _NONCE_SIZE :])
         found = None

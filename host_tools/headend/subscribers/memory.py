@@ -31,6 +31,10 @@ class MemorySubscribers:
     def __len__(self) -> int:
         return len(self._by_impi) + len(self._by_nai)
 
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self)
+
     def add(self, subscriber: Subscriber) -> None:
         """Take one more subscriber. Raises `HeadendError`."""
         self._require_place(subscriber.impi in self._by_impi, f"IMPI {subscriber.impi}")
