@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from host_tools.headend.serving import Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import Events, NetworkServed
+from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -33,24 +33,31 @@ def serve_scenario(
     network_file: Path | None,
     certificates: Path | None,
     events: Events,
+    kept: Keeping | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where. Raises `SessionError`, `HeadendError`."""
-    clock = SystemClock()
-    # A fresh session: the card may have met the challenges of an earlier run.
-    network = UsimNetwork(
-        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=profile.bcast.build_tables()
-    )
+    """Serve until interrupted; `NetworkServed` tells where. What `kept` says is by default in memory.
+
+    Raises `SessionError`, `HeadendError`.
+    """
+    clock, rng, kept = SystemClock(), SystemRng(), kept or Keeping()
     zn_tls = None if certificates is None else _certify(scenario, certificates)
+    store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
-        events.emit(NetworkServed(running.network, network_file))
+        events.emit(NetworkServed(running.network, network_file, store))
 
-    try:
-        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls))
-    except TransportError as error:
-        raise SessionError(f"{error}.") from None
+    with keeping(kept, scenario, profile, clock) as parts:
+        with parts.books.transactions.transaction():
+            # Challenges cannot be repeated: the card may have met those of an earlier run.
+            network = UsimNetwork(
+                scenario, subscriber_of(profile), clock, tables=profile.bcast.build_tables(), parts=parts, rng=rng
+            )
+        try:
+            asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls))
+        except TransportError as error:
+            raise SessionError(f"{error}.") from None
 
 
 def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:
