@@ -30,6 +30,7 @@ _SEED = 20261121
 _NUMBERS = itertools.count()
 Deed = Callable[[World, int], object]
 """What is done, with so many tries of one terminal after the first."""
+Before = Callable[[World], None]
 
 
 @pytest.fixture
@@ -104,9 +105,7 @@ def _bought(world: World) -> None:
         world.require_balance()
 
 
-def _cut(
-    world: World, relay: CuttingRelay, deed: Deed, before: Callable[[World], None], places: Sequence[Place]
-) -> None:
+def _cut(world: World, relay: CuttingRelay, deed: Deed, before: Before, places: Sequence[Place]) -> None:
     """Cut a deed at these places, one after the other; each time the books must balance afterwards."""
     chance, counts = random.Random(_SEED), Counter[str]()
     for place in places:
@@ -126,7 +125,7 @@ def _cut(
     )
 
 
-def _exchange(world: World, relay: CuttingRelay, deed: Deed, before: Callable[[World], None]) -> list[Crossed]:
+def _exchange(world: World, relay: CuttingRelay, deed: Deed, before: Before) -> list[Crossed]:
     """Do a deed once without a cut and return what crossed."""
     before(world)
     first = len(relay.crossed)
@@ -138,7 +137,7 @@ def _exchange(world: World, relay: CuttingRelay, deed: Deed, before: Callable[[W
 
 
 _EVERY_OCTET = {"token purchase": (buys_tokens, lambda _: None), "registration": (registers, _bought)}
-_BOUNDARIES: dict[str, tuple[Deed, Callable[[World], None]]] = {
+_BOUNDARIES: dict[str, tuple[Deed, Before]] = {
     "service request": (subscribes, _free),
     "service request for a film": (buys_a_film, lambda _: None),
     "renewal": (renews, _bought),

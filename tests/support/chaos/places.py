@@ -18,7 +18,8 @@ class Place:
 
     def plan(self, first: int, *, reset: bool) -> Plan:
         """Return the plan for a relay, of an exchange whose first connection has this number."""
-        return Plan(first + self.connection, Cut(*((self.octet, None) if self.is_up else (None, self.octet)), reset))
+        up, down = (self.octet, None) if self.is_up else (None, self.octet)
+        return Plan(first + self.connection, Cut(up, down, reset))
 
 
 @dataclass(frozen=True)
