@@ -25,7 +25,6 @@ _SRTP_HINTS = Hints(
 )
 
 
-
 def _srtp_sealer() -> PacketSealer:
     from host_tools.content.srtp.protection import SrtpSealer  # loads libsrtp
 

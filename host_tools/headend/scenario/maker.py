@@ -17,7 +17,7 @@ from host_tools.headend.bsda.frames import FrameSource
 from host_tools.headend.bsda.handed_seks import HandedSeks
 from host_tools.headend.bsda.station import Bsda
 from host_tools.headend.bsm.memory import MemoryKeyStore
-from host_tools.headend.bsm.ports import KeyStore, Rights, SubscriberKeys
+from host_tools.headend.bsm.ports import KeyStore, Rights, Services, SubscriberKeys
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.scenario.mint import BcastMint
@@ -72,17 +72,25 @@ def make_bsda(
         )
         for service in scenario.services
     ]
-    return Bsda(channels, SeededTrafficKeys(scenario), sealer, tables, start or scenario.start, scenario.stkm.port, frames)
+    return Bsda(
+        channels, SeededTrafficKeys(scenario), sealer, tables, start or scenario.start, scenario.stkm.port, frames
+    )
 
 
-def make_bsm(scenario: Scenario, keys: KeyStore, subscribers: SubscriberKeys, clock: NetworkClock) -> Bsm:
-    """Return the BSM of a broadcast that begins now."""
+def make_bsm(
+    scenario: Scenario,
+    keys: KeyStore,
+    subscribers: SubscriberKeys,
+    clock: NetworkClock,
+    services: Services | None = None,
+) -> Bsm:
+    """Return the BSM of a broadcast that begins now, or that has these services on the air."""
 
     def make_sek(service: str, number: int, first_mtk_id: int, last_mtk_id: int) -> ServiceKey:
         return make_key(scenario, key_term(scenario.service(service), number, first_mtk_id, last_mtk_id))
 
-    services = ScenarioServices(scenario, clock.now())
-    return Bsm(scenario.network.bsm_fqdn, services, keys, make_sek, subscribers, clock)
+    on_air = services or ScenarioServices(scenario, clock.now())
+    return Bsm(scenario.network.bsm_fqdn, on_air, keys, make_sek, subscribers, clock)
 
 
 def make_shop(scenario: Scenario, mint: BcastMint, bsm: Bsm, rights: Rights) -> Shop:
