@@ -5,7 +5,7 @@ Every check is a pure function of a `Machine`, which only looks: nothing is star
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -88,7 +88,7 @@ def first_fault(machine: Machine) -> Finding | None:
     return next((finding for finding in findings if finding.health is not Health.OK), None)
 
 
-def is_healthy(findings: list[Finding]) -> bool:
+def is_healthy(findings: Sequence[Finding]) -> bool:
     """Whether everything needed is there."""
     return all(finding.health is not Health.MISSING for finding in findings)
 

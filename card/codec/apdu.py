@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 from card.spec.cla import SIM_CLASS
 
 MAX_SHORT_LC = 255
@@ -23,7 +24,7 @@ class ClassFamily(Enum):
     RFU = "reserved"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class CommandApdu:
     """A decoded command. `le` is the number of bytes wanted (1 to 65,536) or None when the field is absent.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _TWO_BYTE_TAG = 0x1F  # all five low bits of the first tag byte set: a second tag byte follows
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Tlv:
     """One data object: a tag of one or two bytes (as an integer) and its value."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from card.lean import lean_dataclass
 from card.spec.status import SW
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Reply:
     """Response data and status word, before the transport rules (61XX, 6CXX) are applied.
 

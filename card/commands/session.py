@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.domain.cat.engine import CatState
 from card.domain.secure_channel.scp03 import Scp03Session
 from card.domain.secure_channel.state import NO_CHANNELS, SacState
+from card.lean import lean_dataclass
 from card.state.session import Channel, Generation, Unfinished
 
 OpenBusiness = Mapping[int, Unfinished]
 """What was begun inside a protected channel and is not done, by logical channel."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Scp03State:
     """The one SCP03 session of the card: the logical channel it runs on, and what was begun in it."""
 
@@ -23,7 +24,7 @@ class Scp03State:
     business: OpenBusiness
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Notes:
     """What the commands keep until reset, beside channels and PINs.
 
@@ -43,7 +44,7 @@ class Notes:
 NO_NOTES = Notes()
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Session:
     """All volatile state. `verified` holds the PINs verified since reset, named as in `PinTable`."""
 

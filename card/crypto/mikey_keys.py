@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
+from card.crypto.primitives import AesCounter, HmacSha1, equal_bytes, hmac_sha1
 from card.crypto.secret import Secret
 from card.errors import MacMismatch
 
@@ -30,11 +30,13 @@ class MikeyKeys:
     encryption: Secret
     authentication: Secret
     salt: Secret
-    cipher: AesBlock = field(init=False, repr=False, compare=False)
+    cipher: AesCounter = field(init=False, repr=False, compare=False)
+    code: HmacSha1 = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Setting up the cipher costs more than using it, and a SEK's keys serve thousands of STKMs.
-        object.__setattr__(self, "cipher", AesBlock(self.encryption.reveal()))
+        # Setting up cipher and MAC costs more than using them, and a SEK's keys serve thousands of STKMs.
+        object.__setattr__(self, "cipher", AesCounter(self.encryption.reveal()))
+        object.__setattr__(self, "code", HmacSha1(self.authentication.reveal()))
 
 
 def derive_psk_keys(psk: Secret, csb_id: int, rand: bytes) -> MikeyKeys:
@@ -84,38 +86,38 @@ def counter_iv(salt: Secret, csb_id: int, timestamp: int) -> bytes:
 
 def encrypt_key_data(keys: MikeyKeys, csb_id: int, timestamp: int, plain: bytes) -> bytes:
     """Return the encrypted part of a KEMAC with AES-CM-128; same length as `plain`."""
-    return keys.cipher.counter_mode(counter_iv(keys.salt, csb_id, timestamp), plain)
+    return keys.cipher.apply(counter_iv(keys.salt, csb_id, timestamp), plain)
 
 
 def decrypt_key_data(keys: MikeyKeys, csb_id: int, timestamp: int, encrypted: bytes) -> bytes:
     """Return the plain key data of a KEMAC with AES-CM-128. Verify its MAC first."""
-    return keys.cipher.counter_mode(counter_iv(keys.salt, csb_id, timestamp), encrypted)
+    return keys.cipher.apply(counter_iv(keys.salt, csb_id, timestamp), encrypted)
 
 
-def kemac_mac(authentication: Secret, covered: bytes) -> bytes:
+def kemac_mac(keys: MikeyKeys, covered: bytes) -> bytes:
     """Return the 20-byte MAC of a KEMAC payload over `covered` (`MikeyMessage.mac_input`)."""
-    return hmac_sha1(authentication.reveal(), covered)
+    return keys.code.digest(covered)
 
 
-def verify_kemac(authentication: Secret, covered: bytes, mac: bytes) -> None:
+def verify_kemac(keys: MikeyKeys, covered: bytes, mac: bytes) -> None:
     """Raise `MacMismatch` unless `mac` is the MAC over `covered`; compares in constant time."""
-    if not equal_bytes(kemac_mac(authentication, covered), mac):
+    if not equal_bytes(kemac_mac(keys, covered), mac):
         raise MacMismatch("the MAC of the MIKEY message is wrong")
 
 
-def verification_mac(authentication: Secret, covered: bytes, id_i: bytes, id_r: bytes, timestamp: bytes) -> bytes:
+def verification_mac(keys: MikeyKeys, covered: bytes, id_i: bytes, id_r: bytes, timestamp: bytes) -> bytes:
     """Return the 20-byte MAC of a verification message (RFC 3830 clause 5.2).
 
-    `authentication` is the key of the LTKM answered, `covered` the verification message up to its MAC.
+    `keys` are those of the LTKM answered, `covered` the verification message up to its MAC.
     provisional: the identities enter as the ID data alone, the timestamp as the T value in the size in which
     it travels (`Timestamp.encode_value`).
     """
-    return hmac_sha1(authentication.reveal(), covered + id_i + id_r + timestamp)
+    return keys.code.digest(covered + id_i + id_r + timestamp)
 
 
 def verify_verification(
-    authentication: Secret, covered: bytes, id_i: bytes, id_r: bytes, timestamp: bytes, mac: bytes
+    keys: MikeyKeys, covered: bytes, id_i: bytes, id_r: bytes, timestamp: bytes, mac: bytes
 ) -> None:
     """Raise `MacMismatch` unless `mac` is the verification MAC; compares in constant time."""
-    if not equal_bytes(verification_mac(authentication, covered, id_i, id_r, timestamp), mac):
+    if not equal_bytes(verification_mac(keys, covered, id_i, id_r, timestamp), mac):
         raise MacMismatch("the MAC of the MIKEY verification message is wrong")

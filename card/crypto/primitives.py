@@ -1,7 +1,7 @@
 """AES, HMAC and SHA for the rest of the card; the only module that imports `cryptography`.
 
-Building a cipher object costs more than an AES block, so what runs several blocks under one key keeps an
-`AesBlock`.
+Building a cipher object costs more than an AES block, and setting up an HMAC more than a short message, so what works
+under one key for long keeps an `AesBlock`, an `AesCounter` or an `HmacSha1`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import hmac
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
+from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
 
 BLOCK_SIZE = 16
-_LAST_COUNTER = (1 << 8 * BLOCK_SIZE) - 1
+_HMAC_BLOCK = 64  # bytes that SHA-1 takes at a time
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class AesBlock:
@@ -33,14 +34,26 @@ class AesBlock:
             raise ValueError("AES takes whole blocks")
         return self._update(block)
 
-    def counter_mode(self, counter: bytes, data: bytes) -> bytes:
-        """Encrypt or decrypt `data` in counter mode; `counter` is the first 16-byte counter block."""
-        first, count = int.from_bytes(counter, "big"), -(-len(data) // BLOCK_SIZE)
-        blocks = b"".join([(first + i & _LAST_COUNTER).to_bytes(BLOCK_SIZE, "big") for i in range(count)])
-        return xor_bytes(data, self._update(blocks)[: len(data)])
-
     def __repr__(self) -> str:
         return "AesBlock()"
+
+
+class AesCounter:
+    """AES in counter mode under one key (16, 24 or 32 bytes)."""
+
+    __slots__ = ("_begin", "_update")
+
+    def __init__(self, key: bytes) -> None:
+        context = Cipher(AES(key), CTR(bytes(BLOCK_SIZE))).encryptor()
+        self._begin, self._update = context.reset_nonce, context.update
+
+    def apply(self, counter: bytes, data: bytes) -> bytes:
+        """Encrypt or decrypt `data`; `counter` is the first 16-byte counter block."""
+        self._begin(counter)
+        return self._update(data)
+
+    def __repr__(self) -> str:
+        return "AesCounter()"
 
 
 def aes_ecb_encrypt(key: bytes, block: bytes) -> bytes:
@@ -71,6 +84,27 @@ def aes_cmac(key: bytes, data: bytes) -> bytes:
     mac = CMAC(AES(key))
     mac.update(data)
     return mac.finalize()
+
+
+class HmacSha1:
+    """HMAC-SHA-1 under one key (RFC 2104): what SHA-1 makes of the two pads is kept."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        padded = (key if len(key) <= _HMAC_BLOCK else sha1(key)).ljust(_HMAC_BLOCK, b"\0")
+        self._inner = hashlib.sha1(padded.translate(_INNER_PAD))
+        self._outer = hashlib.sha1(padded.translate(_OUTER_PAD))
+
+    def digest(self, data: bytes) -> bytes:
+        """Return the code of `data` (20 bytes)."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def __repr__(self) -> str:
+        return "HmacSha1()"
 
 
 def hmac_sha1(key: bytes, data: bytes) -> bytes:

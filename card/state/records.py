@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -19,8 +20,17 @@ from card.state.nonvolatile import NonVolatile
 
 T = TypeVar("T")
 
-# How each field type is written to JSON and read back; a type that is missing here is written as it is.
-_TO_JSON: dict[Any, Callable[[Any], Any]] = {bytes: bytes.hex, Secret: lambda secret: secret.reveal().hex()}
+# Made once: json.dumps with other than its own separators would make an encoder each time.
+_write_json = json.JSONEncoder(separators=(",", ":")).encode
+# The JSON text of a field by its type; a type that is missing here is left to the encoder. Two records change with
+# every STKM, and their numbers need none.
+_TO_TEXT: dict[Any, Callable[[Any], str]] = {
+    bytes: lambda value: f'"{value.hex()}"',
+    Secret: lambda secret: f'"{secret.reveal().hex()}"',
+    int: int.__repr__,
+    bool: ("false", "true").__getitem__,
+}
+_LAST = (bytes, Secret)  # these stand behind all others
 _FROM_JSON: dict[Any, Callable[[Any], Any]] = {
     bytes: bytes.fromhex,
     Secret: lambda text: Secret(bytes.fromhex(text)),
@@ -30,8 +40,6 @@ _FROM_JSON: dict[Any, Callable[[Any], Any]] = {
 _IN_JSON: dict[Any, type] = {
     bytes: str, Secret: str, Structure: str, str: str, int: int, bool: bool, dict: dict, list: list, tuple: list,
 }  # fmt: skip
-# Made once: json.dumps with other than its own separators would make an encoder each time.
-_write_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class RecordTable(Generic[T]):
@@ -41,7 +49,7 @@ class RecordTable(Generic[T]):
     command needs it.
     """
 
-    __slots__ = ("_cache", "_kinds", "_nv", "_optional", "_plain", "_type", "_written", "prefix")
+    __slots__ = ("_cache", "_fields", "_kinds", "_nv", "_optional", "_template", "_type", "prefix")
 
     def __init__(self, nv: NonVolatile, prefix: str, record_type: type[T]) -> None:
         """Take the memory, the prefix and the type. Raises `StoreError` when a record cannot be read."""
@@ -52,8 +60,9 @@ class RecordTable(Generic[T]):
         names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
         self._optional = frozenset(name for name in names if NoneType in get_args(hints[name]))
         self._kinds = {name: _without_none(hints[name]) for name in names}
-        self._plain = [name for name, kind in self._kinds.items() if kind not in _TO_JSON]
-        self._written = [(name, _TO_JSON[kind]) for name, kind in self._kinds.items() if kind in _TO_JSON]
+        ordered = sorted(self._kinds.items(), key=lambda field: field[1] in _LAST)
+        self._fields = [(attrgetter(name), _writer(kind, name in self._optional)) for name, kind in ordered]
+        self._template = "{" + ",".join(f'"{name}":%s' for name, _ in ordered) + "}"
         self._cache: dict[str, tuple[bytes, T]] = {}
         for _ in self.items():
             pass
@@ -100,11 +109,7 @@ class RecordTable(Generic[T]):
                 yield record
 
     def _encode(self, record: T) -> bytes:
-        plain = {name: getattr(record, name) for name in self._plain}
-        for name, write in self._written:
-            value = getattr(record, name)
-            plain[name] = None if value is None else write(value)
-        return _write_json(plain).encode()
+        return (self._template % tuple([write(get(record)) for get, write in self._fields])).encode()
 
     def _decode(self, key: str, raw: bytes) -> T:
         try:
@@ -126,6 +131,12 @@ class RecordTable(Generic[T]):
         if inner is not None and not all(type(value) is inner for value in plain.values()):
             raise TypeError
         return _FROM_JSON[kind](plain) if kind in _FROM_JSON else plain
+
+
+def _writer(kind: Any, optional: bool) -> Callable[[Any], str]:
+    """Return what writes a field of a type, which may be missing, as JSON text."""
+    write = _TO_TEXT.get(kind, _write_json)
+    return (lambda value: "null" if value is None else write(value)) if optional else write
 
 
 def _without_none(hint: Any) -> Any:

@@ -6,13 +6,15 @@ tree in place, which is the whole roll-back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
+
+from card.lean import lean_dataclass
 
 BASIC_CHANNEL = 0
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PendingResponse:
     """Response data that wait for GET RESPONSE, and the status word that goes with their last byte."""
 
@@ -20,7 +22,7 @@ class PendingResponse:
     sw: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class IncomingObject:
     """A data object arriving in blocks (TS 102 221 clause 10.1: command chaining with P1 80 and 00)."""
 
@@ -29,7 +31,7 @@ class IncomingObject:
     received: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class OutgoingObject:
     """What is left of a response object fetched in blocks (P1 A0 and 20); `started` once a block was taken."""
 
@@ -38,7 +40,7 @@ class OutgoingObject:
     started: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Transfer:
     """A data object of a BER-TLV file on its way in (`incoming`) or out, where `position` is the next byte to send."""
 
@@ -53,7 +55,7 @@ Unfinished = PendingResponse | IncomingObject | OutgoingObject
 """What a command left half done: its bytes may be a key, so they stay out of the repr."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Channel:
     """State of one open logical channel.
 

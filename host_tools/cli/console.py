@@ -17,6 +17,7 @@ from host_tools.sessions.events import (
     MostStayShut,
     NothingKept,
     PacketsLeftOut,
+    TapOpened,
 )
 
 _WARNED = "host_tools.cli.console.warned"
@@ -49,6 +50,8 @@ def words_of(event: Event) -> str:
         case PacketsLeftOut(capture, reasons):
             counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             return f"{capture}: packets that are no part of the trace: {counted}."
+        case TapOpened():
+            return f"listening on port {event.port}, in front of vpcd at {event.vpcd_port}"
         case NothingKept():
             return f"The card keeps nothing for MSK ID {event.msk_id.hex()}. {event.why}."
         case KeptAllTheSame():

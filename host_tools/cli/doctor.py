@@ -7,8 +7,7 @@ import json
 import click
 
 from host_tools.cli.exits import ENVIRONMENT
-from vpicc_bridge.doctor import Finding, Health, examine, is_healthy
-from vpicc_bridge.machine import ThisMachine
+from host_tools.sessions.health import Diagnosis, Finding, Health, diagnose
 
 _COLOURS = {Health.OK: "green", Health.MISSING: "red", Health.OPTIONAL: "yellow"}
 
@@ -21,12 +20,12 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     Looks only: nothing is started, dialled or changed. Exit status 0 when everything needed is there, otherwise 3.
     """
-    findings = list(examine(ThisMachine()))
+    found = diagnose()
     if as_json:
-        click.echo(json.dumps([_as_dict(finding) for finding in findings], indent=2))
+        click.echo(json.dumps([_as_dict(finding) for finding in found.findings], indent=2))
     else:
-        _print_table(findings)
-    if not is_healthy(findings):
+        _print_table(found)
+    if not found.healthy:
         ctx.exit(ENVIRONMENT)
 
 
@@ -39,7 +38,8 @@ def _as_dict(finding: Finding) -> dict[str, str]:
     }
 
 
-def _print_table(findings: list[Finding]) -> None:
+def _print_table(found: Diagnosis) -> None:
+    findings = found.findings
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         health = click.style(f"{finding.health.value:<8}", fg=_COLOURS[finding.health])

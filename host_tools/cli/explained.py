@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.cli.console import Console
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, INPUT, CliError, explain
 
 if TYPE_CHECKING:
@@ -80,15 +78,13 @@ def session_errors() -> Iterator[None]:
 
 
 @contextmanager
-def plain_errors(card_file: Path | None = None) -> Iterator[None]:
-    """Turn the card's errors into `CliError`; a `card_file` that is there but cannot be used is bad input."""
+def plain_errors() -> Iterator[None]:
+    """Turn the errors of a session, the card's and those of the files into `CliError`."""
     from card.errors import CardError
-    from host_tools.sessions.cards import used_card_file
     from host_tools.sessions.errors import SessionError
 
     try:
-        with nullcontext() if card_file is None else used_card_file(card_file, Console()):
-            yield
+        yield
     except (CardError, OSError, SessionError) as error:
         raise explain(error) or CliError(str(error), ENVIRONMENT) from error
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from host_tools.cli.exits import INPUT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -35,14 +34,10 @@ def learn(trace: Path, output: Path, force: bool) -> None:
 
     Every command that opens a card makes one with --trace.
     """
-    from host_tools.realism.latency import LatencyError, learn_latency
-    from host_tools.trace.jsonl import TraceFileError, read_json_lines
+    from host_tools.sessions.realism import learn_times
 
     refuse_clash([output], [trace])
-    try:
-        profile = learn_latency(read_json_lines(trace))
-    except (LatencyError, TraceFileError) as error:
-        raise CliError(str(error), INPUT) from error
+    profile = learn_times(trace)
     with new_file(output, force=force) as draft:
         draft.file.write(profile.to_toml())
         draft.keep = True

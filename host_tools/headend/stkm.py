@@ -60,4 +60,4 @@ def seal_stkm(content: StkmContent, key: Secret, csb_id: int, rand: bytes) -> by
             Kemac(EncryptionAlgorithm.AES_CM_128, encrypted),
         ),
     )
-    return message.with_mac(kemac_mac(keys.authentication, message.mac_input())).encode()
+    return message.with_mac(kemac_mac(keys, message.mac_input())).encode()

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from card import CardProfile
     from host_tools.headend.scenario.usim import UsimNetwork
     from host_tools.headend.subscribers.subscriber import Subscriber
-    from host_tools.pytest_plugin.readers import ReaderPool, VirtualReader
+    from host_tools.pytest_plugin.readers import VirtualReader
     from host_tools.pytest_plugin.transcript import Transcript
     from host_tools.pytest_plugin.uicc import Uicc
+    from host_tools.sessions.readers import OccupiedReader, ReaderPool
     from vpicc_bridge.adapter import VirtualCard
 
 PROFILE_MARKER = "uicc_profile"
@@ -75,26 +76,23 @@ def uicc_profile(request: pytest.FixtureRequest) -> CardProfile:
 @pytest.fixture
 def uicc(request: pytest.FixtureRequest, uicc_profile: CardProfile) -> Iterator[Uicc]:
     """A new card in this process, switched on."""
-    from card import memory_card
-    from host_tools.links.inprocess import InProcessLink
     from host_tools.pytest_plugin.transcript import Transcript
     from host_tools.pytest_plugin.uicc import Uicc
-    from host_tools.trace.record import Recorder, RecordingLink
+    from host_tools.sessions.opening import new_card_in_process, traced
 
     transcript = Transcript()
     request.node.stash.setdefault(_TRANSCRIPTS, []).append(transcript)
-    link = InProcessLink(memory_card(uicc_profile), uicc_profile.name)
-    with Uicc(RecordingLink(link, Recorder(link.name, [transcript]))) as made:
+    with Uicc(traced(new_card_in_process(uicc_profile), [transcript])) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def uicc_readers(request: pytest.FixtureRequest) -> Iterator[ReaderPool]:
     """The virtual readers of this process: a private pcscd beside the system's."""
-    from host_tools.pytest_plugin.readers import ReaderPool
+    from host_tools.sessions.readers import ReaderPool
     from vpicc_bridge.pcscd import PcscdError
 
-    pool = ReaderPool(_slots(request.config))
+    pool = ReaderPool(_slots(request.config), f"set the ini option {SLOTS_OPTION} higher")
     try:
         pool.__enter__()
     except PcscdError as error:
@@ -108,31 +106,41 @@ def insert_card(
     request: pytest.FixtureRequest, uicc_readers: ReaderPool
 ) -> Iterator[Callable[[VirtualCard], VirtualReader]]:
     """Take any card and return the reader that it was put into. It is out again after the test."""
-    removals: list[Callable[[], None]] = []
+    from host_tools.pytest_plugin.readers import VirtualReader
+    from host_tools.pytest_plugin.transcript import Transcript
+
+    occupied: list[OccupiedReader] = []
+    transcripts = request.node.stash.setdefault(_TRANSCRIPTS, [])
 
     def insert(card: VirtualCard) -> VirtualReader:
-        reader, remove = uicc_readers.insert(card)
-        request.node.stash.setdefault(_TRANSCRIPTS, []).append(reader.transcript)
-        removals.append(remove)
-        return reader
+        heard: list[Transcript] = []
+
+        def make_sink(name: str) -> Transcript:
+            heard.append(Transcript(f"what the card in “{name}” was asked and answered"))
+            return heard[0]
+
+        reader = uicc_readers.insert(card, make_sink)
+        occupied.append(reader)
+        transcripts.extend(heard)
+        return VirtualReader.of(reader, heard[0])
 
     yield insert
-    for remove in reversed(removals):
-        remove()
+    for reader in reversed(occupied):
+        reader.remove()
 
 
 @pytest.fixture
 def virtual_reader(insert_card: Callable[[VirtualCard], VirtualReader], uicc_profile: CardProfile) -> VirtualReader:
     """A PC/SC reader with a new card in it."""
-    from card import memory_card
+    from host_tools.sessions.opening import new_card
 
-    return insert_card(memory_card(uicc_profile))
+    return insert_card(new_card(uicc_profile))
 
 
 @pytest.fixture
 def subscriber(uicc_profile: CardProfile) -> Subscriber:
     """The home network's record of the card's subscriber."""
-    from host_tools.headend.subscribers.personalised import subscriber_of
+    from host_tools.sessions.broadcast import subscriber_of
 
     return subscriber_of(uicc_profile)
 
@@ -141,13 +149,12 @@ def subscriber(uicc_profile: CardProfile) -> Subscriber:
 def headend(request: pytest.FixtureRequest, subscriber: Subscriber, uicc_profile: CardProfile) -> UsimNetwork:
     """The network: `bsf`, `bsm`, `recording()`. It knows subscriber and tables of the card, and stands at the start."""
     from host_tools.headend.errors import HeadendError
-    from host_tools.headend.scenario.reading import find_scenario
-    from host_tools.headend.scenario.usim import UsimNetwork
+    from host_tools.sessions.broadcast import network_for
 
     name = _chosen(request, SCENARIO_MARKER)
     try:
         where = str(_beside(request, name)) if name.endswith(".toml") else name
-        return UsimNetwork(find_scenario(where), subscriber, tables=uicc_profile.bcast.build_tables())
+        return network_for(where, uicc_profile, subscriber)
     except (HeadendError, OSError) as error:
         return pytest.fail(f"scenario {name!r}: {error}", pytrace=False)
 

@@ -1,31 +1,13 @@
-"""Readers for a test session: a private pcscd per process, so that parallel test processes do not meet."""
+"""What a test gets of a reader with a card in it."""
 
 from __future__ import annotations
 
-import gc
-import os
-import time
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 
-from host_tools.links.base import NoReader
-from host_tools.links.pcsc import PcscContext, PcscLink
 from host_tools.pytest_plugin.transcript import Transcript
 from host_tools.pytest_plugin.uicc import Uicc
-from host_tools.realism.recording import RecordingCard
-from host_tools.trace.record import Recorder
-from vpicc_bridge.adapter import VirtualCard
-from vpicc_bridge.connection import ABSENCE, Connection
-from vpicc_bridge.lines import Dialler
-from vpicc_bridge.pcscd import SOCKET_VARIABLE, PrivatePcscd
-from vpicc_bridge.slots import Slots
-
-_LOOPBACK = "127.0.0.1"
-_PATIENCE = 15.0
-_CONNECTIONS = "smartcard.pcsc.PCSCCardConnection"
+from host_tools.sessions.opening import in_reader
+from host_tools.sessions.readers import OccupiedReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,96 +23,11 @@ class VirtualReader:
     environ: dict[str, str] = field(repr=False)
     transcript: Transcript = field(repr=False)
 
+    @classmethod
+    def of(cls, reader: OccupiedReader, transcript: Transcript) -> VirtualReader:
+        """Return what a test sees of a reader of this process."""
+        return cls(reader.name, reader.port, reader.environ, transcript)
+
     def open(self) -> Uicc:
         """Connect to the card over PC/SC: `with reader.open() as card`, or close it. Raises `LinkError`."""
-        return Uicc(PcscLink.open(self.name))
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    reader: str
-    port: int
-    free_at: float = 0.0  # `time.monotonic` seconds from which on pcscd has seen the last card go
-
-
-class ReaderPool:
-    """The readers of one process. A context manager; entering raises `PcscdError` where a package is missing.
-
-    The PC/SC library reads the address of its service once, at a process's first call: nothing else in the process
-    may have used PC/SC before.
-    """
-
-    def __init__(self, slots: int) -> None:
-        self._pcscd = PrivatePcscd(slots)
-        self._cards = Slots()
-        self._free: deque[_Slot] = deque()
-        self._before: str | None = None
-
-    def __enter__(self) -> ReaderPool:
-        self._pcscd.__enter__()
-        self._free.extend(map(_Slot, self._pcscd.reader_names, self._pcscd.ports))
-        self._before = os.environ.get(SOCKET_VARIABLE)
-        os.environ[SOCKET_VARIABLE] = str(self._pcscd.socket_path)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _disconnect_left_overs()
-        try:
-            self._cards.close()
-        finally:
-            if self._before is None:
-                os.environ.pop(SOCKET_VARIABLE, None)
-            else:
-                os.environ[SOCKET_VARIABLE] = self._before
-            self._pcscd.__exit__(kind, error, trace)
-
-    def insert(self, card: VirtualCard) -> tuple[VirtualReader, Callable[[], None]]:
-        """Put a card into a free reader; return the reader, once PC/SC sees the card, and what takes it out.
-
-        Raises `NoReader` when every slot holds a card, or PC/SC does not show it.
-        """
-        if not self._free:
-            raise NoReader("Every virtual reader of this process holds a card: set the ini option uicc_slots higher.")
-        slot = self._free.popleft()
-        # pcscd looks at a slot every 0.4 s: a new card that came sooner would pass for the old one.
-        time.sleep(max(0.0, slot.free_at - time.monotonic()))
-        transcript = Transcript(f"what the card in “{slot.reader}” was asked and answered")
-        recorded = RecordingCard(card, Recorder(slot.reader, [transcript]))
-        inserted = self._cards.insert(Connection(Dialler(_LOOPBACK, slot.port), recorded))
-
-        def remove() -> None:
-            self._cards.remove(inserted)
-            self._free.append(_Slot(slot.reader, slot.port, time.monotonic() + ABSENCE))
-
-        try:
-            _wait_for_card(slot.reader)
-        except BaseException:
-            remove()
-            raise
-        return VirtualReader(slot.reader, slot.port, self._pcscd.environ(), transcript), remove
-
-
-def _wait_for_card(reader: str) -> None:
-    context = PcscContext()
-    try:
-        if reader not in context.readers():
-            raise NoReader(
-                f"PC/SC does not list “{reader}”: something in this process used PC/SC before the first "
-                "virtual_reader, and the PC/SC library looks for its service only once."
-            )
-        context.wait_for_card(reader, time.monotonic() + _PATIENCE)
-    finally:
-        context.release()
-
-
-def _disconnect_left_overs() -> None:
-    """Close the pyscard connections that tests left open: closed behind the service's end, they would complain.
-
-    pyscard may not be imported in here, so they are known by the name of their module.
-    """
-    for item in gc.get_objects():
-        if type(item).__module__ == _CONNECTIONS and hasattr(item, "disconnect"):
-            with suppress(Exception):  # whatever pyscard says: it was left open
-                item.disconnect()
+        return Uicc(in_reader(self.name))

@@ -16,7 +16,11 @@ from host_tools.sessions.cards import load_profile, tables_of
 from host_tools.sessions.events import BroadcastMade, BroadcastProgressed, Events, LtkmsWritten, TruthWritten
 
 if TYPE_CHECKING:
+    from card import CardProfile
     from host_tools.headend.scenario.model import Scenario
+    from host_tools.headend.subscribers.subscriber import Subscriber
+
+__all__ = ["BroadcastJob", "network_for", "subscriber_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,14 @@ class BroadcastJob:
         if self.truth is not None:
             write_whole(self.truth, truth.to_json().encode(), private=True)
             events.emit(TruthWritten(self.truth, truth))
+
+
+def network_for(scenario: str, profile: CardProfile, subscriber: Subscriber) -> UsimNetwork:
+    """Return the network of a scenario (a file or the name of one that ships) with the subscriber of a card profile.
+
+    It follows the profile's tables of OMA BCAST. Raises `HeadendError`, `OSError`.
+    """
+    return UsimNetwork(find_scenario(scenario), subscriber, tables=profile.bcast.build_tables())
 
 
 def _network(plan: Scenario, profile: Path) -> UsimNetwork:

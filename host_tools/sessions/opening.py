@@ -12,6 +12,7 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events
 
 if TYPE_CHECKING:
+    from card import Card, CardProfile
     from card.crypto.secret import Secret
     from host_tools.links.base import Link
     from host_tools.terminal.identity import Identity
@@ -31,7 +32,7 @@ def open_link(kind: str, reader: str | None, profile: Path | None, events: Event
     In process, `profile` is a card profile, for a card that lives as long as the process, or a card file. On PC/SC,
     `reader` is a reader's name or a part of it. Raises `SessionError`, `LinkError`, `CardError`.
     """
-    link = card_in_process(profile, events) if kind == IN_PROCESS else _in_reader(reader)
+    link = card_in_process(profile, events) if kind == IN_PROCESS else in_reader(reader)
     try:
         yield link
     finally:
@@ -52,7 +53,22 @@ def card_in_process(named: Path | None, events: Events, name: str | None = None)
     return InProcessLink(card) if name is None else InProcessLink(card, name)
 
 
-def _in_reader(reader: str | None) -> Link:
+def new_card(profile: CardProfile) -> Card:
+    """Return a card fresh from a profile, which leaves nothing behind."""
+    from card import memory_card
+
+    return memory_card(profile)
+
+
+def new_card_in_process(profile: CardProfile) -> Link:
+    """Return a link, named as the profile, to a card fresh from it in this process."""
+    from host_tools.links.inprocess import InProcessLink
+
+    return InProcessLink(new_card(profile), profile.name)
+
+
+def in_reader(reader: str | None) -> Link:
+    """Connect to the card in a reader, found by its name or a part of it. Raises `LinkError`."""
     from host_tools.links.pcsc import PcscLink
 
     return PcscLink.open(reader)

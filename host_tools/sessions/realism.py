@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, FaultInjected
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ class Realism:
         served = PulledCard(_recorded(faulty, recorder))
         bridge = ReturningBridge(lambda: make_bridge(served))
         return bridge
+
+
+def learn_times(trace: Path) -> LatencyProfile:
+    """Return how slow the card of a trace is. Raises `SessionError`."""
+    from host_tools.realism.latency import LatencyError, learn_latency
+    from host_tools.trace.jsonl import TraceFileError, read_json_lines
+
+    try:
+        return learn_latency(read_json_lines(trace))
+    except (LatencyError, TraceFileError) as error:
+        raise SessionError(str(error), Trouble.INPUT) from error
 
 
 def _recorder(sinks: Sequence[TraceSink], reader: str) -> Recorder | None:

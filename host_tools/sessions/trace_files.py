@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from host_tools.trace.jsonl import TraceFileError, read_json_lines
 
 if TYPE_CHECKING:
     from host_tools.trace.captured import CapturedTrace
+    from host_tools.trace.diff import TraceDifference
 
 _CAPTURES = (".pcapng", ".pcap", ".cap")
 
@@ -54,8 +55,24 @@ def _tell_left_out(captured: CapturedTrace, events: Events) -> None:
         events.emit(PacketsLeftOut(captured.path, captured.left_out))
 
 
-def replay(path: Path, sink: TraceSink, events: Events) -> None:
-    """Give the sink every event of a trace file and close it. Raises `SessionError`."""
+def replay(path: Path, sink: TraceSink, events: Events, wanted: Callable[[TraceEvent], bool] | None = None) -> None:
+    """Give the sink every event of a trace file, or those that are wanted, and close it. Raises `SessionError`."""
     for event in read_events(path, events):
-        sink.emit(event)
+        if wanted is None or wanted(event):
+            sink.emit(event)
     sink.close()
+
+
+def differences(first: Path, second: Path, events: Events) -> Iterator[TraceDifference]:
+    """Yield what differs between two traces; where one is a capture, both are taken in that form.
+
+    Raises `SessionError`.
+    """
+    from host_tools.trace.diff import diff_traces
+
+    left, right = read_events(first, events), read_events(second, events)
+    if is_capture(first) or is_capture(second):
+        from host_tools.trace.captured import as_captured
+
+        left, right = as_captured(left), as_captured(right)
+    yield from diff_traces(left, right)

@@ -150,7 +150,7 @@ def test_card_reads_and_writes_the_ltkm_of_the_oracle(ltkm: oracle.Ltkm) -> None
             Kemac(EncryptionAlgorithm.AES_CM_128, encrypted),
         ),
     )
-    built = draft.with_mac(kemac_mac(keys.authentication, draft.mac_input())).encode()
+    built = draft.with_mac(kemac_mac(keys, draft.mac_input())).encode()
     raw = ltkm.build()
     assert built == raw
     assert open_by_card(ltkm.psk, ltkm.rand, raw) == (msk,)
@@ -165,7 +165,7 @@ def test_verification_message_equals_that_of_the_oracle(ltkm: oracle.Ltkm) -> No
         Header(DataType.VERIFICATION, ltkm.csb_id),
         (timestamp, Identity(IdentityType.NAI, ltkm.id_r), Verification()),
     )
-    mac = verification_mac(keys.authentication, draft.mac_input(), ltkm.id_i, ltkm.id_r, timestamp.encode_value())
+    mac = verification_mac(keys, draft.mac_input(), ltkm.id_i, ltkm.id_r, timestamp.encode_value())
     assert draft.with_mac(mac).encode() == ltkm.build_verification()
 
 
@@ -184,7 +184,7 @@ def open_by_card(psk: bytes, rand: bytes, raw: bytes) -> tuple[KeyData, ...]:
     message = MikeyMessage.decode(raw)
     kemac, csb_id = message.one(Kemac), message.header.csb_id
     keys = derive_psk_keys(Secret(psk), csb_id, rand)
-    verify_kemac(keys.authentication, message.mac_input(raw), kemac.mac)
+    verify_kemac(keys, message.mac_input(raw), kemac.mac)
     return decode_key_data(decrypt_key_data(keys, csb_id, message.one(Timestamp).value, kemac.encrypted))
 
 

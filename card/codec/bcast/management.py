@@ -6,13 +6,13 @@ The subtypes are RFC 5410; what is inside follows the layouts of a set of tables
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self
 
 from card.codec.bcast.layout import Descriptor, Values, decode_fields, encode_fields, flagged
 from card.codec.mikey import Extension, ExtensionType, MikeyMessage
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import COST, BcastTables, FieldRow
 
 _RATING_SIZE = 2
@@ -41,7 +41,7 @@ def only_extension(found: Sequence[bytes]) -> tuple[int, bytes] | None:
     return found[0][0], found[0][1:]
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LtkmManagement:
     """LTKM_management_data (subtype 1).
 
@@ -135,7 +135,7 @@ class _LtkmPresence:
         return flagged(row, found)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StkmManagement:
     """STKM_management_data (subtype 2). `permissions_issuer_uri` goes with `terminal_binding_key_id`."""
 
@@ -184,7 +184,7 @@ class StkmManagement:
         return Extension.of_bcast(Subtype.STKM_MANAGEMENT, self.encode(tables))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ParentalControl:
     """A parental control message (subtype 4): `level` is rating type and level granted.
 
@@ -219,7 +219,7 @@ class ParentalControl:
         return Extension.of_bcast(Subtype.PARENTAL_CONTROL, self.encode(tables))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Rating:
     """A parental rating: type and value, one byte each."""
 

@@ -6,7 +6,6 @@ These are the plain bytes: what `card.crypto.mikey_keys` encrypts and decrypts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
@@ -15,13 +14,14 @@ from card.codec.mikey.numbers import SALTED, KeyType, PayloadType, ValidityType
 from card.codec.reader import Reader
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
 _KEY_DATA, _LAST = PayloadType.KEY_DATA, PayloadType.LAST
 _MAX_LIMIT_SIZE = 8  # the widest limit RFC 3830 knows is an NTP timestamp
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Spi:
     """Key validity by name: the SPI or MKI, 0 to 255 bytes."""
 
@@ -37,7 +37,7 @@ class Spi:
         return prefixed(self.value, 1, "SPI")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeyInterval:
     """Key validity by limits, both as they travel: big-endian, 1 to 8 bytes each.
 
@@ -82,7 +82,7 @@ class KeyInterval:
 Validity = Spi | KeyInterval | None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeyData:
     """One key with its salt (for the two salted types only) and its validity (`None`: not limited)."""
 

@@ -7,7 +7,7 @@ few seconds for hours, so this form is split in one go; every other form, and ev
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
 from card.codec.mikey.message import MikeyMessage
@@ -24,6 +24,7 @@ from card.codec.mikey.numbers import (
 )
 from card.codec.mikey.payloads import Extension, Kemac, Timestamp
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 
 def _bytes(*numbers: int) -> bytes:
@@ -53,7 +54,7 @@ _MAC_ALGORITHM = MacAlgorithm.HMAC_SHA1_160
 _TAIL = 1 + _MAC_ALGORITHM.size  # MAC algorithm and MAC
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Stkm:
     """The parts of an STKM, taken apart but not verified.
 

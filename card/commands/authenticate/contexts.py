@@ -6,7 +6,6 @@ The status words are those of TS 31.102 clauses 7.1.1 and 7.3; 6A80 is none of A
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from card.commands.context import Context
@@ -28,6 +27,7 @@ from card.domain.errors import (
 )
 from card.domain.keys.local_key import LocalKeyRefused
 from card.errors import CardError
+from card.lean import lean_dataclass
 from card.spec.status import SW
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ ERRORS: Mapping[type[CardError], int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Security:
     """The application whose keys are used, after access was granted, and the session it is used in."""
 

@@ -7,7 +7,6 @@ delete policies and recordings.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from card.codec.apdu import CommandApdu
@@ -28,6 +27,7 @@ from card.domain.messages.stkm import process_stkm
 from card.domain.messages.verdict import TerminalSide
 from card.domain.services import MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
+from card.lean import lean_dataclass
 from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.provisional import MBMS_STATUS
@@ -38,28 +38,28 @@ _SUCCESS = bytes((contexts.SUCCESS,))
 _KEY_GROUP_SIZE = 5  # Key Domain ID (3 bytes) and Key Group part of the MSK ID (2 bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MskUpdate:
     """Mode 01: an MSK message."""
 
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MtkGeneration:
     """Mode 02: an MTK message."""
 
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MskDeletion:
     """Mode 03: Key Domain ID and Key Group part, 5 bytes."""
 
     group: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MukDeletion:
     """Mode 04: the MUK ID, IDi of the server and IDr of the subscriber."""
 
@@ -67,7 +67,7 @@ class MukDeletion:
     id_r: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class BcastDeletion:
     """A structured object instead of mode and body: the content of template AE, read by the card's own tables."""
 
@@ -169,7 +169,7 @@ def _gate(security: Security) -> SessionGate:
     return SessionGate(security.ctx, security.bcast.parental.pin_name)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class OddContext:
     """A security context of the odd instruction: services needed, how to decode the object, how to run it."""
 

@@ -7,7 +7,7 @@ provisional: message layout, unrated values and what makes a PIN lapse (docs/spe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from card.codec.bcast import ParentalControl, Rating
 from card.crypto.secret import Secret
 from card.domain.pin import PIN_LENGTH, PinNotFound, PinRecord, PinTable, pin_name
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -46,7 +47,7 @@ class PinGate(Protocol):
         """Forget the verification, for one group or whatever it was used for."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Hold:
     """Why a TEK is held back: the rating, and the level granted for its type."""
 
@@ -54,7 +55,7 @@ class Hold:
     level: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LevelRecord:
     """The level granted for one type of rating (both one byte)."""
 

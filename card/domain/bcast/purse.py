@@ -6,9 +6,10 @@ provisional: one user purse per Key Domain, pay-per-time purses per Key Domain a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.domain.errors import NoRoomForMsk
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import Source
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -17,14 +18,14 @@ MOST = (1 << 32) - 1
 _DOMAIN_SIZE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class DomainPurse:
     """The user purse of a key domain."""
 
     user: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class GroupPurses:
     """The purses of a key group, and what was kept of the TEK counters of records that are gone."""
 

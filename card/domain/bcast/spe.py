@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from card.errors import StoreError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables, Direction, SpeRow
 from card.state.nonvolatile import NonVolatile
 
 _ROW = struct.Struct(">B7IH7?")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SpeRecord:
     """One policy of one key; the order of the fields is that of the stored row.
 
@@ -53,7 +53,7 @@ class SpeRecord:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeyPolicies:
     """All records of one key: the live ones, then those for play-back, each in the order in which they pay where due.
 

@@ -8,11 +8,12 @@ memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.mikey import counters
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
+from card.lean import lean_dataclass
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable
@@ -28,7 +29,7 @@ def is_newer(counter: int, last: int) -> bool:
     return last == NEVER or counters.is_newer(counter, last)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LastMessage:
     """Counter (`NEVER` for none) and MTK ID (`NO_MTK` for none) of the last message accepted under a key.
 

@@ -130,7 +130,7 @@ def open_ltkm(ltkm: Ltkm, root: KeyRoot) -> OpenedLtkm:
     """
     smk = root.find_smk(ltkm.id_i.value, ltkm.id_r.value, ltkm.rand)
     protection = derive_psk_keys(smk.key, ltkm.message.header.csb_id, ltkm.rand)
-    verify_kemac(protection.authentication, ltkm.message.mac_input(ltkm.raw), ltkm.kemac.mac)
+    verify_kemac(protection, ltkm.message.mac_input(ltkm.raw), ltkm.kemac.mac)
     if smk.superseded:
         raise KeyNotFresh
     if not is_newer(ltkm.timestamp.value, smk.counter):
@@ -176,7 +176,7 @@ def verification(opened: OpenedLtkm, *extensions: Extension) -> bytes:
     code = Verification(MacAlgorithm.HMAC_SHA1_160, _EMPTY_MAC)
     unsigned = MikeyMessage(header, (*extensions, ltkm.timestamp, ltkm.id_r, code))
     mac = verification_mac(
-        opened.protection.authentication,
+        opened.protection,
         unsigned.mac_input(),
         ltkm.id_i.value,
         ltkm.id_r.value,

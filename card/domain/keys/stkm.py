@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.codec.mikey import Stkm, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
@@ -10,11 +10,12 @@ from card.domain.errors import KeyNotFound, MskInvalidated, MtkIdOutside, Replay
 from card.domain.keys.freshness import NO_MTK, LastMessage, is_newer
 from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskRecord
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 MAX_SALT_SIZE = 16
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Tek:
     """A traffic key (MTK, 16, 24 or 32 bytes) and its salt (up to 16 bytes): the only key that leaves the card.
 
@@ -49,7 +50,7 @@ def check_limits(stkm: Stkm, msk: MskRecord, heard: LastMessage) -> None:
 def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
     """Check the MAC under the MSK; return the keys that open the message. Raises `MacMismatch`."""
     protection = keys.keys_for(msk, stkm.csb_id)
-    verify_kemac(protection.authentication, stkm.covered, stkm.mac)
+    verify_kemac(protection, stkm.covered, stkm.mac)
     return protection
 
 

@@ -28,8 +28,8 @@ from card.domain.keys.freshness import NEVER
 from card.domain.keys.key_root import KeyRoot
 from card.domain.keys.ltkm import Ltkm, OpenedLtkm, open_ltkm, store_plain, verification
 from card.domain.keys.mbms import MskRecord
-from card.domain.messages.ltkm_facts import LtkmFacts
-from card.domain.messages.rules import LTKM_RULES, LtkmAction, LtkmState
+from card.domain.messages.ltkm_facts import LTKM_DECISIONS, LtkmFacts
+from card.domain.messages.rules import LtkmAction, LtkmState
 from card.errors import DecodeError
 from card.spec.bcast.tables import Direction, Reason, Source
 
@@ -113,7 +113,7 @@ def _new_pin(opened: OpenedLtkm) -> Secret:
 def _process_keys(opened: OpenedLtkm, management: LtkmManagement | None, bcast: Bcast) -> LtkmResult:
     facts = LtkmFacts(opened, management or LtkmManagement(), bcast)
     ratings = ratings_of(facts.management.access_criteria, bcast.tables)
-    end = LTKM_RULES.decide(LtkmState.VERIFIED, facts.holds)
+    end = LTKM_DECISIONS.decide(LtkmState.VERIFIED, facts)
     if isinstance(end, Reason):
         unsupported = facts.management.spe if end is Reason.SPE_NOT_SUPPORTED else None
         return LtkmResult(end, unsupported_spe=unsupported)

@@ -10,7 +10,7 @@ from card.domain.bcast.purse import MOST
 from card.domain.bcast.spe import NO_POLICIES, SpeRecord
 from card.domain.keys.ltkm import OpenedLtkm
 from card.domain.keys.mbms import msk_name
-from card.domain.messages.rules import LtkmCondition
+from card.domain.messages.rules import LTKM_RULES, LtkmCondition
 from card.errors import DecodeError
 from card.spec.bcast.tables import SpeRow
 
@@ -33,10 +33,6 @@ class LtkmFacts:
         """Raise `DecodeError` for a key or bounds that a policy cannot have: 16 bytes, STKM timestamps of 32 bits."""
         if max(self.opened.bounds) > MOST or not self.opened.msk:
             raise DecodeError("LTKM: the validity bounds are timestamps of 32 bits")
-
-    def holds(self, condition: LtkmCondition) -> bool:
-        """Tell whether a condition is true."""
-        return CONDITIONS[condition](self)
 
     @property
     def row(self) -> SpeRow:
@@ -98,3 +94,6 @@ CONDITIONS: Mapping[LtkmCondition, Callable[[LtkmFacts], bool]] = {
     LtkmCondition.KNOWN: lambda facts: facts.same() is not None,
     LtkmCondition.NO_ROOM: LtkmFacts.has_no_room,
 }
+
+LTKM_DECISIONS = LTKM_RULES.bind(CONDITIONS)
+"""`LTKM_RULES`, with how the facts answer what they ask."""

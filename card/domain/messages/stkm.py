@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.bcast import StkmManagement, Subtype, only_extension
 from card.codec.mikey import Stkm
@@ -12,13 +12,14 @@ from card.domain.bcast.spe import NO_POLICIES
 from card.domain.errors import ServiceNotAvailable
 from card.domain.keys.mbms import MbmsKeys, MskRecord
 from card.domain.keys.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
-from card.domain.messages.rules import STKM_RULES, StkmState
-from card.domain.messages.verdict import TerminalSide, Verdict, judge
+from card.domain.messages.rules import StkmState
+from card.domain.messages.verdict import STKM_DECISIONS, TerminalSide, Verdict, judge
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import Debit, Direction, Reason
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StkmResult:
     """What the card answers to an STKM.
 
@@ -54,7 +55,7 @@ def process_stkm(raw: bytes, keys: MbmsKeys, bcast: Bcast, terminal: TerminalSid
         keys.set_counter(msk, stkm.counter, stkm.mtk_id)
         return StkmResult(None, tek)
     verdict = judge(stkm, msk, heard, policies or NO_POLICIES, management, bcast, terminal)
-    end = STKM_RULES.decide(StkmState.VERIFIED if policies else StkmState.CHANNEL, verdict.holds)
+    end = STKM_DECISIONS.decide(StkmState.VERIFIED if policies else StkmState.CHANNEL, verdict)
     said = management.protection_after_reception if management else None
     if isinstance(end, Reason):
         return StkmResult(end, None, verdict.held, said)

@@ -1,13 +1,12 @@
 """The verdict on an STKM under the OMA BCAST rules: is it live or play-back, which records hold, and who pays?
 
-It is worked out from what the card holds, and changes nothing: `STKM_RULES` choose by it, and `stkm.py` settles it when
-the TEK leaves the card.
+It is worked out from what the card holds, and changes nothing: `STKM_DECISIONS` choose by it, and `stkm.py` settles it
+when the TEK leaves the card.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from card.codec.bcast import StkmManagement, ratings_of
 from card.codec.mikey import Stkm
@@ -17,7 +16,8 @@ from card.domain.bcast.purse import Purses
 from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
 from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord
-from card.domain.messages.rules import StkmCondition
+from card.domain.messages.rules import STKM_RULES, StkmCondition
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables, Debit, Direction, Source
 
 # Names of their own: looking a member up in its enumeration takes longer than comparing it.
@@ -26,7 +26,7 @@ _PLAYBACKS, _TEKS = Source.PLAYBACK_COUNTER, Source.TEK_COUNTER
 _LIVE, _PLAYBACK = Direction.LIVE, Direction.PLAYBACK
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class TerminalSide:
     """What the rules must know of the terminal: the parental PIN it verified, whether a secure channel is between."""
 
@@ -34,7 +34,7 @@ class TerminalSide:
     protected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Verdict:
     """What the card makes of one verified STKM.
 
@@ -52,10 +52,6 @@ class Verdict:
     held: Hold | None
     pin: PinState
     needs_channel: bool
-
-    def holds(self, condition: StkmCondition) -> bool:
-        """Tell whether a condition of `STKM_RULES` is true."""
-        return CONDITIONS[condition](self)
 
     @property
     def first_source(self) -> Source:
@@ -166,4 +162,6 @@ CONDITIONS: Mapping[StkmCondition, Callable[[Verdict], bool]] = {
     StkmCondition.LACKS_PLAYBACKS: lambda verdict: verdict.first_source is _PLAYBACKS,
     StkmCondition.LACKS_TEKS: lambda verdict: verdict.first_source is _TEKS,
 }
-"""How a verdict answers what `STKM_RULES` ask."""
+
+STKM_DECISIONS = STKM_RULES.bind(CONDITIONS)
+"""`STKM_RULES`, with how a verdict answers what they ask."""

@@ -1,22 +1,20 @@
-"""`bcast-uicc card`: the life of card files. Only parses and prints; the work is in `card`."""
+"""`bcast-uicc card`: the life of card files. Only parses and prints; the work is in `sessions.card_files`."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
+from host_tools.cli.console import Console
+from host_tools.cli.exits import DIFFERENT
 from host_tools.cli.explained import plain_errors
-from host_tools.sessions.cards import CARD_SUFFIX, beside, is_profile, load_profile
 
 if TYPE_CHECKING:
-    from card import CardProfile, Edited
+    from card import Edited
 
-SNAPSHOT_SUFFIX = ".snapshot"
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 _REVEAL = click.option("--reveal-keys", "reveal", is_flag=True, help="Show keys, PINs and confidential files too.")
@@ -40,16 +38,10 @@ def card() -> None:
 @click.option("-o", "--output", type=_FILE, help="The card file.  [default: named as the profile, .card]")
 def new(profile: Path, output: Path | None) -> None:
     """Make a card file from PROFILE; it must not exist yet."""
-    from card import create_card
+    from host_tools.sessions.card_files import make
 
-    target = output or beside(profile, CARD_SUFFIX)
-    if target.exists():
-        raise CliError(f"{target} exists already; wipe it first or choose another name with -o", ENVIRONMENT)
-    _require_directory(target)
     with plain_errors():
-        if not is_profile(profile):
-            raise CliError(f"{profile}: a profile is a .toml file, or the name of one that ships (usim)", INPUT)
-        create_card(load_profile(profile), target).close()
+        target = make(profile, output)
     click.echo(f"{target}: new card made from {profile}")
 
 
@@ -67,10 +59,10 @@ def show(file: Path, as_json: bool, reveal: bool) -> None:
 
     Keys and PINs are hidden, and so are the files that hold session keys or that no PIN lets a terminal read.
     """
-    from card import inspect_card
+    from host_tools.sessions import card_files
 
-    with plain_errors(file):
-        description = inspect_card(_source(file), reveal=reveal)
+    with plain_errors():
+        description = card_files.show(file, Console(), reveal=reveal)
     if as_json:
         click.echo(json.dumps(description, indent=2))
         return
@@ -102,12 +94,14 @@ def edit(file: Path, path: str, hex_text: str | None, value: str | None, record:
     PATH is a path of FIDs from the MF or an ADF, or just the file's name where there is only one. Length and format
     are checked before anything is written.
     """
-    from card import Edit, edit_card
+    from card import Edit
+    from host_tools.sessions import card_files
 
     if (hex_text is None) == (value is None):
         raise click.UsageError("give the new content with --hex or with --value")
-    with plain_errors(file):
-        edited = edit_card(file, path, Edit(_parse_hex(hex_text), value, record, force))
+    change = Edit(_parse_hex(hex_text), value, record, force)
+    with plain_errors():
+        edited = card_files.edit(file, path, change, Console())
     click.echo(_describe_edit(edited))
 
 
@@ -126,14 +120,10 @@ def snapshot(file: Path, output: Path | None, replace: bool) -> None:
 
     The copy has its keys (mode 0600) and is a card file itself: it can be shown, compared and run.
     """
-    from card import snapshot_card
+    from host_tools.sessions import card_files
 
-    target = output or beside(file, SNAPSHOT_SUFFIX)
-    if target.exists() and not replace:
-        raise CliError(f"{target} exists already; add --replace or choose another name with -o", ENVIRONMENT)
-    _require_directory(target)
-    with plain_errors(file):
-        snapshot_card(file, target, replace=replace)
+    with plain_errors():
+        target = card_files.snapshot(file, output, Console(), replace=replace)
     click.echo(f"{target}: snapshot of {file}")
 
 
@@ -145,11 +135,10 @@ def snapshot(file: Path, output: Path | None, replace: bool) -> None:
 @click.argument("snapshot_file", metavar="SNAPSHOT", type=_FILE)
 def restore(file: Path, snapshot_file: Path) -> None:
     """Make card FILE what SNAPSHOT is, all of it or nothing; FILE is made when it is missing."""
-    from card import restore_card
+    from host_tools.sessions import card_files
 
-    _require_directory(file)
-    with plain_errors(snapshot_file):
-        restore_card(file, snapshot_file)
+    with plain_errors():
+        card_files.restore(file, snapshot_file, Console())
     click.echo(f"{file}: restored from {snapshot_file}")
 
 
@@ -166,13 +155,11 @@ def restore(file: Path, snapshot_file: Path) -> None:
 @click.pass_context
 def diff(ctx: click.Context, left: Path, right: Path, as_json: bool, reveal: bool) -> None:
     """Compare cards A and B value by value, keys included (that they differ is told, what they are is not)."""
-    from card import diff_cards
     from host_tools.cli.card.view import print_differences
+    from host_tools.sessions import card_files
 
-    with plain_errors(left):
-        a = _source(left)
-    with plain_errors(right):
-        differences = diff_cards(a, _source(right), reveal=reveal)
+    with plain_errors():
+        differences = card_files.compare(left, right, Console(), reveal=reveal)
     if as_json:
         rows = [{"place": d.place, "name": d.name, "left": d.left, "right": d.right} for d in differences]
         click.echo(json.dumps(rows, indent=2))
@@ -190,19 +177,15 @@ def diff(ctx: click.Context, left: Path, right: Path, as_json: bool, reveal: boo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def wipe(file: Path, yes: bool) -> None:
     """Overwrite and remove card FILE, and what a killed process may have left beside it. There is no way back."""
-    from card import wipe_card
+    from host_tools.sessions import card_files
 
-    if not file.is_file():
-        raise CliError(f"{file}: no such card file", ENVIRONMENT)
-    if not yes:
-        click.confirm(f"Wipe {file}, with its keys and state?", abort=True, err=True)
-    with plain_errors(file):
-        wipe_card(file)
+    def be_sure() -> None:
+        if not yes:
+            click.confirm(f"Wipe {file}, with its keys and state?", abort=True, err=True)
+
+    with plain_errors():
+        card_files.wipe(file, Console(), be_sure)
     click.echo(f"{file}: wiped")
-
-
-def _source(path: Path) -> Path | CardProfile:
-    return load_profile(path) if is_profile(path) else path
 
 
 def _parse_hex(text: str | None) -> bytes | None:
@@ -222,8 +205,3 @@ def _describe_edit(edited: Edited) -> str:
     filled = f", the last {edited.filled} filled with FF" if edited.filled else ""
     reads = "" if edited.value is None else f", now {printable(format_value(edited.value))}"
     return f"{edited.path} {edited.name}{record}: {edited.length} bytes written{filled}{reads}"
-
-
-def _require_directory(target: Path) -> None:
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise CliError(f"{target}: the directory is not there or cannot be written", ENVIRONMENT)

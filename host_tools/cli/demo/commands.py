@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 AUDIO_FOLDER = Path("bcast-demo")
 _CARD_LOG = "card.log"
+_RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
 
 
 @click.command()
@@ -85,19 +86,22 @@ def _side(csim: bool) -> Side:
 
 
 def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
-    from host_tools.cli.demo.card import card_in_process, card_in_reader
+    from host_tools.sessions.demo.card import CardProcessEnded, card_in_process, card_in_reader
     from host_tools.sessions.demo.job import DemoJob
 
     if link == IN_PROCESS:
         steps.say("The card runs in this process: neither pcscd nor vpcd is used.")
-    untraced = card_in_process if link == IN_PROCESS else partial(card_in_reader, log=folder / _CARD_LOG)
+    untraced = card_in_process if link == IN_PROCESS else partial(card_in_reader, log=folder / _CARD_LOG, run=_RUN)
 
     @contextmanager
     def opened(card_file: Path) -> Iterator[Link]:
         with untraced(card_file) as plain:
             yield traced(plain, sinks)
 
-    return DemoJob(side, folder, opened, steps).run()
+    try:
+        return DemoJob(side, folder, opened, steps).run()
+    except CardProcessEnded as error:
+        raise CliError(error.message, error.status or ENVIRONMENT) from error
 
 
 class _Steps:

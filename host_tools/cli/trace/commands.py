@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from host_tools.cli.console import Console
-from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
+from host_tools.cli.exits import DIFFERENT
 from host_tools.cli.trace.options import TraceChoice
+from vpicc_bridge.machine import VPCD_FIRST_PORT
 
 if TYPE_CHECKING:
-    from host_tools.trace.events import TraceEvent, TraceSink
-    from host_tools.trace.filter import Predicate
+    pass
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_VPCD_PORT = 35963
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -59,26 +58,11 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
     except FilterError as error:
         raise click.UsageError(str(error)) from None
     if output is None:
-        replay(file, _Sieve(wanted, TextSink(click.echo, decoded=False)), Console())
+        replay(file, TextSink(click.echo, decoded=False), Console(), wanted)
         return
     refuse_clash([output], [file])
     with whole_trace(output) as sink:
-        replay(file, _Sieve(wanted, sink), Console())
-
-
-class _Sieve:
-    """Hands on the events that pass."""
-
-    def __init__(self, wanted: Predicate, sink: TraceSink) -> None:
-        self._wanted = wanted
-        self._sink = sink
-
-    def emit(self, event: TraceEvent) -> None:
-        if self._wanted(event):
-            self._sink.emit(event)
-
-    def close(self) -> None:
-        self._sink.close()
+        replay(file, sink, Console(), wanted)
 
 
 @trace.command()
@@ -90,16 +74,11 @@ def diff(first: Path, second: Path) -> None:
     Beside a capture, which has only what T=0 carries, the other trace is taken in that form too. Exits with 1 when
     anything differs.
     """
-    from host_tools.sessions.trace_files import is_capture, read_events
-    from host_tools.trace.diff import diff_traces, difference_lines
+    from host_tools.sessions.trace_files import differences
+    from host_tools.trace.diff import difference_lines
 
-    left, right = read_events(first, Console()), read_events(second, Console())
-    if is_capture(first) or is_capture(second):
-        from host_tools.trace.captured import as_captured
-
-        left, right = as_captured(left), as_captured(right)
     count = 0
-    for difference in diff_traces(left, right):
+    for difference in differences(first, second, Console()):
         count += 1
         for line in difference_lines(difference):
             click.echo(line)
@@ -112,12 +91,16 @@ def diff(first: Path, second: Path) -> None:
 @click.option(
     "--listen",
     type=click.IntRange(0, 65_535),
-    default=_VPCD_PORT + 100,
+    default=VPCD_FIRST_PORT + 100,
     show_default=True,
     help="Port at which the card calls; 0 for any free one.",
 )
 @click.option(
-    "--vpcd-port", type=click.IntRange(1, 65_535), default=_VPCD_PORT, show_default=True, help="Port of the vpcd slot."
+    "--vpcd-port",
+    type=click.IntRange(1, 65_535),
+    default=VPCD_FIRST_PORT,
+    show_default=True,
+    help="Port of the vpcd slot.",
 )
 @click.option("-o", "--output", "outputs", multiple=True, type=_FILE, help="Write a trace file. Repeatable.")
 @click.option("--gsmtap", metavar="HOST[:PORT]", help="Send the trace to a Wireshark, as GSMTAP over UDP.")
@@ -127,18 +110,10 @@ def tap(listen: int, vpcd_port: int, outputs: tuple[Path, ...], gsmtap: str | No
 
     Start the tap, then the card at the tap's port: `bcast-uicc run PROFILE --port PORT`.
     """
-    from host_tools.links.base import LinkError
-    from host_tools.trace.record import Recorder
-    from host_tools.trace.tap import Tap
+    from host_tools.sessions.tap import listen_in
 
-    try:
-        with TraceChoice(not quiet, outputs, gsmtap).opened() as sinks:
-            listener = Tap(listen, vpcd_port, Recorder(f"vpcd {vpcd_port}", sinks))
-            with closing(listener), _ended_by_signals(listener.stop):
-                click.echo(f"listening on port {listener.port}, in front of vpcd at {vpcd_port}", err=True)
-                listener.run()
-    except LinkError as error:
-        raise CliError(str(error), ENVIRONMENT) from error
+    with TraceChoice(not quiet, outputs, gsmtap).opened() as sinks:
+        listen_in(listen, vpcd_port, sinks, Console(), _ended_by_signals)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ a packet that does not name one.
 
 from __future__ import annotations
 
-from card.crypto.primitives import AesBlock, equal_bytes, hmac_sha1
+from card.crypto.primitives import AesCounter, equal_bytes, hmac_sha1
 from host_tools.content.srtp.keys import SALT_SIZE, TEK_SIZE, master_of
 from host_tools.content.traffic_key import TrafficKey
 
@@ -43,4 +43,4 @@ def _authentication_key(key: TrafficKey) -> bytes:
     master = master_of(key)
     salt = int.from_bytes(master[TEK_SIZE:], "big") ^ _AUTHENTICATION_LABEL << 48
     counter_block = salt.to_bytes(SALT_SIZE, "big") + bytes(2)
-    return AesBlock(master[:TEK_SIZE]).counter_mode(counter_block, bytes(_AUTHENTICATION_KEY_SIZE))
+    return AesCounter(master[:TEK_SIZE]).apply(counter_block, bytes(_AUTHENTICATION_KEY_SIZE))

@@ -100,7 +100,7 @@ def _protect(header: Header, payloads: tuple[Payload, ...], plain: bytes, keys: 
     (counter,) = [payload.value for payload in payloads if isinstance(payload, Timestamp)]
     kemac = Kemac(EncryptionAlgorithm.AES_CM_128, encrypt_key_data(keys, header.csb_id, counter, plain))
     message = MikeyMessage(header, (*payloads, kemac))
-    return message.with_mac(kemac_mac(keys.authentication, message.mac_input())).encode()
+    return message.with_mac(kemac_mac(keys, message.mac_input())).encode()
 
 
 def renew_ltkm(ltkm: bytes, smk: Secret, counter: int) -> bytes:
@@ -156,7 +156,7 @@ def _verify(sent: MikeyMessage, answer: MikeyMessage, raw_answer: bytes, smk: Se
         raise VerificationError("the verification message comes from another B-TID")
     keys = derive_psk_keys(smk, sent.header.csb_id, sent.one(Rand).value)
     mac, covered = answer.one(Verification).mac, answer.mac_input(raw_answer)
-    verify_verification(keys.authentication, covered, id_i, id_r, timestamp.encode_value(), mac)
+    verify_verification(keys, covered, id_i, id_r, timestamp.encode_value(), mac)
 
 
 def _identities(ltkm: MikeyMessage) -> tuple[bytes, bytes]:

@@ -24,6 +24,7 @@ from host_tools.sessions.events.laboratory import (
     ScriptsDone,
     ScriptStepDone,
     SideDone,
+    TapOpened,
 )
 from host_tools.sessions.events.network import (
     BroadcastMade,
@@ -78,6 +79,7 @@ __all__ = [
     "SideDone",
     "StepDone",
     "StkmDecided",
+    "TapOpened",
     "TruthWritten",
     "Unheard",
 ]
@@ -110,6 +112,7 @@ Event = (
     | NotSent
     | SideDone
     | PacketsLeftOut
+    | TapOpened
     | PcscdStarted
     | FaultInjected
 )

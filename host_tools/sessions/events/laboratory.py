@@ -61,6 +61,14 @@ class SideDone:
 
 
 @dataclass(frozen=True, slots=True)
+class TapOpened:
+    """Cards can call at a port, and are carried to vpcd's."""
+
+    port: int
+    vpcd_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class PacketsLeftOut:
     """A capture holds packets that are no part of the trace: how many for each reason."""
 

@@ -38,21 +38,21 @@ def test_key_data_both_ways(vector: dict[str, Any]) -> None:
 
 @BOTH
 def test_mac_of_the_received_bytes(vector: dict[str, Any]) -> None:
-    authentication, raw = keys_of(vector).authentication, vector["message"]
+    keys, raw = keys_of(vector), vector["message"]
     message = MikeyMessage.decode(raw)
     mac = message.one(Kemac).mac
-    mikey_keys.verify_kemac(authentication, message.mac_input(raw), mac)
+    mikey_keys.verify_kemac(keys, message.mac_input(raw), mac)
     for position in range(len(raw) - len(mac)):
         changed = bytearray(raw)
         changed[position] ^= 1
         with pytest.raises(MacMismatch):
-            mikey_keys.verify_kemac(authentication, message.mac_input(bytes(changed)), mac)
+            mikey_keys.verify_kemac(keys, message.mac_input(bytes(changed)), mac)
 
 
 @pytest.mark.parametrize("mac", [b"", bytes(19), bytes(20), bytes(21)])
 def test_a_mac_of_any_other_size_is_refused(mac: bytes) -> None:
     with pytest.raises(MacMismatch):
-        mikey_keys.verify_kemac(Secret(bytes(20)), b"covered", mac)
+        mikey_keys.verify_kemac(keys_of(VECTORS["stkm"]), b"covered", mac)
 
 
 def test_verification_mac_covers_identities_and_timestamp() -> None:
@@ -61,15 +61,11 @@ def test_verification_mac_covers_identities_and_timestamp() -> None:
     answer, ltkm = MikeyMessage.decode(raw), MikeyMessage.decode(vector["message"])
     id_i, id_r = (identity.value for identity in ltkm.all(Identity))
     timestamp = ltkm.one(Timestamp).encode_value()
-    authentication, covered, mac = (
-        keys_of(vector).authentication,
-        answer.mac_input(raw),
-        answer.one(Verification).mac,
-    )
-    mikey_keys.verify_verification(authentication, covered, id_i, id_r, timestamp, mac)
+    keys, covered, mac = keys_of(vector), answer.mac_input(raw), answer.one(Verification).mac
+    mikey_keys.verify_verification(keys, covered, id_i, id_r, timestamp, mac)
     for wrong in ((b"x" + id_i, id_r, timestamp), (id_i, id_r[1:], timestamp), (id_i, id_r, bytes(4))):
         with pytest.raises(MacMismatch):
-            mikey_keys.verify_verification(authentication, covered, *wrong, mac)
+            mikey_keys.verify_verification(keys, covered, *wrong, mac)
 
 
 @pytest.mark.parametrize("size", [0, 1, 16, 31, 32, 33, 64, 65])

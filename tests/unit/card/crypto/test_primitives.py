@@ -34,8 +34,25 @@ def test_counter_mode_matches_sp_800_38a() -> None:
     counter = bytes.fromhex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
     plain = bytes.fromhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb7")
     cipher = bytes.fromhex("874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617")
-    assert primitives.AesBlock(key).counter_mode(counter, plain) == cipher
-    assert primitives.AesBlock(key).counter_mode(counter, cipher) == plain
+    assert primitives.AesCounter(key).apply(counter, plain) == cipher
+    assert primitives.AesCounter(key).apply(counter, cipher) == plain
+
+
+def test_a_counter_begins_anew_with_every_message_and_goes_round() -> None:
+    aes, last = primitives.AesCounter(bytes(16)), b"\xff" * 16
+    first = aes.apply(last, bytes(20))
+    assert aes.apply(last, bytes(20)) == first
+    assert first[:16] == primitives.aes_ecb_encrypt(bytes(16), last)
+    assert first[16:] == primitives.aes_ecb_encrypt(bytes(16), bytes(16))[:4]
+
+
+@pytest.mark.parametrize("size", [0, 20, 63, 64, 65, 200])
+def test_kept_pads_give_the_same_code(size: int) -> None:
+    key = bytes(range(size))
+    kept = primitives.HmacSha1(key)
+    for data in (b"", b"one", bytes(1000)):
+        assert kept.digest(data) == primitives.hmac_sha1(key, data)
+    assert repr(kept) == "HmacSha1()"
 
 
 def test_hmac_sha1_matches_rfc_2202() -> None:

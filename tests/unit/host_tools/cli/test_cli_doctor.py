@@ -20,7 +20,7 @@ def diagnose(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], *options:
     def fake(_machine: object) -> Iterator[Finding]:
         return iter(findings)
 
-    monkeypatch.setattr(module, "examine", fake)
+    monkeypatch.setattr("host_tools.sessions.health.examine", fake)
     result = CliRunner().invoke(module.doctor, list(options))
     return result.exit_code, result.output
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from card.disk.kinds import LOG
 from card.disk.reading import read_bytes
-from host_tools.cli.exits import ENVIRONMENT, CliError
 from host_tools.files.writing import open_growing
 from host_tools.links.base import Link, NoReader
+from host_tools.sessions.errors import SessionError
 from vpicc_bridge.guardian import Guardian
 
 _WAIT = 15.0  # seconds for the card process to start and the reader to see it
 _STOP = 5.0
 _INSTEAD = "`bcast-uicc demo --link inprocess` does the same job without pcscd and vpcd."
+
+
+class CardProcessEnded(SessionError):
+    """The process of the card ended; `status` is its exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @contextmanager
@@ -36,11 +43,12 @@ def card_in_process(card_file: Path) -> Iterator[Link]:
 
 
 @contextmanager
-def card_in_reader(card_file: Path, log: Path) -> Iterator[Link]:
+def card_in_reader(card_file: Path, log: Path, run: Sequence[str]) -> Iterator[Link]:
     """Start a private pcscd, put the card into one of its readers, and yield a link over PC/SC.
 
-    The card runs as `bcast-uicc run` in its own process, whose output goes to `log`. Everything is stopped when the
-    block ends. Raises `CliError` where a package is missing or the card does not come up.
+    The card runs in a process of its own, whose output goes to `log`: `run` is the command line of `bcast-uicc run`.
+    Everything is stopped when the block ends. Raises `SessionError` where a package is missing, and
+    `CardProcessEnded`.
     """
     from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
 
@@ -48,18 +56,17 @@ def card_in_reader(card_file: Path, log: Path) -> Iterator[Link]:
         try:
             pcscd = stack.enter_context(PrivatePcscd(slots=2))
         except PcscdError as error:
-            raise CliError(f"{error}. {_INSTEAD}", ENVIRONMENT) from error
+            raise SessionError(f"{error}. {_INSTEAD}") from error
         # libpcsclite reads the variable at the first PC/SC call of this process, which is still to come.
         os.environ[SOCKET_VARIABLE] = str(pcscd.socket_path)
-        card = stack.enter_context(_card_process(card_file, pcscd.ports[0], log))
+        card = stack.enter_context(_card_process([*run, str(card_file), "--port", str(pcscd.ports[0])], log))
         link = _connect(pcscd.reader_names[0], card, log)
         stack.callback(link.close)
         yield link
 
 
 @contextmanager
-def _card_process(card_file: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "host_tools.cli.main", "run", str(card_file), "--port", str(port)]
+def _card_process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with open_growing(log) as output:
         # A group of its own, so that Ctrl-C reaches the demo alone, which then ends the card in good order.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0)
@@ -87,7 +94,7 @@ def _connect(reader: str, card: subprocess.Popen[bytes], log: Path) -> Link:
         except NoReader as error:
             status = card.poll()
             if status is not None:
-                raise CliError(f"The card process ended: {_last_line(log)}", status or ENVIRONMENT) from error
+                raise CardProcessEnded(f"The card process ended: {_last_line(log)}", status) from error
             if time.monotonic() > deadline:
                 raise
 
