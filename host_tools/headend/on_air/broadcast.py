@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
+from card.disk.kinds import AIR_CLOCK
+from card.disk.reading import read_text
+from card.errors import UnusableFile
 from card.spec.bcast.tables import BcastTables
 from host_tools.content.captures.pcapng import PcapngWriter
 from host_tools.exchange.transport import Endpoint
-from host_tools.files.writing import told, write_whole
+from host_tools.files.writing import open_growing, write_whole
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.on_air.outlets import DEFAULT_LISTENER, Places, UdpOutlet, multicast_places, unicast_places
 from host_tools.headend.on_air.queue import SendQueue
@@ -26,7 +29,7 @@ from host_tools.wire.metrics import Metric
 
 _NO_MEDIA: Mapping[str, str] = MappingProxyType({})
 _INTERFACE = "bcast-uicc"
-FASTEST = 100.0
+_SETTING_UP = 0.5  # seconds that servers take to listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class AirPlan:
 
         Where there is a clock file that is told, so that BSM and BSD/A as two programs agree.
         """
-        begins = now + timedelta(milliseconds=scenario.stkm.lead / self.speed)
+        begins = now + timedelta(seconds=_SETTING_UP + scenario.stkm.lead / 1000 / self.speed)
         if self.clock_file is None:
             return begins
         kept = _read_clock(self.clock_file, scenario, self.speed)
@@ -99,8 +102,7 @@ class OnAir:
             opened.callback(self.outlet.close)
             recorder = None
             if plan.record is not None:
-                with told(plan.record):
-                    recorder = PcapngWriter(opened.enter_context(plan.record.open("wb")), _INTERFACE)
+                recorder = PcapngWriter(opened.enter_context(open_growing(plan.record)), _INTERFACE)
             self.bsda = make_bsda(scenario, back_end, tables, frames=frames, start=began)
             self._recorder, self._on_end = recorder, on_end
             self._opened = opened.pop_all()
@@ -164,11 +166,11 @@ class OnAir:
 
 def _read_clock(path: Path, scenario: Scenario, speed: float) -> datetime | None:
     """Return what a clock file says, None where there is none. Raises `HeadendError`."""
-    try:
-        found = json.loads(path.read_text()[:4096])
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError):
+    try:
+        found = json.loads(read_text(path, AIR_CLOCK))
+    except (UnusableFile, ValueError, RecursionError):
         raise HeadendError(f"{path} is no clock of a broadcast; take another name, or remove it") from None
     if not isinstance(found, dict) or (found.get("scenario"), found.get("speed")) != (scenario.name, speed):
         raise HeadendError(f"{path} is of another scenario or another speed; take another name, or remove it")

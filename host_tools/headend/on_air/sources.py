@@ -19,6 +19,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
 
+from card.disk.kinds import SOUND
+from card.disk.reading import open_plain
+from card.errors import UnusableFile
 from host_tools.content.errors import RtpError
 from host_tools.content.rtp import PayloadFormat, RtpPacket
 from host_tools.content.sinks.g711 import encode_mulaw
@@ -55,10 +58,10 @@ def open_source(text: str, service: str, opened: ExitStack) -> FrameSource:
 
 def _file(path: Path, opened: ExitStack) -> FrameSource:
     try:
-        with path.open("rb") as file:
+        with open_plain(path, SOUND) as file:
             head = file.read(12)
-    except OSError as error:
-        raise HeadendError(f"{path} cannot be played: {error.strerror}") from None
+    except UnusableFile as error:
+        raise HeadendError(str(error)) from None
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         frames = wav_frames(path)
         if frames is not None:
@@ -75,7 +78,7 @@ def wav_frames(path: Path) -> CycleFrames | None:
     Raises `HeadendError` for a file that is cut off or empty.
     """
     try:
-        with wave.open(str(path), "rb") as file:
+        with open_plain(path, SOUND) as plain, wave.open(plain, "rb") as file:
             channels, width, rate, count = file.getparams()[:4]
             if width != 2 or not 0 < channels <= 8 or not 0 < rate <= 192_000 or count > _LONGEST_WAV * rate:
                 return None
@@ -83,7 +86,7 @@ def wav_frames(path: Path) -> CycleFrames | None:
             samples.frombytes(file.readframes(count))
     except wave.Error:
         return None  # of another format: ffmpeg may know it
-    except (EOFError, OSError, ValueError):
+    except (EOFError, OSError, ValueError, UnusableFile):
         raise HeadendError(f"{path} is no whole WAV file") from None
     if sys.byteorder == "big":
         samples.byteswap()

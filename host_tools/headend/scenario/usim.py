@@ -35,8 +35,8 @@ class UsimNetwork(Network):
         """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
 
         Another `session` gives other GBA challenges, for a card that has met those of the first one. `others` may
-        bootstrap and buy as well; nothing is sent to them unasked. `services` says what is on the air when. Raises `HeadendError` when the scenario is meant
-        for another subscriber.
+        bootstrap and buy as well; nothing is sent to them unasked. `services` says what is on the air when. Raises
+        `HeadendError` when the scenario is meant for another subscriber.
         """
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber

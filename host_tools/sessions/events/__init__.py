@@ -27,7 +27,9 @@ from host_tools.sessions.events.laboratory import (
     TapOpened,
 )
 from host_tools.sessions.events.network import (
+    BroadcastEnded,
     BroadcastMade,
+    BroadcastOnAir,
     BroadcastProgressed,
     LtkmsWritten,
     NetworkServed,
@@ -50,7 +52,9 @@ from host_tools.sessions.events.playing import (
 
 __all__ = [
     "BindingFailed",
+    "BroadcastEnded",
     "BroadcastMade",
+    "BroadcastOnAir",
     "BroadcastProgressed",
     "CardAnswered",
     "CardFileExposed",
@@ -103,6 +107,8 @@ Event = (
     | LtkmsWritten
     | TruthWritten
     | PermissionsServed
+    | BroadcastEnded
+    | BroadcastOnAir
     | NetworkServed
     | StepDone
     | ScriptStepDone
