@@ -17,8 +17,8 @@ from card.ports import Store
 from card.profile.cat import CatCommand, CatProfile, CatStep
 from card.profile.schema import CardProfile
 from card.spec.ins import INS
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import (
     KEY_DOMAIN,
     MSK_DELETION,
@@ -83,7 +83,7 @@ class ObservedStore(MemoryStore):
         self.writes.append(Write(self.apdu, self.load()))
 
 
-class RecordingCard(TestCard):
+class TracedCard(TestCard):
     """Keeps the APDUs it was sent."""
 
     __test__ = False
@@ -287,7 +287,7 @@ def reference(request: pytest.FixtureRequest) -> Reference:
     store = MemoryStore()
     personalise(script.profile(), store)
     observed = ObservedStore(store.load())
-    card = RecordingCard(observed)
+    card = TracedCard(observed)
     script.session(card)
     return Reference(store.load(), card.sent, observed.writes, script)
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from card.codec.mikey import counters
+from card.codec import mikey
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
 from card.lean import lean_dataclass
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 NEVER = -1
 """Stands for the counter of a key under which nothing was heard: 0 is a counter like any other."""
@@ -26,7 +26,7 @@ _FINGERPRINT_SIZE = 8
 
 def is_newer(counter: int, last: int) -> bool:
     """Tell whether a 32-bit counter is newer than the last one, or the first (TS 33.246 clause 6.4.3)."""
-    return last == NEVER or counters.is_newer(counter, last)
+    return last == NEVER or mikey.is_newer(counter, last)
 
 
 @lean_dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Freshness:
     """
 
     def __init__(self, nv: NonVolatile, table: str) -> None:
-        self._heard = RecordTable(nv, table, LastMessage)
+        self._heard = StoredTable(nv, table, LastMessage)
 
     def of(self, name: str) -> LastMessage:
         """Return what was heard under a key that the card holds, `NOTHING` when it never was."""

@@ -47,8 +47,7 @@ from card.domain.secure_channel.errors import (
 )
 from card.domain.secure_channel.settings import SacSettings
 from card.domain.secure_channel.state import ChannelSession, ConnectionSa, MasterSa, SacState
-from card.domain.secure_channel.tls import TlsTunnel
-from card.domain.secure_channel.tunnels import SecuredApdu
+from card.domain.secure_channel.tunnels import SecuredApdu, TlsTunnel
 from card.errors import DecodeError
 from card.ports import Rng
 from card.spec.sac_tables import (
@@ -65,7 +64,7 @@ from card.spec.sac_tables import (
     Transport,
 )
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 _CHANNEL_BITS = {Kind.TLS: ChannelBits.TLS, Kind.SECURED_APDU: ChannelBits.SECURED_APDU}
 _STRONG = Method.GBA | Method.PSK
@@ -81,7 +80,7 @@ class SecureChannels:
         self._uicc_id = uicc_id
         self._endpoints = endpoints
         self._rng = rng
-        self._kept = RecordTable(nv, "sac-master/", MasterSa)
+        self._kept = StoredTable(nv, "sac-master/", MasterSa)
 
     # --- what there is
 

@@ -49,6 +49,10 @@ from host_tools.sessions.events.playing import (
     ServiceLeft,
     StkmDecided,
 )
+from host_tools.sessions.events.terminal import (
+    ClientNews,
+    TerminalOnline,
+)
 
 __all__ = [
     "BindingFailed",
@@ -60,6 +64,7 @@ __all__ = [
     "CardFileExposed",
     "CardKept",
     "CardMade",
+    "ClientNews",
     "Event",
     "Events",
     "FaultInjected",
@@ -67,6 +72,7 @@ __all__ = [
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
+    "NoListener",
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
@@ -84,8 +90,8 @@ __all__ = [
     "StepDone",
     "StkmDecided",
     "TapOpened",
+    "TerminalOnline",
     "TruthWritten",
-    "Unheard",
 ]
 
 Event = (
@@ -111,6 +117,8 @@ Event = (
     | BroadcastOnAir
     | NetworkServed
     | StepDone
+    | TerminalOnline
+    | ClientNews
     | ScriptStepDone
     | ScriptDone
     | ScriptsDone
@@ -131,7 +139,7 @@ class Events(Protocol):
         """Take one event. Called in the thread of the session, in the order in which things happen."""
 
 
-class Unheard:
+class NoListener:
     """Takes events for nobody."""
 
     def emit(self, event: Event, /) -> None:
