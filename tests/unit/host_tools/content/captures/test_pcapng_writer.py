@@ -42,7 +42,7 @@ def test_tshark_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "air.pcapng"
     path.write_bytes(file.getvalue())
     fields = ("-T", "fields", "-e", "frame.time_epoch", "-e", "udp.dstport", "-e", "frame.interface_name")
-    command = [program("tshark"), "-r", path, *fields]
+    command = [str(program("tshark")), "-r", str(path), *fields]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.splitlines()
     assert lines == ["1800000000.250000000\t5004\tair"] * len(SENT)
 

@@ -9,6 +9,7 @@ import time
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def write_wav(path: Path, samples: list[int], rate: int, channels: int = 1) -> P
 
 def crossings(sound: bytes) -> int:
     """Count how often PCMU changes its sign, which is its first bit."""
-    return sum((one ^ other) >> 7 for one, other in zip(sound, sound[1:], strict=False))
+    return sum((one ^ other) >> 7 for one, other in pairwise(sound))
 
 
 def test_a_wav_file_of_our_own_rate_is_played_sample_by_sample_and_again(tmp_path: Path, opened: ExitStack) -> None:
