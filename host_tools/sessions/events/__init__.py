@@ -46,6 +46,7 @@ from host_tools.sessions.events.playing import (
     Progressed,
     Recorded,
     Replayed,
+    ReportWritten,
     ServiceLeft,
     StkmDecided,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "Progressed",
     "Recorded",
     "Replayed",
+    "ReportWritten",
     "ScriptDone",
     "ScriptStepDone",
     "ScriptsDone",
@@ -104,6 +106,7 @@ Event = (
     | BindingFailed
     | Played
     | Replayed
+    | ReportWritten
     | MostStayShut
     | NothingKept
     | KeptAllTheSame
