@@ -100,7 +100,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
-              "key_names", "listeners", "media",  # its sound files: tests/unit/host_tools/headend/on_air/test_sources.py
+              "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
               "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
