@@ -68,6 +68,7 @@ __all__ = [
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
+    "NoListener",
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
@@ -87,7 +88,6 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
-    "Unheard",
 ]
 
 Event = (
@@ -133,7 +133,7 @@ class Events(Protocol):
         """Take one event. Called in the thread of the session, in the order in which things happen."""
 
 
-class Unheard:
+class NoListener:
     """Takes events for nobody."""
 
     def emit(self, event: Event, /) -> None:
