@@ -20,6 +20,7 @@ from host_tools.exchange.errors import TransportError
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.machine import Rules
@@ -66,11 +67,16 @@ class HeadEnd:
 
 @contextmanager
 def head_end(
-    *, limits: ServerLimits | None = None, zn_tls: ssl.SSLContext | None = None, seed: str = "wire"
+    *,
+    limits: ServerLimits | None = None,
+    zn_tls: ssl.SSLContext | None = None,
+    seed: str = "wire",
+    settings: GbaSettings = UICC_BASED_MBMS,
 ) -> Iterator[HeadEnd]:
     """Serve the small scenario on ports that are free; nothing is left behind."""
     clock = SystemClock()
-    network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+    subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
+    network = UsimNetwork(small_scenario(), subscriber, clock, seed, tables=P1)
     ready: Future[Running] = Future()
 
     def run() -> None:

@@ -87,6 +87,8 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add those, and how the terminal behaves."""
     for option in (
         click.option("--csim", is_flag=True, help="Use the card's CSIM in place of its USIM (provisional)."),
+        click.option("--me", type=FILE, metavar="FILE.card",
+                     help="Hold the keys in the terminal (GBA_ME), in this file; the card only authenticates."),
         click.option("--client-id", metavar="HEX", callback=parse_client_id,
                      help="BCAST_Client_ID to show when the BSM asks for it, over https."),
         click.option("--wait", type=click.FloatRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
@@ -100,7 +102,20 @@ def choice_of(options: Mapping[str, Any], **more: Any) -> NetworkChoice:
     """Take the values of the options out of all that a command got."""
     from host_tools.sessions.online.opening import NetworkChoice
 
-    names = ("network", "bsm", "bsf", "resolved", "ca", "certificates", "address", "state", "csim", "client_id", "wait")
+    names = (
+        "network",
+        "bsm",
+        "bsf",
+        "resolved",
+        "ca",
+        "certificates",
+        "address",
+        "state",
+        "csim",
+        "me",
+        "client_id",
+        "wait",
+    )
     return NetworkChoice(**{name: options[name] for name in names if name in options}, **more)
 
 
