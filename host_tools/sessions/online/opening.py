@@ -129,11 +129,15 @@ class NetworkChoice:
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """An open terminal, what the network file lists, and whether the terminal registers (a USIM does)."""
+    """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
+
+    `keys` is what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
+    """
 
     terminal: OnlineTerminal
     service_ids: tuple[str, ...]
     registers: bool
+    keys: TerminalMiddleware | None = None
 
 
 @contextmanager
@@ -155,7 +159,8 @@ def opened_online(
         store = stack.enter_context(key_store(choice.me, tables, events)) if choice.me is not None else None
         card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin, store)
         with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
-            yield Online(terminal, service_ids, not choice.csim)
+            keys = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
+            yield Online(terminal, service_ids, not choice.csim, keys)
 
 
 @contextmanager
