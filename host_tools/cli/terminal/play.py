@@ -19,6 +19,8 @@ from host_tools.cli.terminal.options import (
     key_options,
     media_options,
     output_option,
+    report_option,
+    report_page,
     srtp_format,
 )
 
@@ -40,6 +42,7 @@ _PORT = click.IntRange(1, 65_535)
 @click.option("--feed-all", is_flag=True, help="Give identical repeats of an STKM to the card, too.")
 @media_options
 @output_option
+@report_option
 def play(
     capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, output: Path | None, as_json: bool,
     **options: Any,
@@ -57,8 +60,10 @@ def play(
     card, extras = CardChoice.of(options), extras_of(options)
     protections = KNOWN.with_layout(srtp_format(options))
     play_options = PlayOptions(protections, stkm_port, frozenset(media), feed_all)
+    with explained():
+        page = report_page(options, f"{capture.name}, played", capture)
     connected, keys = keys_to_play(card, options)
-    job = PlayJob(capture, play_options, output, connected, keys, extras, (card.source.profile,))
+    job = PlayJob(capture, play_options, output, connected, keys, extras, (card.source.profile,), page=page)
     with interruptible(), explained(), show_for(capture, card, extras, as_json=as_json) as show:
         job.run(show)
 

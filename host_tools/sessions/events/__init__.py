@@ -44,6 +44,7 @@ from host_tools.sessions.events.playing import (
     Progressed,
     Recorded,
     Replayed,
+    ReportWritten,
     ServiceLeft,
     StkmDecided,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "Progressed",
     "Recorded",
     "Replayed",
+    "ReportWritten",
     "ScriptDone",
     "ScriptStepDone",
     "ScriptsDone",
@@ -100,6 +102,7 @@ Event = (
     | BindingFailed
     | Played
     | Replayed
+    | ReportWritten
     | MostStayShut
     | NothingKept
     | KeptAllTheSame
