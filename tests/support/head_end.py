@@ -25,6 +25,7 @@ from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
 from host_tools.headend.store.store import Store
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
 from host_tools.headend.subscribers.personalised import record_of, subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.machine import Rules
@@ -81,6 +82,7 @@ def head_end(
     scenario: Scenario | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
+    settings: GbaSettings = UICC_BASED_MBMS,
     store: Store | None = None,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
@@ -89,7 +91,8 @@ def head_end(
     """
     clock, plan = SystemClock(), scenario or small_scenario()
     if store is None:
-        network = UsimNetwork(plan, subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+        subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
+        network = UsimNetwork(plan, subscriber, clock, seed, tables=P1)
     else:
         network = _stored(store, plan, clock)
     ready: Future[Running] = Future()
