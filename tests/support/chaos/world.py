@@ -36,7 +36,7 @@ from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
 from host_tools.terminal.state_file import open_state
 from host_tools.wire.key_sockets import KeySockets
-from host_tools.wire.network_file import Place
+from host_tools.wire.network_file import NetworkFile, Place
 from host_tools.wire.system import SystemClock, SystemRng
 from tests.flows import offers
 from tests.support.chaos.books import Books, books, is_at_rest, pending
@@ -160,16 +160,7 @@ class World:
     def bootstrap(self) -> bool:
         """Let a terminal with the card, and nothing else, make a new SMK; return whether it came to one."""
         told = self.served.running.network
-        reach = reach_network(replace(told, bsf=Place(told.bsf.name, self.ub.place)), self._inner)
-        with closing(open_card(self.card_file, strict=True)) as opened:
-            middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
-            middleware.connect(Secret(PIN.reveal()))
-            bsf = reach.to_bsf(middleware.identity.home_domain, SystemRng())
-            try:
-                usim_online(middleware, bsf, reach.bsm.fqdn, SystemClock()).session.renew()
-            except (TransportError, TerminalError, AnswerRefusedError, NotAdmittedError):
-                return False
-        return True
+        return bootstrap(self.card_file, replace(told, bsf=Place(told.bsf.name, self.ub.place)))
 
     def settle(self) -> Books:
         """Let all wires be well and a terminal start; return the books when everything has come to rest."""
@@ -204,3 +195,17 @@ class World:
         """Whether a request left the terminal whole enough to be told by its number."""
         mark = request_id.encode()
         return any(mark in one.up for one in self.ua.crossed)
+
+
+def bootstrap(card_file: Path, network: NetworkFile) -> bool:
+    """Make a new SMK on a card in a file, behind the back of its terminal; return whether it came to one."""
+    reach = reach_network(network, "")
+    with closing(open_card(card_file, strict=True)) as opened:
+        middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
+        middleware.connect(Secret(PIN.reveal()))
+        bsf = reach.to_bsf(middleware.identity.home_domain, SystemRng())
+        try:
+            usim_online(middleware, bsf, reach.bsm.fqdn, SystemClock()).session.renew()
+        except (TransportError, TerminalError, AnswerRefusedError, NotAdmittedError):
+            return False
+    return True
