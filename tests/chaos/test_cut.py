@@ -153,7 +153,7 @@ _BOUNDARIES: dict[str, tuple[Deed, Before]] = {
 def test_some_octets(world: World, what: str) -> None:
     deed, before = _EVERY_OCTET[what]
     places = list(every_octet(_exchange(world, world.ua, deed, before)))
-    _cut(world, world.ua, deed, before, random.Random(_SEED).sample(places, 24))
+    _cut(world, world.ua, deed, before, random.Random(_SEED).sample(places, 16))
 
 
 @pytest.mark.nightly
@@ -167,7 +167,7 @@ def test_every_octet(world: World, what: str) -> None:
 def test_some_boundaries(world: World, what: str) -> None:
     deed, before = _BOUNDARIES[what]
     places = list(boundaries(_exchange(world, world.ua, deed, before)))
-    _cut(world, world.ua, deed, before, random.Random(_SEED).sample(places, 8))
+    _cut(world, world.ua, deed, before, random.Random(_SEED).sample(places, 4))
 
 
 @pytest.mark.nightly
@@ -177,7 +177,7 @@ def test_every_boundary(world: World, what: str) -> None:
     _cut(world, world.ua, deed, before, list(boundaries(_exchange(world, world.ua, deed, before))))
 
 
-@pytest.mark.parametrize("share", [8, pytest.param(None, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("share", [6, pytest.param(None, marks=pytest.mark.nightly)])
 def test_boundaries_of_bootstrapping(world: World, share: int | None) -> None:
     places = list(boundaries(_exchange(world, world.ub, bootstraps, lambda _: None)))
     _cut(world, world.ub, bootstraps, lambda _: None, random.Random(_SEED).sample(places, share or len(places)))

@@ -48,7 +48,7 @@ CASES = (
     Case("terminal", "request goes out:2"),
     Case("terminal", "answer came:2"),
     Case("terminal", "card gets the LTKM"),
-    Case("terminal", "card has answered", in_ci=True),
+    Case("terminal", "card has answered"),
     Case("terminal", "card has answered", new_smk=True, in_ci=True),
     Case("terminal", "card gets the LTKM", new_smk=True),
     Case("terminal", "acknowledgement goes out"),

@@ -62,7 +62,12 @@ def subscribes_or_leaves(world: World, fate: Fate) -> object:
 
 
 Deed = Callable[[World, Fate], object]
-_DEEDS: tuple[Deed, ...] = (buys_tokens, buys_and_must_register, buys_tokens_before_a_new_smk, subscribes_or_leaves)
+_DEEDS = (
+    buys_tokens_before_a_new_smk,
+    pytest.param(buys_tokens, marks=pytest.mark.nightly),
+    pytest.param(buys_and_must_register, marks=pytest.mark.nightly),
+    pytest.param(subscribes_or_leaves, marks=pytest.mark.nightly),
+)
 
 
 @pytest.mark.parametrize("deed", _DEEDS)
@@ -108,7 +113,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("deed", [buys_tokens, subscribes_or_leaves])
 def test_the_database_fails_at_every_step(
     world: World, deed: Deed, after: bool, stride: int, monkeypatch: pytest.MonkeyPatch
@@ -127,7 +132,7 @@ def test_the_database_fails_at_every_step(
         if len(calls) < at:
             break
         failures += 1
-    assert failures >= 8
+    assert failures >= 5
     print(f"\n{deed.__name__}, after the step {after}: {failures} failures of the database")
 
 
