@@ -38,7 +38,7 @@ INTERRUPTED = ExitCode.INTERRUPTED
 BROKEN_PIPE = ExitCode.BROKEN_PIPE
 
 # Third-party modules that an extra of the distribution brings.
-EXTRA_OF_MODULE = {"smartcard": "pcsc", "pylibsrtp": "media", "dpkt": "media", "Crypto": "vpicc", "aiohttp": "net"}
+EXTRA_OF_MODULE = {"smartcard": "pcsc", "pylibsrtp": "media", "Crypto": "vpicc", "aiohttp": "net"}
 
 
 class CliError(click.ClickException):
