@@ -7,7 +7,6 @@ STKMs are no secret: they go over the air, so nobody has to show who it is. Path
 
 from __future__ import annotations
 
-import asyncio
 from bisect import insort
 from datetime import datetime
 from http import HTTPStatus
@@ -24,9 +23,6 @@ from host_tools.headend.http.guarded import GuardedServer
 _OF_A_SERVICE = 1024
 _SERVICES = 64
 _AFTER = "after="
-LONGEST_WAIT = 20.0
-"""Seconds that a request waits for the next STKM."""
-_LOOK = 0.05
 
 
 class StkmShelf(GuardedServer):
@@ -61,17 +57,13 @@ class StkmShelf(GuardedServer):
         self._tidy(kept)
         return kept[0][2] if kept and kept[0][0] <= self._clock.now() else None
 
-    async def wait(self, request: HttpRequest) -> None:
-        """Return when the answer to a request would be another than what the client has, or it has waited enough."""
+    def has_nothing_new(self, request: HttpRequest) -> bool:
+        """Tell whether a client asks for another STKM than the one it has, and there is none yet."""
         found = _wanted(request)
         if found is None or not found[1]:
-            return
-        service, known = found
-        for _ in range(round(LONGEST_WAIT / _LOOK)):
-            octets = self.current(service)
-            if octets is None or _tag(octets) != known:
-                return
-            await asyncio.sleep(_LOOK)
+            return False
+        octets = self.current(found[0])
+        return octets is not None and _tag(octets) == found[1]
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         del peer

@@ -26,6 +26,9 @@ from host_tools.headend.scenario.seeded_keys import make_key
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.wire.metrics import Metric
 
+_LONGEST_WAIT = 20.0  # seconds that a request waits for the next STKM
+_LOOK = 0.05
+
 
 def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
     """Give the BSM the SEKs that a broadcast needs soon, at a moment (milliseconds) of it; those it has stay."""
@@ -90,7 +93,10 @@ class AirBeside:
 
     async def wait(self, request: HttpRequest) -> None:
         """Let one who asks for the next STKM wait for it."""
-        await self._shelf.wait(request)
+        for _ in range(round(_LONGEST_WAIT / _LOOK)):
+            if not self._shelf.has_nothing_new(request):
+                return
+            await asyncio.sleep(_LOOK)
 
     def start(self) -> None:
         """Begin to send, where the broadcast is here."""

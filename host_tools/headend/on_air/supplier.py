@@ -32,6 +32,7 @@ class Supplier:
         self._bsm = bsm
         self._clock = clock
         self._handed_over: dict[str, int] = {}
+        self._is_behind = False
         self.behind = 0
 
     async def run(self) -> None:
@@ -47,9 +48,14 @@ class Supplier:
         try:
             await asyncio.to_thread(self._fetch, slots)
         except HeadendError as error:
+            if not self._is_behind:
+                _log.warning("the BSM gives nothing: %s", error)
             self.behind += 1
-            _log.warning("%s", error)
+            self._is_behind = True
             return False
+        if self._is_behind:
+            _log.warning("the BSM is back")
+        self._is_behind = False
         return True
 
     def _coming(self) -> Iterator[StkmSlot]:
