@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
-from host_tools.headend.on_air.broadcast import AirPlan
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
@@ -23,6 +21,7 @@ from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed
+from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -40,35 +39,36 @@ def serve_scenario(
     events: Events,
     *,
     aired: Aired | None = None,
+    kept: Keeping | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where. With `aired` the scenario is broadcast, too, and announced.
 
-    Raises `SessionError`, `HeadendError`.
+    What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
-    clock, tables = SystemClock(), profile.bcast.build_tables()
-    began = clock.now() if aired is None else aired.plan.began(scenario, clock.now())
-    plan = AirPlan() if aired is None else aired.plan
-    # A fresh session: the card may have met the challenges of an earlier run.
-    network = UsimNetwork(
-        scenario,
-        subscriber_of(profile),
-        clock,
-        secrets.token_hex(8),
-        tables=tables,
-        services=ScenarioServices(scenario, began, plan.speed, loop=plan.loop),
-    )
+    clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
+    began, services = clock.now(), None
+    if aired is not None:
+        began, plan = aired.plan.began(scenario, began), aired.plan
+        services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
     zn_tls = None if certificates is None else _certify(scenario, certificates)
+    store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
-        events.emit(NetworkServed(running.network, network_file))
+        events.emit(NetworkServed(running.network, network_file, store))
         if aired is not None:
             events.emit(BroadcastOnAir(scenario, aired.plan))
 
-    with _as_session_errors():
+    with ExitStack() as closing, _as_session_errors():
+        parts = closing.enter_context(keeping(kept, scenario, profile, clock))
+        with parts.books.transactions.transaction():
+            # Challenges cannot be repeated: the card may have met those of an earlier run.
+            network = UsimNetwork(
+                scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
+            )
         runs = () if aired is None else (beside(aired, began, network, clock, tables, events),)
-        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls, beside=runs))
+        asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=runs))
 
 
 @contextmanager
