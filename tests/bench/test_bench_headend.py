@@ -4,7 +4,8 @@
 
 The floor reads the request, runs the statements that one registration runs in one transaction on the same SQLite store,
 and answers the same octets; it authenticates nobody and parses nothing. Told are rates and their ratio (wanted: 0.5),
-and what Ub runs, pushes and one more stored subscriber cost. Nothing asserts a rate or the ratio: a loaded machine is no defect. Each answer is checked.
+and what Ub runs, pushes and one more stored subscriber cost. Nothing asserts a rate or the ratio: a loaded machine is
+no defect. Each answer is checked.
 """
 
 from __future__ import annotations
