@@ -8,6 +8,7 @@ from http import HTTPStatus
 import pytest
 
 from card import CardProfile
+from host_tools.exchange.digest.headers import Challenge, Credentials
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.ltkm_push import MIKEY_PORT
 from host_tools.exchange.messages.msk import MskName
@@ -22,6 +23,7 @@ from host_tools.terminal.bcast import Tek
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.http.session import CsimSession
 from host_tools.terminal.http.ua import UaClient
+from tests.oracle import http_digest
 from tests.support.wire import BSM_PLACE, ONE, TERMINAL, TWO, UNBOUGHT, CsimBench, UsimBench
 
 
@@ -200,13 +202,26 @@ class TestCsim:
 
 
 class Scripted:
-    """A server that answers what a test says."""
+    """A server that answers what a test says, and signs where it is asked to, by the oracle."""
 
-    def __init__(self, *answers: HttpResponse) -> None:
+    def __init__(self, password: bytes, *answers: HttpResponse) -> None:
+        self._password = password
         self._answers = list(answers)
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        return self._answers.pop(0)
+        response = self._answers.pop(0)
+        if SIGN not in response.headers:
+            return response
+        shown = Credentials.parse(request.one("Authorization") or "")
+        count, first = f"{shown.nc:08x}", http_digest.ha1(shown.username, shown.realm, self._password)
+        second = http_digest.ha2("", shown.uri, "auth-int", response.body)
+        rspauth = http_digest.response(first, shown.nonce, count, shown.cnonce, "auth-int", second)
+        headers = tuple(one for one in response.headers if one != SIGN)
+        info = ("authentication-info", f'nc={count} ,rspauth = "{rspauth}"')
+        return HttpResponse(response.status, (*headers, info), response.body)
+
+
+SIGN = ("X-Sign", "please")
 
 
 GBA = "3GPP-bootstrapping@"
@@ -214,8 +229,8 @@ GBA = "3GPP-bootstrapping@"
 
 class TestClientAgainstOtherServers:
     def client(self, bench: UsimBench, *answers: HttpResponse) -> UaClient:
-        bench.session.current()
-        transport = InProcessTransport(Scripted(*answers), TERMINAL)
+        password = bench.session.current().passwords.password(Challenge("any", "any")).reveal()
+        transport = InProcessTransport(Scripted(password, *answers), TERMINAL)
         return UaClient(transport, bench.fqdn, bench.session, SeededRng(Seeded("x"), "x"))
 
     @staticmethod
@@ -240,12 +255,12 @@ class TestClientAgainstOtherServers:
             'Digest realm="other", nonce="m", qop="auth-int",Digest qop = auth-int ,nonce=n, realm="{0}"',
         ],
     )
-    def test_odd_challenges_and_an_answer_without_rspauth(self, bench: UsimBench, text: str) -> None:
+    def test_odd_challenges_and_an_oddly_written_answer(self, bench: UsimBench, text: str) -> None:
         body = (
             b'<r:mbmsSecurityRegisterResponse xmlns:r="x"><r:response><r:serviceID>a</r:serviceID>'
             b"<r:responseCode>200</r:responseCode></r:response></r:mbmsSecurityRegisterResponse>"
         )
-        told = HttpResponse(200, (("content-type", "application/mbms-register-response+xml; charset=utf-8"),), body)
+        told = HttpResponse(200, (("content-type", "application/mbms-register-response+xml; charset=utf-8"), SIGN), body)
         client = self.client(bench, self.demand(text.format(GBA + bench.fqdn)), told)
         assert client.register([ONE]) == (ServiceCode("a", 200),)
 
@@ -260,6 +275,13 @@ class TestClientAgainstOtherServers:
         demanded = self.demand(f'Digest realm="{GBA}{bench.fqdn}", nonce="n", qop="auth-int"')
         told = HttpResponse(200, (("Authentication-Info", 'rspauth="00"'),), b"")
         with pytest.raises(AnswerRefusedError, match="rspauth is wrong"):
+            self.client(bench, demanded, told).register([ONE])
+
+    def test_a_missing_rspauth_voids_an_answer_of_success(self, bench: UsimBench) -> None:
+        """The registration may be done or not: who says so has not shown that it knows the SRK."""
+        demanded = self.demand(f'Digest realm="{GBA}{bench.fqdn}", nonce="n", qop="auth-int"')
+        told = HttpResponse(200, (("Content-Type", "application/mbms-register-response+xml"),), b"")
+        with pytest.raises(AnswerRefusedError, match="rspauth is missing"):
             self.client(bench, demanded, told).register([ONE])
 
     def test_an_answer_without_any_authentication(self, bench: UsimBench) -> None:
@@ -287,6 +309,6 @@ class TestClientAgainstOtherServers:
     @pytest.mark.parametrize("body", [b"", b"<x/>", b"<mbmsSecurityRegisterResponse/>"])
     def test_answers_that_cannot_be_read(self, bench: UsimBench, body: bytes) -> None:
         demanded = self.demand(f'Digest realm="{GBA}{bench.fqdn}", nonce="n", qop="auth-int"')
-        told = HttpResponse(200, (("Content-Type", "application/mbms-register-response+xml"),), body)
+        told = HttpResponse(200, (("Content-Type", "application/mbms-register-response+xml"), SIGN), body)
         with pytest.raises(AnswerRefusedError, match="malformed"):
             self.client(bench, demanded, told).register([ONE])
