@@ -154,9 +154,7 @@ class HttpSite:
         """Return what comes next, and a sign of life where nothing does or the server ends."""
         coming, ending = asyncio.ensure_future(waiting.get()), asyncio.ensure_future(self._ending.wait())
         try:
-            await asyncio.wait(
-                (coming, ending), timeout=self._limits.heartbeat, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait((coming, ending), timeout=self._limits.heartbeat, return_when=asyncio.FIRST_COMPLETED)
             return coming.result() if coming.done() else STILL_HERE
         finally:
             coming.cancel()

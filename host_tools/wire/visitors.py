@@ -46,7 +46,9 @@ class Visitors:
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._cookies: OrderedDict[str, None] = OrderedDict()
         # Cookies do not know ports: two servers of this kind must not take each other's away.
-        self._cookie_name = f"bcast-uicc-{min(self._names).rpartition(':')[2] or 'http'}" if self._names else "bcast-uicc"
+        self._cookie_name = (
+            f"bcast-uicc-{min(self._names).rpartition(':')[2] or 'http'}" if self._names else "bcast-uicc"
+        )
 
     def new_key(self) -> str:
         """Return a further key; it opens once, and of many the oldest open no more."""

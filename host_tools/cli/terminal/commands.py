@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         ),
         "keys": Subcommand("host_tools.cli.terminal.online", "keys", "Ask for keys and take them."),
         "play": Subcommand("host_tools.cli.terminal.play", "play", "Decrypt a captured broadcast with the card."),
+        "portal": Subcommand("host_tools.cli.terminal.portal", "portal", "Open the BSM's web shop in a browser."),
         "record": Subcommand(
             "host_tools.cli.terminal.record", "record", "Record a broadcast, with the STKMs that open it."
         ),

@@ -87,18 +87,24 @@ def keys(key_names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     _require_keys(asked, options["wait"])
 
 
+def resolved_network(options: dict[str, Any]) -> NetworkFile:
+    """Return the network of `network_options`. Raises `UnusableFile`, `click.UsageError`."""
+    from host_tools.wire.network_file import is_address, load_network
+
+    if not is_address(options["address"]):
+        raise click.UsageError(f"--address {options['address']}: an IPv4 address is wanted, such as 127.0.0.3")
+    return _resolved(load_network(options["network"]), options["resolved"])
+
+
 @contextmanager
 def _online(options: dict[str, Any]) -> Iterator[tuple[NetworkFile, OnlineTerminal]]:
     """Open the card and the ports; errors become one sentence and an exit code."""
     from host_tools.cli.explained import explained
     from host_tools.exchange.errors import TransportError
     from host_tools.terminal.online import OnlineTerminal, Patience
-    from host_tools.wire.network_file import is_address, load_network
     from host_tools.wire.system import SystemClock, SystemRng
 
-    if not is_address(options["address"]):
-        raise click.UsageError(f"--address {options['address']}: an IPv4 address is wanted, such as 127.0.0.3")
-    network = _resolved(load_network(options["network"]), options["resolved"])
+    network = resolved_network(options)
     try:
         with explained(), CardChoice.of(options).connected() as middleware, _refusals():
             patience = Patience(first=options["wait"])

@@ -47,6 +47,7 @@ from host_tools.sessions.events.playing import (
     ServiceLeft,
     StkmDecided,
 )
+from host_tools.sessions.events.portal import KeyArrived, PortalOpened
 
 __all__ = [
     "BindingFailed",
@@ -60,6 +61,7 @@ __all__ = [
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
+    "KeyArrived",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -69,6 +71,7 @@ __all__ = [
     "PcscdStarted",
     "PermissionsServed",
     "Played",
+    "PortalOpened",
     "Progressed",
     "Recorded",
     "Replayed",
@@ -104,6 +107,8 @@ Event = (
     | TruthWritten
     | PermissionsServed
     | NetworkServed
+    | PortalOpened
+    | KeyArrived
     | StepDone
     | ScriptStepDone
     | ScriptDone
