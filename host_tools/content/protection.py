@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
+from card.lean import lean_dataclass
 from host_tools.content.captures.datagrams import Datagram
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.traffic_key import TrafficKey
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Opened:
     """A unit is open: what was in it, in order."""
 

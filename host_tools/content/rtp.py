@@ -9,6 +9,7 @@ from typing import Self
 
 from card.codec.reader import Reader
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.content.errors import RtpError
 
 _VERSION = 2
@@ -38,7 +39,7 @@ class HeaderExtension:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class RtpPacket:
     """One RTP packet: sequence number of 16 bits, timestamp and SSRC of 32, payload type of 7; no padding."""
 
@@ -54,27 +55,15 @@ class RtpPacket:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read one packet of at least 12 bytes. Raises `RtpError` for anything that is not RTP version 2."""
-        try:
-            return cls._read(data)
-        except DecodeError as error:
-            raise RtpError(f"not an RTP packet: {error}") from None
-
-    @classmethod
-    def _read(cls, data: bytes) -> Self:
         if len(data) < _HEADER.size:
-            raise DecodeError(f"{len(data)} bytes, less than a header of {_HEADER.size}")
+            raise RtpError(f"not an RTP packet: {len(data)} bytes, less than a header of {_HEADER.size}")
         flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
         if flags >> 6 != _VERSION:
-            raise DecodeError(f"version {flags >> 6}")
-        csrcs: tuple[int, ...] = ()
-        extension, payload = None, data[_HEADER.size :]
-        if flags & 0x1F:
-            reader = Reader(payload)
-            csrcs = tuple(reader.u32("CSRC") for _ in range(flags & 0x0F))
-            extension = _read_extension(reader) if flags & 0x10 else None
-            payload = reader.rest()
-        if flags & 0x20:
-            payload = _without_padding(payload)
+            raise RtpError(f"not an RTP packet: version {flags >> 6}")
+        payload = data[_HEADER.size :]
+        if not flags & 0x3F:
+            return cls(kind & 0x7F, sequence, timestamp, ssrc, payload, bool(kind & 0x80))
+        payload, csrcs, extension = _read_rest(flags, payload)
         return cls(kind & 0x7F, sequence, timestamp, ssrc, payload, bool(kind & 0x80), csrcs, extension)
 
     def encode(self) -> bytes:
@@ -105,9 +94,21 @@ def looks_like_rtp(data: bytes) -> bool:
 
 def why_no_media(data: bytes) -> str | None:
     """Return why a datagram is no RTP packet of media, None where it may be one."""
-    if not looks_like_rtp(data):
+    if len(data) < _HEADER.size or data[0] >> 6 != _VERSION:
         return NO_RTP
     return RTCP if data[1] in _RTCP_TYPES else None
+
+
+def _read_rest(flags: int, data: bytes) -> tuple[bytes, tuple[int, ...], HeaderExtension | None]:
+    """Return payload, CSRCs and extension from what follows the fixed header. Raises `RtpError`."""
+    reader = Reader(data)
+    try:
+        csrcs = tuple(reader.u32("CSRC") for _ in range(flags & 0x0F))
+        extension = _read_extension(reader) if flags & 0x10 else None
+        payload = reader.rest()
+        return _without_padding(payload) if flags & 0x20 else payload, csrcs, extension
+    except DecodeError as error:
+        raise RtpError(f"not an RTP packet: {error}") from None
 
 
 def _read_extension(reader: Reader) -> HeaderExtension:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 _K = TypeVar("_K", bound=Hashable)
@@ -50,9 +50,13 @@ class BoundedTable(Generic[_K, _V]):
         """Return the keys of an owner, the oldest first."""
         return tuple(self._owned.get(owner, ()))
 
+    def values(self) -> Iterator[_V]:
+        """Yield all values, the oldest first."""
+        return (value for _, value in self._entries.values())
+
     def oldest(self) -> _V | None:
         """Return the value of the oldest entry, None when there is none."""
-        return next((value for _, value in self._entries.values()), None)
+        return next(self.values(), None)
 
     def pop(self, key: _K) -> _V | None:
         """Take an entry out and return its value, None where there is none."""

@@ -9,19 +9,20 @@ from typing import Any, cast
 
 from host_tools.exchange.transport import Datagram, Endpoint
 from host_tools.headend.http.push import Pushes
-from host_tools.headend.http.push_timers import PushTimers
 from host_tools.wire.metrics import Traffic
 
 _log = logging.getLogger(__name__)
+_SHORTEST_REST = 0.02
+_LONGEST_REST = 10.0
+"""Seconds after which it looks what is due in any case: another process on the same store may have ended."""
 
 
 class PushPort(asyncio.DatagramProtocol):
     """Sends what `pushes` has due, again where no acknowledgement comes, and hands it what arrives."""
 
-    def __init__(self, pushes: Pushes, timers: PushTimers, place: Endpoint, traffic: Traffic) -> None:
+    def __init__(self, pushes: Pushes, place: Endpoint, traffic: Traffic) -> None:
         """Take what goes out and when again, the own address and port, and where defects are counted."""
         self._pushes = pushes
-        self._timers = timers
         self._place = place
         self._traffic = traffic
         self._transport: asyncio.DatagramTransport | None = None
@@ -31,6 +32,7 @@ class PushPort(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket."""
         self._transport = cast("asyncio.DatagramTransport", transport)  # that of Python 3.11 does not say so
+        self.flush()  # what an earlier process left
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a datagram of a terminal."""
@@ -45,29 +47,26 @@ class PushPort(asyncio.DatagramProtocol):
         self._do(self._pushes.due)
 
     def close(self) -> None:
-        """Stop the timers and close the port. What is outstanding is forgotten with the process."""
+        """Stop the timer and close the port. What is outstanding stays where it is kept."""
         if self._wake is not None:
             self._wake.cancel()
         if self._transport is not None:
             self._transport.close()
 
     def _do(self, step: Callable[[], Iterable[Datagram]]) -> None:
-        """Send what a step returns, and set the timer for what is outstanding then."""
-        loop = asyncio.get_running_loop()
+        """Send what a step returns, and set the timer for what is due next."""
+        loop, wait = asyncio.get_running_loop(), _LONGEST_REST
         try:
             self._send(step())
-            at = self._timers.next_at(loop.time())
+            at = self._pushes.next_at()
+            if at is not None:
+                wait = min(max(at - self._pushes.now, _SHORTEST_REST), _LONGEST_REST)
         except Exception as error:  # what arrives must not stop the port
             self._traffic.defects += 1
             _log.error("the port of LTKMs met an unexpected %s", type(error).__name__)
-            return
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = None if at is None else loop.call_at(at, self._time_is_over)
-
-    def _time_is_over(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._do(lambda: self._timers.due(now))
+        self._wake = loop.call_later(wait, self.flush)
 
     def _send(self, datagrams: Iterable[Datagram]) -> None:
         for datagram in datagrams:

@@ -8,6 +8,7 @@ only T and the SMK differ. For RAND TS 33.246 clause 6.4.5.1 asks the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from card.codec.mikey import KeyInterval, MbmsKeyIds
@@ -86,3 +87,9 @@ def key_domain_id(plmn: str) -> bytes:
     mcc, mnc = plmn.split("-")
     digits = mcc[1] + mcc[0] + (mnc[2:] or "f") + mcc[2] + mnc[1] + mnc[0]
     return bytes.fromhex(digits)
+
+
+def find_key(keys: Iterable[ServiceKey], key_ids: MbmsKeyIds) -> ServiceKey | None:
+    """Return the key of this name, None when none of them has it."""
+    wanted = key_ids.key_domain_id, key_ids.msk_id
+    return next((key for key in keys if (key.key_domain_id, key.msk_id) == wanted), None)

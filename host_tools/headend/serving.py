@@ -88,7 +88,7 @@ async def serve(
         push_place = _place(push)
         servers = Servers.of(network, clock, rng, push_place)
         traffic = {role: Traffic() for role in (*taken, "push")}
-        port = PushPort(servers.pushes, servers.timers, push_place, traffic["push"])
+        port = PushPort(servers.pushes, push_place, traffic["push"])
         places = {role: _place(one) for role, one in taken.items()}
         told = NetworkFile(
             Place(names.bsf_name, places.pop("bsf")),
@@ -166,8 +166,13 @@ def _metrics(running: Running) -> tuple[Metric, ...]:
         ),
         Metric("bcast_uicc_ua_replays_total", "Nonce counts that came twice.", lambda: [("", servers.ua.replays)]),
         Metric("bcast_uicc_pushes_total", "Datagrams sent to terminals.", lambda: [("", running.port.sent)]),
-        Metric("bcast_uicc_pushes_resent_total", "LTKMs sent again.", lambda: [("", servers.timers.resent)]),
+        Metric("bcast_uicc_pushes_resent_total", "LTKMs sent again.", lambda: [("", pushes.sender.resent)]),
         Metric("bcast_uicc_acknowledged_total", "LTKMs acknowledged.", lambda: [("", pushes.acknowledged)]),
         Metric("bcast_uicc_dropped_total", "Datagrams that were dropped.", lambda: [("", pushes.dropped)]),
-        Metric("bcast_uicc_outstanding", "LTKMs not acknowledged.", lambda: [("", len(pushes.outstanding()))], "gauge"),
+        Metric(
+            "bcast_uicc_outstanding",
+            "LTKMs not acknowledged.",
+            lambda: [("", pushes.figures().outstanding)],
+            "gauge",
+        ),
     )

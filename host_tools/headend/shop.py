@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from host_tools.headend.bounded import BoundedTable
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.ports import Rights
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.service_keys import KeyTerm
@@ -23,15 +24,12 @@ _MSK_ID = 4  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Ware:
-    """One LTKM that is sold under the name of an offer: its service, the SEK it is about, and what mints it.
-
-    `mint` takes the B-TID (or NAI) of the buyer.
-    """
+    """One LTKM that is sold under the name of an offer: its service, the SEK it is about, and the order of it."""
 
     offer: str
     service: str
     key: KeyTerm
-    mint: Callable[[str], bytes]
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,18 @@ class StkmNames(Protocol):
 class Shop:
     """Sells wares and grants the rights to what was bought; `sold` counts the offers sold by name."""
 
-    def __init__(self, wares: Iterable[Ware], rights: Rights, identity: Callable[[str], str]) -> None:
-        """Take what is sold, where rights are noted, and what tells who is behind a B-TID (or NAI)."""
+    def __init__(
+        self,
+        wares: Iterable[Ware],
+        rights: Rights,
+        identity: Callable[[str], str],
+        mint: Callable[[Order, str], bytes],
+    ) -> None:
+        """Take what is sold, where rights are noted, what tells who is behind a B-TID (or NAI), and the mint."""
         self._wares = tuple(wares)
         self._rights = rights
         self._identity = identity
+        self._mint = mint
         self._sold_to: BoundedTable[tuple[str, str], int] = BoundedTable(_SALES_OF_A_SUBSCRIBER, _SALES_IN_ALL)
         self.sold: Counter[str] = Counter()
 
@@ -78,7 +83,7 @@ class Shop:
         if not bought:
             raise HeadendError(f"nothing is offered under the name {offer}")
         identity = self._identity(b_tid)
-        ltkms = tuple(ware.mint(b_tid) for ware in bought)
+        ltkms = tuple(self._mint(ware.order, b_tid) for ware in bought)
         for ware in bought:
             self._rights.grant(identity, ware.service)
         self.sold[offer] += 1

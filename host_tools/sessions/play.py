@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ from host_tools.terminal.unclocked import ClockedDelivery
 if TYPE_CHECKING:
     from host_tools.terminal.statistics import PlayStatistics
 
+_PROGRESS_STEP = 64
+"""Datagrams of a capture from one word about the progress to the next: a millisecond's worth."""
+
 Connected = Callable[[], AbstractContextManager[TerminalMiddleware]]
 
 
@@ -44,7 +47,7 @@ class PlayJob:
     keys: KeySource = field(default_factory=KeySource)
     extras: Extras = field(default_factory=Extras)
     read: tuple[Path | None, ...] = ()
-    tap: Callable[[Datagram], None] = lambda _datagram: None
+    tap: Callable[[Datagram], None] | None = None
     afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
 
     def run(self, events: Events) -> None:
@@ -74,12 +77,16 @@ class PlayJob:
             remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))
             hooks = replace(hooks, on_time=clocked.on_time, on_refusal=remedy)
         player = Player(feed, out, self.options, gate=middleware.gate)
+        steps = count()
 
         def progressed() -> None:
-            events.emit(Progressed(player.statistics, capture))
+            if next(steps) % _PROGRESS_STEP == 0:
+                events.emit(Progressed(player.statistics, capture))
 
+        if self.tap is not None:
+            datagrams = _tapped(datagrams, self.tap)
         try:
-            return player.play(self._tapped(datagrams), replace(hooks, on_progress=progressed))
+            return player.play(datagrams, replace(hooks, on_progress=progressed))
         except (LinkError, MediaError, OSError, KeyboardInterrupt):
             events.emit(Played(self.capture, player.statistics, capture.report, out))
             raise
@@ -90,10 +97,11 @@ class PlayJob:
             return f"no STKM on UDP port {port}"
         return f"none of the {unreadable} datagrams on UDP port {port} is readable as STKM"
 
-    def _tapped(self, datagrams: Iterator[Datagram]) -> Iterator[Datagram]:
-        for datagram in datagrams:
-            self.tap(datagram)
-            yield datagram
+
+def _tapped(datagrams: Iterator[Datagram], tap: Callable[[Datagram], None]) -> Iterator[Datagram]:
+    for datagram in datagrams:
+        tap(datagram)
+        yield datagram
 
 
 def _peek(capture: CaptureReader) -> tuple[Iterator[Datagram], float]:

@@ -116,11 +116,12 @@ class Player:
         After an error `statistics` tells what was played before it.
         """
         self._hooks = hooks or Hooks()
+        take, on_time, on_progress = self._take, self._hooks.on_time, self._hooks.on_progress
         try:
             for datagram in datagrams:
-                self._hooks.on_time(datagram.timestamp)
-                self._take(datagram)
-                self._hooks.on_progress()
+                on_time(datagram.timestamp)
+                take(datagram)
+                on_progress()
         except KeyboardInterrupt:
             self._leave_all()
             raise

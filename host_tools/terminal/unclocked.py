@@ -22,17 +22,18 @@ class ClockedDelivery:
 
     def __init__(self, delivery: KeyDelivery) -> None:
         self._delivery = delivery
-        self._first_due = delivery.next_due
+        first_due = delivery.next_due
+        self._earliest = 0.0 if first_due is None else first_due - _TOO_EARLY
         self._newest = 0.0
         self.is_clock_good = True
         """Whether the times so far can be those of a broadcast."""
 
     def on_time(self, moment: float) -> None:
         """Take the time of a datagram, in seconds since 1970. Raises as `KeyDelivery.deliver_until`."""
-        early = self._first_due is not None and moment < self._first_due - _TOO_EARLY
-        if moment <= 0 or early or moment < self._newest - _OUT_OF_ORDER:
+        if moment <= 0 or moment < self._earliest or moment < self._newest - _OUT_OF_ORDER:
             self.is_clock_good = False
-        self._newest = max(self._newest, moment)
+        if moment > self._newest:
+            self._newest = moment
         self._delivery.deliver_until(self._newest)
 
     def on_refusal(self, view: StkmView, refusal: Refusal) -> bool:

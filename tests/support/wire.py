@@ -15,9 +15,13 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.names import gba_realm
 from host_tools.exchange.transport import Datagram, Endpoint, InProcessDatagrams, InProcessTransport, Peer
+from host_tools.headend.bsm.ltkm_sender import LtkmSender
+from host_tools.headend.bsm.memory import MemoryRights
+from host_tools.headend.bsm.memory_books import memory_books
+from host_tools.headend.bsm.orders import OrderMint
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.http.accounts import Accounts, GbaAccounts, RkAccounts
-from host_tools.headend.http.key_management import GrantedRights, KeyManagement
+from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
@@ -68,16 +72,21 @@ class Wire:
 class Bench:
     """The servers of a network, and a terminal before them."""
 
-    def __init__(self, network: Network, accounts: dict[str, Accounts], identity: str) -> None:
+    def __init__(
+        self, network: Network, accounts: dict[str, Accounts], identity: str, clock: ManualClock | None = None
+    ) -> None:
         self.network = network
-        self.clock = ManualClock(network.scenario.start)
+        self.clock = clock or ManualClock(network.scenario.start)
         self.identity = identity
         self.fqdn = network.scenario.network.bsm_fqdn
         self.wire = Wire()
         self.accounts = accounts
-        self.pushes = Pushes(network.bsm, BSM_PLACE)
-        rights = GrantedRights({identity: frozenset({ONE, TWO})})
-        self.keys = KeyManagement(network.bsm, CATALOGUE, rights, self.pushes)
+        self.books, self.rights = memory_books(), MemoryRights()
+        sender = LtkmSender(network.bsm, OrderMint(network.bsm), self.books.outbox)
+        self.pushes = Pushes(sender, self.books, BSM_PLACE, self.clock)
+        for item in (ONE, TWO):
+            self.rights.grant(identity, item)
+        self.keys = KeyManagement(network.bsm, CATALOGUE, self.rights, self.pushes, self.books)
         self.ua = self.new_ua("first")
         self.receipts: list[LtkmReceipt] = []
         self.triggers: list[Trigger] = []
@@ -86,7 +95,8 @@ class Bench:
         """Return the BSM as after a restart with another secret for its nonces."""
         rng = SeededRng(Seeded(secret), "nonces")
         nonces = Nonces(Secret(rng.random_bytes(32)), rng, self.clock)
-        return UaServer(self.fqdn, DigestServer(nonces, NonceCounts()), self.accounts, self.keys)
+        digest = DigestServer(nonces, NonceCounts())
+        return UaServer(self.fqdn, digest, self.accounts, self.keys, self.books.transactions)
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer as the BSM of now."""
@@ -125,9 +135,7 @@ class UsimBench(Bench):
         accounts: dict[str, Accounts] = {
             gba_realm(chosen.network.bsm_fqdn): GbaAccounts(network.subscribers, naf_id, clock)
         }
-        super().__init__(network, accounts, network.subscriber.impi)
-        self.clock = clock
-        self.ua = self.new_ua("first")
+        super().__init__(network, accounts, network.subscriber.impi, clock)
         rng = SeededRng(Seeded("bsf"), "opaque")
         self.ub = UbServer(network.bsf, chosen.network.bsf_name, rng, clock)
         self.zn = ZnServer(network.bsf)

@@ -7,9 +7,10 @@ EtherType and a place in the frame; `host_tools.content.captures.datagrams` read
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from card.lean import lean_dataclass
 
 RAW_IP: Final = 101
 """LINKTYPE_RAW, the number in files; DLT_RAW differs from system to system."""
@@ -33,7 +34,7 @@ class LeftOut(Exception):
     """A frame or packet holds nothing for us; the text is the reason under which it is counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Payload:
     """What a frame carries from byte `start` on: an EtherType, or `ANY_IP`. `tunnels` names what was opened."""
 
@@ -47,7 +48,7 @@ def take_off_link_layer(link_type: int, frame: bytes) -> Payload:
     layer = _LINK_LAYERS.get(link_type)
     if layer is None:
         raise LeftOut(f"link type {link_type} is not supported")
-    return layer(frame)
+    return layer if isinstance(layer, Payload) else layer(frame)
 
 
 def take_off_ethernet(frame: bytes, start: int = 0) -> Payload:
@@ -112,21 +113,21 @@ def _u16(frame: bytes, at: int) -> int:
     return frame[at] << 8 | frame[at + 1]
 
 
-_LINK_LAYERS: MappingProxyType[int, Callable[[bytes], Payload]] = MappingProxyType(
+_LINK_LAYERS: MappingProxyType[int, Payload | Callable[[bytes], Payload]] = MappingProxyType(
     {
-        0: lambda _frame: Payload(ANY_IP, 4),  # BSD loopback
+        0: Payload(ANY_IP, 4),  # BSD loopback
         1: take_off_ethernet,
         9: _serial_ppp,
-        12: lambda _frame: Payload(ANY_IP, 0),
-        14: lambda _frame: Payload(ANY_IP, 0),
+        12: Payload(ANY_IP, 0),
+        14: Payload(ANY_IP, 0),
         50: _serial_ppp,
         51: lambda frame: _pppoe(frame, 0),
-        RAW_IP: lambda _frame: Payload(ANY_IP, 0),
-        108: lambda _frame: Payload(ANY_IP, 4),  # OpenBSD loopback
+        RAW_IP: Payload(ANY_IP, 0),
+        108: Payload(ANY_IP, 4),  # OpenBSD loopback
         113: lambda frame: _inside(_u16(frame, 14), frame, 16),  # Linux cooked
-        228: lambda _frame: Payload(IPV4, 0),
-        229: lambda _frame: Payload(IPV6, 0),
+        228: Payload(IPV4, 0),
+        229: Payload(IPV6, 0),
         276: lambda frame: _inside(_u16(frame, 0), frame, 20),  # Linux cooked, version 2
     }
 )
-"""LINKTYPE number to what takes that layer off."""
+"""LINKTYPE number to what takes that layer off, or to what stands in every such frame."""

@@ -20,7 +20,7 @@ import dpkt
 
 from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
-from host_tools.content.captures.datagrams import Datagram, Endpoint, IsFragment, find_datagram
+from host_tools.content.captures.datagrams import Datagram, Endpoint, IsFragment, find_datagram, find_usual_datagram
 from host_tools.content.captures.fragments import Reassembler
 from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
 from host_tools.content.captures.records import BrokenRecord, OtherBlock, Record, read_records
@@ -119,7 +119,12 @@ class CaptureReader:
         report = self.report
         report.packets += 1
         try:
-            found = self._dissect(record.timestamp, record.frame, take_off_link_layer(record.link_type, record.frame))
+            carried = take_off_link_layer(record.link_type, record.frame)
+            usual = find_usual_datagram(record.timestamp, record.frame, carried)
+            if usual is not None and not carried.tunnels:
+                report.udp += 1
+                return usual
+            found = self._dissect(record.timestamp, record.frame, carried)
         except LeftOut as reason:
             words, counted = str(reason), report.skipped_reasons
             counted[words if words in counted or len(counted) < _MOST_REASONS else _ANY_OTHER] += 1

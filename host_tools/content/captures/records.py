@@ -8,11 +8,13 @@ to the byte.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import BinaryIO, Literal
 
+from card.lean import lean_dataclass
 from host_tools.content.errors import CaptureError
 
 _Order = Literal["little", "big"]
@@ -30,6 +32,7 @@ _CLASSIC: MappingProxyType[bytes, tuple[_Order, int, int]] = MappingProxyType(
     }
 )
 _CLASSIC_HEADER = 24
+_CUT_OFF = "cut off inside a packet"
 _MAX_FRAME = 262_144  # what libpcap itself captures at most
 
 _SECTION_MAGIC = bytes.fromhex("0a0d0d0a")
@@ -57,7 +60,7 @@ _OTHER_BLOCKS: MappingProxyType[int, str] = MappingProxyType(
 """Blocks that hold no packet (draft-ietf-opsawg-pcapng clause 4, and its registry of block types)."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Record:
     """One captured frame: seconds since 1970, link type (LINKTYPE number), bytes, name of the interface if known."""
 
@@ -113,15 +116,19 @@ class _Source:
         data = self._file.read(count)
         self.position += len(data)
         if len(data) < count:
-            raise self.broken("cut off inside a packet")
+            raise self.broken(_CUT_OFF)
         return data
 
     def start_record(self, count: int) -> bytes | None:
         """Return the first `count` bytes of the next record, or `None` at the end of the file."""
         self.record_start = self.position
-        first = self._file.read(1)
-        self.position += len(first)
-        return first + self.take(count - 1) if first else None
+        data = self._file.read(count)
+        self.position += len(data)
+        if len(data) == count:
+            return data
+        if data:
+            raise self.broken(_CUT_OFF)
+        return None
 
     def broken(self, problem: str) -> BrokenRecord:
         return BrokenRecord(self.record_start, problem)
@@ -139,8 +146,9 @@ def _classic_records(source: _Source, magic: bytes, name: str) -> Iterator[Recor
 
 
 def _classic_packets(source: _Source, order: _Order, ticks: int, head_size: int, link_type: int) -> Iterator[Record]:
+    read_head = struct.Struct("<III" if order == "little" else ">III").unpack_from
     while head := source.start_record(head_size):
-        seconds, fraction, size = (int.from_bytes(head[at : at + 4], order) for at in (0, 4, 8))
+        seconds, fraction, size = read_head(head)
         if size > _MAX_FRAME:
             raise source.broken(f"a packet that claims {size} bytes")
         yield Record(seconds + fraction / ticks, link_type, source.take(size))

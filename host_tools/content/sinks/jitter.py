@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from card.lean import lean_dataclass
+
 DEPTH: Final = 16
 """Packets that wait at most."""
 
@@ -24,7 +26,7 @@ _SEQUENCES = 1 << 16
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class InOrder(Generic[_T]):
     """One item whose turn it is. `anew`: it has nothing to do with the one before."""
 
@@ -51,6 +53,14 @@ class JitterBuffer(Generic[_T]):
         self._next: int | None = None  # the index whose turn it is; none at a start, where any may be the first
         self._highest: int | None = None
         self._anew = True
+
+    def passes(self, sequence: int) -> bool:
+        """Tell whether an item is the very next one and nothing waits, as nearly always; it counts as given then."""
+        if self._waiting or self._next is None or (sequence - self._next) % _SEQUENCES:
+            return False
+        self._highest = self._next
+        self._next += 1
+        return True
 
     def put(self, sequence: int, item: _T) -> Iterator[InOrder[_T]]:
         """Take an item with its sequence number (16 bits) and yield those whose turn it is now."""

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,11 @@ class MediaOut:
                 self._further += 1
                 return
             source = self._sources[name] = _Source()
+        if source.buffer.passes(packet.sequence):
+            self._write(source, packet, carrier)
+            return
         # A file of packets has the decrypted payload; the other one need not wait with it.
-        waiting = packet, replace(carrier, payload=b"")
+        waiting = packet, Datagram(carrier.timestamp, carrier.source, carrier.destination, b"")
         self._hand_on(source, source.buffer.put(packet.sequence, waiting))
 
     def flush(self) -> None:
@@ -135,11 +138,14 @@ class MediaOut:
             if found.anew:
                 for stream in source.streams.values():
                     stream.start_anew()
-            known = source.streams.get(packet.payload_type) or self._open(source, packet, carrier)
-            if known is None:
-                self._further += 1
-            else:
-                known.write(packet, carrier)
+            self._write(source, packet, carrier)
+
+    def _write(self, source: _Source, packet: RtpPacket, carrier: Datagram) -> None:
+        known = source.streams.get(packet.payload_type) or self._open(source, packet, carrier)
+        if known is None:
+            self._further += 1
+        else:
+            known.write(packet, carrier)
 
     def _open(self, source: _Source, packet: RtpPacket, carrier: Datagram) -> Stream | None:
         """Make the stream of a payload type, with its file; None when there are enough."""

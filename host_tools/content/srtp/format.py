@@ -6,7 +6,7 @@ The packets do not say it. SDP or a service guide would; whoever has only a capt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -49,6 +49,10 @@ class SrtpFormat:
 
     suite: SrtpSuite = SrtpSuite.AES_CM_128_HMAC_SHA1_80
     mki_size: int = MKI_SIZE
+    _tag_size: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tag_size", self.suite.tag_size)  # asked for at every packet
 
     @classmethod
     def parse(cls, item: Mapping[str, object]) -> Self:
@@ -98,7 +102,7 @@ class SrtpFormat:
 
         The MKI stands between the encrypted payload and the tag, which does not cover it (RFC 3711 clause 3.1).
         """
-        end = len(packet) - self.suite.tag_size
+        end = len(packet) - self._tag_size
         start = end - self.mki_size
         if start < _RTP_HEADER:
             raise SrtpError(f"too short for an SRTP packet with {self._parts}")
@@ -108,7 +112,7 @@ class SrtpFormat:
         """Put the MKI into a packet that has none. Raises `SrtpError` for one of another size."""
         if len(mki) != self.mki_size:
             raise SrtpError(f"an MKI has {self.mki_size} bytes here, not {len(mki)}")
-        end = len(bare) - self.suite.tag_size
+        end = len(bare) - self._tag_size
         return bare[:end] + mki + bare[end:]
 
     @property

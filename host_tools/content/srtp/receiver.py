@@ -22,17 +22,16 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from pylibsrtp import Session
-
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
-from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, SessionMaker, run
+from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, Session, SessionMaker
 from host_tools.content.traffic_key import TrafficKey
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 
 _RTP_HEADER = 12
+_HALF = SEQUENCES // 2
 _KEYS_KEPT = 64
 _KEYS_TRIED = 32  # of the keys kept, for a packet that names none
 _KEYS_SEARCHED = 8  # of those, at any roll-over counter
@@ -64,7 +63,7 @@ class SrtpSender:
         index = self._index.of(_sequence(packet))
         if self._session is None or key != self._key:
             self._session, self._key = self._maker.sender(key, _ssrc(packet), index), key
-        protected = self._format.join(run(self._session.protect, packet), mki)
+        protected = self._format.join(self._session.convert(packet), mki)
         if len(protected) > LARGEST_PACKET:
             raise SrtpError(_TOO_LONG)
         self._index.reach(index)
@@ -80,6 +79,7 @@ class SrtpReceiver:
 
     def __init__(self, packet_format: SrtpFormat) -> None:
         self._format = packet_format
+        self._names_key = packet_format.names_key
         self._maker = SessionMaker(packet_format.suite)
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()
         self._sources: OrderedDict[bytes, _Source] = OrderedDict()
@@ -124,27 +124,27 @@ class SrtpReceiver:
         mki, bare = self._format.split(packet)
         ssrc = _ssrc(bare)
         source = self._sources.get(ssrc) or _Source()
-        index = source.index.of(_sequence(bare))
-        keys = self._keys.get(mki) if self._format.names_key else None
+        guess = source.index.of(_sequence(bare))
+        keys = self._keys.get(mki) if self._names_key else None
         if keys is not None:
-            plain = self._open_named(keys, source, bare, index)
+            plain = self._open_named(keys, source, bare, guess)
         else:
-            keys, index = self._fitting(mki, source, bare, index, newest)
-            plain = self._open(keys, source, bare, index)
+            keys, index = self._fitting(mki, source, bare, guess, newest)
+            plain = self._open(keys, source, bare, index, guess)
         _keep_newest(self._sources, ssrc, source, _SOURCES_KEPT)
         return plain
 
     def _open_named(self, named: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
         """Return what is in a packet whose MKI names a key; in another layout the name may be that of a wrong key."""
         try:
-            return self._open(named, source, bare, index)
+            return self._open(named, source, bare, index, index)
         except ReplayedPacket:
             raise
         except SrtpError:
             other = _tagged(self._likely(source), bare, index)
             if other is None or other is named:
                 raise
-            return self._open(other, source, bare, index)
+            return self._open(other, source, bare, index, index)
 
     def _likely(self, source: _Source) -> list[_KeySessions]:
         newest = list(reversed(self._keys.values()))[:_KEYS_TRIED]
@@ -180,12 +180,17 @@ class SrtpReceiver:
             self._in_vain[ssrc] += 1
         raise UnknownTrafficKey(mki)
 
-    def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
-        """Return what is in a packet, and note in `source` how it was found. Raises `SrtpError`."""
-        ssrc, guess = _ssrc(bare), source.index.of(_sequence(bare))
-        heard = keys.by_source.get(ssrc) or _SourceSession(self._maker.receiver(keys.key, ssrc, index))
+    def _open(self, keys: _KeySessions, source: _Source, bare: bytes, index: int, guess: int) -> bytes:
+        """Return what is in a packet of this index, and note in `source` how it was found. Raises `SrtpError`.
+
+        `guess` is the index that the packets before let expect.
+        """
+        ssrc = _ssrc(bare)
+        heard = keys.by_source.get(ssrc)
+        if heard is None:
+            heard = _SourceSession(self._maker.receiver(keys.key, ssrc, index))
         try:
-            plain = run(heard.session.unprotect, bare)
+            plain = heard.session.convert(bare)
         except SrtpError:
             # Where libsrtp stands wrong, and whether it took a good packet before, the packet's true index tells.
             is_there = keys.authenticator.fits(bare, index // SEQUENCES)
@@ -196,8 +201,9 @@ class SrtpReceiver:
                 raise ReplayedPacket(_REPLAY) from None
             index = found
             heard = _SourceSession(self._maker.receiver(keys.key, ssrc, index))
-            plain = run(heard.session.unprotect, bare)
-        heard.highest = max(heard.highest, index)
+            plain = heard.session.convert(bare)
+        if index > heard.highest:
+            heard.highest = index
         source.index.reach(index, anew=index != guess)
         source.keys = keys
         _keep_newest(keys.by_source, ssrc, heard, _SOURCES_KEPT)
@@ -225,13 +231,13 @@ class _PacketIndex:
         """Return the index that a packet with this sequence number most likely has."""
         if self._highest is None:
             return sequence
-        half = SEQUENCES // 2
-        distance = (sequence - self._highest + half) % SEQUENCES - half
-        return max(self._highest + distance, sequence)
+        index = self._highest + (sequence - self._highest + _HALF) % SEQUENCES - _HALF
+        return index if index > sequence else sequence
 
     def reach(self, index: int, *, anew: bool = False) -> None:
         """Take note that a packet with this index was good; `anew`: the source goes on from there, also backwards."""
-        self._highest = index if self._highest is None or anew else max(self._highest, index)
+        if self._highest is None or anew or index > self._highest:
+            self._highest = index
 
 
 class _Source:
@@ -267,7 +273,7 @@ def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySess
 def _sequence(packet: bytes) -> int:
     if len(packet) < _RTP_HEADER:
         raise SrtpError("too short for an RTP packet")
-    return int.from_bytes(packet[2:4], "big")
+    return packet[2] << 8 | packet[3]
 
 
 def _ssrc(packet: bytes) -> bytes:
@@ -278,5 +284,5 @@ def _keep_newest(kept: OrderedDict[bytes, _V], name: bytes, value: _V, limit: in
     """Put `value` at the new end of `kept` and drop what exceeds `limit` at the old one."""
     kept[name] = value
     kept.move_to_end(name)
-    while len(kept) > limit:
+    if len(kept) > limit:
         kept.popitem(last=False)

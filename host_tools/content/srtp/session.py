@@ -1,18 +1,19 @@
 """Sessions of libsrtp that begin at any packet index, take packets of any size, and fail with libsrtp's own words.
 
 pylibsrtp has no call to set the roll-over counter, so a new session is walked to the right index with empty packets
-that never leave this module. And it gives every session a buffer of 1,500 bytes; a UDP datagram may have 65,507.
+that never leave this module. It gives every session a buffer of 1,500 bytes; a UDP datagram may have 65,507. And it
+makes a place for the length at each call, which takes longer than a packet: so libsrtp is called here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
-from pylibsrtp import Error as LibsrtpError
-from pylibsrtp import Policy, Session
-from pylibsrtp._binding import ffi
+import pylibsrtp
+from pylibsrtp import Policy
+from pylibsrtp._binding import ffi, lib
 
 from host_tools.content.srtp.errors import SrtpError
 from host_tools.content.srtp.format import SrtpSuite
@@ -35,19 +36,58 @@ _PROFILES = MappingProxyType(
 )
 
 
+class _Bench:
+    """Where libsrtp works on a packet: its bytes, and their number."""
+
+    __slots__ = ("bytes", "room", "size")
+
+    def __init__(self) -> None:
+        self.room: Any = ffi.new("char[]", LARGEST_PACKET + _TRAILER)
+        self.bytes: Any = ffi.buffer(self.room)
+        self.size: Any = ffi.new("int *")
+
+
+class Session:
+    """A session of libsrtp for one sender or one receiver."""
+
+    __slots__ = ("_bench", "_context", "_operation", "_owner")
+
+    def __init__(self, policy: Policy, bench: _Bench) -> None:
+        self._owner: Any = pylibsrtp.Session(policy)  # frees the context when it goes
+        self._context: Any = self._owner._srtp[0]
+        self._bench = bench
+        is_sender = policy.ssrc_type == Policy.SSRC_ANY_OUTBOUND
+        self._operation: Any = lib.srtp_protect if is_sender else lib.srtp_unprotect
+
+    def convert(self, packet: bytes) -> bytes:
+        """Protect a packet of the sender, or unprotect one for the receiver; it has no MKI.
+
+        Raises `SrtpError` with libsrtp's reason.
+        """
+        bench, count = self._bench, len(packet)
+        if count > LARGEST_PACKET:
+            raise SrtpError("packet is too long")
+        bench.size[0] = count
+        bench.bytes[:count] = packet
+        status = self._operation(self._context, bench.room, bench.size)
+        if status:
+            raise SrtpError(pylibsrtp.ERRORS[status])
+        converted: bytes = bench.bytes[: bench.size[0]]
+        return converted
+
+
 class SessionMaker:
     """Makes the sessions of one sender or receiver. They work in one buffer, so one thread uses them all."""
 
     def __init__(self, suite: SrtpSuite) -> None:
         self._suite = suite
-        self._room: Any = ffi.new("char[]", LARGEST_PACKET + _TRAILER)
-        self._view: Any = ffi.buffer(self._room)
+        self._bench = _Bench()
 
     def sender(self, key: TrafficKey, ssrc: bytes, index: int) -> Session:
         """Return a sending session whose next packet may have this index. Raises `SrtpError`."""
         session = self._session(key, Policy.SSRC_ANY_OUTBOUND)
         for packet in _walk(ssrc, index):
-            run(session.protect, packet)
+            session.convert(packet)
         return session
 
     def receiver(self, key: TrafficKey, ssrc: bytes, index: int) -> Session:
@@ -56,21 +96,12 @@ class SessionMaker:
         if index >= SEQUENCES:
             sender = self.sender(key, ssrc, 0)
             for packet in _walk(ssrc, index):
-                run(session.unprotect, run(sender.protect, packet))
+                session.convert(sender.convert(packet))
         return session
 
     def _session(self, key: TrafficKey, direction: int) -> Session:
-        session = Session(Policy(key=master_of(key), ssrc_type=direction, srtp_profile=_PROFILES[self._suite]))
-        session._cdata, session._buffer = self._room, self._view
-        return session
-
-
-def run(operation: Callable[[bytes], bytes], packet: bytes) -> bytes:
-    """Let libsrtp work on a packet. Raises `SrtpError` with libsrtp's reason."""
-    try:
-        return bytes(operation(packet))
-    except (LibsrtpError, ValueError) as error:
-        raise SrtpError(str(error)) from None
+        policy = Policy(key=master_of(key), ssrc_type=direction, srtp_profile=_PROFILES[self._suite])
+        return Session(policy, self._bench)
 
 
 def _walk(ssrc: bytes, index: int) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from card.codec.mikey import MbmsKeyIds
 from host_tools.headend.bsm.ports import KeyStore
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.sealing import SekSource, StkmOrder, StkmSealer
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.service_keys import ServiceKey, find_key
 
 
 class BackEnd:
@@ -46,10 +46,9 @@ class _Own:
 
 def find_sek(keys: KeyStore, service: str, key_ids: MbmsKeyIds) -> ServiceKey:
     """Return the SEK of this name; where an MTK is named, it must be good for it. Raises `HeadendError`."""
-    for key in keys.seks(service):
-        if (key.key_domain_id, key.msk_id) != (key_ids.key_domain_id, key_ids.msk_id):
-            continue
-        if key_ids.mtk_id is None or key.is_good_for(int.from_bytes(key_ids.mtk_id, "big")):
-            return key
+    key = find_key(keys.seks(service), key_ids)
+    if key is None:
+        raise HeadendError(f"{service} has no SEK {key_ids.msk_id.hex()}")
+    if key_ids.mtk_id is not None and not key.is_good_for(int.from_bytes(key_ids.mtk_id, "big")):
         raise HeadendError(f"SEK {key.msk_id.hex()} of {service} is not good for MTK ID {key_ids.mtk_id.hex()}")
-    raise HeadendError(f"{service} has no SEK {key_ids.msk_id.hex()}")
+    return key

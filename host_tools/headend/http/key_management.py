@@ -8,66 +8,59 @@ Unknown or not bought is 403: the text gives codes by meaning only, and 404 is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Protocol
 
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskRequest
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
+from host_tools.exchange.names import TAKEN_HEADER, find_taken
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
-from host_tools.headend.bsm.ltkm_sender import Order
+from host_tools.headend.bsm.books import Books, Registered, Route
+from host_tools.headend.bsm.orders import Order
+from host_tools.headend.bsm.ports import Rights
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
-from host_tools.headend.http.push import Pushes, Route
+from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import Caller
 from host_tools.headend.service_keys import ServiceKey
 
 _REQUEST_TYPE = "requesttype="
 
 
-class Rights(Protocol):
-    """Who may receive what."""
-
-    def may_receive(self, identity: str, service_id: str, /) -> bool:
-        """Tell whether a subscriber has the item with this serviceID."""
-
-
-@dataclass(frozen=True, slots=True)
-class GrantedRights:
-    """Rights that are known beforehand: serviceIDs by identity."""
-
-    granted: Mapping[str, frozenset[str]]
-
-    def may_receive(self, identity: str, service_id: str) -> bool:
-        """Tell whether a subscriber has the item with this serviceID."""
-        return service_id in self.granted.get(identity, frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """What a subscriber is registered for (serviceIDs), and where its pushes go."""
-
-    service_ids: tuple[str, ...]
-    route: Route
+REGISTRATION_LIFE = 24 * 3600.0
+"""Seconds without an authenticated request after which a registration is over; ours."""
+_HEARD_STEP = 3600.0
+"""How much later a subscriber must be heard again for that to be written down."""
 
 
 class KeyManagement:
     """The three procedures over a BSM. `catalogue` has the services of the BSM behind each serviceID."""
 
-    def __init__(self, bsm: Bsm, catalogue: Mapping[str, tuple[str, ...]], rights: Rights, pushes: Pushes) -> None:
-        """Take the BSM, what can be registered for, who may, and where LTKMs go out."""
+    def __init__(
+        self, bsm: Bsm, catalogue: Mapping[str, tuple[str, ...]], rights: Rights, pushes: Pushes, books: Books
+    ) -> None:
+        """Take the BSM, what can be registered for, who may, where LTKMs go out, and where it is written down."""
         self._bsm = bsm
         self._catalogue = catalogue
         self._rights = rights
         self._pushes = pushes
-        self._registered: dict[str, Registered] = {}
+        self._registrations = books.registrations
 
     def registration(self, identity: str) -> Registered | None:
-        """Return what a subscriber is registered for."""
-        return self._registered.get(identity)
+        """Return what a subscriber is registered for; one that was not heard for a day is registered for nothing."""
+        found = self._registrations.find(identity)
+        if found is not None and self._pushes.now - found.heard >= REGISTRATION_LIFE:
+            self._registrations.drop(identity)
+            return None
+        return found
+
+    def heard(self, identity: str) -> None:
+        """Note that a subscriber has shown who it is: its registration lives on."""
+        found = self.registration(identity)
+        if found is not None and self._pushes.now - found.heard >= _HEARD_STEP:
+            self._registrations.put(identity, replace(found, heard=self._pushes.now))
 
     def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
         """Answer an authenticated request. Raises `DecodeError`, `HeadendError`."""
@@ -80,65 +73,83 @@ class KeyManagement:
             return failure(HTTPStatus.NOT_IMPLEMENTED)
         if media_type(request.one("Content-Type")) != procedure.request:
             raise DecodeError(f"a {procedure.name} is of type {procedure.request}")
-        return answer(HTTPStatus.OK, self._run(procedure, caller, request.body), procedure.answer)
+        return answer(HTTPStatus.OK, self._run(procedure, caller, request), procedure.answer)
 
-    def register(self, caller: Caller, service_ids: Iterable[str]) -> tuple[ServiceCode, ...]:
-        """Register a subscriber for these serviceIDs and order their keys; a purchase may do so as well."""
+    def register(
+        self, caller: Caller, service_ids: Iterable[str], taken: Iterable[tuple[str, int]] = ()
+    ) -> tuple[ServiceCode, ...]:
+        """Register a subscriber for these serviceIDs and order their keys; a new registration replaces the old one.
+
+        `taken` is what the terminal says it took, by B-TID and T.
+        """
         codes = tuple(ServiceCode(wanted, self._code(caller.identity, wanted)) for wanted in dict.fromkeys(service_ids))
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
-        route = Route(caller.peer.address, caller.username)
-        self._registered.pop(caller.identity, None)
-        if accepted:
-            self._registered[caller.identity] = Registered(accepted, route)
-        self._pushes.restart(caller.identity, route, self._orders(route, self._services(accepted)))
+        self._write(caller, accepted)
+        self._pushes.restart(caller.identity, caller.route, self._orders(accepted), tuple(taken))
         return codes
 
-    def deregister(self, caller: Caller, service_ids: Iterable[str]) -> tuple[ServiceCode, ...]:
+    def add(self, caller: Caller, service_ids: Iterable[str], orders: Iterable[Order] | None = None) -> None:
+        """Register a subscriber for further serviceIDs, as a purchase does, and order LTKMs: by default their keys.
+
+        It must have the right to them. Where it is registered already, its pushes go on to where they went.
+        """
+        wanted, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
+        held = before.service_ids if before else ()
+        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        self._write(caller, tuple(dict.fromkeys((*held, *wanted))), route)
+        self._pushes.order(caller.identity, route, self._orders(wanted) if orders is None else orders)
+
+    def deregister(
+        self, caller: Caller, service_ids: Iterable[str], taken: Iterable[tuple[str, int]] = ()
+    ) -> tuple[ServiceCode, ...]:
         """Take services off a registration; keys that nothing else uses are withdrawn (clause 6.3.2.1B)."""
-        before = self._registered.get(caller.identity)
+        before = self.registration(caller.identity)
         held = before.service_ids if before else ()
         wanted = tuple(dict.fromkeys(service_ids))
         left = tuple(one for one in wanted if one in held)
         kept = tuple(one for one in held if one not in wanted)
-        route = Route(caller.peer.address, caller.username)
-        self._registered.pop(caller.identity, None)
-        if kept:
-            self._registered[caller.identity] = Registered(kept, route)
-        services = self._services(kept)
-        # Withdrawals are sealed now, with a T below that of all that is sealed later: they go first.
-        withdrawn = self._bsm.deregister(caller.username, self._services(left), services)
-        orders = [Order(partial(_same, ltkm)) for ltkm in withdrawn]
-        self._pushes.restart(caller.identity, route, [*orders, *self._orders(route, services)])
+        self._write(caller, kept)
+        withdrawn = self._bsm.leaving(caller.identity, self.services(left), self.services(kept))
+        orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(kept)]
+        self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
     def request_keys(self, caller: Caller, names: Iterable[MskName]) -> tuple[MskCode, ...]:
         """Order the keys that a subscriber asks for and may have."""
         codes: list[MskCode] = []
-        before = self._registered.get(caller.identity)
-        route = Route(before.route.address if before else caller.peer.address, caller.username)
+        before = self.registration(caller.identity)
+        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
         for name in dict.fromkeys(names):
             key = self._find(before, name)
             codes.append(MskCode(name, HTTPStatus.FORBIDDEN if key is None else HTTPStatus.OK))
             if key is not None:
-                self._pushes.order(caller.identity, route, [self._order(route, key.service, key)])
+                self._pushes.order(caller.identity, route, [Order.for_key(key.service, key)])
+        if before is not None and before.route != route:
+            self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
         return tuple(codes)
+
+    def services(self, service_ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the services of the BSM behind serviceIDs; one that is not in the catalogue has none."""
+        return tuple(dict.fromkeys(service for one in service_ids for service in self._catalogue.get(one, ())))
+
+    def _write(self, caller: Caller, service_ids: tuple[str, ...], route: Route | None = None) -> None:
+        """Write a registration down; one for nothing is none."""
+        if service_ids:
+            registered = Registered(service_ids, route or caller.route, self._pushes.now)
+            self._registrations.put(caller.identity, registered)
+        else:
+            self._registrations.drop(caller.identity)
 
     def _code(self, identity: str, service_id: str) -> HTTPStatus:
         known = service_id in self._catalogue and self._rights.may_receive(identity, service_id)
         return HTTPStatus.OK if known else HTTPStatus.FORBIDDEN
 
-    def _services(self, service_ids: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(service for one in service_ids for service in self._catalogue[one]))
-
-    def _orders(self, route: Route, services: Iterable[str]) -> list[Order]:
-        return [self._order(route, service, None) for service in services]
-
-    def _order(self, route: Route, service: str, key: ServiceKey | None) -> Order:
-        return Order(partial(self._bsm.ltkm, service, route.b_tid, key))
+    def _orders(self, service_ids: Iterable[str]) -> list[Order]:
+        return [Order.for_key(service) for service in self.services(service_ids)]
 
     def _find(self, before: Registered | None, name: MskName) -> ServiceKey | None:
         """Return the key of this name, in use or to come, if the subscriber is registered for a service that has it."""
-        for service in self._services(before.service_ids if before else ()):
+        for service in self.services(before.service_ids if before else ()):
             current = self._bsm.current_key(service)
             if (current.key_domain_id, current.key_ids.key_group) != (name.key_domain_id, name.key_group):
                 continue
@@ -149,17 +160,16 @@ class KeyManagement:
             return next((key for key in good if key.msk_id == name.msk_id), None)
         return None
 
-    def _run(self, procedure: Procedure, caller: Caller, body: bytes) -> bytes:
+    def _run(self, procedure: Procedure, caller: Caller, request: HttpRequest) -> bytes:
         """Read the request, do what it asks for, return the body of the answer. Raises `DecodeError`."""
+        self.heard(caller.identity)
         if procedure is REGISTRATION:
-            return RegistrationAnswer(self.register(caller, Registration.decode(body).service_ids)).encode()
+            wanted, taken = Registration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
+            return RegistrationAnswer(self.register(caller, wanted, taken)).encode()
         if procedure is DEREGISTRATION:
-            return RegistrationAnswer(self.deregister(caller, Deregistration.decode(body).service_ids)).encode()
-        return MskAnswer(self.request_keys(caller, MskRequest.decode(body).names)).encode()
-
-
-def _same(ltkm: bytes) -> bytes:
-    return ltkm
+            left, taken = Deregistration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
+            return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
+        return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
 
 
 def _procedure(target: Target) -> Procedure | None:

@@ -1,123 +1,123 @@
 """LTKMs on their way to terminals, as datagrams (TS 33.246 clause 6.3.2.3).
 
-Each subscriber has a queue of its own; the next LTKM is made when the one before is acknowledged (`ltkm_sender`). The
-owner of the sockets calls `due` after it has written an answer, gives what arrives to `received`, and calls `again`
-when a timer is over.
+What goes when is up to `bsm.ltkm_sender`; each step here is one transaction, and datagrams leave after it. The owner of
+the sockets calls `due` after it has written an answer and whenever `next_at` says so, and gives what arrives to
+`received`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
-from card.codec.mikey import Identity
 from card.errors import DecodeError
 from host_tools.exchange.messages.ltkm_push import port_of, require_verification
 from host_tools.exchange.transport import Datagram, Endpoint
-from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
-from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.bsm.books import Books, Line, OutboxFigures, Route
+from host_tools.headend.bsm.ltkm_sender import LtkmSender
+from host_tools.headend.bsm.orders import Order
+from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where the pushes of a subscriber go, and under which B-TID (or NAI)."""
-
-    address: str
-    b_tid: str
-
-
-@dataclass(slots=True)
-class _Line:
-    route: Route
-    sender: LtkmSender
-    orders: int = 0
+_AT_ONCE = 32
+"""Lines that are looked at in one transaction."""
+_SET_ASIDE = 60.0
+"""Seconds for which a line rests that met an error nobody expected."""
 
 
 class Pushes:
-    """What goes out to all subscribers. `acknowledged` and `dropped` count the datagrams that came in."""
+    """What goes out to all subscribers.
 
-    def __init__(self, bsm: Bsm, source: Endpoint) -> None:
-        """Take the BSM whose LTKMs these are, and where datagrams come from."""
-        self._bsm = bsm
+    `acknowledged` and `dropped` count the datagrams that came in, `defects` exceptions that nobody expected.
+    """
+
+    def __init__(self, sender: LtkmSender, books: Books, source: Endpoint, clock: NetworkClock) -> None:
+        """Take what makes LTKMs, the books it writes into, where datagrams come from, and the time."""
+        self.sender = sender
+        self._books = books
         self._source = source
-        self._lines: dict[str, _Line] = {}
+        self._clock = clock
         self.acknowledged = 0
         self.dropped = 0
+        self.defects = 0
+
+    @property
+    def now(self) -> float:
+        """The time in seconds since 1970."""
+        return self._clock.now().timestamp()
 
     def order(self, identity: str, route: Route, orders: Iterable[Order]) -> None:
-        """Put LTKMs behind those of this subscriber that wait; under a new B-TID what waited is void."""
-        line = self._lines.get(identity)
-        if line is None or line.route.b_tid != route.b_tid:
-            line = self._lines[identity] = _Line(route, LtkmSender(self._bsm))
-        line.route = route
-        for order in orders:
-            line.orders += 1
-            line.sender.add(order)
+        """Put LTKMs behind those of this subscriber that wait, within the transaction of a request."""
+        self.sender.order(identity, route, orders, self.now)
 
-    def restart(self, identity: str, route: Route, orders: Iterable[Order]) -> None:
-        """Forget what waits for this subscriber and begin with these LTKMs."""
-        self._lines.pop(identity, None)
-        self.order(identity, route, orders)
+    def restart(
+        self, identity: str, route: Route, orders: Iterable[Order], taken: Collection[tuple[str, int]] = ()
+    ) -> None:
+        """Begin anew with these LTKMs, within the transaction of a request; `taken` as in `find_taken`."""
+        self.sender.begin(identity, route, orders, taken, self.now)
+
+    def next_at(self) -> float | None:
+        """Return when `due` is to be called next, in seconds since 1970; None for not before something is ordered."""
+        with self._books.transactions.transaction():
+            return self._books.outbox.next_at()
+
+    def figures(self) -> OutboxFigures:
+        """Return how much waits in all."""
+        with self._books.transactions.transaction():
+            return self._books.outbox.figures()
 
     def due(self) -> tuple[Datagram, ...]:
         """Return what can go out now."""
-        return tuple(datagram for line in self._lines.values() for datagram in self._next(line))
-
-    def outstanding(self) -> dict[str, tuple[object, bool]]:
-        """Return who has not acknowledged an LTKM, by identity, and whether it credits.
-
-        The first of the two is equal as long as it is the same LTKM and nothing was ordered since.
-        """
-        waiting = {identity: (line, line.sender.outstanding) for identity, line in self._lines.items()}
-        return {
-            identity: ((found.token, line.orders), found.credits)
-            for identity, (line, found) in waiting.items()
-            if found is not None
-        }
-
-    def give_up(self, identity: str) -> tuple[Datagram, ...]:
-        """Wait no longer for a subscriber's acknowledgement, and return what can go out now."""
-        line = self._lines.get(identity)
-        if line is None:
-            return ()
-        line.sender.give_up()
-        return self._next(line)
-
-    def again(self, identity: str) -> tuple[Datagram, ...]:
-        """Return what goes out to a subscriber once more, as no acknowledgement came in time."""
-        line = self._lines.get(identity)
-        ltkm = line.sender.again() if line else None
-        return () if line is None or ltkm is None else (self._datagram(line, ltkm),)
+        made: list[Datagram] = []
+        while True:
+            try:
+                with self._books.transactions.transaction():
+                    lines = self._books.outbox.due(self.now, _AT_ONCE)
+                    part = [datagram for line in lines for datagram in self._step(line)]
+            except Exception as error:  # one line must not hold up the others
+                self._at_fault(error)
+                part, lines = self._one_by_one(), ()
+            made += part
+            if len(lines) < _AT_ONCE:
+                return tuple(made)
 
     def received(self, datagram: Datagram) -> tuple[Datagram, ...]:
         """Take a verification message and return what can go out now. What is none is dropped and counted."""
         try:
-            message = require_verification(datagram.payload)
-            b_tid = message.one(Identity).value
-            line = next((line for line in self._lines.values() if line.route.b_tid.encode() == b_tid), None)
-            if line is None:
-                raise HeadendError("nothing was sent to this B-TID")
-            line.sender.answered(datagram.payload)
+            require_verification(datagram.payload)
+            with self._books.transactions.transaction():
+                line = self.sender.answered(datagram.payload, self.now)
+                following = () if line is None else self._step(line)
         except (DecodeError, HeadendError) as error:
             self.dropped += 1
             _log.info("a datagram is dropped: %s", error)
             return ()
         self.acknowledged += 1
-        return self._next(line)
+        return following
 
-    def _next(self, line: _Line) -> tuple[Datagram, ...]:
-        """Return the LTKMs of one subscriber up to the first that must be acknowledged."""
+    def _step(self, line: Line) -> tuple[Datagram, ...]:
+        return tuple(self._datagram(line, ltkm) for ltkm in self.sender.step(line, self.now))
+
+    def _one_by_one(self) -> list[Datagram]:
+        """Look at the lines that are due each in a transaction of its own; one that fails rests for a while."""
         made: list[Datagram] = []
-        try:
-            while (ltkm := line.sender.next()) is not None:
-                made.append(self._datagram(line, ltkm))
-        except HeadendError as error:
-            _log.info("no LTKM for %s: %s", line.route.b_tid, error)
-        return tuple(made)
+        with self._books.transactions.transaction():
+            lines = self._books.outbox.due(self.now, _AT_ONCE)
+        for line in lines:
+            try:
+                with self._books.transactions.transaction():
+                    made += self._step(line)
+            except Exception as error:
+                self._at_fault(error)
+                with self._books.transactions.transaction():
+                    self._books.outbox.put_line(replace(line, at=self.now + _SET_ASIDE))
+        return made
 
-    def _datagram(self, line: _Line, ltkm: bytes) -> Datagram:
-        return Datagram(self._source, Endpoint(line.route.address, port_of(ltkm)), ltkm)
+    def _at_fault(self, error: Exception) -> None:
+        self.defects += 1
+        _log.error("the line of LTKMs met an unexpected %s", type(error).__name__)
+
+    def _datagram(self, line: Line, ltkm: bytes) -> Datagram:
+        return Datagram(self._source, Endpoint(line.route.address, line.route.port or port_of(ltkm)), ltkm)

@@ -20,9 +20,10 @@ from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.digest.headers import Credentials
 from host_tools.exchange.digest.server import DigestServer, Verdict, find_mistake
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.names import gba_realm, knows_gba
+from host_tools.exchange.names import PUSH_PORT_HEADER, find_push_port, gba_realm, knows_gba
 from host_tools.exchange.procedures import Target
 from host_tools.exchange.transport import Peer
+from host_tools.headend.bsm.books import Route, Transaction, Transactions
 from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
 from host_tools.headend.http.accounts import Account, Accounts, AccountUnknownError
 from host_tools.headend.http.answers import failure
@@ -34,11 +35,20 @@ _NOBODY = Account("", Secret(b""))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the identity that stays, the user name of now (B-TID or NAI), and from where."""
+    """Who asks: the identity that stays, the user name of now (B-TID or NAI), and from where.
+
+    `push_port` is the port it names for key messages, None for the real ones.
+    """
 
     identity: str
     username: str
     peer: Peer
+    push_port: int | None = None
+
+    @property
+    def route(self) -> Route:
+        """Where pushes go that this request asks for."""
+        return Route(self.peer.address, self.username, self.push_port)
 
 
 class Service(Protocol):
@@ -56,8 +66,15 @@ class UaServer(GuardedServer):
 
     reference_point = "Ua"
 
-    def __init__(self, fqdn: str, digest: DigestServer, accounts: Mapping[str, Accounts], service: Service) -> None:
-        """Take its name, the digest, the accounts by realm, and what answers the authenticated.
+    def __init__(
+        self,
+        fqdn: str,
+        digest: DigestServer,
+        accounts: Mapping[str, Accounts],
+        service: Service,
+        transactions: Transactions,
+    ) -> None:
+        """Take its name, the digest, the accounts by realm, what answers the authenticated, and the transactions.
 
         The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself.
         """
@@ -66,6 +83,7 @@ class UaServer(GuardedServer):
         self._digest = digest
         self._accounts = accounts
         self._service = service
+        self._transactions = transactions
         self.replays = 0
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
@@ -73,6 +91,12 @@ class UaServer(GuardedServer):
         if shown is None:
             return self._demand(self._offered(request))
         credentials = Credentials.parse(shown)
+        with self._transactions.transaction() as transaction:
+            return self._judge(credentials, request, peer, transaction)
+
+    def _judge(
+        self, credentials: Credentials, request: HttpRequest, peer: Peer, transaction: Transaction
+    ) -> HttpResponse:
         accounts = self._accounts.get(credentials.realm)
         if accounts is None:
             return failure(HTTPStatus.FORBIDDEN, "the realm is none of this server")
@@ -93,7 +117,10 @@ class UaServer(GuardedServer):
         match self._digest.check(credentials, account.password, asked):
             case Verdict.RIGHT:
                 accounts.admitted(credentials.username, credentials.nonce)
-                return self._signed(request, Caller(account.identity, credentials.username, peer), credentials, account)
+                caller = Caller(
+                    account.identity, credentials.username, peer, find_push_port(request.all(PUSH_PORT_HEADER))
+                )
+                return self._signed(request, caller, credentials, account, transaction)
             case Verdict.WRONG:
                 self._log_mistake(credentials, account, asked)
                 return self._demand(credentials.realm)
@@ -103,9 +130,21 @@ class UaServer(GuardedServer):
             case Verdict.STALE:
                 return self._demand(credentials.realm, stale=True)
 
-    def _signed(self, request: HttpRequest, caller: Caller, credentials: Credentials, account: Account) -> HttpResponse:
-        """Return what the service answers, with `Authentication-Info`, whatever its status."""
+    def _signed(
+        self,
+        request: HttpRequest,
+        caller: Caller,
+        credentials: Credentials,
+        account: Account,
+        transaction: Transaction,
+    ) -> HttpResponse:
+        """Return what the service answers, with `Authentication-Info`, whatever its status.
+
+        Where that is an error nothing of the request is kept.
+        """
         response = self._served(request, caller)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            transaction.void()
         info = self._digest.info(credentials, account.password, response.body).header_value()
         headers = (*response.headers, ("Authentication-Info", info))
         return HttpResponse(response.status, headers, response.body, response.reason)

@@ -73,7 +73,7 @@ def make_shop(scenario: Scenario, mint: BcastMint, bsm: Bsm, rights: Rights) -> 
     def ware(number: int) -> Ware:
         planned = scenario.planned[number]
         key = key_of(keys, planned)
-        return Ware(planned.offer, planned.service, key.term, lambda b_tid: mint.mint(planned, key, b_tid))
+        return Ware(planned.offer, planned.service, key.term, mint.order(planned, key))
 
     wares = [ware(number) for number, planned in enumerate(scenario.planned) if planned.offer]
-    return Shop(wares, rights, bsm.identity)
+    return Shop(wares, rights, bsm.identity, mint.mint_order)

@@ -1,4 +1,4 @@
-"""Mints the LTKMs that a scenario plans: policies, tokens, withdrawals, parental control messages.
+"""Orders the LTKMs that a scenario plans: policies, tokens, withdrawals, parental control messages.
 
 The OMA BCAST extension follows a set of tables, which are provisional. So are two choices of ours: tokens without a key
 name Key Number 0 and carry an empty key, and a parental control message names Key Number 0 and carries its PINCODE as
@@ -7,17 +7,16 @@ the key (RFC 5410 puts the PINCODE into the KEMAC).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from card.codec.bcast import LtkmManagement, ParentalControl
 from card.codec.mikey import KeyInterval
 from card.crypto.secret import Secret
 from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsm.orders import Order, OrderKind, OrderMint
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.policies import DeliveryKind, PlannedDelivery
 from host_tools.headend.scenario.schedule import timestamps
-from host_tools.headend.service_keys import NO_KEY_NUMBER, ServiceKey
+from host_tools.headend.service_keys import ServiceKey
 
 _TIMESTAMP_SIZE = 4
 _WITHDRAWN = KeyInterval.between(1, 0, _TIMESTAMP_SIZE)  # a lower bound above the upper one
@@ -25,28 +24,39 @@ _ALWAYS = KeyInterval.between(0, 0xFFFF_FFFF, _TIMESTAMP_SIZE)
 
 
 class BcastMint:
-    """Makes LTKMs for one scenario with the keys of its BSM."""
+    """Makes orders of LTKMs for one scenario, and the LTKMs themselves with the keys of its BSM."""
 
     def __init__(self, scenario: Scenario, bsm: Bsm, tables: BcastTables) -> None:
         self._scenario = scenario
-        self._bsm = bsm
+        self._mint = OrderMint(bsm)
         self._tables = tables
 
     def mint(self, planned: PlannedDelivery, key: ServiceKey, b_tid: str) -> bytes:
         """Return the LTKM that brings `planned` to the card behind `b_tid`. Raises `HeadendError`, `EncodeError`."""
+        return self.mint_order(self.order(planned, key), b_tid)
+
+    def mint_order(self, order: Order, b_tid: str) -> bytes:
+        """Return the ordered LTKM for the card behind `b_tid`. Raises `HeadendError`, `EncodeError`."""
+        return self._mint.mint(order, b_tid)
+
+    def order(self, planned: PlannedDelivery, key: ServiceKey) -> Order:
+        """Return the order of the LTKM that brings `planned`. Raises `EncodeError`."""
+        service, name = planned.service, key.key_ids
         match planned.kind:
             case DeliveryKind.PARENTAL:
-                return self._parental(planned, key, b_tid)
+                extension, pincode = self._parental(planned), planned.pincode or Secret(b"")
+                return Order(OrderKind.WITHOUT_KEY, service, name, _ALWAYS, extension, pincode)
             case DeliveryKind.TOKENS:
-                return self._send(planned, _without_key(key, Secret(b"")), b_tid, _ALWAYS)
+                return Order(OrderKind.WITHOUT_KEY, service, name, _ALWAYS, self._management(planned), credits=True)
             case DeliveryKind.WITHDRAWAL if planned.spe is None:
-                return self._bsm.withdrawal(planned.service, b_tid, key)
+                return Order.for_withdrawal(key)
             case DeliveryKind.WITHDRAWAL:
-                return self._send(planned, key, b_tid, _WITHDRAWN)
+                return Order(OrderKind.KEY, service, name, _WITHDRAWN, self._management(planned))
             case DeliveryKind.KEY if planned.spe is None:
-                return self._bsm.ltkm(planned.service, b_tid, key)
+                return Order.for_key(service, key)
             case DeliveryKind.KEY:
-                return self._send(planned, key, b_tid, self.validity(planned, key))
+                validity, extension = self.validity(planned, key), self._management(planned)
+                return Order(OrderKind.KEY, service, name, validity, extension, credits=_credits(planned))
 
     def validity(self, planned: PlannedDelivery, key: ServiceKey) -> KeyInterval:
         """Return the STKM timestamps a planned policy is good for (4 bytes each)."""
@@ -56,13 +66,9 @@ class BcastMint:
         ends = ends if planned.ends is None else planned.ends
         return KeyInterval.between(*timestamps(self._scenario, planned.service, begins, ends), _TIMESTAMP_SIZE)
 
-    def _send(self, planned: PlannedDelivery, key: ServiceKey, b_tid: str, validity: KeyInterval) -> bytes:
-        extension = self._management(planned).to_extension(self._tables)
-        return self._bsm.ltkm(planned.service, b_tid, key, validity=validity, extension=extension)
-
-    def _management(self, planned: PlannedDelivery) -> LtkmManagement:
+    def _management(self, planned: PlannedDelivery) -> bytes:
         policy = self._scenario.service(planned.service).bcast
-        return LtkmManagement(
+        management = LtkmManagement(
             spe=planned.spe,
             cost=planned.cost,
             tokens=planned.tokens,
@@ -72,14 +78,12 @@ class BcastMint:
             consumption_reporting=planned.report,
             terminal_binding_key_id=policy.binding_key_id if policy else None,
         )
+        return management.to_extension(self._tables).data
 
-    def _parental(self, planned: PlannedDelivery, key: ServiceKey, b_tid: str) -> bytes:
+    def _parental(self, planned: PlannedDelivery) -> bytes:
         control = ParentalControl(planned.pincode is not None, planned.level, planned.unblock)
-        carrier = _without_key(key, planned.pincode or Secret(b""))
-        extension = control.to_extension(self._tables)
-        return self._bsm.ltkm(planned.service, b_tid, carrier, validity=_ALWAYS, extension=extension)
+        return control.to_extension(self._tables).data
 
 
-def _without_key(key: ServiceKey, instead: Secret) -> ServiceKey:
-    """Return a key that names its group alone and carries `instead`."""
-    return replace(key, msk_id=key.msk_id[:2] + NO_KEY_NUMBER, key=instead)
+def _credits(planned: PlannedDelivery) -> bool:
+    return planned.tokens is not None or planned.counter is not None

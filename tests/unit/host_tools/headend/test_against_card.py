@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
@@ -19,7 +18,10 @@ from card.spec.bcast.p1 import P1
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.content.captures.pcap import CaptureReader
-from host_tools.headend.bsm.ltkm_sender import LtkmSender, Order
+from host_tools.headend.bsm.books import Route
+from host_tools.headend.bsm.ltkm_sender import LtkmSender
+from host_tools.headend.bsm.memory_books import MemoryOutbox
+from host_tools.headend.bsm.orders import Order, OrderMint
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.seeded_keys import traffic_key
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -155,18 +157,19 @@ def test_a_lost_answer_is_made_up_for(terminal: TerminalMiddleware) -> None:
     """TS 33.246 clause 6.4.3: sent again with the next T, the card takes it once more and answers."""
     network = fresh_network()
     b_tid = subscribe(terminal, network)
-    sender = LtkmSender(network.bsm)
-    for service in ("one", "two"):
-        sender.add(Order(partial(network.bsm.ltkm, service, b_tid)))
-    lost = sender.next()
-    assert lost is not None
-    terminal.deliver(lost)
-    again = sender.again()
-    assert again is not None
-    sender.answered(terminal.deliver(again).verification or b"")
-    last = sender.next()
-    assert last is not None
-    sender.answered(terminal.deliver(last).verification or b"")
+    outbox = MemoryOutbox()
+    sender, identity = LtkmSender(network.bsm, OrderMint(network.bsm), outbox), network.subscriber.impi
+    sender.order(identity, Route("127.0.0.2", b_tid), [Order.for_key("one"), Order.for_key("two")], 0.0)
+
+    def step() -> bytes:
+        line = outbox.line(identity)
+        assert line is not None
+        (sent,) = sender.step(line, 0.0)
+        return sent
+
+    terminal.deliver(step())
+    sender.answered(terminal.deliver(step()).verification or b"", 0.0)
+    sender.answered(terminal.deliver(step()).verification or b"", 0.0)
     assert isinstance(feed(terminal, network.bsm.current_key("two"), 1, 1), Tek)
 
 

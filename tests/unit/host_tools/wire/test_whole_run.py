@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -11,9 +10,9 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.registration import ServiceCode
 from host_tools.exchange.transport import Endpoint
-from host_tools.headend.bsm.ltkm_sender import Order
-from host_tools.headend.http.push import Route
-from host_tools.headend.http.push_timers import FIRST_WAIT
+from host_tools.headend.bsm.books import Route
+from host_tools.headend.bsm.ltkm_sender import FIRST_WAIT
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.scenario.seeded_keys import traffic_key
 from host_tools.headend.scenario.servers import SERVICE_PREFIX
 from host_tools.headend.stkm import StkmContent, seal_stkm
@@ -64,7 +63,7 @@ def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
         assert answers(served, "bsf") == {401: 1, 200: 1}
         assert answers(served, "bsm") == {401: 1, 200: 1}
         pushes = served.running.servers.pushes
-        assert served.call(lambda: (pushes.acknowledged, pushes.outstanding())) == (2, {})
+        assert served.call(lambda: (pushes.acknowledged, pushes.figures().outstanding)) == (2, 0)
         assert isinstance(feed(served, card, 1), Tek)
 
         asked = online.request_keys(online.groups_held())
@@ -99,8 +98,7 @@ def test_a_solicited_pull_is_answered_at_once(served: HeadEnd) -> None:
 
         def pull() -> None:
             impi, route = served.network.subscriber.impi, Route(address, b_tid)
-            mint = partial(served.network.bsm.pull, "one", b_tid)
-            served.running.servers.pushes.order(impi, route, [Order(mint)])
+            served.running.servers.pushes.order(impi, route, [Order.for_pull("one")])
             served.running.port.flush()
 
         served.call(pull)
@@ -127,12 +125,12 @@ def test_an_ltkm_without_acknowledgement_goes_out_again_with_a_new_t(served: Hea
     assert first[0].payload != second[0].payload
     assert first[0].destination == second[0].destination == Endpoint(address, 2269)
     assert first[0].source == served.running.network.push
-    assert served.call(lambda: len(served.running.servers.pushes.outstanding())) == 1
+    assert served.call(lambda: served.running.servers.pushes.figures().outstanding) == 1
     with online:
         asked = online.request_keys([current_key(served)])
     # The one that is outstanding comes again, is acknowledged, and the next one follows.
     assert [receipt.taken for receipt in asked.receipts] == [True, True]
-    assert served.call(lambda: served.running.servers.pushes.outstanding()) == {}
+    assert served.call(lambda: served.running.servers.pushes.figures().outstanding) == 0
 
 
 def current_key(served: HeadEnd) -> MskName:

@@ -52,7 +52,7 @@ def session(packet: bytes, protocol: bytes = b"\x00\x21", code: int = 0) -> byte
 
 
 def udp_around(payload: bytes, port: int = 2152) -> bytes:
-    return ip_packet(replace(V4, payload=payload, destination=replace(V4.destination, port=port)))
+    return ip_packet(replace(V4, payload=payload, destination=V4.destination._replace(port=port)))
 
 
 def g_pdu(packet: bytes, flags: int = 0x30, optional: bytes = b"", kind: int = 255) -> bytes:

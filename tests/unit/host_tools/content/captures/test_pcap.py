@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host_tools.content.captures.datagrams import find_datagram, find_usual_datagram
+from host_tools.content.captures.link_layers import ANY_IP, Payload
 from host_tools.content.captures.pcap import (
     CaptureReader,
     CaptureReport,
@@ -323,6 +325,22 @@ def test_hostile_frames_end_in_a_datagram_or_a_reason(named: tuple[int, bytes], 
     datagrams, report = read(classic(link_type, bytes(hostile[:cut])))
     assert report.packets == 1
     assert len(datagrams) + report.skipped_reasons.total() == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 31), st.integers(0, 255)), max_size=3), st.integers(0, 40))
+def test_the_short_way_finds_what_the_long_way_finds(changes: list[tuple[int, int]], cut: int) -> None:
+    frame = bytearray(ip_packet(V4) + bytes(6))
+    for at, value in changes:
+        frame[at] = value
+    packet, carried = bytes(frame[:cut]), Payload(ANY_IP, 0)
+    found = find_usual_datagram(1.0, packet, carried)
+    if found is not None:
+        assert find_datagram(1.0, packet, carried) == (found, ())
+
+
+def test_a_usual_frame_goes_the_short_way() -> None:
+    assert find_usual_datagram(V4.timestamp, ip_packet(V4), Payload(ANY_IP, 0)) == V4
+    assert find_usual_datagram(V6.timestamp, ip_packet(V6), Payload(ANY_IP, 0)) is None
 
 
 @given(st.sampled_from([capture(), section() + interface(101), section(">")]), st.binary(max_size=200))
