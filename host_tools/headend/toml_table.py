@@ -74,6 +74,15 @@ class TomlTable:
         """Return one of `options`."""
         return self._read(key, one_of(options), default, options[0] if options else "")
 
+    def choices(self, key: str, options: Sequence[str], most: int) -> tuple[str, ...]:
+        """Return a list of `options`, each once, at most `most`; an empty one when the field is missing."""
+        self._asked.add(key)
+        value = self._table.data.get(key, [])
+        if not isinstance(value, list) or len(value) > most or not all(one in options for one in value):
+            self.complain(key, f"a list of at most {most} of {', '.join(options)} is wanted")
+            return ()
+        return tuple(dict.fromkeys(value))
+
     def whole(self, key: str, lowest: int, highest: int, default: int | None = None) -> int:
         """Return a whole number within limits."""
         return self._read(key, integer(lowest, highest, f"a whole number from {lowest} to {highest}"), default, lowest)

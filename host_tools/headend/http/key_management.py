@@ -7,9 +7,10 @@ Unknown or not bought is 403: the text gives codes by meaning only, and 404 is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Protocol
 
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
@@ -19,7 +20,6 @@ from host_tools.exchange.names import TAKEN_HEADER, find_taken
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
 from host_tools.headend.bsm.books import Books, Registered, Route
 from host_tools.headend.bsm.orders import Order
-from host_tools.headend.bsm.ports import Rights
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.push import Pushes
@@ -35,25 +35,64 @@ _HEARD_STEP = 3600.0
 """How much later a subscriber must be heard again for that to be written down."""
 
 
+class MayReceive(Protocol):
+    """Who may register for what."""
+
+    def may_receive(self, identity: str, service_id: str, /) -> bool:
+        """Tell whether a subscriber has the item with this serviceID."""
+
+
+class Delivery(Protocol):
+    """Which LTKMs bring what a subscriber is registered for, where the keys alone are not all."""
+
+    def registered(self, identity: str, service_ids: Sequence[str], /) -> Sequence[Order]:
+        """Return the LTKMs for one who has registered for these serviceIDs. Raises `HeadendError`."""
+
+    def asked(self, identity: str, service_ids: Sequence[str], key: ServiceKey, /) -> Sequence[Order]:
+        """Return the LTKMs for one who is registered for these serviceIDs and asks for a key.
+
+        Raises `HeadendError`.
+        """
+
+
 class KeyManagement:
     """The three procedures over a BSM. `catalogue` has the services of the BSM behind each serviceID."""
 
     def __init__(
-        self, bsm: Bsm, catalogue: Mapping[str, tuple[str, ...]], rights: Rights, pushes: Pushes, books: Books
+        self,
+        bsm: Bsm,
+        catalogue: Mapping[str, tuple[str, ...]],
+        rights: MayReceive,
+        pushes: Pushes,
+        books: Books,
+        delivery: Delivery | None = None,
     ) -> None:
-        """Take the BSM, what can be registered for, who may, where LTKMs go out, and where it is written down."""
+        """Take the BSM, what can be registered for, who may, where LTKMs go out, and where it is written down.
+
+        Without a `delivery` each service comes as a plain LTKM with its current key.
+        """
         self._bsm = bsm
         self._catalogue = catalogue
         self._rights = rights
         self._pushes = pushes
         self._registrations = books.registrations
+        self._delivery = delivery
 
     def registration(self, identity: str) -> Registered | None:
-        """Return what a subscriber is registered for; one that was not heard for a day is registered for nothing."""
+        """Return what a subscriber is registered for; one that was not heard for a day is registered for nothing.
+
+        Items to which it has no right any more are purged.
+        """
         found = self._registrations.find(identity)
-        if found is not None and self._pushes.now - found.heard >= REGISTRATION_LIFE:
+        if found is None:
+            return None
+        good = tuple(one for one in found.service_ids if self._rights.may_receive(identity, one))
+        if self._pushes.now - found.heard >= REGISTRATION_LIFE or not good:
             self._registrations.drop(identity)
             return None
+        if good != found.service_ids:
+            found = replace(found, service_ids=good)
+            self._registrations.put(identity, found)
         return found
 
     def heard(self, identity: str) -> None:
@@ -85,7 +124,8 @@ class KeyManagement:
         codes = tuple(ServiceCode(wanted, self._code(caller.identity, wanted)) for wanted in dict.fromkeys(service_ids))
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
         self._write(caller, accepted)
-        self._pushes.restart(caller.identity, caller.route, self._orders(accepted), tuple(taken))
+        orders = self._orders(caller.identity, accepted)
+        self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return codes
 
     def add(self, caller: Caller, service_ids: Iterable[str], orders: Iterable[Order] | None = None) -> None:
@@ -97,7 +137,31 @@ class KeyManagement:
         held = before.service_ids if before else ()
         route = caller.route if before is None else replace(before.route, b_tid=caller.username)
         self._write(caller, tuple(dict.fromkeys((*held, *wanted))), route)
-        self._pushes.order(caller.identity, route, self._orders(wanted) if orders is None else orders)
+        orders = self._orders(caller.identity, wanted) if orders is None else orders
+        self._pushes.order(caller.identity, route, orders)
+
+    def leave(self, caller: Caller, service_ids: Iterable[str], using: Iterable[str]) -> None:
+        """Take items off a registration, as the end of a subscription does, and withdraw their keys.
+
+        Keys of services that another item of the registration has, or that are `using`, stay.
+        """
+        left, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
+        kept = tuple(one for one in (before.service_ids if before else ()) if one not in left)
+        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        self._write(caller, kept, route)
+        withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
+        self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
+
+    def pull(self, identity: str) -> bool:
+        """Have a registered terminal ask for its keys by itself; False where none is registered.
+
+        TS 33.246 clause 6.3.2.2.4. The message goes under the SMK that the BSM knows last, also beyond its life.
+        """
+        before = self.registration(identity)
+        if before is not None:
+            orders = map(Order.for_pull, self.services(before.service_ids))
+            self._pushes.order(identity, before.route, orders)
+        return before is not None
 
     def deregister(
         self, caller: Caller, service_ids: Iterable[str], taken: Iterable[tuple[str, int]] = ()
@@ -110,7 +174,7 @@ class KeyManagement:
         kept = tuple(one for one in held if one not in wanted)
         self._write(caller, kept)
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), self.services(kept))
-        orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(kept)]
+        orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(caller.identity, kept)]
         self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
@@ -123,7 +187,8 @@ class KeyManagement:
             key = self._find(before, name)
             codes.append(MskCode(name, HTTPStatus.FORBIDDEN if key is None else HTTPStatus.OK))
             if key is not None:
-                self._pushes.order(caller.identity, route, [Order.for_key(key.service, key)])
+                held = before.service_ids if before else ()
+                self._pushes.order(caller.identity, route, self._asked(caller.identity, held, key))
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
         return tuple(codes)
@@ -144,8 +209,15 @@ class KeyManagement:
         known = service_id in self._catalogue and self._rights.may_receive(identity, service_id)
         return HTTPStatus.OK if known else HTTPStatus.FORBIDDEN
 
-    def _orders(self, service_ids: Iterable[str]) -> list[Order]:
+    def _orders(self, identity: str, service_ids: tuple[str, ...]) -> Sequence[Order]:
+        if self._delivery is not None:
+            return self._delivery.registered(identity, service_ids)
         return [Order.for_key(service) for service in self.services(service_ids)]
+
+    def _asked(self, identity: str, service_ids: tuple[str, ...], key: ServiceKey) -> Sequence[Order]:
+        if self._delivery is not None:
+            return self._delivery.asked(identity, service_ids, key)
+        return [Order.for_key(key.service, key)]
 
     def _find(self, before: Registered | None, name: MskName) -> ServiceKey | None:
         """Return the key of this name, in use or to come, if the subscriber is registered for a service that has it."""

@@ -58,6 +58,16 @@ class Service(Protocol):
         """Return the answer to an authenticated request."""
 
 
+class Certified(Protocol):
+    """What may be asked over TLS with certificates on both sides and without the digest."""
+
+    def admitted(self, identity: str, peer: Peer, /) -> None:
+        """Hear that a subscriber has shown who it is, over this connection."""
+
+    def serve(self, request: HttpRequest, peer: Peer, /) -> HttpResponse | None:
+        """Answer a request without the digest; None for one that needs it. Raises `DecodeError`."""
+
+
 class UaServer(GuardedServer):
     """Authenticates subscribers and hands their requests on.
 
@@ -73,10 +83,12 @@ class UaServer(GuardedServer):
         accounts: Mapping[str, Accounts],
         service: Service,
         transactions: Transactions,
+        certified: Certified | None = None,
     ) -> None:
         """Take its name, the digest, the accounts by realm, what answers the authenticated, and the transactions.
 
-        The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself.
+        The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself. `certified` answers what
+        certificates on both sides suffice for.
         """
         super().__init__()
         self._fqdn = fqdn
@@ -84,12 +96,14 @@ class UaServer(GuardedServer):
         self._accounts = accounts
         self._service = service
         self._transactions = transactions
+        self._certified = certified
         self.replays = 0
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         shown = request.one("Authorization")
         if shown is None:
-            return self._demand(self._offered(request))
+            open_to_all = None if self._certified is None else self._certified.serve(request, peer)
+            return open_to_all or self._demand(self._offered(request))
         credentials = Credentials.parse(shown)
         with self._transactions.transaction() as transaction:
             return self._judge(credentials, request, peer, transaction)
@@ -117,6 +131,8 @@ class UaServer(GuardedServer):
         match self._digest.check(credentials, account.password, asked):
             case Verdict.RIGHT:
                 accounts.admitted(credentials.username, credentials.nonce)
+                if self._certified is not None:
+                    self._certified.admitted(account.identity, peer)
                 caller = Caller(
                     account.identity, credentials.username, peer, find_push_port(request.all(PUSH_PORT_HEADER))
                 )

@@ -13,6 +13,7 @@ from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.ports import SubscriberKeys
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.scenario.goods import ScenarioGoods
 from host_tools.headend.scenario.maker import make_bsda, make_bsm, make_keys, make_shop
 from host_tools.headend.scenario.mint import BcastMint
 from host_tools.headend.scenario.model import Scenario
@@ -49,6 +50,7 @@ class Network:
         self.back_end = BackEnd(keys, MikeySealer)
         self.bsda = make_bsda(scenario, self.back_end, tables)
         self._mint = BcastMint(scenario, self.bsm, tables)
+        self.goods = ScenarioGoods(scenario, self._mint, tables)
         self.shop = make_shop(scenario, self._mint, self.bsm, self.rights)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)

@@ -13,26 +13,26 @@ from host_tools.exchange.names import gba_realm
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.ltkm_sender import LtkmSender
-from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.bsm.orders import OrderMint
+from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.accounts import GbaAccounts
+from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.http.zn import ZnServer
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.selling import Selling
 from host_tools.headend.scenario.usim import UsimNetwork
-
-SERVICE_PREFIX = "urn:x-bcast-uicc:service:"
-"""In front of the name that a service has in its scenario: its serviceID while there is no catalogue (ours)."""
+from host_tools.headend.scenario.wares import default_catalogue, included
 
 
 def service_ids(scenario: Scenario) -> dict[str, tuple[str, ...]]:
-    """Return what can be registered for: each service of the scenario by itself."""
-    return {SERVICE_PREFIX + service.id: (service.id,) for service in scenario.services}
+    """Return what the subscriber may register for without buying: each service that the scenario sends by itself."""
+    return {item.service_id: item.services for item in included(scenario)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +42,49 @@ class Servers:
     ub: UbServer
     ua: UaServer
     zn: ZnServer
-    keys: KeyManagement
+    selling: Selling
     pushes: Pushes
 
     @classmethod
-    def of(cls, network: UsimNetwork, clock: NetworkClock, rng: Rng, push_source: Endpoint) -> Servers:
-        """Return the servers of a network, whose subscriber has every service. Their state is in memory."""
-        names, subscriber = network.scenario.network, network.subscriber.impi
-        catalogue = service_ids(network.scenario)
-        books, rights = memory_books(), MemoryRights()
-        for service_id in catalogue:
-            rights.grant(subscriber, service_id)
+    def of(
+        cls,
+        network: UsimNetwork,
+        clock: NetworkClock,
+        rng: Rng,
+        push_source: Endpoint,
+        catalogue: Catalogue | None = None,
+        rule: ClientIdRule | None = None,
+    ) -> Servers:
+        """Return the servers of a network. Their state is in memory.
+
+        What the catalogue includes, its subscriber has. `rule` says whose client ID is wanted.
+        """
+        names, books = network.scenario.network, memory_books()
+        catalogue = catalogue or default_catalogue(network.scenario)
         pushes = Pushes(LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox), books, push_source, clock)
-        keys = KeyManagement(network.bsm, catalogue, rights, pushes, books)
+        selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule)
+        selling.include(network.subscriber.impi)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
         accounts = {gba_realm(names.bsm_fqdn): GbaAccounts(network.subscribers, network.bsm.naf_id, clock)}
         return cls(
             UbServer(network.bsf, names.bsf_name, rng, clock),
-            UaServer(names.bsm_fqdn, DigestServer(nonces, NonceCounts()), accounts, keys, books.transactions),
+            UaServer(
+                names.bsm_fqdn,
+                DigestServer(nonces, NonceCounts()),
+                accounts,
+                selling.routes,
+                books.transactions,
+                selling.certified,
+            ),
             ZnServer(network.bsf),
-            keys,
+            selling,
             pushes,
         )
+
+    @property
+    def keys(self) -> KeyManagement:
+        """Who is registered for what."""
+        return self.selling.keys
 
     def defects(self) -> Iterator[tuple[str, int]]:
         """Yield how many exceptions each server met that nobody expected."""

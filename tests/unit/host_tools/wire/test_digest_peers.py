@@ -14,7 +14,7 @@ from aiohttp import DigestAuthMiddleware
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.names import GBA_TOKEN
 from host_tools.exchange.procedures import REGISTRATION
-from host_tools.headend.scenario.servers import SERVICE_PREFIX
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from tests.support.head_end import HeadEnd, fresh_card, head_end
 
 ONE = SERVICE_PREFIX + "one"

@@ -18,7 +18,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.procedures import REGISTRATION
 from host_tools.exchange.transport import Endpoint, Peer, Server
-from host_tools.headend.scenario.servers import SERVICE_PREFIX
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Traffic

@@ -14,7 +14,7 @@ from host_tools.headend.bsm.books import Route
 from host_tools.headend.bsm.ltkm_sender import FIRST_WAIT
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.scenario.seeded_keys import traffic_key
-from host_tools.headend.scenario.servers import SERVICE_PREFIX
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.http.session import GbaSession

@@ -1,0 +1,176 @@
+"""BCAST_Client_ID: the BSM asks which terminal registers (OMA BCAST, change request on SPCP, clause 6.9.2).
+
+A terminal shows its client ID in the `User-Agent` of its Registration, within TLS with certificates on both sides; or
+it is asked for it by 403 and the text `send_BCAST_Client_ID`, and answers with `GET /` and the client ID there.
+
+Ours, as the text leaves it open: the GET is under the digest, too, and by its user belongs to the Registration that
+waits, for a minute; that is then answered as if it had come now. A client ID that did not come through TLS with a
+certificate counts as none. One that was accepted is not asked for again. What is refused gets 403, and the response to
+the Registration with 403 for each item.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from card.errors import DecodeError
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
+from host_tools.exchange.names import CLIENT_ID_WANTED, find_client_id
+from host_tools.exchange.procedures import REGISTRATION, Target
+from host_tools.headend.bounded import BoundedTable
+from host_tools.headend.bsm.books import Records
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.http.answers import answer, failure, http_date
+from host_tools.headend.http.ua import Caller, Service
+
+PENDING_SECONDS = 60.0
+"""How long a Registration waits for the client ID; ours."""
+ASKING_REASON = "Not acceptable"
+"""Behind the 403 that asks for a client ID (clause 6.9.2.3)."""
+SERVER_NAME = "BCAST NAF Server"
+"""What that answer has in its header `Server` (clause 6.9.2.3)."""
+_MOST_PENDING = 10_000
+_KIND, _NAME = "client id", "id"
+_log = logging.getLogger(__name__)
+
+
+class ClientIdRule(Protocol):
+    """Whose client ID is wanted, and which one will do."""
+
+    def is_wanted(self, identity: str, /) -> bool:
+        """Tell whether a subscriber must show a client ID before it registers."""
+
+    def accepts(self, identity: str, client_id: bytes, /) -> bool:
+        """Tell whether this terminal may register for the subscriber."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyTerminal:
+    """Wants a client ID where `wanted`, and takes any but those of `refused`."""
+
+    wanted: bool = False
+    refused: frozenset[bytes] = frozenset()
+
+    def is_wanted(self, identity: str) -> bool:
+        """Tell whether a subscriber must show a client ID before it registers."""
+        del identity
+        return self.wanted
+
+    def accepts(self, identity: str, client_id: bytes) -> bool:
+        """Tell whether this terminal may register for the subscriber."""
+        del identity
+        return client_id not in self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    request: HttpRequest
+    target: Target
+    caller: Caller
+    until: float
+
+
+class ClientIds:
+    """Stands before what answers Registrations, and asks for client IDs."""
+
+    def __init__(self, service: Service, rule: ClientIdRule, records: Records, clock: NetworkClock) -> None:
+        """Take what answers Registrations, whose client ID is wanted, where accepted ones are noted, and the time."""
+        self._service = service
+        self._rule = rule
+        self._records = records
+        self._clock = clock
+        self._waiting: BoundedTable[str, _Waiting] = BoundedTable(1, _MOST_PENDING)
+
+    def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
+        """Answer a request of key management; a Registration without a client ID that is wanted is asked for it.
+
+        Raises `DecodeError`, `HeadendError`.
+        """
+        if f"{REGISTRATION.query}" not in target.query.split("&"):
+            return self._service.serve(request, target, caller)
+        shown = _shown(request, caller)
+        if shown is not None and not self._take(caller.identity, shown):
+            return _refuse(request)
+        if shown is None and self._rule.is_wanted(caller.identity) and self._known(caller.identity) is None:
+            waiting = _Waiting(request, target, caller, self._clock.now().timestamp() + PENDING_SECONDS)
+            self._waiting.put(caller.identity, caller.identity, waiting)
+            return self._asking()
+        return self._service.serve(request, target, caller)
+
+    def show(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        """Take the client ID that was asked for, and answer the Registration that waits for it.
+
+        Raises `DecodeError`, `HeadendError`.
+        """
+        waiting = self._waiting.pop(caller.identity)
+        if waiting is None or waiting.until <= self._clock.now().timestamp():
+            return failure(HTTPStatus.FORBIDDEN, "no Registration waits for a client ID")
+        shown = _shown(request, caller)
+        if shown is None or not self._take(caller.identity, shown):
+            return _refuse(waiting.request)
+        # Pushes go to where the Registration came from (TS 33.246 clause 6.3.2.1A), under the B-TID of now.
+        first = waiting.caller
+        return self._service.serve(
+            waiting.request, waiting.target, Caller(caller.identity, caller.username, first.peer, first.push_port)
+        )
+
+    def _take(self, identity: str, client_id: bytes) -> bool:
+        """Note a client ID that will do."""
+        if not self._rule.accepts(identity, client_id):
+            _log.info("a client ID is refused")
+            return False
+        if self._known(identity) != client_id:
+            self._records.put(_KIND, identity, _NAME, client_id)
+        return True
+
+    def _known(self, identity: str) -> bytes | None:
+        return self._records.find(_KIND, identity, _NAME)
+
+    def _asking(self) -> HttpResponse:
+        headers = (("Server", SERVER_NAME), ("Date", http_date(self._clock.now())))
+        asking = answer(HTTPStatus.FORBIDDEN, CLIENT_ID_WANTED.encode(), "text/plain", headers)
+        return HttpResponse(asking.status, asking.headers, asking.body, ASKING_REASON)
+
+
+class UaRoutes:
+    """What is behind the digest of a BSM, by path: key management, service provisioning, client IDs."""
+
+    def __init__(self, keys: ClientIds, provisioning: Service, is_provisioning: Callable[[Target], bool]) -> None:
+        """Take what answers each, and what tells a request of service provisioning by its path."""
+        self._keys = keys
+        self._provisioning = provisioning
+        self._is_provisioning = is_provisioning
+
+    def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
+        """Return the answer to an authenticated request. Raises `DecodeError`, `HeadendError`."""
+        if request.method == "GET" and target.path == "/":
+            return self._keys.show(request, caller)
+        if self._is_provisioning(target):
+            return self._provisioning.serve(request, target, caller)
+        return self._keys.serve(request, target, caller)
+
+
+def _shown(request: HttpRequest, caller: Caller) -> bytes | None:
+    """Return the client ID in a request; None for none, for one outside TLS, and for one that cannot be read."""
+    agent = " ".join(request.all("User-Agent"))
+    try:
+        found = find_client_id(agent)
+    except DecodeError:
+        _log.info("a client ID cannot be read")
+        return None
+    if found is not None and caller.peer.certificate is None:
+        _log.info("a client ID came without TLS with a certificate and counts as none")
+        return None
+    return found
+
+
+def _refuse(registration: HttpRequest) -> HttpResponse:
+    """Return the refusal of a Registration. Raises `DecodeError`."""
+    wanted = dict.fromkeys(Registration.decode(registration.body).service_ids)
+    codes = tuple(ServiceCode(one, HTTPStatus.FORBIDDEN) for one in wanted)
+    return answer(HTTPStatus.FORBIDDEN, RegistrationAnswer(codes).encode(), REGISTRATION.answer)
