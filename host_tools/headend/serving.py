@@ -10,11 +10,15 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.http.ua import Service
+from host_tools.headend.operating.happenings import Happenings, Watched
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.servers import Servers, service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -22,7 +26,12 @@ from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
 from host_tools.wire.network_file import NetworkFile, Place
+from host_tools.wire.streams import StreamingServer
 
+LOOPBACK = "127.0.0.1"
+_PAGES = ("shop", "console")
+_ORDERING = ("bsm", *_PAGES)
+"""Servers whose answers may be followed by pushes."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +45,35 @@ class Ports:
     zn: int = 0
     push: int = 0
     metrics: int = 0
+    shop: int = 0
+    console: int = 0
+
+
+class Pages(Protocol):
+    """The pages for people: a shop behind the digest of Ua, one for anybody, and the console of the operator."""
+
+    @property
+    def behind_digest(self) -> Service:
+        """The shop that knows who asks."""
+
+    @property
+    def shop(self) -> StreamingServer:
+        """The shop that knows nobody."""
+
+    @property
+    def console(self) -> StreamingServer:
+        """The console."""
+
+    @property
+    def console_url(self) -> str:
+        """Where the operator goes: an address with a key that opens once."""
+
+    def defects(self) -> int:
+        """Return how many exceptions nobody expected."""
+
+
+Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]
+"""Makes the pages; it is told where `shop` and `console` listen."""
 
 
 @dataclass(slots=True)
@@ -48,6 +86,7 @@ class Running:
     traffic: Mapping[str, Traffic]
     loop: asyncio.AbstractEventLoop
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    pages: Pages | None = None
 
     def stop(self) -> None:
         """End the head-end."""
@@ -56,6 +95,7 @@ class Running:
     def defects(self) -> int:
         """Return how many exceptions nobody expected; it must stay 0."""
         met = sum(traffic.defects for traffic in self.traffic.values())
+        met += 0 if self.pages is None else self.pages.defects()
         return met + sum(count for _, count in self.servers.defects())
 
 
@@ -67,11 +107,14 @@ async def serve(
     on_ready: Callable[[Running], None],
     *,
     zn_tls: ssl.SSLContext | None = None,
+    rooms: Rooms | None = None,
+    first_address: str = "",
     limits: ServerLimits | None = None,
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
-    Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
+    `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
+    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
     Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
@@ -84,27 +127,41 @@ async def serve(
         }
         if zn_tls is not None:
             taken["zn"] = _listen(opened, ports.address, ports.zn)
+        if rooms is not None:
+            taken["shop"] = _listen(opened, ports.address, ports.shop)
+            taken["console"] = _listen(opened, LOOPBACK, ports.console)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
         servers = Servers.of(network, clock, rng, push_place)
         traffic = {role: Traffic() for role in (*taken, "push")}
-        port = PushPort(servers.pushes, push_place, traffic["push"])
+        happenings = Happenings(clock)
+        port = PushPort(servers.pushes, push_place, traffic["push"], happenings)
         places = {role: _place(one) for role, one in taken.items()}
         told = NetworkFile(
             Place(names.bsf_name, places.pop("bsf")),
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
             tuple(service_ids(network.scenario)),
-            {role: Place(names.bsf_name, end) for role, end in places.items()},
+            {role: Place(names.bsf_name, end) for role, end in places.items() if role != "console"},
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop())
         metrics = MetricsServer(_metrics(running))
-        answering: dict[str, Server] = {"bsf": servers.ub, "bsm": servers.ua, "zn": servers.zn, "metrics": metrics}
+        operator = Operator(network, servers, clock, rng, push_place, happenings, first_address, running.defects)
+        answering: dict[str, Server | StreamingServer] = {
+            "bsf": Watched(servers.ub, "Ub", happenings),
+            "bsm": Watched(servers.ua, "Ua", happenings),
+            "zn": Watched(servers.zn, "Zn", happenings),
+            "metrics": metrics,
+        }
+        if rooms is not None:
+            running.pages = rooms(operator, {role: places[role] for role in _PAGES})
+            servers.front.shop = running.pages.behind_digest
+            answering |= {"shop": running.pages.shop, "console": running.pages.console}
         async with AsyncExitStack() as started:
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
             for role, listening in taken.items():
-                site = HttpSite(answering[role], traffic[role], limits, port.flush if role == "bsm" else None)
+                site = HttpSite(answering[role], traffic[role], limits, port.flush if role in _ORDERING else None)
                 started.push_async_callback(site.stop)
                 await site.start(listening, zn_tls if role == "zn" else None)
             started.enter_context(_heeding_signals(running))

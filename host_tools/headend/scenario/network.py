@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables
@@ -44,6 +45,7 @@ class Network:
             raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
         keys = make_keys(scenario)
         self.scenario = scenario
+        self._began = clock.now()
         self.subscribers = subscribers
         self.rights = MemoryRights()
         self.bsm = make_bsm(scenario, keys, subscribers, clock)
@@ -59,6 +61,12 @@ class Network:
     def deliveries(self) -> tuple[Delivery, ...]:
         """Which SEK is to be delivered when, in this order."""
         return deliveries(self.scenario)
+
+    def crypto_period(self, service: str, now: datetime) -> tuple[int, float, float]:
+        """Return the MTK ID of now, how long its crypto period has run and how long it is (seconds)."""
+        period = self.scenario.stkm.crypto_period / 1000
+        elapsed = (now - self._began).total_seconds()
+        return self.bsm.mtk_id(service), elapsed % period, period
 
     @property
     def truth(self) -> Truth:

@@ -11,6 +11,7 @@ from host_tools.headend.bsm.provisioning.goods import Goods
 from host_tools.headend.bsm.provisioning.ledger import Ledger
 from host_tools.headend.bsm.provisioning.procedures import Procedures
 from host_tools.headend.bsm.provisioning.sales import Sales
+from host_tools.headend.bsm.provisioning.shop_orders import ShopOrders
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
@@ -30,6 +31,7 @@ class Selling:
     provisioning: ProvisioningService
     certified: CertifiedTerminals
     routes: UaRoutes
+    shop_orders: ShopOrders
 
     @classmethod
     def of(
@@ -44,12 +46,16 @@ class Selling:
     ) -> Selling:
         """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's."""
         sales = Sales(catalogue, Ledger(books.records), goods, clock)
-        keys = KeyManagement(bsm, catalogue.services(), sales, pushes, books, SalesDelivery(sales, goods))
+        shop_orders = ShopOrders(sales, books.records, books.outbox)
+        pushes.on_acknowledged = shop_orders.acknowledged
+        keys = KeyManagement(
+            bsm, catalogue.services(), sales, pushes, books, SalesDelivery(sales, goods, shop_orders.registered)
+        )
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests)
         certified = CertifiedTerminals(provisioning, books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))
-        return cls(sales, keys, provisioning, certified, routes)
+        return cls(sales, keys, provisioning, certified, routes, shop_orders)
 
     def include(self, identity: str) -> None:
         """Give a subscriber every item that comes without being asked for. Raises `HeadendError`."""

@@ -12,6 +12,7 @@ from host_tools.exchange.digest.server import DigestServer
 from host_tools.exchange.names import gba_realm
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.ltkm_sender import LtkmSender
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.bsm.orders import OrderMint
@@ -19,6 +20,7 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.accounts import GbaAccounts
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.front import Refusals, UaFront
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
@@ -43,6 +45,9 @@ class Servers:
     ua: UaServer
     zn: ZnServer
     selling: Selling
+    books: Books
+    refusals: Refusals
+    front: UaFront
     pushes: Pushes
 
     @classmethod
@@ -66,18 +71,23 @@ class Servers:
         selling.include(network.subscriber.impi)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
         accounts = {gba_realm(names.bsm_fqdn): GbaAccounts(network.subscribers, network.bsm.naf_id, clock)}
+        refusals = Refusals(books.records)
+        front = UaFront(selling.routes, refusals)
         return cls(
             UbServer(network.bsf, names.bsf_name, rng, clock),
             UaServer(
                 names.bsm_fqdn,
                 DigestServer(nonces, NonceCounts()),
                 accounts,
-                selling.routes,
+                front,
                 books.transactions,
                 selling.certified,
             ),
             ZnServer(network.bsf),
             selling,
+            books,
+            refusals,
+            front,
             pushes,
         )
 

@@ -36,6 +36,7 @@ class UsimNetwork(Network):
         bootstrap and buy as well; nothing is sent to them unasked. Raises `HeadendError` when the scenario is meant
         for another subscriber.
         """
+        others = tuple(others)
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber
         rng = SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
@@ -43,6 +44,7 @@ class UsimNetwork(Network):
         settings = replace(subscriber.settings, plain_res=names.plain_res)
         subscribers = MemorySubscribers([subscriber.with_settings(settings), *others])
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
+        self.identities = tuple(dict.fromkeys((subscriber.impi, *(other.impi for other in others))))
         self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
         super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables)

@@ -260,7 +260,9 @@ class TestClientAgainstOtherServers:
             b'<r:mbmsSecurityRegisterResponse xmlns:r="x"><r:response><r:serviceID>a</r:serviceID>'
             b"<r:responseCode>200</r:responseCode></r:response></r:mbmsSecurityRegisterResponse>"
         )
-        told = HttpResponse(200, (("content-type", "application/mbms-register-response+xml; charset=utf-8"), SIGN), body)
+        told = HttpResponse(
+            200, (("content-type", "application/mbms-register-response+xml; charset=utf-8"), SIGN), body
+        )
         client = self.client(bench, self.demand(text.format(GBA + bench.fqdn)), told)
         assert client.register([ONE]) == (ServiceCode("a", 200),)
 

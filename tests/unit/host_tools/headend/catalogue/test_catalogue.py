@@ -115,7 +115,11 @@ def test_an_item_without_purchase_data_must_be_the_only_one() -> None:
         ("quantity = 20", "quantity = 20, amount = 1", "item.tokens.amount: is not a field"),
         ('purse = "user"', 'purse = "own"', "c.toml:7: tariff.purse: 'own' is not allowed"),
         ("random = 10", "random = 86401", "waiting.random: 86401 is not allowed"),
-        ('tokens = { purse = "live", quantity = 20, service = "one" }', 'services = ["one"]', "item.tokens: an item of"),
+        (
+            'tokens = { purse = "live", quantity = 20, service = "one" }',
+            'services = ["one"]',
+            "item.tokens: an item of",
+        ),
         ('limit = "100"', "limit = 100", "limit: 100 is not allowed"),
         ("[[item]]", "[[itme]]", "itme: is not a field of this table; did you mean item?"),
         ("[[tariff]]", "[tariff]", "tariff: an array of at most 16 tables"),
