@@ -8,11 +8,10 @@ This facade is all that other packages use: `open_card` opens a card file, `crea
 from card.card import Card
 from card.codec.ef import format_value
 from card.factory import create_card, memory_card, open_card
-from card.inspection.bcast import bcast_tables
 from card.inspection.card_files import restore_card, snapshot_card, wipe_card
 from card.inspection.diff import Difference, diff_cards
 from card.inspection.edit import Edit, Edited, edit_card
-from card.inspection.inspect import inspect_card
+from card.inspection.inspect import bcast_tables, inspect_card
 from card.profile.schema import CardProfile
 
 __all__ = [

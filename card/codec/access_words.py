@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from card.codec.access_rule import ALWAYS, NEVER, Combination, Condition
+from card.codec.access_rule import ALWAYS, NEVER, AccessRule, Combination, Condition, Operation
 
 _ALWAYS, _NEVER = "ALW", "NEV"
 _OR, _AND = " or ", " and "
@@ -10,6 +10,7 @@ _UNIVERSAL = 0x11
 _LOCAL = 0x80  # bit 8 of a reference: the key belongs to the current application or DF
 _ADM = 0x0A
 _MOST_KEYS = 8
+_EVERY_EF = (Operation.READ, Operation.UPDATE, Operation.ACTIVATE, Operation.DEACTIVATE)
 
 
 def describe_condition(condition: Condition) -> str:
@@ -50,3 +51,13 @@ def parse_condition(text: str) -> Condition:
     if len(names) > _MOST_KEYS or len(set(names)) != len(names) or not set(names) <= set(_REFERENCES):
         raise ValueError("no security condition")
     return Condition(combination, tuple(_REFERENCES[name] for name in names))
+
+
+def describe_rule(rule: AccessRule) -> dict[str, str]:
+    """Return the condition for each operation; operations that are rare and forbidden are left out."""
+    described = {}
+    for operation in Operation:
+        condition = describe_condition(rule.condition(operation))
+        if operation in _EVERY_EF or condition != "NEV":
+            described[str(operation.name).lower()] = condition
+    return described

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from card.codec.apdu import MAX_SHORT_LE, ClassFamily, CommandApdu
-from card.commands.announcement import with_proactive
 from card.commands.context import Context
 from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import Refused, Reply
@@ -15,6 +17,11 @@ from card.state.session import IncomingObject, OutgoingObject, PendingResponse
 
 _SIM_AVAILABLE = 0x9F00
 _WARNINGS = (0x62, 0x63)
+_PENDING = 0x9100
+_WITH_PENDING: Mapping[int, int] = {
+    SW.MORE_RESPONSE: SW.MORE_RESPONSE_PROACTIVE,
+    SW.MORE_COMMAND: SW.MORE_COMMAND_PROACTIVE,
+}
 
 
 def deliver(ctx: Context, apdu: CommandApdu, reply: Reply) -> bytes:
@@ -75,6 +82,22 @@ def get_response(ctx: Context, apdu: CommandApdu) -> Reply:
     rest = pending.data[wanted:]
     ctx.leave(PendingResponse(rest, pending.sw) if rest else None)
     return Reply(pending.data[:wanted], _available(apdu, len(rest)) if rest else pending.sw)
+
+
+def with_proactive(ctx: Context, sw: int) -> int:
+    """Return the status word as it reads with a proactive command pending (TS 102 221 clause 7.4.2).
+
+    It is 91XX for 9000, and 62F2 or 63F2 where blocks are under way.
+    """
+    state = ctx.notes.cat
+    if state is None:
+        return sw
+    fresh = ctx.cat.tick(state, ctx.clock.monotonic())
+    if fresh is not state:
+        ctx.notes = replace(ctx.notes, cat=fresh)
+    if not fresh.announced:
+        return sw
+    return _PENDING | len(fresh.announced) & 0xFF if sw == SW.OK else _WITH_PENDING.get(sw, sw)
 
 
 ROWS = (

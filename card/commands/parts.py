@@ -22,8 +22,7 @@ from card.domain.application import (
     load_applications,
 )
 from card.domain.bcast.tables import TABLES_KEY
-from card.domain.cat.download import DiscardingHandler, DownloadHandler
-from card.domain.cat.engine import ProactiveEngine
+from card.domain.cat.engine import DiscardingHandler, DownloadHandler, ProactiveEngine
 from card.domain.pin import PinTable
 from card.domain.secure_channel.channels import SecureChannels
 from card.domain.secure_channel.protection import Protection

@@ -6,16 +6,14 @@ import os
 from dataclasses import dataclass
 
 from card.codec.access_rule import AccessRule
-from card.codec.ef import EfCodec
-from card.errors import CardError
+from card.codec.ef import EfCodec, format_value
+from card.errors import CardError, EncodeError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import MF_PATH, FileNode
 from card.filesystem.tree import FileTree
-from card.inspection.errors import EditRefused
 from card.inspection.files import MOST_BYTES, is_confidential
 from card.inspection.opening import load_card, opened, sound_records
 from card.inspection.rows import codec_of, example_of
-from card.inspection.text import parse_value
 from card.inspection.values import Value, to_value
 from card.spec.files.fids import CURRENT_ADF
 from card.spec.files.rows import Structure
@@ -24,8 +22,13 @@ from card.state.nonvolatile import NonVolatile
 # The card writes these itself, in step with keys that an edit does not change.
 _KEPT_BY_CARD = frozenset({"EF_MUK", "EF_GBANL"})
 _COMPOSED = "EF_MSK"
+_MOST_NUMBER = 0xFFFF
 _FILLS = (b"\xff", b"\x00")
 _BAD_VALUE = (CardError, ValueError, TypeError, LookupError, ArithmeticError)
+
+
+class EditRefused(EncodeError):
+    """What should be edited is not on the card, or what should be written does not fit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +207,31 @@ def _read(codec: EfCodec | None, content: bytes) -> Value:
         return to_value(codec.decode(content))
     except _BAD_VALUE:
         return None
+
+
+def parse_value(text: str, like: object) -> object:
+    """Read the text form of a value, written like the example `like`. Raises `EditRefused`."""
+    try:
+        return _parse(text.strip(), like)
+    except ValueError:
+        raise EditRefused(f'the value cannot be read; it is written like "{format_value(like)}"') from None
+
+
+def _parse(text: str, like: object) -> object:
+    match like:
+        case str():
+            return text
+        case int() if not isinstance(like, bool):
+            number = int(text)
+            if not 0 <= number <= _MOST_NUMBER:
+                raise ValueError("out of range")
+            return number
+        case bytes():
+            return bytes.fromhex(text)
+        case [first, *_] if isinstance(like, list):
+            return [_parse(part.strip(), first) for part in text.split(",")] if text else []
+        case tuple():
+            parts = text.split(",", len(like) - 1)
+            return tuple(_parse(part.strip(), each) for part, each in zip(parts, like, strict=True))
+        case _:
+            raise EditRefused("values of this file have no text form; give its bytes")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from card.codec.access_rule import AccessRule, Combination, Operation
+from card.codec.access_words import describe_rule
 from card.codec.ef import EfCodec
 from card.crypto.secret import Secret
 from card.domain.pin import is_administrative
 from card.errors import CardError, StoreError
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED, FileSystem
 from card.filesystem.node import FileNode
-from card.inspection.access_text import describe_rule
 from card.inspection.rows import codec_of, holds_secrets
 from card.inspection.values import Description, Hidden, Value, numbered, to_hex, to_value
 from card.spec.files.rows import Structure

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from card.domain.application import load_applications
+from card.domain.bcast.tables import load_tables
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.inspection.files import describe_files
@@ -15,6 +16,7 @@ from card.inspection.tables import describe_tables
 from card.inspection.values import Description, Plain, to_plain
 from card.personalisation.personalise import personalise
 from card.profile.schema import CardProfile
+from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
 from card.store.memory import MemoryStore
 
@@ -54,3 +56,9 @@ def describe_contents(contents: dict[str, bytes]) -> Description:
         with suppress(StoreError):  # what is damaged is told beside its record
             load_applications(nv, files)  # they compose some of the files
         return {**describe_tables(nv, list(contents)), "files": describe_files(files)}
+
+
+def bcast_tables(path: str | os.PathLike[str]) -> BcastTables:
+    """Return the tables of a card file that is not in use. Raises `StoreError`, `CardFileLocked`."""
+    with opened(path) as store:
+        return load_tables(NonVolatile(MemoryStore(load_card(store))))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from card.codec.access_words import key_name
 from card.crypto.secret import Secret
 from card.domain.application import ApplicationRecord, CsimRecord
 from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
@@ -18,7 +19,6 @@ from card.domain.keys.freshness import LastMessage
 from card.domain.keys.mbms import MskRecord, MukRecord
 from card.domain.pin import PinRecord
 from card.errors import StoreError
-from card.inspection.access_text import key_name
 from card.inspection.values import Description, Hidden, Value, to_hex, to_value
 from card.state.nonvolatile import NonVolatile
 from card.state.records import RecordTable

@@ -6,11 +6,21 @@ from dataclasses import replace
 
 from card.codec.atr import compose_atr
 from card.codec.data_objects import split_objects
+from card.codec.proactive import (
+    CommandType,
+    ProactiveCommand,
+    display_text,
+    poll_interval,
+    set_up_event_list,
+    set_up_menu,
+    timer_management,
+)
 from card.crypto.local_key import terminal_appli_id
 from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
 from card.domain.authentication.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
 from card.domain.authentication.sqn import SqnMemory, SqnScheme
 from card.domain.bcast.tables import store_tables
+from card.domain.cat.engine import MENU_PREFIX, STEPS_PREFIX, StepRecord
 from card.domain.pin import PinRecord, PinTable
 from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, list_names, store_settings
 from card.errors import StoreError
@@ -18,8 +28,8 @@ from card.filesystem.contents import UNWRITTEN, FileContents
 from card.filesystem.filesystem import PINS_IN_EVERY_FCP_KEY, store_nodes
 from card.personalisation.contents import applications, pins_of
 from card.personalisation.layout import CSIM, ISIM, USIM, PlannedFile, lay_out
-from card.personalisation.toolkit import store_toolkit
 from card.ports import Store
+from card.profile.cat import CatCommand, CatProfile, CatStep
 from card.profile.pins import PinProfile
 from card.profile.sac import SacProfile
 from card.profile.schema import CardProfile, Transport
@@ -27,6 +37,12 @@ from card.profile.usim import GbaRes
 from card.spec.files.rows import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.records import RecordTable
+
+_PLAIN = {
+    CatCommand.POLLING_OFF: CommandType.POLLING_OFF,
+    CatCommand.PROVIDE_LOCAL_INFORMATION: CommandType.PROVIDE_LOCAL_INFORMATION,
+    CatCommand.REFRESH: CommandType.REFRESH,
+}
 
 
 def personalise(profile: CardProfile, store: Store) -> None:
@@ -123,3 +139,31 @@ def _store_csim(profile: CardProfile, nv: NonVolatile) -> None:
     if csim is not None:
         record = CsimRecord(csim.rk, csim.nai, csim.functions, csim.tags.by_name())
         RecordTable(nv, CSIM_PREFIX, CsimRecord).put(CSIM, record)
+
+
+def store_toolkit(cat: CatProfile, nv: NonVolatile) -> None:
+    """Write the steps, the menu before them where there is one, and the text behind each menu item."""
+    steps, menu = RecordTable(nv, STEPS_PREFIX, StepRecord), RecordTable(nv, MENU_PREFIX, StepRecord)
+    if cat.menu:
+        steps.put("00", _record(set_up_menu(cat.menu_title, [entry.item for entry in cat.menu])))
+    for number, step in enumerate(cat.steps, 1):
+        steps.put(f"{number:02}", replace(_record(_command(step)), after=step.after, every=step.every))
+    for number, entry in enumerate(cat.menu, 1):
+        menu.put(f"{number:02}", _record(display_text(entry.shows)))
+
+
+def _record(command: ProactiveCommand) -> StepRecord:
+    return StepRecord(command.type, command.qualifier, command.destination, command.objects)
+
+
+def _command(step: CatStep) -> ProactiveCommand:
+    match step.command:
+        case CatCommand.DISPLAY_TEXT:
+            return display_text(step.text or "", step.qualifier or 0x80)
+        case CatCommand.POLL_INTERVAL:
+            return poll_interval(step.seconds or 0)
+        case CatCommand.SET_UP_EVENT_LIST:
+            return set_up_event_list(step.events or ())
+        case CatCommand.TIMER_MANAGEMENT:
+            return timer_management(step.timer or 0, step.seconds or 0)
+    return ProactiveCommand(_PLAIN[step.command], step.qualifier)

@@ -85,6 +85,7 @@ def _explain_session_error(error: Exception) -> CliError | None:
         Trouble.ENVIRONMENT: ENVIRONMENT,
         Trouble.CARD: CARD,
         Trouble.INPUT: INPUT,
+        Trouble.LOCKED: LOCKED,
     }
     return CliError(error.message, exits[error.trouble])
 

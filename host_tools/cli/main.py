@@ -5,35 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from types import MappingProxyType
 
 import click
 
 from host_tools.cli.exits import BROKEN_PIPE, INTERNAL, INTERRUPTED, explain
-from host_tools.cli.lazy import LazyGroup, Subcommand
+from host_tools.cli.lazy import LazyGroup
+from host_tools.cli.table import commands_of
 
 PROGRAM = "bcast-uicc"
 DEBUG_VARIABLE = "BCAST_UICC_DEBUG"
 COMPLETION_VARIABLE = "_BCAST_UICC_COMPLETE"
-
-
-SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
-    {
-        "demo": Subcommand("host_tools.cli.demo.commands", "demo", "The whole job once, checked."),
-        "run": Subcommand("host_tools.cli.run.commands", "run", "Put a card into a PC/SC reader and keep it there."),
-        "doctor": Subcommand("host_tools.cli.doctor", "doctor", "Find what this machine lacks, and the fix."),
-        "card": Subcommand("host_tools.cli.card.commands", "card", "Make and look at card files."),
-        "terminal": Subcommand("host_tools.cli.terminal.commands", "terminal", "Be the terminal: play a broadcast."),
-        "headend": Subcommand("host_tools.cli.headend.commands", "headend", "Be the network: record a broadcast."),
-        "script": Subcommand("host_tools.cli.script.commands", "script", "Run APDU scripts and the conformance suite."),
-        "trace": Subcommand("host_tools.cli.trace.commands", "trace", "Show, filter, compare and tap traces."),
-        "compare": Subcommand("host_tools.cli.compare.commands", "compare", "Compare two cards; learn a profile."),
-        "realism": Subcommand("host_tools.cli.realism", "realism", "Learn how slow a card is, for `run --latency`."),
-        "shell": Subcommand("host_tools.cli.shell", "shell", "Talk to a card by hand."),
-    }
-)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -47,7 +30,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
 
 @click.group(
     cls=LazyGroup,
-    table=lambda: SUBCOMMANDS,
+    table=commands_of,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "\b\nQuick start:\n"

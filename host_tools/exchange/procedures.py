@@ -102,6 +102,17 @@ MSK_REQUEST = Procedure(
     Ref("TS 33.246", "G.2.3", _SOURCED),
     also_answers=(_MSK_TYPE,),  # the example of clause H.2
 )
+CLIENT_ID = Procedure(
+    "client ID",
+    "GET",
+    "/",
+    "",
+    "",
+    _REGISTER_ANSWER,
+    Proof.SRK,
+    Ref("OMA-TS-BCAST_SvcCntProtection", "6.9.2", _SOURCED),
+)
+"""Shows the BCAST_Client_ID that a BSM asked for; answered like the registration before it."""
 _SPROV = "application/vnd.oma.bcast.sprov+xml"  # its name is registered, what is inside is ours
 _SPROV_REF = Ref("OMA-TS-BCAST_Services", "5.1", _OURS)
 
@@ -176,6 +187,7 @@ KEY_MANAGEMENT = (REGISTRATION, DEREGISTRATION, MSK_REQUEST)
 PROCEDURES = (
     BOOTSTRAPPING,
     *KEY_MANAGEMENT,
+    CLIENT_ID,
     SERVICE_REQUEST,
     SUBSCRIPTION_RENEWAL,
     UNSUBSCRIBE,

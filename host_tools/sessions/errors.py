@@ -18,6 +18,8 @@ class Trouble(Enum):
     """The card refused."""
     INPUT = auto()
     """A file or a value that was given is wrong."""
+    LOCKED = auto()
+    """Another process uses the same card file or the same state."""
 
 
 class SessionError(Exception):

@@ -14,6 +14,7 @@ from host_tools.sessions.events import Events
 if TYPE_CHECKING:
     from card import Card, CardProfile
     from card.crypto.secret import Secret
+    from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
     from host_tools.terminal.identity import Identity
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -105,14 +106,22 @@ class CardSource:
 
     @contextmanager
     def opened(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, TerminalMiddleware]]:
-        """Open the card, inside a secure channel when asked to. Raises `SessionError`, `LinkError`, `CardError`.
+        """Open the card for its USIM. Raises as `linked`."""
+        from host_tools.terminal.middleware import TerminalMiddleware
 
-        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire.
+        with self.linked(sinks, events) as (used, tables):
+            yield used, TerminalMiddleware(used, tables=tables)
+
+    @contextmanager
+    def linked(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, BcastTables]]:
+        """Open the card, inside a secure channel when asked to, with its tables of OMA BCAST.
+
+        With a secure channel, both sides of it are traced: what is said inside, and what crosses the wire. Raises
+        `SessionError`, `LinkError`, `CardError`.
         """
         from host_tools.links.base import together
         from host_tools.sessions.cards import tables_of
         from host_tools.sessions.secure_channel import protect
-        from host_tools.terminal.middleware import TerminalMiddleware
 
         tables = tables_of(self.profile, events)  # before the card file is in use
         with open_link(self.link, self.reader, self.profile, events) as link, ExitStack() as stack:
@@ -120,4 +129,4 @@ class CardSource:
             used = traced(link, sinks)
             if self.sac is not None:
                 used = traced(protect(used, self.sac, self.profile, self.sac_key), sinks)
-            yield used, TerminalMiddleware(used, tables=tables)
+            yield used, tables

@@ -36,6 +36,11 @@ class ApplicationMiddleware(Generic[App, Who]):
         self.gate = MtkGate(application)
 
     @property
+    def application(self) -> App:
+        """The typed calls below this object."""
+        return self._application
+
+    @property
     def tables(self) -> BcastTables:
         """The card's tables for what is provisional about OMA BCAST."""
         return self._application.tables

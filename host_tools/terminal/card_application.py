@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from card.codec.apdu import MAX_SHORT_LC, MAX_SHORT_LE, CommandApdu
+from card.codec.bcd import decode_digits
 from card.codec.fcp import Fcp
 from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv, iter_tlvs, read_tlv
@@ -127,6 +128,11 @@ class CardFiles:
     def _iter_records(self, fcp: Fcp) -> Iterator[bytes]:
         length = min(fcp.record_length, MAX_SHORT_LC)
         return (self.read_record(number, length) for number in range(1, fcp.record_count + 1))
+
+    def read_iccid(self) -> str:
+        """Return the number of the card, digits only (TS 102 221 clause 13.2). Afterwards the MF is current."""
+        self.select(MF)
+        return decode_digits(self.read_file(EF_ICCID))
 
     # PIN
 

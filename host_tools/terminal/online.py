@@ -1,32 +1,68 @@
-"""A terminal on real wires: it asks BSF and BSM over HTTP, and takes the keys that come as datagrams.
+"""A terminal on real wires: the client of `terminal.client` with a card, sockets and the time of this computer.
 
-It waits for keys in the open, as a person or a script does: until none has come for a while. A solicited pull among
-them is answered at once (TS 33.246 clause 6.3.2.2.4).
+It carries out what the client says, one command after the other, and tells it what came of each. Between two events it
+waits at the ports of key messages until the next timer. One request is out at a time, so nothing here needs a thread.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from host_tools.exchange.messages.msk import MskCode, MskName
-from host_tools.exchange.messages.registration import ServiceCode
-from host_tools.exchange.messages.trigger import Trigger
+from host_tools.apdu.response import StatusError
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
+from host_tools.exchange.messages.registration import RegistrationAnswer, ServiceCode
 from host_tools.exchange.ports import Clock, Rng
-from host_tools.terminal.http.key_port import KeyPort
-from host_tools.terminal.http.session import GbaSession
-from host_tools.terminal.http.ua import UaClient
-from host_tools.terminal.http.ub import HttpBsf
-from host_tools.terminal.ltkm_receipt import LtkmReceipt, MskRequest
-from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.wire.http_client import HttpTransport
+from host_tools.exchange.status import reaction_to
+from host_tools.exchange.transport import Datagram, Transport
+from host_tools.terminal.client.awaited import current
+from host_tools.terminal.client.errands import Failure, Outcome, Trouble
+from host_tools.terminal.client.events import (
+    Answered,
+    Arrived,
+    ClientEvent,
+    Command,
+    DropTimer,
+    ErrandDone,
+    GivenToCard,
+    GiveToCard,
+    Identified,
+    Identify,
+    Leaving,
+    LtkmHandled,
+    News,
+    NoAnswer,
+    NotIdentified,
+    Save,
+    Send,
+    SendBack,
+    SetTimer,
+    Settle,
+    Settled,
+    ShortMessageArrived,
+    Started,
+    Tell,
+    TimeUp,
+    Wanted,
+)
+from host_tools.terminal.client.journal import KeptLtkm
+from host_tools.terminal.client.keeper import InMemory, JournalKeeper
+from host_tools.terminal.client.machine import Client, Rules
+from host_tools.terminal.client.states import State
+from host_tools.terminal.client.way import Bsm, Manners
+from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Wish
+from host_tools.terminal.errors import NetworkRefusedError, TerminalError
+from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
+from host_tools.terminal.identities import OnlineCard
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.wire.key_sockets import KeySockets
-from host_tools.wire.network_file import NetworkFile
 
-_MOST_PULLS = 8
+_LONGEST_TURN = 3600.0
 _Code = TypeVar("_Code", ServiceCode, MskCode)
 
 
@@ -52,45 +88,43 @@ class Asked(Generic[_Code]):
         return all(code.status == 200 for code in self.codes) and all(receipt.taken for receipt in self.receipts)
 
 
-@dataclass(slots=True)
-class _Heard:
-    """What came since the last request."""
-
-    receipts: list[LtkmReceipt] = field(default_factory=list)
-    pulls: list[MskRequest] = field(default_factory=list)
-
-    def note(self, receipt: LtkmReceipt) -> None:
-        if receipt.request is not None and not receipt.request.back_off:
-            self.pulls.append(receipt.request)
-        else:
-            self.receipts.append(receipt)
-
-
 class OnlineTerminal:
-    """One terminal with a USIM at one BSM; its UDP ports are open for the length of a `with` block."""
+    """One terminal at one BSM; its UDP ports are open for the length of a `with` block."""
 
     def __init__(
         self,
-        middleware: TerminalMiddleware,
-        network: NetworkFile,
-        address: str,
+        card: OnlineCard,
+        bsm: Bsm,
+        transport: Transport,
+        sockets: KeySockets,
         clock: Clock,
         rng: Rng,
+        *,
+        rules: Rules,
+        keeper: JournalKeeper | None = None,
         patience: Patience | None = None,
-        on_trigger: Callable[[Trigger], None] = lambda _: None,
+        manners: Manners | None = None,
+        sms_port: int | None = None,
+        on_news: Callable[[News], None] = lambda _: None,
     ) -> None:
-        """Take the connected card, where the servers are, the terminal's own address, time and randomness.
+        """Take the connected card, the BSM and the way to it, the own ports, time and randomness.
 
-        `on_trigger` hears of triggers, to which nothing is answered.
+        `keeper` has the journal, `on_news` hears what happens.
         """
-        self._middleware = middleware
+        self._card = card
+        self._transport = transport
+        self._sockets = sockets
+        self._keeper = keeper or InMemory()
         self._patience = patience or Patience()
-        self._sockets = KeySockets(address)
-        self._heard = _Heard()
-        self._port = KeyPort(middleware, self._heard.note, on_trigger)
-        bsf = HttpBsf(HttpTransport(network.bsf.endpoint, address), network.bsf.name, rng)
-        self._session = GbaSession(middleware, bsf, network.bsm.name, clock.now)
-        self._bsm = UaClient(HttpTransport(network.bsm.endpoint, address), network.bsm.name, self._session, rng)
+        self._sms_port = sms_port
+        self._on_news = on_news
+        shown = manners or Manners(card.session.agent)
+        self._client = Client(bsm, shown, rules, self._keeper.journal, clock, rng)
+        self._timers: dict[str, float] = {}
+        self._receipts: list[LtkmReceipt] = []
+        self._outcomes: list[Outcome] = []
+        self._is_started = False
+        card.use_tmpi(self._keeper.journal.tmpi)
 
     def __enter__(self) -> Self:
         """Open the ports. Raises `TransportError`."""
@@ -103,44 +137,208 @@ class OnlineTerminal:
         """Close the ports."""
         self._sockets.__exit__(kind, error, trace)
 
+    @property
+    def state(self) -> State:
+        """Where the client is."""
+        return self._client.state
+
+    @property
+    def journal_items(self) -> tuple[str, ...]:
+        """The serviceIDs that are in force."""
+        return tuple(self._keeper.journal.items)
+
+    # What a program asks for
+
+    def start(self, *, home: bool = True, stays: bool = True) -> None:
+        """Begin: what an earlier run left undone is done; with `stays` the terminal registers. Raises `LinkError`."""
+        self._is_started = True
+        self._client.know_groups(self.groups_held())
+        self.tell(Started(home, stays))
+
+    def ask(self, wish: Wish) -> Outcome:
+        """Want something and wait until it is answered or has failed. Raises `LinkError`, `UnwritableFile`."""
+        if not self._is_started:
+            self.start(stays=False)
+        self._outcomes.clear()
+        self._receipts.clear()
+        self.tell(Wanted(wish))
+        while (found := next((one for one in self._outcomes if one.wish == wish), None)) is None:
+            self._turn(_LONGEST_TURN)
+        return found
+
     def register(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
-        """Register for these services, in place of those before, and take their keys. Raises as `UaClient.ask`."""
-        return self._asked(self._bsm.register(service_ids))
+        """Register for these services, in place of those before, and take their keys. Raises as `answer_of`."""
+        return self._asked_for_services(self.ask(Register(tuple(service_ids), only=True)))
 
     def deregister(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
-        """Leave these services and take the LTKMs that make their keys invalid. Raises as `UaClient.ask`."""
-        return self._asked(self._bsm.deregister(service_ids))
+        """Leave these services and take the LTKMs that make their keys invalid. Raises as `answer_of`."""
+        return self._asked_for_services(self.ask(Deregister(tuple(service_ids))))
 
     def request_keys(self, names: Iterable[MskName]) -> Asked[MskCode]:
-        """Ask for these keys and take them. Raises as `UaClient.ask`."""
-        return self._asked(self._bsm.request_keys(names))
+        """Ask for these keys and take them. Raises as `answer_of`."""
+        outcome = self.ask(RequestKeys(tuple(names)))
+        answer = answer_of(outcome)
+        assert isinstance(answer, MskAnswer), "that is what answers a request for keys"
+        return self._asked(outcome.b_tid, answer.codes)
 
     def groups_held(self) -> tuple[MskName, ...]:
-        """Return the current key of each key group that the card has a key of. Raises `StatusError`, `LinkError`."""
-        held = (
-            MskName(entry.key_domain_id, entry.msk_id[:2] + bytes(2)) for entry in self._middleware.usim.read_msks()
-        )
-        return tuple(dict.fromkeys(held))
+        """Return the current key of each key group that the card has a key of. Raises `LinkError`."""
+        try:
+            held = self._card.middleware.application.read_msks()
+        except StatusError:
+            return ()
+        return tuple(dict.fromkeys(current(MskName(entry.key_domain_id, entry.msk_id)) for entry in held))
 
-    def listen(self, patience: Patience) -> tuple[LtkmReceipt, ...]:
-        """Take the LTKMs that come, and answer pulls; return what came of them. Raises as `UaClient.ask`."""
-        self._heard.receipts.clear()
-        pulls = 0
-        until = monotonic() + patience.first
-        while (left := until - monotonic()) > 0:
-            for datagram in self._sockets.wait(left):
-                for answer in self._port.received(datagram):
-                    self._sockets.send(answer)
-                until = monotonic() + patience.quiet
-            while self._heard.pulls:
-                pull = self._heard.pulls.pop(0)
-                pulls += 1
-                if pulls <= _MOST_PULLS:
-                    self._bsm.request_keys([MskName(pull.key_domain_id, pull.msk_id)])
-                    until = monotonic() + patience.first
-        return tuple(self._heard.receipts)
+    def listen(self, patience: Patience | None = None) -> tuple[LtkmReceipt, ...]:
+        """Take the LTKMs that come, and answer pulls; return what came of them, and of those since the last request.
 
-    def _asked(self, codes: tuple[_Code, ...]) -> Asked[_Code]:
+        Raises `LinkError`, `UnwritableFile`.
+        """
+        waits = patience or self._patience
+        until = monotonic() + waits.first
+        while (left := until - monotonic()) > 0 or not self._client.is_over:
+            if self._turn(max(left, 0.0)):
+                until = monotonic() + (waits.quiet if self._receipts else waits.first)
+        found = tuple(self._receipts)
+        self._receipts.clear()
+        return found
+
+    def stay(self, seconds: float | None = None) -> None:
+        """Take what comes, for so long or until an interrupt. Raises `LinkError`, `UnwritableFile`."""
+        until = None if seconds is None else monotonic() + seconds
+        while until is None or monotonic() < until:
+            self._turn(_LONGEST_TURN if until is None else max(until - monotonic(), 0.0))
+
+    def leave(self, *, deregister: bool) -> None:
+        """End, also in the middle of what an interrupt cut; with `deregister` leave all services.
+
+        Raises `LinkError`, `UnwritableFile`.
+        """
+        self.tell(Leaving(deregister))
+        if not self._client.is_over and self._client.state is State.BOOTSTRAP:
+            self.tell(NotIdentified("interrupted", Trouble.LEFT, lasting=True))
+        elif not self._client.is_over:
+            self.tell(NoAnswer("interrupted"))
+        if deregister:
+            self.listen(Patience(self._patience.first if self._receipts else self._patience.quiet))
+
+    # How it goes
+
+    def tell(self, event: ClientEvent) -> None:
+        """Give the client an event, carry out what it says, and all that comes of it."""
+        commands: deque[Command] = deque(self._client.take(event))
+        while commands:
+            came = self._carry_out(commands.popleft())
+            if came is not None:
+                commands.extend(self._client.take(came))
+
+    def _turn(self, longest: float) -> bool:
+        """Wait for the next datagram or timer; return whether a datagram came."""
+        now = monotonic()
+        first = min(self._timers.values(), default=now + longest)
+        datagrams = self._sockets.wait(max(0.0, min(first - now, longest)))
+        for datagram in datagrams:
+            self.tell(self._event(datagram))
+        now = monotonic()
+        for name in [name for name, at in self._timers.items() if at <= now]:
+            if self._timers.pop(name, None) is not None:
+                self.tell(TimeUp(name))
+        return bool(datagrams)
+
+    def _event(self, datagram: Datagram) -> ClientEvent:
+        if datagram.destination.port == self._sms_port:
+            return ShortMessageArrived(datagram.payload)
+        return Arrived(datagram)
+
+    def _carry_out(self, command: Command) -> ClientEvent | None:
+        match command:
+            case Identify(renew):
+                return self._identify(renew)
+            case Send(request):
+                try:
+                    return Answered(self._transport.exchange(request))
+                except TransportError as error:
+                    return NoAnswer(str(error))
+            case GiveToCard(ltkm):
+                return GivenToCard(ltkm, self._card.middleware.deliver(ltkm.octets))
+            case Settle(ltkm):
+                return Settled(ltkm, self._was_taken(ltkm))
+            case SendBack(datagram):
+                self._sockets.send(datagram)
+            case Save():
+                self._keeper.save()
+            case SetTimer(name, seconds):
+                self._timers[name] = monotonic() + seconds
+            case DropTimer(name):
+                self._timers.pop(name, None)
+            case Tell(news):
+                self._hear(news)
+        return None
+
+    def _identify(self, renew: bool) -> ClientEvent:
+        session = self._card.session
+        try:
+            identity = session.renew() if renew else session.current()
+            return Identified(identity, self._card.tmpi)
+        except TransportError as error:
+            return NotIdentified(str(error), Trouble.NO_SERVER, lasting=False)
+        except AnswerRefusedError as error:
+            return NotIdentified(str(error), Trouble.NOT_AUTHENTIC, lasting=False)
+        except (NetworkRefusedError, NotAdmittedError) as error:
+            return NotIdentified(str(error), Trouble.NOT_ADMITTED, lasting=True)
+        except (StatusError, TerminalError) as error:
+            return NotIdentified(str(error), Trouble.CARD, lasting=True)
+
+    def _was_taken(self, ltkm: KeptLtkm) -> bool:
+        """Tell whether EF_MUK shows the T of this LTKM, or a later one, under its MUK."""
+        try:
+            muks = list(self._card.middleware.application.iter_muks())
+        except StatusError:
+            return False
+        found = next((muk for muk in muks if muk.id_r.decode("utf-8", "replace") == ltkm.b_tid), None)
+        # Serial numbers of 32 bits: not older than this one.
+        return found is not None and (found.counter - ltkm.counter) & 0xFFFF_FFFF < 1 << 31 and found.counter != 0
+
+    def _hear(self, news: News) -> None:
+        match news:
+            case ErrandDone(outcome):
+                self._outcomes.append(outcome)
+            case LtkmHandled(receipt) if receipt.request is None or receipt.request.back_off:
+                self._receipts.append(receipt)
+        self._on_news(news)
+
+    def _asked_for_services(self, outcome: Outcome) -> Asked[ServiceCode]:
+        answer = answer_of(outcome)
+        assert isinstance(answer, RegistrationAnswer), "that is what answers both"
+        return self._asked(outcome.b_tid, answer.codes)
+
+    def _asked(self, b_tid: str, codes: tuple[_Code, ...]) -> Asked[_Code]:
         expects_keys = any(code.status == 200 for code in codes)
-        receipts = self.listen(self._patience) if expects_keys else ()
-        return Asked(self._session.current().username, codes, receipts)
+        return Asked(b_tid, codes, self.listen() if expects_keys else ())
+
+
+def answer_of(outcome: Outcome) -> object:
+    """Return the answer to a wish. Raises the error that its failure is.
+
+    They are `ServerRefusedError`, `NotAdmittedError`, `AnswerRefusedError`, `TransportError` and `TerminalError`.
+    """
+    failure = outcome.failure
+    if failure is None:
+        return outcome.answer
+    raise error_of(failure)
+
+
+def error_of(failure: Failure) -> Exception:
+    """Return the error that a failure is."""
+    match failure.trouble:
+        case Trouble.REFUSED | Trouble.BUSY if failure.status is not None:
+            what = failure.words.partition(":")[0]
+            return ServerRefusedError(what, failure.status, reaction_to(failure.status), failure.retry_after)
+        case Trouble.NO_SERVER:
+            return TransportError(failure.words)
+        case Trouble.NOT_AUTHENTIC:
+            return AnswerRefusedError(failure.words)
+        case Trouble.NOT_ADMITTED:
+            return NotAdmittedError(failure.words)
+        case _:
+            return TerminalError(f"{failure.words[:1].upper()}{failure.words[1:]}.")

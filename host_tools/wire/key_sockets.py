@@ -1,4 +1,4 @@
-"""The two UDP ports on which a terminal takes key messages, for a program that waits for them."""
+"""The UDP ports on which a terminal takes key messages, for a program that waits for them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ _READ = LARGEST_DATAGRAM + 1  # one more, so that a longer datagram is seen to b
 
 
 class KeySockets:
-    """Both ports on one address, open for the length of a `with` block."""
+    """The ports on one address, open for the length of a `with` block."""
 
-    def __init__(self, address: str) -> None:
-        """Take the address, which several terminals on one computer must not share."""
+    def __init__(self, address: str, sms_port: int | None = None) -> None:
+        """Take the address, which several terminals on one computer must not share.
+
+        `sms_port` is one more, for short messages: one TPDU a datagram (ours, in place of a mobile network).
+        """
         self._address = address
+        self._ports = LTKM_PORTS if sms_port is None else (*LTKM_PORTS, sms_port)
         self._sockets: dict[socket.socket, Endpoint] = {}
 
     def __enter__(self) -> Self:
-        """Open both ports. Raises `TransportError` where one is taken."""
+        """Open the ports. Raises `TransportError` where one is taken."""
         with ExitStack() as stack:
-            for port in LTKM_PORTS:
+            for port in self._ports:
                 opened = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 try:
                     opened.bind((self._address, port))
@@ -44,7 +48,7 @@ class KeySockets:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close both ports."""
+        """Close the ports."""
         for opened in self._sockets:
             opened.close()
         self._sockets.clear()

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from card.store.faulty import PowerCut
 from card.store.migrations import SCHEMA_VERSION, migrate
 from card.store.sqlite import SqliteStore
 from tests.golden.opened import unpack
+from tests.support.faulty_store import PowerCut
 
 pytestmark = pytest.mark.norm("74")
 

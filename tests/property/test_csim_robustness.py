@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
 from tests.support.csim import (
     DELETE_BAK,
@@ -21,6 +20,7 @@ from tests.support.csim import (
     retrieve,
     update,
 )
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import MSK_UPDATE, MTK_GENERATION, stkm
 from tests.support.testcard import TestCard
 

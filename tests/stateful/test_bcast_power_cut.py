@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
 from tests.oracle.bcast_model import POLICIES, LtkmData, StkmData
 from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import KEY_DOMAIN, OTHER_SEK, SEK, TEK_SALT, BcastCard, tek
 from tests.support.bcast_csim import csim_ready, in_csim
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import FQDN
 from tests.support.testcard import Answer, TestCard, tlv
 

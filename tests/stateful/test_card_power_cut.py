@@ -17,8 +17,8 @@ from card.ports import Store
 from card.profile.cat import CatCommand, CatProfile, CatStep
 from card.profile.schema import CardProfile
 from card.spec.ins import INS
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import (
     KEY_DOMAIN,
     MSK_DELETION,

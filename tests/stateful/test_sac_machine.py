@@ -16,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from card.codec.sac import StartRequest, TerminateRequest, Termination
 from card.personalisation.personalise import personalise
 from card.spec.sac_tables import Kind
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
 from host_tools.apdu.client import ApduClient
 from host_tools.links.base import LinkError
@@ -25,6 +24,7 @@ from host_tools.terminal.sac.channels import SecuredApduChannel
 from host_tools.terminal.sac.commands import SacCommands
 from host_tools.terminal.sac.errors import ChannelError
 from host_tools.terminal.sac.link import SacLink
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import bootstrap, deliver, derive_naf_keys, stkm
 from tests.support.profiles import AID, PIN1
 from tests.support.sac import Wire, sac_link, sac_profile

@@ -10,11 +10,11 @@ from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
-from card.store.faulty import FaultyStore, PowerCut
 from tests.oracle.bcast_model import POLICIES, Answer, LtkmData, Model, StkmData
 from tests.oracle.bcast_wire import P1, X2, Wire
 from tests.support.bcast import BcastCard, objects, tek
 from tests.support.bcast_ledger import Ledger
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.network import bootstrap, derive_naf_keys, refused_naf_derivation
 from tests.support.testcard import TestCard
 

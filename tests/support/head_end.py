@@ -22,8 +22,11 @@ from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
+from host_tools.terminal.client.machine import Rules
+from host_tools.terminal.identities import usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.terminal.reach import reach_network
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.network_file import NetworkFile
@@ -110,6 +113,12 @@ def fresh_card() -> TerminalMiddleware:
 
 
 def terminal(middleware: TerminalMiddleware, network: NetworkFile, address: str | None = None) -> OnlineTerminal:
-    """Return a terminal with this card."""
-    patience = Patience(first=20.0, quiet=0.3)
-    return OnlineTerminal(middleware, network, address or free_address(), SystemClock(), SystemRng(), patience)
+    """Return a terminal with this card, which remembers nothing and asks for no key by itself."""
+    clock, rng, place = SystemClock(), SystemRng(), address or free_address()
+    reach = reach_network(network, place)
+    bsf = reach.to_bsf(middleware.identity.home_domain, rng)
+    card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
+    rules, patience = Rules(chases=False), Patience(first=20.0, quiet=0.3)
+    return OnlineTerminal(
+        card, reach.bsm, reach.to_bsm(), KeySockets(place), clock, rng, rules=rules, patience=patience
+    )

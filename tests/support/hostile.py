@@ -7,6 +7,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,11 @@ from card import CardProfile, create_card
 from card.disk.shipped import shipped_text
 from card.profile.schema import demo_path
 from host_tools.cli.main import invoke
+from host_tools.exchange.messages.sms_deliver import SmsDeliver
+from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.headend.permissions_issuer.certificates import LabCa
+from host_tools.terminal.client.journal import Journal
+from host_tools.terminal.client.journal_text import encode_state
 
 MEMORY = 200 << 20
 """Bytes that reading any file may take on top of what the process had."""
@@ -66,6 +72,9 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["rules"].write_text(RULES)
     good["faults"].write_text(FAULTS)
     good["network"].write_text(NETWORK)
+    good["state"].write_bytes(encode_state(CardProfile.demo().iccid, {"bsm.example.org": Journal()}))
+    good["sms"].write_bytes(SmsDeliver(SmsPull(SmsForm.B, b"no pull").encode()[0]).encode())
+    good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
          "--ltkms", good["ltkms"]],
@@ -98,6 +107,9 @@ GOOD = {
     "ltkms": "ltkms.json",
     "network": "network.toml",
     "recording": "film.bcrec",
+    "state": "state.json",
+    "sms": "pull.tpdu",
+    "ca": "ca.pem",
     "trace": "trace.jsonl",
     "pcapng": "trace.pcapng",
 }

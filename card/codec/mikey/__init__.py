@@ -4,7 +4,7 @@ Formats: RFC 3830 (MIKEY), RFC 4563 (MBMS key IDs, Empty map), RFC 5410 (OMA BCA
 keys and MACs are in `card.crypto.mikey_keys`, the rules of the key ladder in `card.domain`.
 """
 
-from card.codec.mikey.counters import is_newer
+from card.codec.mikey.fields import is_newer
 from card.codec.mikey.header import CryptoSession, Header
 from card.codec.mikey.key_data import KeyData, KeyInterval, Spi, Validity, decode_key_data, encode_key_data
 from card.codec.mikey.key_ids import MbmsKeyIds

@@ -1,4 +1,4 @@
-"""Small helpers shared by the MIKEY payloads: numbers checked against an enumeration or a width."""
+"""Small helpers shared by the MIKEY payloads: numbers against an enumeration or a width, and the newer counter."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TypeVar
 from card.errors import DecodeError, EncodeError
 
 _E = TypeVar("_E", bound=IntEnum)
+_RANGE = 1 << 32
+_UNDEFINED = 1 << 31  # at this distance RFC 1982 clause 3.2 calls neither the newer: no message passes for new
 
 
 def known(numbers: type[_E], value: int, what: str) -> _E:
@@ -36,3 +38,11 @@ def unsigned(value: int, size: int, what: str) -> bytes:
 def prefixed(value: bytes, length_size: int, what: str) -> bytes:
     """Write `value` behind its length of `length_size` bytes. Raises `EncodeError` when it is too long."""
     return unsigned(len(value), length_size, f"length of {what}") + value
+
+
+def is_newer(new: int, old: int) -> bool:
+    """Tell whether counter `new` comes after `old`, both 0 to 2^32 - 1. An equal one does not.
+
+    T of MBMS may wrap around (TS 33.246 clause 6.4.3, RFC 1982).
+    """
+    return 0 < (new - old) % _RANGE < _UNDEFINED

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from card.codec.apdu import CommandApdu, channel_of
 from card.codec.redaction import proactive
-from card.codec.redaction.authenticate import ALL, shown_bytes
 from card.codec.redaction.current_file import CurrentFile, FileTracker, addressed, is_refused
+from card.codec.redaction.even import ALL, shown_bytes
 from card.codec.redaction.odd import OddExchange
 from card.codec.redaction.spans import HEADER_SIZE, Span, data_bounds, whole
 from card.errors import DecodeError

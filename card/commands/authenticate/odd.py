@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from card.codec.apdu import CommandApdu
+from card.codec.local_key import LocalKeyRequest, UnusableName, decode_request, encode_response
 from card.codec.tlv import decode_tlv, decode_tlvs
 from card.commands.authenticate import blocks
 from card.commands.authenticate.contexts import ERRORS, Security, current_security, find_context
-from card.commands.authenticate.local_key import SERVICES as LOCAL_KEY_SERVICES
-from card.commands.authenticate.local_key import decode_local_key, run_local_key
 from card.commands.bcast.answers import TEMPLATE, answer_ltkm, answer_stkm
 from card.commands.bcast.deletion import run_deletion
 from card.commands.bcast.parental import SessionGate
@@ -25,7 +24,7 @@ from card.domain.errors import ReplayedMessage
 from card.domain.messages.ltkm import process_ltkm
 from card.domain.messages.stkm import process_stkm
 from card.domain.messages.verdict import TerminalSide
-from card.domain.services import MBMS_SECURITY, OMA_BCAST
+from card.domain.services import GBA, LOCAL_KEY_ESTABLISHMENT, MBMS_SECURITY, OMA_BCAST
 from card.errors import CardError, DecodeError
 from card.lean import lean_dataclass
 from card.spec import contexts
@@ -169,6 +168,27 @@ def _gate(security: Security) -> SessionGate:
     return SessionGate(security.ctx, security.bcast.parental.pin_name)
 
 
+def decode_local_key(tag: int, value: bytes) -> LocalKeyRequest:
+    """Read the data object's value: a key derivation or an availability check.
+
+    AUTHENTICATE does not answer 6A80 (TS 31.102 clause 7.3.2). No text says what takes its place, so it is our choice:
+    raises `Refused` with 6985 for a name that no key can have, with 6700 for objects that are wrong.
+    """
+    if tag != contexts.STRUCTURED:
+        raise Refused(SW.WRONG_LENGTH)
+    try:
+        return decode_request(value)
+    except UnusableName:
+        raise Refused(SW.CONDITIONS_NOT_SATISFIED) from None
+    except DecodeError:
+        raise Refused(SW.WRONG_LENGTH) from None
+
+
+def run_local_key(security: Security, request: LocalKeyRequest) -> tuple[int, bytes]:
+    """Carry the request out; return tag and value of the response object."""
+    return contexts.STRUCTURED, encode_response(security.application.local_keys.answer(request))
+
+
 @lean_dataclass(frozen=True, slots=True)
 class OddContext:
     """A security context of the odd instruction: services needed, how to decode the object, how to run it."""
@@ -181,7 +201,7 @@ class OddContext:
 
 CONTEXTS: Mapping[int, OddContext] = {
     contexts.OddP2.MBMS: OddContext("MBMS", (MBMS_SECURITY,), decode_mbms, run_mbms),
-    contexts.OddP2.LOCAL_KEY: OddContext("local key", LOCAL_KEY_SERVICES, decode_local_key, run_local_key),
+    contexts.OddP2.LOCAL_KEY: OddContext("local key", (GBA, LOCAL_KEY_ESTABLISHMENT), decode_local_key, run_local_key),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from card.codec.proactive import CommandType, ProactiveCommand, TerminalResponse
 from card.errors import CardError
@@ -135,3 +136,21 @@ def _announce(state: CatState) -> CatState:
     if state.announced or state.fetched or not state.queue:
         return state
     return replace(state, announced=state.queue[0].encode(state.next_number))
+
+
+class DownloadHandler(Protocol):
+    """Takes short messages that the network addressed to the card."""
+
+    def receive(self, originator: bytes, tpdu: bytes) -> bytes:
+        """Take an SMS-DELIVER TPDU from `originator` (the TP-Originating-Address's service centre, may be empty).
+
+        Returns the user data of the acknowledgement, empty for none. Raises `CardError` to refuse.
+        """
+
+
+class DiscardingHandler:
+    """Acknowledges every message and does nothing with it."""
+
+    def receive(self, originator: bytes, tpdu: bytes) -> bytes:  # noqa: ARG002  # the port gives it
+        """Return no user data."""
+        return b""

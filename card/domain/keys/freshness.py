@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from card.codec.mikey import counters
+from card.codec import mikey
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
 from card.lean import lean_dataclass
@@ -26,7 +26,7 @@ _FINGERPRINT_SIZE = 8
 
 def is_newer(counter: int, last: int) -> bool:
     """Tell whether a 32-bit counter is newer than the last one, or the first (TS 33.246 clause 6.4.3)."""
-    return last == NEVER or counters.is_newer(counter, last)
+    return last == NEVER or mikey.is_newer(counter, last)
 
 
 @lean_dataclass(frozen=True, slots=True)

@@ -47,8 +47,7 @@ from card.domain.secure_channel.errors import (
 )
 from card.domain.secure_channel.settings import SacSettings
 from card.domain.secure_channel.state import ChannelSession, ConnectionSa, MasterSa, SacState
-from card.domain.secure_channel.tls import TlsTunnel
-from card.domain.secure_channel.tunnels import SecuredApdu
+from card.domain.secure_channel.tunnels import SecuredApdu, TlsTunnel
 from card.errors import DecodeError
 from card.ports import Rng
 from card.spec.sac_tables import (

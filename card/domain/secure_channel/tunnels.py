@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from card.crypto.sac import LAST_COUNTER, ChannelKeys, Direction, open_container, seal_container
+from card.crypto.secret import Secret
+from card.crypto.tls_psk import TlsEnd, TlsFailure, open_server
 from card.domain.secure_channel.errors import ContainerRejected
 from card.errors import MacMismatch
 
@@ -53,3 +55,20 @@ class Closed:
     def exchange(self, _container: bytes, _answer: Answer, /) -> tuple[Tunnel, bytes]:
         """Take nothing any more."""
         raise ContainerRejected
+
+
+class TlsTunnel:
+    """One TLS connection. It changes as it goes, unlike all other state: a failure ends it in any case."""
+
+    def __init__(self, psk: Secret, identity: str) -> None:
+        self._end: TlsEnd = open_server(psk, identity)
+
+    def exchange(self, container: bytes, answer: Answer) -> tuple[Tunnel, bytes]:
+        """Take records: of the handshake, answered by the next flight, or of one command APDU."""
+        try:
+            command = self._end.receive(container)
+            if not command:
+                return self, self._end.flight()
+            return self, self._end.send(answer(command))
+        except TlsFailure:
+            raise ContainerRejected from None

@@ -187,11 +187,11 @@ class _Show(Console):
 
 
 def _report(comparison: Comparison, html_file: Path | None, json_file: Path | None, show_allowed: bool) -> None:
+    from host_tools.cli.compare.table import print_comparison
     from host_tools.cli.rich_console import Console as RichConsole
     from host_tools.compare.as_json import write_json
     from host_tools.compare.html import write_html
     from host_tools.compare.model import INTERRUPTED
-    from host_tools.compare.table import print_comparison
 
     for path, write in ((html_file, write_html), (json_file, write_json)):
         if path is not None:

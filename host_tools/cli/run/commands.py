@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,18 +15,42 @@ from card.spec.aids import application_name
 from host_tools.cli.console import Console as EventConsole
 from host_tools.cli.explained import session_errors
 from host_tools.cli.interrupts import interruptible
-from host_tools.cli.run.options import realism_of, realism_options
 from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.sessions.bridges import lines_to, make_bridge
 from host_tools.sessions.cards import open_named_card
 from host_tools.sessions.events import Event, FaultInjected, PcscdStarted
 from host_tools.sessions.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
+from host_tools.sessions.realism import Realism
 from vpicc_bridge.machine import VPCD_FIRST_PORT
 from vpicc_bridge.notices import Connected, Disconnected, Notice, Occupied, Unreachable
 from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
     from card import Card
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_C = TypeVar("_C", bound=Callable[..., object])
+
+
+def realism_options(command: _C) -> _C:
+    """Add --latency, --faults and --seed."""
+    for option in (
+        click.option("--seed", type=int, default=0, show_default=True,
+                     help="The same seed gives the same delays and faults."),
+        click.option("--faults", type=_FILE, metavar="PLAN", help="Let things go wrong as this plan says (TOML)."),
+        click.option("--latency", type=_FILE, metavar="PROFILE",
+                     help="Answer as slowly as this profile says; `realism learn` makes one."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def realism_of(options: Mapping[str, Any]) -> Realism:
+    """Read the files that the options name. Raises `CliError`."""
+    from host_tools.cli.script.commands import plain_script_errors
+
+    with plain_script_errors():
+        return Realism.read(options["latency"], options["faults"], options["seed"])
 
 
 class Console:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
-from host_tools.cli.console import Console
-from host_tools.cli.exits import ENVIRONMENT, CliError
-from host_tools.cli.terminal.online import network_options, resolved_network
-from host_tools.cli.terminal.options import CardChoice, card_options
-from host_tools.sessions.events import Event, KeyArrived, PortalOpened
+from host_tools.cli.terminal.network_options import network_options, online_terminal
+from host_tools.cli.terminal.options import card_options
+from host_tools.cli.terminal.replies import OnlineShow
+from host_tools.sessions.events import Event, PortalOpened
 
 
 @click.command()
@@ -24,37 +24,22 @@ def portal(port: int, as_json: bool, **options: Any) -> None:
     between. It prints an address with a key that opens once; whoever opens it shops in the name of the card. Each page
     is checked to come from the BSM. Keys that are bought go to the card at once.
     """
-    from host_tools.cli.explained import explained
-    from host_tools.exchange.errors import TransportError
-    from host_tools.sessions.portal import open_portal
+    from host_tools.sessions.online.portal import open_portal
 
-    network = resolved_network(options)
-    try:
-        with explained(), CardChoice.of(options).connected() as middleware:
-            open_portal(middleware, network, options["address"], port, _Show(as_json))
-    except TransportError as error:
-        raise CliError(f"{error}.", ENVIRONMENT) from None
+    show = _Show(as_json=as_json)
+    with online_terminal(options, show) as opened:
+        open_portal(opened, port, show)
 
 
-class _Show(Console):
-    """Says where the browser goes, and each key that comes."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
+class _Show(OnlineShow):
+    """Says where the browser goes, and what the terminal does meanwhile."""
 
     def emit(self, event: Event, /) -> None:
         """Show the event."""
         match event:
+            case PortalOpened(url) if self._as_json:
+                click.echo(json.dumps({"event": "opened", "url": url}))
             case PortalOpened(url):
-                self._say({"event": "opened", "url": url}, f"Open in a browser: {url}\nCtrl-C ends.")
-            case KeyArrived(receipt):
-                verdict = receipt.verdict.name.lower()
-                self._say({"event": "ltkm", "verdict": verdict, "words": receipt.words}, f"LTKM: {receipt.words}")
+                click.echo(f"Open in a browser: {url}\nCtrl-C ends.")
             case _:
                 super().emit(event)
-
-    def _say(self, values: dict[str, str], words: str) -> None:
-        """Print one line of JSON, or words; at once, as a person or a program waits for it."""
-        import json
-
-        click.echo(json.dumps(values) if self._as_json else words)

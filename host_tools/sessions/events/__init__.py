@@ -47,7 +47,11 @@ from host_tools.sessions.events.playing import (
     ServiceLeft,
     StkmDecided,
 )
-from host_tools.sessions.events.portal import KeyArrived, PortalOpened
+from host_tools.sessions.events.terminal import (
+    ClientNews,
+    PortalOpened,
+    TerminalOnline,
+)
 
 __all__ = [
     "BindingFailed",
@@ -57,11 +61,11 @@ __all__ = [
     "CardFileExposed",
     "CardKept",
     "CardMade",
+    "ClientNews",
     "Event",
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
-    "KeyArrived",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -83,6 +87,7 @@ __all__ = [
     "StepDone",
     "StkmDecided",
     "TapOpened",
+    "TerminalOnline",
     "TruthWritten",
     "Unheard",
 ]
@@ -108,8 +113,9 @@ Event = (
     | PermissionsServed
     | NetworkServed
     | PortalOpened
-    | KeyArrived
     | StepDone
+    | TerminalOnline
+    | ClientNews
     | ScriptStepDone
     | ScriptDone
     | ScriptsDone

@@ -20,8 +20,8 @@ from card.domain.pin import (
 )
 from card.errors import CardError
 from card.state.nonvolatile import NonVolatile
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
+from tests.support.faulty_store import FaultyStore, PowerCut
 
 RIGHT, WRONG, NEW, PUK = b"1234\xff\xff\xff\xff", b"9999\xff\xff\xff\xff", b"4321\xff\xff\xff\xff", b"12345678"
 RECORD = PinRecord(0x01, Secret(RIGHT), 3, 3, True, Secret(PUK), 10, 10)

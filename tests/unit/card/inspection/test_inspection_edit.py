@@ -8,8 +8,7 @@ import pytest
 
 from card import CardProfile, Edit, create_card, edit_card, format_value, inspect_card
 from card.errors import StoreError
-from card.inspection.errors import EditRefused
-from card.inspection.text import parse_value
+from card.inspection.edit import EditRefused, parse_value
 from card.profile.schema import demo_path
 from card.store.sqlite import SqliteStore
 from tests.support.testcard import TestCard

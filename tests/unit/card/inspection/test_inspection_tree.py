@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from card import CardProfile, inspect_card, open_card
 from card.codec.access_rule import ALWAYS, NEVER, Combination, Condition, needs
+from card.codec.access_words import describe_condition, key_name
 from card.errors import CardFileLocked, StoreError
-from card.inspection.access_text import describe_condition, key_name
 from card.inspection.inspect import describe_contents
 from card.inspection.opening import opened
 from card.personalisation.personalise import personalise

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from card.ports import Store
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
+from tests.support.faulty_store import FaultyStore, PowerCut
 
 
 def test_it_is_a_store() -> None:

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from card import errors
-from host_tools.cli import exits, lazy, main
+from host_tools.cli import exits, lazy, main, table
 from host_tools.cli.exits import CliError, ExitCode
 from host_tools.cli.lazy import Subcommand
 
@@ -32,7 +32,7 @@ def install(monkeypatch: pytest.MonkeyPatch, outcome: Raised | None) -> None:
     module.__dict__["probe"] = probe
     monkeypatch.setitem(sys.modules, "probe_module", module)
     monkeypatch.setattr(lazy, "find_spec", lambda name: name if name == "probe_module" else None)
-    monkeypatch.setattr(main, "SUBCOMMANDS", {"probe": Subcommand("probe_module", "probe", "A probe.")})
+    monkeypatch.setattr(table, "COMMANDS", {"probe": Subcommand("probe_module", "probe", "A probe.")})
 
 
 def test_a_command_that_ends_well_gives_zero(
@@ -109,7 +109,7 @@ def test_a_subcommand_that_is_not_installed_is_neither_listed_nor_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ghost = Subcommand("host_tools.cli.no_such_module", "ghost", "Not there.")
-    monkeypatch.setattr(main, "SUBCOMMANDS", {"ghost": ghost})
+    monkeypatch.setattr(table, "COMMANDS", {"ghost": ghost})
     assert main.invoke(["--help"]) == ExitCode.OK
     assert "ghost" not in capsys.readouterr().out
     assert main.invoke(["ghost"]) == ExitCode.USAGE
@@ -137,11 +137,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert version[0].isdigit()
 
 
-@pytest.mark.parametrize("name", list(main.SUBCOMMANDS))
+@pytest.mark.parametrize("name", list(table.COMMANDS))
 def test_installed_subcommands_explain_themselves(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    entry = main.SUBCOMMANDS[name]
+    entry = table.COMMANDS[name]
     assert len(entry.summary) <= 60
-    assert main.invoke([name, "--help"]) == ExitCode.OK
+    assert main.invoke([*name.split(), "--help"]) == ExitCode.OK
     assert f"bcast-uicc {name}" in capsys.readouterr().out
 
 

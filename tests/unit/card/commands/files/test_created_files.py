@@ -21,8 +21,8 @@ from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
 from card.state.records import RecordTable
-from card.store.faulty import FaultyStore, PowerCut
 from card.store.memory import MemoryStore
+from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.profiles import card_profile
 from tests.support.testcard import SELECT_USIM, TestCard
 

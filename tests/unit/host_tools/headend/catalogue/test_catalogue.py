@@ -100,7 +100,7 @@ def test_an_item_without_purchase_data_must_be_the_only_one() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('price = "4.99"', 'price = "4,99"', "c.toml:18: item.price: '4,99' is not allowed; an amount such as"),
+        ('price = "4.99"', 'price = "4,99"', "c.toml:17: item.price: '4,99' is not allowed; an amount such as"),
         ('price = "4.99"', "price = 4.99", "item.price: 4.99 is not allowed"),
         ("days = 30", "days = 0", "item.days: 0 is not allowed"),
         ("days = 30", "", "item.days: a subscription lasts for so many days"),
@@ -115,11 +115,7 @@ def test_an_item_without_purchase_data_must_be_the_only_one() -> None:
         ("quantity = 20", "quantity = 20, amount = 1", "item.tokens.amount: is not a field"),
         ('purse = "user"', 'purse = "own"', "c.toml:7: tariff.purse: 'own' is not allowed"),
         ("random = 10", "random = 86401", "waiting.random: 86401 is not allowed"),
-        (
-            'tokens = { purse = "live", quantity = 20, service = "one" }',
-            'services = ["one"]',
-            "item.tokens: an item of",
-        ),
+        ('tokens = { purse = "live", quantity = 20, service = "one" }', 'services = ["one"]', "item.tokens: an item"),
         ('limit = "100"', "limit = 100", "limit: 100 is not allowed"),
         ("[[item]]", "[[itme]]", "itme: is not a field of this table; did you mean item?"),
         ("[[tariff]]", "[tariff]", "tariff: an array of at most 16 tables"),
@@ -135,7 +131,7 @@ def test_what_is_wrong_is_said_with_its_line(old: str, new: str, complaint: str)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="no.toml"):
+    with pytest.raises(CatalogueError, match=r"no\.toml"):
         load_catalogue(tmp_path / "no.toml", {}, ())
 
 

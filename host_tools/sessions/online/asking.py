@@ -1,0 +1,191 @@
+"""One request to a BSM: what is asked, what it answers, and the keys that come after it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from host_tools.exchange.messages.msk import MskAnswer, MskName
+from host_tools.exchange.messages.orders import (
+    PricingRequest,
+    RenewalRequest,
+    ServiceRequest,
+    UnsubscribeRequest,
+)
+from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem
+from host_tools.exchange.messages.registration import RegistrationAnswer
+from host_tools.exchange.messages.tokens import (
+    AccountAnswer,
+    AccountInquiry,
+    KeyWish,
+    Scope,
+    TokenPurchaseAnswer,
+    TokenPurchaseRequest,
+    Tokens,
+)
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.online.opening import Online
+from host_tools.terminal.client.errands import Answer, Outcome
+from host_tools.terminal.client.wishes import Deregister, Order, OrderMessage, Register, RequestKeys, Wish
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
+from host_tools.terminal.online import error_of
+
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request, under which B-TID (or NAI) it went out, and what came of the LTKMs after it."""
+
+    b_tid: str
+    answer: Answer
+    receipts: tuple[LtkmReceipt, ...] = ()
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What the BSM did not grant, by name."""
+        match self.answer:
+            case RegistrationAnswer(codes):
+                return tuple(code.service_id for code in codes if code.status != _OK)
+            case MskAnswer(keys):
+                return tuple(key_text(code.name) for code in keys if code.status != _OK)
+            case _:
+                results, status = results_of(self.answer), self.answer.status
+                whole = () if status is ProvisioningStatus.SUCCESS else (words_of(status),)
+                bad = (one.item for one in results if one.status is not ProvisioningStatus.SUCCESS)
+                return (*whole, *map(item_text, bad))
+
+    @property
+    def grants_keys(self) -> bool:
+        """Whether something was granted that keys follow from."""
+        match self.answer:
+            case RegistrationAnswer(codes):
+                return any(code.status == _OK for code in codes)
+            case MskAnswer(keys):
+                return any(code.status == _OK for code in keys)
+            case AccountAnswer():
+                return False
+            case TokenPurchaseAnswer(status=status):
+                return status is ProvisioningStatus.SUCCESS
+            case _:
+                return any(one.status is ProvisioningStatus.SUCCESS for one in self.answer.results)
+
+    @property
+    def all_taken(self) -> bool:
+        """Whether the card took every LTKM that came."""
+        return all(receipt.taken for receipt in self.receipts)
+
+
+def results_of(answer: Answer) -> tuple[ItemResult, ...]:
+    """Return what an answer says of each item; none for one that is not about items."""
+    match answer:
+        case RegistrationAnswer() | MskAnswer():
+            return ()
+        case AccountAnswer():
+            return answer.items
+        case _:
+            return answer.results
+
+
+def register(online: Online, service_ids: Sequence[str]) -> Reply:
+    """Register for these services, or all that the network lists, in place of those before. Raises as `_asked`."""
+    wanted = tuple(service_ids) or online.service_ids or online.terminal.journal_items
+    return _asked(_registering(online), Register(wanted, only=True))
+
+
+def deregister(online: Online, service_ids: Sequence[str]) -> Reply:
+    """Leave these services, or all. Raises as `_asked`."""
+    wanted = tuple(service_ids) or online.terminal.journal_items or online.service_ids
+    return _asked(_registering(online), Deregister(wanted))
+
+
+def request_keys(online: Online, names: Sequence[MskName]) -> Reply:
+    """Ask for these keys, or the current one of each group that the card has a key of. Raises as `_asked`."""
+    wanted = tuple(names) or online.terminal.groups_held()
+    if not wanted:
+        raise SessionError("the card has no key yet, so name the KEY to ask for, or register first", Trouble.DIFFERENT)
+    return _asked(online, RequestKeys(wanted))
+
+
+def buy(online: Online, items: Sequence[PurchaseItem]) -> Reply:
+    """Buy or subscribe to items. Raises as `_asked`."""
+    return _order(online, ServiceRequest(new_request_id(), tuple(items)))
+
+
+def buy_tokens(online: Online, items: Sequence[PurchaseItem], keys: Sequence[KeyWish], tokens: Tokens | None) -> Reply:
+    """Buy tokens, or keys by their names. Raises as `_asked`."""
+    return _order(online, TokenPurchaseRequest(new_request_id(), tuple(items), tuple(keys), tokens))
+
+
+def renew(online: Online, items: Sequence[PurchaseItem]) -> Reply:
+    """Prolong subscriptions. Raises as `_asked`."""
+    return _order(online, RenewalRequest(new_request_id(), tuple(items)))
+
+
+def unsubscribe(online: Online, items: Sequence[PurchaseItem]) -> Reply:
+    """End subscriptions; the keys that nothing else uses become invalid. Raises as `_asked`."""
+    return _order(online, UnsubscribeRequest(new_request_id(), tuple(items)))
+
+
+def prices(online: Online, items: Sequence[PurchaseItem]) -> Reply:
+    """Ask what items cost. Raises as `_asked`."""
+    return _order(online, PricingRequest(new_request_id(), tuple(items)), follows=False)
+
+
+def account(online: Online, scope: Scope) -> Reply:
+    """Ask what the subscriber has. Raises as `_asked`."""
+    return _order(online, AccountInquiry(new_request_id(), scope), follows=False)
+
+
+def new_request_id() -> str:
+    """Return the identity of a request, which no other has."""
+    return secrets.token_hex(16)
+
+
+def key_text(name: MskName) -> str:
+    """Return a key as the command line has it: key domain and MSK ID in hex."""
+    return f"{name.key_domain_id.hex()}/{name.msk_id.hex()}"
+
+
+def item_text(item: PurchaseItem) -> str:
+    """Return an item as the command line has it."""
+    return item.global_id if item.data_id is None else f"{item.global_id},{item.data_id}"
+
+
+def words_of(status: ProvisioningStatus) -> str:
+    """Return a status code for a person."""
+    return f"{int(status):03d} {status.name.lower().replace('_', ' ')}"
+
+
+def result_text(result: ItemResult) -> str:
+    """Return what came of an item, for a person."""
+    until = "" if result.window is None else f", from {result.window.start} to {result.window.end}"
+    prices = (" ".join(filter(None, (str(one.amount), one.currency, one.kind))) for one in result.prices)
+    return ", ".join((words_of(result.status) + until, *prices))
+
+
+def _registering(online: Online) -> Online:
+    if not online.registers:
+        words = "a terminal with a CSIM neither registers nor deregisters: buy, or ask for keys"
+        raise SessionError(words, Trouble.MISUSE)
+    return online
+
+
+def _order(online: Online, message: OrderMessage, *, follows: bool = True) -> Reply:
+    return _asked(online, Order(message), follows=follows)
+
+
+def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
+    """Ask, and wait for the keys that follow. A refusal of service provisioning is an answer, too.
+
+    Raises `SessionError` by way of `online_errors`, `TerminalError`, `LinkError`.
+    """
+    outcome: Outcome = online.terminal.ask(wish)
+    if outcome.answer is None:
+        assert outcome.failure is not None, "an outcome is an answer or a failure"
+        raise error_of(outcome.failure)
+    reply = Reply(outcome.b_tid, outcome.answer)
+    if not (follows and reply.grants_keys):
+        return reply
+    return Reply(outcome.b_tid, outcome.answer, online.terminal.listen())

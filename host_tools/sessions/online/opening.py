@@ -1,0 +1,240 @@
+"""Opens a terminal on a network: the card, its state, the ways to BSM and BSF, the ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from card.disk.kinds import CERTIFICATE
+from card.disk.reading import read_text
+from card.errors import UnusableFile
+from card.spec.bcmcs_tables import DEFAULT_TAGS
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.transport import Endpoint
+from host_tools.files.holding import FileInUse
+from host_tools.links.base import Link
+from host_tools.sessions.errors import SessionError, Trouble
+from host_tools.sessions.events import ClientNews, Events, TerminalOnline
+from host_tools.sessions.opening import AskPin, CardSource
+from host_tools.terminal.client.machine import Rules
+from host_tools.terminal.client.waits import WaitingTime
+from host_tools.terminal.client.way import Manners
+from host_tools.terminal.csim_middleware import CsimMiddleware
+from host_tools.terminal.errors import NetworkRefusedError, PinNeededError
+from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
+from host_tools.terminal.http.session import UaSession
+from host_tools.terminal.identities import OnlineCard, csim_online, usim_online
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.terminal.reach import Reach, WrongUrl, reach_network, reach_url
+from host_tools.terminal.state_file import open_state
+from host_tools.wire.key_sockets import KeySockets
+from host_tools.wire.network_file import load_network
+from host_tools.wire.system import SystemClock, SystemRng
+
+if TYPE_CHECKING:
+    from card.crypto.secret import Secret
+    from card.spec.bcast.tables import BcastTables
+    from host_tools.trace.events import TraceSink
+
+DEFAULT_ADDRESS = "127.0.0.2"
+_STATE_VARIABLE, _STATE_DEFAULT = "XDG_STATE_HOME", ".local/state"
+_STATE_FOLDER = Path("bcast-uicc") / "terminals"
+_ICCID = re.compile(r"[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChoice:
+    """Which network, and how the terminal behaves there.
+
+    A network file, the URL of a BSM, or both: the file then says where names are. `resolved` are further places by
+    name. `ca` is whom to trust behind https, `certificates` a folder with terminal.pem and terminal.key besides.
+    """
+
+    network: Path | None = None
+    bsm: str | None = None
+    bsf: str = ""
+    resolved: tuple[tuple[str, Endpoint], ...] = ()
+    ca: Path | None = None
+    certificates: Path | None = None
+    address: str = DEFAULT_ADDRESS
+    state: Path | None = None
+    csim: bool = False
+    client_id: bytes | None = None
+    shows_client_id: bool = False
+    waiting: WaitingTime = field(default_factory=WaitingTime)
+    abroad: bool = False
+    sms_port: int | None = None
+    wait: float = 5.0
+
+    def reach(self) -> tuple[Reach, tuple[str, ...]]:
+        """Return how to reach the servers, and the serviceIDs that a network file lists.
+
+        Raises `SessionError`, `UnusableFile`.
+        """
+        network = None if self.network is None else load_network(self.network)
+        if network is None and self.bsm is None:
+            raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
+        found = None if network is None else reach_network(network, self.address)
+        places: Mapping[str, Endpoint] = {} if found is None else found.places
+        if self.bsm is not None:
+            bsf = self.bsf or (found.bsf_name if found else "")
+            try:
+                found = reach_url(self.bsm, self.address, places, bsf, self._tls())
+            except WrongUrl as error:
+                raise SessionError(f"--bsm {self.bsm}: {error}", Trouble.MISUSE) from None
+        assert found is not None, "one of the two is there"
+        unknown = [name for name, _ in self.resolved if network is not None and self.bsm is None and name not in places]
+        if unknown:
+            known = " and ".join(places)
+            raise SessionError(f"--resolve {unknown[0]}: the network file has {known}", Trouble.MISUSE)
+        reach = replace(found, places={**found.places, **dict(self.resolved)})
+        return reach, () if network is None else network.service_ids
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """Return the context for a BSM behind https. Raises `SessionError`."""
+        from host_tools.terminal.errors import TerminalError
+        from host_tools.terminal.tbk import Credentials
+
+        try:
+            if self.certificates is not None:
+                folder = self.certificates
+                files = Credentials(self.ca or folder / "ca.pem", folder / "terminal.pem", folder / "terminal.key")
+                return files.context()
+            cadata = None if self.ca is None else read_text(self.ca, CERTIFICATE)
+            context = ssl.create_default_context(cadata=cadata)
+        except (UnusableFile, TerminalError, ValueError, ssl.SSLError) as error:
+            raise SessionError(f"the certificates cannot be used: {error}", Trouble.INPUT) from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def state_file(self, iccid: str) -> Path:
+        """Return where the state of a card is kept."""
+        if self.state is not None:
+            return self.state
+        root = os.environ.get(_STATE_VARIABLE)
+        folder = Path(root) if root and Path(root).is_absolute() else Path.home() / _STATE_DEFAULT
+        return folder / _STATE_FOLDER / f"{iccid}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
+
+    `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside the terminal's own requests.
+    """
+
+    terminal: OnlineTerminal
+    service_ids: tuple[str, ...]
+    registers: bool
+    session: UaSession
+    reach: Reach
+
+
+@contextmanager
+def opened_online(
+    source: CardSource,
+    choice: NetworkChoice,
+    sinks: Sequence[TraceSink],
+    ask_pin: AskPin,
+    events: Events,
+    *,
+    chases: bool = False,
+) -> Iterator[Online]:
+    """Open card, state and ports for the length of a `with` block. `chases`: ask for keys that do not come.
+
+    Raises `SessionError`, `TerminalError`, `StatusError`, `LinkError`, `CardError`, `UnusableFile`.
+    """
+    reach, service_ids = choice.reach()
+    with source.linked(sinks, events) as (link, tables), online_errors():
+        card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin)
+        with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
+            yield Online(terminal, service_ids, not choice.csim, card.session, reach)
+
+
+@contextmanager
+def online_with(
+    card: OnlineCard, iccid: str, subscriber: str, choice: NetworkChoice, reach: Reach, events: Events, *, chases: bool
+) -> Iterator[OnlineTerminal]:
+    """Open state and ports around a card that is connected. Raises `SessionError`, `UnusableFile`."""
+    path = choice.state_file(iccid)
+    clock, rng = SystemClock(), SystemRng()
+    rules = Rules(registers=not choice.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting)
+    try:
+        with open_state(path, iccid, reach.bsm.fqdn) as keeper:
+            terminal = OnlineTerminal(
+                card,
+                reach.bsm,
+                reach.to_bsm(),
+                KeySockets(choice.address, choice.sms_port),
+                clock,
+                rng,
+                rules=rules,
+                keeper=keeper,
+                patience=Patience(first=choice.wait),
+                manners=Manners(card.session.agent, choice.client_id, choice.shows_client_id),
+                sms_port=choice.sms_port,
+                on_news=lambda news: events.emit(ClientNews(news)),
+            )
+            with terminal:
+                events.emit(TerminalOnline(subscriber, reach.bsm.fqdn, choice.address, path))
+                yield terminal
+    except FileInUse as error:
+        raise SessionError(f"the state of this terminal is used already: {error}", Trouble.LOCKED) from None
+
+
+@contextmanager
+def online_errors() -> Iterator[None]:
+    """Turn what servers and sockets refuse into a `SessionError`."""
+    try:
+        yield
+    except TransportError as error:
+        raise SessionError(f"{error}.", Trouble.ENVIRONMENT) from None
+    except (AnswerRefusedError, NetworkRefusedError, NotAdmittedError, ServerRefusedError) as error:
+        raise SessionError(str(error), Trouble.DIFFERENT) from None
+
+
+def _connected(
+    source: CardSource, choice: NetworkChoice, reach: Reach, link: Link, tables: BcastTables, ask_pin: AskPin
+) -> tuple[OnlineCard, str, str]:
+    """Select the application, give the PIN; return the card for the BSM, its ICCID, and who the subscriber is."""
+    if choice.csim:
+        csim = CsimMiddleware(link, tables=tables, tags=_tags(source.profile))
+        iccid = _iccid(csim.csim.read_iccid())
+        _give_pin(csim.connect, source.pin, ask_pin)
+        return csim_online(csim, reach.bsm.fqdn), iccid, csim.identity.nai
+    usim = TerminalMiddleware(link, tables=tables)
+    iccid = _iccid(usim.usim.read_iccid())
+    _give_pin(usim.connect, source.pin, ask_pin)
+    bsf = reach.to_bsf(usim.identity.home_domain, SystemRng())
+    return usim_online(usim, bsf, reach.bsm.fqdn, SystemClock()), iccid, usim.identity.impi
+
+
+def _give_pin(connect: Callable[[Secret | None], object], pin: Secret | None, ask_pin: AskPin) -> None:
+    try:
+        connect(pin)
+    except PinNeededError:
+        connect(ask_pin())
+
+
+def _iccid(read: str) -> str:
+    """Return the number of the card, which names its state file. Raises `SessionError`."""
+    if _ICCID.fullmatch(read) is None:
+        raise SessionError("the card has no number (EF_ICCID) that could name its state: give --state FILE")
+    return read
+
+
+def _tags(profile: Path | None) -> Mapping[str, int]:
+    """Return the tags of the BCMCS command in a profile; a card file or none has the default ones."""
+    from host_tools.sessions.cards import is_profile, load_profile
+
+    if profile is None or not is_profile(profile):
+        return DEFAULT_TAGS
+    csim = load_profile(profile).csim
+    return csim.tags.by_name() if csim else DEFAULT_TAGS

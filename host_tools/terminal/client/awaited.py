@@ -1,0 +1,75 @@
+"""Keys that should come: after a registration, a purchase or a request; asked for when they do not (provisional).
+
+That a terminal asks, and asks again, is OMA's; the times are ours. Where nobody said which keys will come, any key
+does: the terminal then asks for the current keys of the groups it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from host_tools.exchange.messages.msk import MskName
+
+_CURRENT = bytes(2)
+Names = tuple[MskName, ...]
+"""Keys, by name; empty where it is not known which."""
+
+
+class AwaitedKeys:
+    """What is waited for, and how often it was asked for. The times come from outside."""
+
+    def __init__(self, times: tuple[float, ...]) -> None:
+        """Take after how many seconds to ask, one after the other."""
+        self._times = times
+        self._groups: dict[tuple[bytes, bytes], MskName] = {}
+        self._any = False
+        self._asked = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a key should come."""
+        return self._any or bool(self._groups)
+
+    @property
+    def names(self) -> Names:
+        """Which; empty where it is not known."""
+        return tuple(self._groups.values())
+
+    def expect(self, names: Iterable[MskName]) -> float | None:
+        """Wait for the current keys of these groups, or for any; return when to ask, None while that is set already."""
+        wanted = {(name.key_domain_id, name.key_group): name for name in names}
+        is_set = self.is_waiting
+        self._groups |= wanted
+        self._any = self._any or not wanted
+        if is_set:
+            return None
+        self._asked = 0
+        return self._times[0]
+
+    def came(self, name: MskName) -> None:
+        """A key came."""
+        self._groups.pop((name.key_domain_id, name.key_group), None)
+        self._any = False
+
+    def ask(self, known: Iterable[MskName]) -> tuple[Names, float | None]:
+        """The time is over: return what to ask for, and when to look again; None for both when it was asked enough.
+
+        `known` are names of the groups that the terminal knows, for where it is not known which key should come.
+        """
+        names = self.names or tuple(dict.fromkeys(current(name) for name in known))
+        self._asked += 1
+        if not names or self._asked >= len(self._times):
+            return (), None
+        return names, self._times[self._asked]
+
+    def give_up(self) -> Names:
+        """Wait no longer; return what did not come."""
+        missing = self.names
+        self._groups.clear()
+        self._any = False
+        return missing
+
+
+def current(name: MskName) -> MskName:
+    """Return the name that stands for the current key of a group (TS 33.246 clause 6.3.2.1)."""
+    return MskName(name.key_domain_id, name.key_group + _CURRENT)

@@ -1,0 +1,245 @@
+"""An errand: one request to the BSM, what may still be tried for it, and what follows from its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from http import HTTPStatus
+from types import MappingProxyType
+
+from host_tools.exchange.http import Headers, HttpResponse
+from host_tools.exchange.messages.msk import MskAnswer, MskRequest
+from host_tools.exchange.messages.orders import PricingAnswer, RenewalAnswer, ServiceAnswer, UnsubscribeAnswer
+from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus
+from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer
+from host_tools.exchange.messages.tokens import AccountAnswer, TokenPurchaseAnswer
+from host_tools.exchange.names import TAKEN_HEADER, taken_header
+from host_tools.exchange.procedures import (
+    ACCOUNT,
+    DEREGISTRATION,
+    MSK_REQUEST,
+    PRICING,
+    REGISTRATION,
+    SERVICE_REQUEST,
+    SUBSCRIPTION_RENEWAL,
+    TOKEN_PURCHASE,
+    UNSUBSCRIBE,
+    Procedure,
+)
+from host_tools.terminal.client.awaited import Names
+from host_tools.terminal.client.journal import Item, Journal, Pending
+from host_tools.terminal.client.states import State
+from host_tools.terminal.client.waits import Waits
+from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, Resume, Wish
+
+Answer = (
+    RegistrationAnswer
+    | MskAnswer
+    | ServiceAnswer
+    | RenewalAnswer
+    | UnsubscribeAnswer
+    | TokenPurchaseAnswer
+    | PricingAnswer
+    | AccountAnswer
+)
+_READ: Mapping[str, Callable[[bytes], Answer]] = MappingProxyType(
+    {
+        REGISTRATION.name: RegistrationAnswer.decode,
+        DEREGISTRATION.name: RegistrationAnswer.decode,
+        MSK_REQUEST.name: MskAnswer.decode,
+        SERVICE_REQUEST.name: ServiceAnswer.decode,
+        SUBSCRIPTION_RENEWAL.name: RenewalAnswer.decode,
+        UNSUBSCRIBE.name: UnsubscribeAnswer.decode,
+        TOKEN_PURCHASE.name: TokenPurchaseAnswer.decode,
+        PRICING.name: PricingAnswer.decode,
+        ACCOUNT.name: AccountAnswer.decode,
+    }
+)
+_COSTLY = {one.name: one for one in (SERVICE_REQUEST, SUBSCRIPTION_RENEWAL, UNSUBSCRIBE, TOKEN_PURCHASE)}
+"""What is written down before it goes out, so that it is sent again under its requestID after a crash."""
+_OK = ProvisioningStatus.SUCCESS
+
+
+class Trouble(Enum):
+    """Why an errand came to nothing."""
+
+    REFUSED = "the BSM refuses"
+    BUSY = "the BSM is busy"
+    NO_SERVER = "no server answers"
+    CARD = "the card refuses"
+    NOT_ADMITTED = "the terminal is not admitted"
+    NOT_AUTHENTIC = "the answer is not taken"
+    NOTHING_TO_ASK = "there is nothing to ask for"
+    LEFT = "the terminal was ended before"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why, in words; `status` is that of HTTP where one came."""
+
+    trouble: Trouble
+    words: str
+    status: int | None = None
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a wish: an answer, or a failure; a refusal of service provisioning has both."""
+
+    wish: Wish
+    b_tid: str
+    answer: Answer | None = None
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class Errand:
+    """One request, and what may still be tried for it."""
+
+    wish: Wish
+    patient: bool
+    procedure: Procedure
+    asking: State
+    body: bytes = b""
+    headers: Headers = ()
+    request_id: str = ""
+    resends: int = 0
+    stale: int = 0
+    renewals: int = 0
+    failures: int = 0
+
+    def read(self, response: HttpResponse) -> Answer:
+        """Read the answer. Raises `DecodeError`."""
+        return _READ[self.procedure.name](self.procedure.require_answer(response))
+
+    def fresh(self, waits: Waits) -> None:
+        """Begin to count anew, as after a waiting time."""
+        self.resends, self.stale, self.renewals = waits.resends, waits.stale, waits.renewals
+
+
+def errand_for(wish: Wish, *, patient: bool) -> Errand:
+    """Return the errand for a wish; what it says is written when its turn comes."""
+    match wish:
+        case Register():
+            return Errand(wish, patient, REGISTRATION, State.REGISTER)
+        case Deregister():
+            return Errand(wish, patient, DEREGISTRATION, State.DEREGISTER)
+        case RequestKeys():
+            return Errand(wish, patient, MSK_REQUEST, State.REQUEST)
+        case Order(message):
+            return Errand(wish, patient, message.procedure, State.REQUEST, request_id=message.request_id)
+        case Resume(pending):
+            procedure = _COSTLY[pending.procedure]
+            return Errand(wish, patient, procedure, State.REQUEST, pending.body, request_id=pending.request_id)
+
+
+def may_resume(pending: Pending) -> bool:
+    """Tell whether a request of a journal is one that can be sent again."""
+    return pending.procedure in _COSTLY
+
+
+def write(errand: Errand, journal: Journal, now: datetime) -> bool:
+    """Write the request of an errand whose turn has come; False where there is nothing to ask for.
+
+    One that costs is noted in the journal, which is to be saved then. Raises `EncodeError`.
+    """
+    match errand.wish:
+        case Register(service_ids, only):
+            wanted = service_ids if only else tuple(dict.fromkeys((*journal.items, *service_ids)))
+            errand.body = Registration(wanted).encode()
+            taken = [(one.b_tid, one.counter) for one in journal.to_tell]
+            errand.headers = ((TAKEN_HEADER, taken_header(taken)),) if taken else ()
+            return bool(wanted)
+        case Deregister(service_ids):
+            wanted = service_ids or tuple(journal.items)
+            errand.body = Deregistration(wanted).encode()
+            return bool(wanted)
+        case RequestKeys(names):
+            errand.body = MskRequest(names).encode()
+            return bool(names)
+        case Order(message):
+            errand.body = message.encode()
+            if errand.procedure.name in _COSTLY:
+                journal.begin(Pending(message.request_id, errand.procedure.name, errand.body, now))
+            return True
+        case Resume():
+            return True
+
+
+@dataclass(slots=True)
+class Consequences:
+    """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later."""
+
+    awaited: Names | None = None
+    wishes: list[Wish] = field(default_factory=list)
+    later: list[Wish] = field(default_factory=list)
+
+
+def consequences(errand: Errand, answer: Answer, journal: Journal) -> Consequences:
+    """Note an answer in the journal, which is to be saved then, and return what follows."""
+    found = Consequences()
+    journal.answered(errand.request_id)
+    match answer:
+        case RegistrationAnswer() if errand.asking is State.DEREGISTER:
+            _left(answer, journal)
+        case RegistrationAnswer():
+            _registered(errand, answer, journal, found)
+        case MskAnswer():
+            names = tuple(code.name for code in answer.codes if code.status == HTTPStatus.OK)
+            found.awaited = names or None
+            busy = tuple(code.name for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
+            if busy:
+                found.later.append(RequestKeys(busy))
+        case ServiceAnswer() | RenewalAnswer():
+            _bought(answer.results, journal, found)
+        case TokenPurchaseAnswer():
+            _bought(answer.results, journal, found)
+            if answer.status is _OK:
+                found.awaited = ()
+            if answer.registration_required and not found.wishes:
+                found.wishes.append(Register())
+        case UnsubscribeAnswer():
+            for result in answer.results:
+                if result.status is _OK:
+                    journal.items.pop(result.item.service_id, None)
+        case _:
+            pass
+    return found
+
+
+def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, found: Consequences) -> None:
+    accepted = [code.service_id for code in answer.codes if code.status == HTTPStatus.OK]
+    if isinstance(errand.wish, Register) and errand.wish.only:
+        journal.items = {name: one for name, one in journal.items.items() if name in accepted}
+    for code in answer.codes:
+        if code.status == HTTPStatus.OK:
+            journal.put_item(journal.items.get(code.service_id, Item(code.service_id)))
+        elif code.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            found.later = [Register((code.service_id,))]
+        else:
+            journal.items.pop(code.service_id, None)
+    journal.is_registered = bool(accepted)
+    journal.told()
+    found.awaited = () if accepted else None
+
+
+def _left(answer: RegistrationAnswer, journal: Journal) -> None:
+    """A service that is left is in force no longer; one that the BSM does not know was never."""
+    for code in answer.codes:
+        journal.items.pop(code.service_id, None)
+    journal.is_registered = bool(journal.items)
+
+
+def _bought(results: tuple[ItemResult, ...], journal: Journal, found: Consequences) -> None:
+    """Take up what was bought: it is registered for with that, unless the BSM wants a registration of its own."""
+    bought = [result for result in results if result.status is _OK]
+    for result in bought:
+        journal.put_item(Item(result.item.service_id, result.window.end if result.window else None))
+    if any(result.registration_required for result in bought):
+        found.wishes.append(Register())
+    elif bought:
+        journal.is_registered = True
+        found.awaited = ()

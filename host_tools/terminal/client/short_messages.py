@@ -1,0 +1,42 @@
+"""Short messages to the terminal that carry a solicited pull; one pull may come in several (provisional, ours)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from host_tools.exchange.messages.sms_deliver import SmsDeliver
+from host_tools.exchange.messages.sms_pull import SmsForm, SmsPart, SmsPull
+
+_MOST_HALF_DONE = 8
+
+
+class ShortMessages:
+    """Collects the parts of pulls. Half-done ones are bounded, and go after some time."""
+
+    def __init__(self, kept: timedelta) -> None:
+        """Take how long parts wait for the others."""
+        self._kept = kept
+        self._parts: OrderedDict[tuple[SmsForm, int, int], tuple[datetime, dict[int, bytes]]] = OrderedDict()
+
+    def take(self, tpdu: bytes, now: datetime) -> bytes | None:
+        """Take the TPDU of a short message; return the MIKEY message when it is whole. Raises `DecodeError`."""
+        user_data = SmsDeliver.decode(tpdu).user_data
+        part = SmsPart.decode(user_data)
+        if part.total == 1:
+            return SmsPull.decode([user_data]).mikey
+        self._drop_old(now)
+        name = (part.form, part.reference, part.total)
+        parts = self._parts.setdefault(name, (now, {}))[1]
+        parts[part.number] = user_data
+        if len(parts) < part.total:
+            return None
+        del self._parts[name]
+        return SmsPull.decode(list(parts.values())).mikey
+
+    def _drop_old(self, now: datetime) -> None:
+        for name, (since, _) in list(self._parts.items()):
+            if now - since >= self._kept:
+                del self._parts[name]
+        while len(self._parts) >= _MOST_HALF_DONE:
+            self._parts.popitem(last=False)

@@ -1,0 +1,64 @@
+"""What can be wanted of the BSM: registration, deregistration, keys, and the orders of service provisioning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from host_tools.exchange.messages.msk import MskName
+from host_tools.exchange.procedures import Procedure
+from host_tools.terminal.client.journal import Pending
+
+
+class OrderMessage(Protocol):
+    """A request of service provisioning; sent twice under one `request_id`, it acts once."""
+
+    @property
+    def request_id(self) -> str:
+        """Its identity."""
+
+    @property
+    def procedure(self) -> Procedure:
+        """Which request it is."""
+
+    def encode(self) -> bytes:
+        """Return the document. Raises `EncodeError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Register for all items in force and these serviceIDs; with `only`, for these and no other."""
+
+    service_ids: tuple[str, ...] = ()
+    only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deregister:
+    """Leave these serviceIDs; without one, all."""
+
+    service_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKeys:
+    """Ask for these keys, at once: whoever wants it has waited where that is due."""
+
+    names: tuple[MskName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Send a request of service provisioning."""
+
+    message: OrderMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Send a request again that an earlier run has no answer to: the same octets, so that it acts once."""
+
+    pending: Pending
+
+
+Wish = Register | Deregister | RequestKeys | Order | Resume

@@ -1,0 +1,75 @@
+"""Where a terminal's BSM and BSF are, and the ways to them: from a network file, or from the URL of the BSM."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from host_tools.exchange.ports import Rng
+from host_tools.exchange.transport import Endpoint
+from host_tools.terminal.client.way import Bsm
+from host_tools.terminal.http.ub import HttpBsf
+from host_tools.wire.http_client import HttpTransport
+from host_tools.wire.network_file import NetworkFile
+
+_HTTP, _HTTPS = "http", "https"
+_PORTS = {_HTTP: 80, _HTTPS: 443}
+_NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+
+
+class WrongUrl(ValueError):
+    """A URL is none of a BSM; the message says what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The BSM and the BSF, and the terminal's own address ("" for any).
+
+    Without `bsf_name` the BSF is that of the subscriber's home network. A server without an entry in `places` is looked
+    up by its name. `tls` is the context for a BSM behind https.
+    """
+
+    bsm: Bsm
+    bsm_port: int
+    address: str
+    places: Mapping[str, Endpoint]
+    bsf_name: str = ""
+    tls: ssl.SSLContext | None = None
+
+    def to_bsm(self) -> HttpTransport:
+        """Return the way to the BSM."""
+        name = self.bsm.fqdn
+        place = self.places.get(name, Endpoint(name, self.bsm_port))
+        return HttpTransport(place, self.address, tls=self.tls if self.bsm.tls else None, tls_name=name)
+
+    def to_bsf(self, home_domain: str, rng: Rng) -> HttpBsf:
+        """Return the BSF as the terminal uses it; `home_domain` is that of the subscriber (TS 23.003 clause 16.2)."""
+        name = self.bsf_name or f"bsf.{home_domain}.pub.3gppnetwork.org"
+        place = self.places.get(name, Endpoint(name, _PORTS[_HTTP]))
+        return HttpBsf(HttpTransport(place, self.address), name, rng)
+
+
+def reach_network(network: NetworkFile, address: str) -> Reach:
+    """Return how to reach the servers of a network file."""
+    places = {place.name: place.endpoint for place in (network.bsf, network.bsm)}
+    return Reach(Bsm(network.bsm.name), network.bsm.endpoint.port, address, places, network.bsf.name)
+
+
+def reach_url(
+    url: str, address: str, places: Mapping[str, Endpoint], bsf_name: str, tls: ssl.SSLContext | None
+) -> Reach:
+    """Return how to reach a BSM by the URL of its key management, as an announcement has it. Raises `WrongUrl`."""
+    try:
+        found = urlsplit(url)
+        port, host = found.port, found.hostname or ""
+    except ValueError:
+        raise WrongUrl("the port is none") from None
+    if found.scheme not in _PORTS or _NAME.fullmatch(host) is None or found.query or found.fragment or found.username:
+        raise WrongUrl("http or https, the FQDN of a BSM and perhaps a path are wanted")
+    if host.replace(".", "").isdigit():
+        raise WrongUrl("the name of the BSM is part of its keys: name it, and say with --resolve where it is")
+    bsm = Bsm(host, found.path.rstrip("/"), found.scheme == _HTTPS)
+    return Reach(bsm, port or _PORTS[found.scheme], address, places, bsf_name, tls)
