@@ -17,6 +17,7 @@ from host_tools.sessions.events import (
     MostStayShut,
     NothingKept,
     PacketsLeftOut,
+    ReportWritten,
     TapOpened,
 )
 
@@ -47,6 +48,8 @@ def words_of(event: Event) -> str:
             )
         case BindingFailed() | MostStayShut():
             return event.words
+        case ReportWritten(output):
+            return f"{output}: what happened, as a page to open in a browser"
         case PacketsLeftOut(capture, reasons):
             counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             return f"{capture}: packets that are no part of the trace: {counted}."

@@ -1,18 +1,11 @@
-"""A comparison as one self-contained HTML page. It needs no network, and reads without its script and on paper.
-
-Whatever comes from a card, a reader or a script goes through `text`. The page also forbids every script but its own.
-"""
+"""A comparison as one self-contained HTML page, which reads without its script and on paper."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
-from html import escape
 from itertools import groupby
 from typing import TextIO
 
-from card.disk.shipped import shipped_text
 from host_tools.compare.model import CommandTiming, Comparison, Difference, Kind, Pair, SideRun, Spread
 from host_tools.compare.plot import latency_plot
 from host_tools.compare.words import (
@@ -29,36 +22,27 @@ from host_tools.compare.words import (
     title,
     verdict,
 )
-from host_tools.trace.printable import printable
+from host_tools.drawing.page import page, text
 
 
 def write_html(comparison: Comparison, file: TextIO) -> None:
     """Write the page, part by part."""
     for part in _page(comparison):
-        file.write(part + "\n")
-
-
-def text(value: str) -> str:
-    """Return text that is safe in an element or a quoted attribute; characters nobody can see are spelled out."""
-    return escape(printable(value, keep="\n"), quote=True)
+        file.write(part)
 
 
 def _page(comparison: Comparison) -> Iterator[str]:
-    script, style = (shipped_text("host_tools.compare", f"report.{kind}") or "" for kind in ("js", "css"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     heading = f"{comparison.a.name} against {comparison.b.name}"
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>{text(heading)}</title>\n<style>\n{style}</style>\n</head>\n<body>"
+    return page(heading, "host_tools.compare", "report", _body(comparison, heading))
+
+
+def _body(comparison: Comparison, heading: str) -> Iterator[str]:
     yield from _head(comparison, heading)
     yield from _latency(comparison)
     yield "<h2>Commands</h2>"
     yield from _filter()
     for number, pair in enumerate(comparison.pairs, 1):
         yield _row(number, pair)
-    yield f"<script>{script}</script>\n</body>\n</html>"
 
 
 def _head(comparison: Comparison, heading: str) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from host_tools.compare.model import CommandTiming, Spread
+from host_tools.drawing.axis import LogAxis
 
 _LEFT, _WIDTH, _RIGHT = 190, 640, 20
 _ROW, _TOP, _BOTTOM = 34, 10, 30
@@ -19,7 +19,8 @@ def latency_plot(rows: Sequence[CommandTiming]) -> str:
     spreads = [spread for row in rows for spread in (row.a, row.b) if spread is not None]
     if not spreads:
         return ""
-    scale = _Scale(min(item.least for item in spreads), max(item.most for item in spreads))
+    least, most = min(item.least for item in spreads), max(item.most for item in spreads)
+    scale = LogAxis.around(least, most, _LEFT, _WIDTH)
     height = _TOP + _ROW * len(rows) + _BOTTOM
     box = f"0 0 {_LEFT + _WIDTH + _RIGHT} {height}"
     parts = [f'<svg viewBox="{box}" role="img" aria-label="{_LABEL}">', *_axis(scale, height - _BOTTOM)]
@@ -28,41 +29,29 @@ def latency_plot(rows: Sequence[CommandTiming]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-class _Scale:
-    """Maps seconds to a place on the axis, between two powers of ten."""
-
-    def __init__(self, least: float, most: float) -> None:
-        self.first = math.floor(math.log10(max(least, 1e-7)))
-        self.last = max(math.ceil(math.log10(max(most, 1e-7))), self.first + 1)
-
-    def x(self, seconds: float) -> float:
-        share = (math.log10(max(seconds, 1e-7)) - self.first) / (self.last - self.first)
-        return round(_LEFT + _WIDTH * min(max(share, 0.0), 1.0), 1)
-
-
-def _axis(scale: _Scale, bottom: int) -> Iterator[str]:
+def _axis(scale: LogAxis, bottom: int) -> Iterator[str]:
     for power in range(scale.first, scale.last + 1):
-        x = scale.x(10.0**power)
+        x = scale.at(10.0**power)
         yield f'<line class="grid" x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom}"/>'
         yield f'<text class="tick" x="{x}" y="{bottom + 18}">{10.0 ** (power + 3):g} ms</text>'
 
 
-def _row(row: CommandTiming, top: int, scale: _Scale) -> Iterator[str]:
+def _row(row: CommandTiming, top: int, scale: LogAxis) -> Iterator[str]:
     yield f'<text class="name" x="{_LEFT - 10}" y="{top + _ROW / 2 + 4}">{escape(row.command)}</text>'
     for side, spread, offset in (("a", row.a, 4), ("b", row.b, 4 + _BAR + 4)):
         if spread is not None:
             yield from _box(side, spread, top + offset, scale, row.command)
 
 
-def _box(side: str, spread: Spread, top: int, scale: _Scale, command: str) -> Iterator[str]:
+def _box(side: str, spread: Spread, top: int, scale: LogAxis, command: str) -> Iterator[str]:
     middle = top + _BAR / 2
-    left, right = scale.x(spread.lower), scale.x(spread.upper)
+    left, right = scale.at(spread.lower), scale.at(spread.upper)
     told = (
         f"{side.upper()}, {command}: median {spread.median * 1000:.3f} ms, from {spread.least * 1000:.3f} to "
         f"{spread.most * 1000:.3f} ms, {spread.count} times"
     )
     yield f'<g class="side-{side}"><title>{escape(told)}</title>'
-    yield f'<line x1="{scale.x(spread.least)}" y1="{middle}" x2="{scale.x(spread.most)}" y2="{middle}"/>'
+    yield f'<line x1="{scale.at(spread.least)}" y1="{middle}" x2="{scale.at(spread.most)}" y2="{middle}"/>'
     yield f'<rect x="{left}" y="{top}" width="{max(right - left, 2):.1f}" height="{_BAR}"/>'
-    median = scale.x(spread.median)
+    median = scale.at(spread.median)
     yield f'<line class="median" x1="{median}" y1="{top - 1}" x2="{median}" y2="{top + _BAR + 1}"/></g>'

@@ -10,6 +10,7 @@ from host_tools.sessions.events import BindingFailed, Events, ServiceLeft, StkmD
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
+    from host_tools.sessions.telling import Teller
     from host_tools.terminal.key_source import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
@@ -21,7 +22,7 @@ class Extras:
     """What is asked for.
 
     With `explain`, an event tells of every decision of the card and of every service left. `binding` is the folder with
-    this terminal's certificate, `permissions_issuer` where the issuer really is.
+    this terminal's certificate, `permissions_issuer` where the issuer really is. A `teller` takes notes for a page.
     """
 
     explain: bool = False
@@ -30,6 +31,7 @@ class Extras:
     binding: Path | None = None
     permissions_issuer: tuple[str, int] | None = None
     no_events: bool = False
+    teller: Teller | None = None
 
     def apply(
         self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, events: Events
@@ -42,15 +44,18 @@ class Extras:
         feed: KeySource = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
             feed = self._binding_feed(feed, self.binding, events)
-        if self.explain:
+        if self.explain or self.teller is not None:
             explaining = ExplainingFeed(feed, middleware.usim)
             feed = explaining
+            hooks = replace(hooks, explain=explaining.take)
+        if self.explain:
             hooks = replace(
                 hooks,
-                explain=explaining.take,
                 on_decision=lambda one: events.emit(StkmDecided(one)),
                 on_departure=lambda one: events.emit(ServiceLeft(one)),
             )
+        if self.teller is not None:
+            hooks = self.teller.hooks(hooks)
         remedies: list[Remedy] = [purchase] if self.buy and purchase is not None else []
         if self.parental_pin is not None:
             remedies.append(ParentalPinEntry(middleware.usim, lambda: self.parental_pin))

@@ -37,6 +37,13 @@ class KeySource:
     subscriber: Path | None = None
     ltkms: Path | None = None
 
+    def service_names(self) -> dict[bytes, str]:
+        """Return what services are called, by key domain and key group, where that is known. Raises `HeadendError`."""
+        from host_tools.headend.scenario.reading import find_scenario
+        from host_tools.sessions.telling import service_names
+
+        return {} if self.scenario is None else service_names(find_scenario(self.scenario))
+
     def fetch(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
         """Bootstrap; return the delivery of the keys and the way to buy more, None for what there is not.
 

@@ -17,6 +17,7 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Played, Progressed
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource
+from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import judge
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -37,7 +38,8 @@ class PlayJob:
     """What to play, with which card, into which files.
 
     `connected` opens the card with its PIN given, and `read` names the files it comes from: no output replaces them.
-    `tap` sees every datagram on its way, `afterwards` the card when everything was played.
+    `tap` sees every datagram on its way, `afterwards` the card when everything was played. A `page` shows how it
+    played.
     """
 
     capture: Path
@@ -49,6 +51,7 @@ class PlayJob:
     read: tuple[Path | None, ...] = ()
     tap: Callable[[Datagram], None] | None = None
     afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
+    page: ReportPage | None = None
 
     def run(self, events: Events) -> None:
         """Play the capture; `Played` tells the result. Raises `SessionError`, also when the capture gave nothing.
@@ -58,7 +61,8 @@ class PlayJob:
         with open_capture(self.capture) as capture:
             out = MediaOut(self.output, (self.capture, self.keys.ltkms, self.keys.subscriber, *self.read))
             with self.connected() as middleware, closing(out):
-                statistics = self._play(middleware, capture, out, events)
+                with noted(self.page, middleware, self.extras, events) as extras:
+                    statistics = self._play(middleware, extras, capture, out, events)
                 self.afterwards(middleware)
             if not statistics.stkms_seen:
                 raise SessionError(f"{self.capture}: {self._no_stkm(statistics)}; {capture.report}.", Trouble.INPUT)
@@ -66,12 +70,12 @@ class PlayJob:
             judge(self.capture, statistics, capture.report, self.options, events)
 
     def _play(
-        self, middleware: TerminalMiddleware, capture: CaptureReader, out: MediaOut, events: Events
+        self, middleware: TerminalMiddleware, extras: Extras, capture: CaptureReader, out: MediaOut, events: Events
     ) -> PlayStatistics:
         """Play everything; when card or disk fail or the user has enough, tell what was counted until then."""
         datagrams, start = _peek(capture)
         delivery, purchase = self.keys.fetch(middleware, start)
-        feed, hooks = self.extras.apply(middleware, purchase, Hooks(), events)
+        feed, hooks = extras.apply(middleware, purchase, Hooks(), events)
         if delivery is not None:
             clocked = ClockedDelivery(delivery)
             remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))

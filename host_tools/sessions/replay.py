@@ -17,6 +17,7 @@ from host_tools.sessions.events import Events, Replayed
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource
 from host_tools.sessions.play import Connected
+from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import judge_replay
 from host_tools.terminal.player import Hooks
 from host_tools.terminal.replay import Replay, Segment
@@ -31,7 +32,7 @@ class ReplayJob:
     """Which pieces of a recording to play, with which card, into which files.
 
     `layout` returns the layout of the media for the one that the recording tells. With `forget_teks` the card is asked
-    again after a rewind.
+    again after a rewind. With `page`, a page shows how it played.
     """
 
     recording: Path
@@ -42,15 +43,16 @@ class ReplayJob:
     extras: Extras
     layout: Callable[[PacketFormat], PacketFormat]
     forget_teks: bool = False
+    page: ReportPage | None = None
 
     def run(self, events: Events) -> None:
         """Play until the end or until the card refuses; `Replayed` tells the result. Raises `SessionError`."""
         out = MediaOut(self.output, (self.recording,))
         with open_recording(self.recording, KNOWN) as content, closing(out):
             protection = self.layout(content.index.protection)
-            with self.connected() as middleware:
+            with self.connected() as middleware, noted(self.page, middleware, self.extras, events) as extras:
                 purchase = self._fetch_keys(middleware, content.index.begins)
-                feed, hooks = self.extras.apply(middleware, purchase, Hooks(), events)
+                feed, hooks = extras.apply(middleware, purchase, Hooks(), events)
                 replaying = Replay(content, feed, out, keep_teks=not self.forget_teks, protection=protection)
                 try:
                     _play(replaying, self.pieces, hooks)

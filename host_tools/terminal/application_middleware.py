@@ -26,7 +26,8 @@ Who = TypeVar("Who")  # the subscriber
 class ApplicationMiddleware(Generic[App, Who]):
     """Signs in to one application of a card, delivers LTKMs, feeds STKMs and signals events: the card as `KeySource`.
 
-    `gate` tells which plain MTK messages the card need not see; `feed` gives it any.
+    `gate` tells which plain MTK messages the card need not see; `feed` gives it any. `on_ltkm` hears of every LTKM and
+    its result.
     """
 
     def __init__(self, client: ApduClient, application: App) -> None:
@@ -34,6 +35,7 @@ class ApplicationMiddleware(Generic[App, Who]):
         self._application = application
         self._identity: Who | None = None
         self.gate = MtkGate(application)
+        self.on_ltkm: Callable[[bytes, LtkmReceipt], None] = lambda _ltkm, _receipt: None
 
     @property
     def application(self) -> App:
@@ -83,9 +85,11 @@ class ApplicationMiddleware(Generic[App, Who]):
 
     def _deliver(self, ltkm: bytes, naf_keys: NafKeys, spare: SpareKeys | None) -> LtkmReceipt:
         try:
-            return LtkmDelivery(self._application, naf_keys, spare or KeepAll()).deliver(ltkm)
+            receipt = LtkmDelivery(self._application, naf_keys, spare or KeepAll()).deliver(ltkm)
         finally:
             self.gate.keys_changed()
+        self.on_ltkm(ltkm, receipt)
+        return receipt
 
     def read(self, stkm: bytes) -> CardStkmView:
         """Return what an STKM says, by the card's tables. Raises `DecodeError` for anything that is not one."""

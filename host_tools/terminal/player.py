@@ -11,11 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from card.errors import DecodeError
+from host_tools.chronicle.model import MediaFate, StkmFate
 from host_tools.content.captures.pcap import Datagram
 from host_tools.content.errors import UnusableKeyError
-from host_tools.content.protection import Failed, NeedsKey, Opened, PacketOpener, Repeated
+from host_tools.content.protection import NeedsKey, Opened, PacketFormat, PacketOpener, Repeated
 from host_tools.content.registry import Protections
 from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.traffic_key import TrafficKey
@@ -52,13 +54,26 @@ class PlayOptions:
     teks_wanted_once: bool = False
 
 
+class PlayWatch(Protocol):
+    """Somebody who is told what happens to each STKM and, once it is clear, to each media packet."""
+
+    def stkm(self, datagram: Datagram, view: StkmView, fate: StkmFate, why: str, /) -> None:
+        """An STKM was given to the key source, or kept from it."""
+
+    def unreadable(self, datagram: Datagram, /) -> None:
+        """Something on the port of STKMs is none."""
+
+    def media(self, datagram: Datagram, key_name: bytes | None, fate: MediaFate, /) -> None:
+        """A media packet was opened, or not; `key_name` is what it calls its key, where it says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """What others want to know: each TEK with what its STKM said, each datagram's time before it is played, progress.
 
     `on_decision` hears of every STKM that went to the card, `explain` adds to it. `on_refusal` may cure a refusal; it
     returns True when the STKM is to be fed again, which happens once. `on_departure` hears of every service that was
-    left and signalled to the card.
+    left and signalled to the card. `watch` hears what happened to every STKM and every media packet.
     """
 
     on_tek: Callable[[StkmView, Tek], None] = lambda _view, _tek: None
@@ -68,6 +83,7 @@ class Hooks:
     explain: Callable[[], Explanation | None] = lambda: None
     on_refusal: Callable[[StkmView, Refusal], bool] = lambda _view, _refusal: False
     on_departure: Callable[[Departure], None] = lambda _departure: None
+    watch: PlayWatch | None = None
 
 
 def leave(services: Iterable[Service], feed: KeySource, hooks: Hooks) -> list[Departure]:
@@ -126,9 +142,8 @@ class Player:
             self._leave_all()
             raise
         finally:
-            for name, _datagram in self._held:
-                self.statistics.count_without_key(name)
-            self._held.clear()
+            while self._held:
+                self._give_up()
             self._out.flush()
             self._forget(self._session_keys.end())
         self._leave_all()
@@ -157,18 +172,23 @@ class Player:
             view = self._source.read(stkm)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
+            if self._hooks.watch is not None:
+                self._hooks.watch.unreadable(datagram)
             return
         self.statistics.stkms_seen += 1
         sighting = self._filter.sight(view.identity, stkm)
         self.statistics.stkms_resent += self._filter.is_repeat(view.identity)
         if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
+            self._tell(datagram, view, StkmFate.IDENTICAL)
             return
-        if self._is_stale(view):
+        if (why := self._why_stale(view)) is not None:
             self.statistics.stkms_stale += 1
+            self._tell(datagram, view, StkmFate.STALE, why)
             return
         match self._feed_with_remedy(view, stkm, sighting):
             case Tek() as tek:
+                self._tell(datagram, view, StkmFate.NEW if sighting is Sighting.NEW else StkmFate.RESENT)
                 self._filter.remember(view.identity, stkm)
                 if self._gate is not None:
                     self._gate.note(view, is_bcast=tek.is_bcast)
@@ -177,9 +197,14 @@ class Player:
                 self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
                 self._use(datagram, view, tek)
             case refusal:
+                self._tell(datagram, view, StkmFate.REFUSED, refusal.said)
                 self.statistics.refusals[refusal.words] += 1
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
                     self._forget(self._session_keys.drop(view))
+
+    def _tell(self, datagram: Datagram, view: StkmView, fate: StkmFate, why: str = "") -> None:
+        if self._hooks.watch is not None:
+            self._hooks.watch.stkm(datagram, view, fate, why)
 
     def _keep(self, view: StkmView, *, is_bcast: bool) -> None:
         """Make room for a new traffic key. Those of OMA BCAST stay: they may come again in any order."""
@@ -201,9 +226,9 @@ class Player:
             return self._options.teks_wanted_once
         return sighting is Sighting.IDENTICAL and not self._options.feed_all
 
-    def _is_stale(self, view: StkmView) -> bool:
-        """Tell whether a message was sent before, so that the source would refuse it."""
-        return self._gate is not None and not self._options.feed_all and self._gate.why_stale(view) is not None
+    def _why_stale(self, view: StkmView) -> str | None:
+        """Say why the source would refuse a message, as one that was sent before."""
+        return None if self._gate is None or self._options.feed_all else self._gate.why_stale(view)
 
     def _feed_with_remedy(self, view: StkmView, stkm: bytes, sighting: Sighting) -> StkmOutcome:
         """Feed an STKM, and once more when something was done about a refusal."""
@@ -236,8 +261,8 @@ class Player:
             self.statistics.unplayable[str(error)] += 1
             return
         waiting, self._held = self._held, deque()
-        for _name, datagram in waiting:
-            self._open(self._openers.of(datagram)[1], datagram, view.key_name)
+        for _name, held in waiting:
+            self._open(*self._openers.of(held), held, view.key_name)
 
     def _take_media(self, datagram: Datagram) -> None:
         media_format, opener = self._openers.of(datagram)
@@ -247,24 +272,39 @@ class Player:
             self.statistics.others[reason] += 1
         else:
             self.statistics.packets_seen += 1
-            self._open(opener, datagram)
+            self._open(media_format, opener, datagram)
 
-    def _open(self, opener: PacketOpener, datagram: Datagram, newest: bytes | None = None) -> None:
+    def _open(
+        self, media_format: PacketFormat, opener: PacketOpener, datagram: Datagram, newest: bytes | None = None
+    ) -> None:
         """Play a packet, or hold it; one that was held is tried with the `newest` key."""
         match opener.open(datagram, newest):
             case Opened(payloads):
                 self.statistics.packets_decrypted += 1
+                fate = MediaFate.OPENED
                 for packet in payloads:
                     self._out.write(packet, datagram)
             case NeedsKey(name):
                 self._hold(name, datagram)
+                return
             case Repeated():
                 self.statistics.packets_repeated += 1
-            case Failed(reason):
-                self.statistics.failures[reason] += 1
+                fate = MediaFate.REPEATED
+            case failed:
+                self.statistics.failures[failed.reason] += 1
+                fate = MediaFate.FAILED
+        if self._hooks.watch is not None:
+            self._hooks.watch.media(datagram, media_format.key_name(datagram), fate)
 
     def _hold(self, name: bytes, datagram: Datagram) -> None:
         """Keep a packet until its key comes; the oldest gives way when the window is full."""
         self._held.append((name, datagram))
         if len(self._held) > self._options.held_packets:
-            self.statistics.count_without_key(self._held.popleft()[0])
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The key of the packet that waits longest does not come."""
+        name, datagram = self._held.popleft()
+        self.statistics.count_without_key(name)
+        if self._hooks.watch is not None:
+            self._hooks.watch.media(datagram, name, MediaFate.WITHOUT_KEY)

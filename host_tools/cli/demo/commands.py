@@ -56,7 +56,7 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
     A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, takes the
     keys of two services, replays a recorded broadcast through the card and decrypts it. The result is compared
     with the network's own keys and media; the exit code is 1 when anything differs. What was heard is left as .wav
-    files to listen to.
+    files to listen to, beside a page to look at.
     """
     if keep is not None and no_keep:
         raise click.UsageError("give --keep or --no-keep, not both")
@@ -70,7 +70,10 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
         outcome = _run(_side(csim), link, folder, steps, sinks)
         if audio is not None:
             outcome.files = _copied(outcome.files, audio)
-        _report(outcome, [] if no_keep else list(map(str, outcome.files)), link, as_json)
+            outcome.page = None if outcome.page is None else _copy(outcome.page, audio / outcome.page.name)
+        if no_keep:
+            outcome.files, outcome.page = (), None
+        _report(outcome, link, as_json)
     if outcome.differences:
         raise CliError(f"The result differs from the head-end's own: {outcome.differences[0]}.", DIFFERENT)
 
@@ -143,9 +146,10 @@ class _Steps:
         self._table.show(lambda: [progress_row(capture.share), *statistics_rows(statistics)])
 
 
-def _report(outcome: Outcome, files: list[str], link: str, as_json: bool) -> None:
+def _report(outcome: Outcome, link: str, as_json: bool) -> None:
     from host_tools.cli.terminal.report import print_json, print_table, statistics_rows
 
+    files, page = list(map(str, outcome.files)), outcome.page
     if as_json:
         result = {
             "link": link,
@@ -156,11 +160,13 @@ def _report(outcome: Outcome, files: list[str], link: str, as_json: bool) -> Non
             "teks_checked": outcome.teks_checked,
             "differences": outcome.differences,
             "files": files,
+            "page": None if page is None else str(page),
         }
         print_json(result)
         return
     rows = [("LTKMs delivered", str(outcome.ltkms)), *statistics_rows(outcome.statistics)]
     rows += [("Audio", file) for file in files] or [("Audio", "decrypted, compared, not kept")]
+    rows += [] if page is None else [("Page to look at", str(page))]
     rows += [("Different", difference) for difference in outcome.differences] or [("Different", "nothing")]
     print_table("Result", rows)
 

@@ -14,6 +14,7 @@ import click
 from host_tools.cli.console import Console
 from host_tools.cli.exits import CliError
 from host_tools.cli.explained import PIN_VARIABLE, ask_pin, parse_pin
+from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
 from host_tools.sessions.opening import IN_PROCESS, PCSC, CardSource, connect
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from host_tools.content.protection import PacketFormat
     from host_tools.links.base import Link
     from host_tools.sessions.keys import KeySource
+    from host_tools.sessions.report_page import ReportPage
     from host_tools.terminal.middleware import TerminalMiddleware
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -142,6 +144,26 @@ def parse_output(_ctx: click.Context, _parameter: click.Parameter, value: str | 
     if not os.access(folder, os.W_OK | os.X_OK):
         raise CliError(f"-o {value}: you may not write into {folder}.")
     return path / _MEDIA_STEM if is_folder else path
+
+
+def report_option(command: _C) -> _C:
+    """Add --report, which arrives as the path of a page."""
+    return click.option(
+        "--report", type=FILE, metavar="FILE.html",
+        help="Leave a page that shows what happened over time: keys, STKMs, media, purses. No key is in it.",
+    )(command)  # fmt: skip
+
+
+def report_page(options: Mapping[str, Any], title: str, *read: Path | None) -> ReportPage | None:
+    """Return the page that --report asks for; none of the files that are `read`. Raises `click.UsageError`."""
+    path: Path | None = options["report"]
+    if path is None:
+        return None
+    from host_tools.sessions.report_page import ReportPage
+
+    names = ("ltkms", "profile", "subscriber")
+    refuse_clash([path], [*read, *(options[name] for name in names)])
+    return ReportPage(path, title, key_source(options).service_names())
 
 
 def check_key_options(options: Mapping[str, Any]) -> None:

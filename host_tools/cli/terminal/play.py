@@ -19,6 +19,8 @@ from host_tools.cli.terminal.options import (
     key_source,
     media_options,
     output_option,
+    report_option,
+    report_page,
     srtp_format,
 )
 
@@ -39,6 +41,7 @@ _PORT = click.IntRange(1, 65_535)
 @click.option("--feed-all", is_flag=True, help="Give identical repeats of an STKM to the card, too.")
 @media_options
 @output_option
+@report_option
 def play(
     capture: Path, stkm_port: int, media: tuple[int, ...], feed_all: bool, output: Path | None, as_json: bool,
     **options: Any,
@@ -56,7 +59,11 @@ def play(
     card, extras = CardChoice.of(options), extras_of(options)
     protections = KNOWN.with_layout(srtp_format(options))
     play_options = PlayOptions(protections, stkm_port, frozenset(media), feed_all)
-    job = PlayJob(capture, play_options, output, card.connected, key_source(options), extras, (card.source.profile,))
+    with explained():
+        page = report_page(options, f"{capture.name}, played", capture)
+    job = PlayJob(
+        capture, play_options, output, card.connected, key_source(options), extras, (card.source.profile,), page=page
+    )
     with interruptible(), explained(), show_for(capture, card, extras, as_json=as_json) as show:
         job.run(show)
 

@@ -19,6 +19,8 @@ from host_tools.cli.terminal.options import (
     key_options,
     key_source,
     media_options,
+    report_option,
+    report_page,
     srtp_format,
 )
 
@@ -35,6 +37,7 @@ _PORT = click.IntRange(1, 65_535)
 @click.option("--unwatched", is_flag=True, help="Only record: no STKM goes to the card, nothing is paid.")
 @click.option("--no-card", is_flag=True, help="Use no card at all, and tell none of the recording.")
 @media_options
+@report_option
 @card_options
 @key_options
 @extra_options
@@ -55,13 +58,17 @@ def record(
 
     check_key_options(options)
     refuse_clash([output], [capture, options["ltkms"], options["profile"], options["subscriber"]])
+    if options["report"] is not None and (unwatched or no_card):
+        raise click.UsageError("--report shows how a broadcast plays: it goes with neither --unwatched nor --no-card")
     name = output.stem.encode(errors="replace").decode() if content is None else content
     if not 0 < len(name.encode()) <= 255:
         raise click.UsageError("--content: 1 to 255 bytes")
     protection, ports = srtp_format(options), frozenset(media)
     card, extras = CardChoice.of(options), extras_of(options)
     play_options = PlayOptions(KNOWN.with_layout(protection), stkm_port, ports)
-    play = PlayJob(capture, play_options, None, card.connected, key_source(options), extras)
+    with explained():
+        page = report_page(options, f"{capture.name}, recorded", capture)
+    play = PlayJob(capture, play_options, None, card.connected, key_source(options), extras, page=page)
     job = RecordJob(
         capture, output, name, terminal_name, stkm_port, ports, protection,
         play=None if unwatched or no_card else play, connected=None if no_card else card.connected,

@@ -20,6 +20,8 @@ from host_tools.cli.terminal.options import (
     key_source,
     media_options,
     output_option,
+    report_option,
+    report_page,
     srtp_format,
 )
 from host_tools.cli.terminal.show import TerminalShow
@@ -57,6 +59,7 @@ def parse_pieces(_ctx: click.Context, _parameter: click.Parameter, values: tuple
 @click.option("--forget-teks", is_flag=True, help="Ask the card again after a rewind; that may cost.")
 @media_options
 @output_option
+@report_option
 @card_options
 @key_options
 @extra_options
@@ -72,9 +75,11 @@ def replay(
 
     check_key_options(options)
     extras = extras_of(options)
+    with explained():
+        page = report_page(options, f"{recording.name}, played", recording)
     job = ReplayJob(
         recording, pieces, output, CardChoice.of(options).connected, key_source(options), extras,
-        lambda told: srtp_format(options, told), forget_teks,
+        lambda told: srtp_format(options, told), forget_teks, page,
     )  # fmt: skip
     with interruptible(), explained(), TerminalShow(as_json=as_json, explain=extras.explain) as show:
         job.run(show)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from card import CardProfile, create_card
+from card.spec.bcast.tables import BcastTables
+from host_tools.chronicle.chronicler import Chronicler
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.media_out import MediaOut
@@ -23,10 +25,13 @@ from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.truth import TekName
 from host_tools.links.base import Link
 from host_tools.sessions.events import Events, Progressed, StepDone
+from host_tools.sessions.report_page import write_page
+from host_tools.sessions.telling import Teller, service_names
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.key_source import KeySource, StkmView
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.mtk_gate import MtkGate
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
@@ -35,6 +40,7 @@ SCENARIO = "demo"
 CARD_FILE = "demo.card"
 CAPTURE_FILE = "broadcast.pcap"
 MEDIA_STEM = "broadcast"
+PAGE_FILE = "broadcast.html"
 _KEY_GROUP_SIZE = 2  # bytes, the first of an MSK ID
 
 
@@ -43,11 +49,12 @@ class Outcome:
     """What the job gave: counters, media files, and each difference from what the head-end knows, in words.
 
     `roll_overs` counts the SEKs that took over from another of their Key Group, `switches` how often the TEKs went on
-    with another Key Group.
+    with another Key Group. `page` shows how the broadcast played.
     """
 
     statistics: PlayStatistics = field(default_factory=PlayStatistics)
     files: tuple[Path, ...] = ()
+    page: Path | None = None
     ltkms: int = 0
     teks_checked: int = 0
     roll_overs: int = 0
@@ -64,6 +71,7 @@ class GatedFeed(KeySource, Protocol):
     """A feed that knows which plain MTK messages its card need not see."""
 
     gate: MtkGate
+    on_ltkm: Callable[[bytes, LtkmReceipt], None]
 
 
 class Side(Protocol):
@@ -76,6 +84,10 @@ class Side(Protocol):
     @property
     def network(self) -> Network:
         """The other side."""
+
+    @property
+    def tables(self) -> BcastTables:
+        """The card's tables of OMA BCAST."""
 
     def begin(self, link: Link, events: Events, outcome: Outcome, /) -> tuple[GatedFeed, KeyDelivery]:
         """Connect to the card and establish its keys; return where STKMs go, and the LTKMs to deliver."""
@@ -100,6 +112,8 @@ class DemoJob:
         self._profile = side.profile
         self._network = side.network
         self._teks: dict[TekName, Tek] = {}
+        self._chronicler = Chronicler()
+        self._teller = Teller(self._chronicler, service_names(side.network.scenario))
 
     def run(self) -> Outcome:
         """Do everything. Raises what the parts raise; a wrong result is a difference in the outcome."""
@@ -107,6 +121,7 @@ class DemoJob:
         capture = self._record()
         with self._open_link(card_file) as link:
             feed, delivery = self._side.begin(link, self._events, self._outcome)
+            feed.on_ltkm = self._teller.ltkm(self._side.tables)
             self._deliver(delivery)
             self._play(feed, delivery, capture)
         self._check()
@@ -141,10 +156,12 @@ class DemoJob:
             def progressed() -> None:
                 self._events.emit(Progressed(player.statistics, datagrams))
 
-            hooks = Hooks(self._take_tek, delivery.deliver_until, progressed)
+            hooks = self._teller.hooks(Hooks(self._take_tek, delivery.deliver_until, progressed))
             self._outcome.statistics = player.play(datagrams, hooks)
             self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
         self._outcome.files = out.files
+        self._outcome.page = self._folder / PAGE_FILE
+        write_page(self._chronicler, "The demo's broadcast, played", self._outcome.page)
         self._outcome.ltkms = delivery.delivered
         self._outcome.compare("LTKMs not delivered", delivery.remaining, 0)
         self._count_changes()

@@ -44,6 +44,7 @@ from host_tools.sessions.events.playing import (
     Progressed,
     Recorded,
     Replayed,
+    ReportWritten,
     ServiceLeft,
     StkmDecided,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "Progressed",
     "Recorded",
     "Replayed",
+    "ReportWritten",
     "ScriptDone",
     "ScriptStepDone",
     "ScriptsDone",
@@ -102,6 +104,7 @@ Event = (
     | BindingFailed
     | Played
     | Replayed
+    | ReportWritten
     | MostStayShut
     | NothingKept
     | KeptAllTheSame

@@ -66,6 +66,13 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportWritten:
+    """The page that shows how a programme played is in a file."""
+
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
 class MostStayShut:
     """More media packets stayed shut than opened; the sentence says why."""
 

@@ -17,9 +17,10 @@ from host_tools.cli.compare.table import print_comparison
 from host_tools.compare.allow import default_rules
 from host_tools.compare.as_json import write_json
 from host_tools.compare.comparison import compare_runs
-from host_tools.compare.html import text, write_html
+from host_tools.compare.html import write_html
 from host_tools.compare.model import Comparison
 from host_tools.compare.play import play_scripts
+from host_tools.drawing.page import text
 from host_tools.script.load import load_script
 from host_tools.script.runner import RunOptions
 from tests.unit.host_tools.compare.sides import Steps, compared, side

@@ -193,6 +193,26 @@ class TestRecordAndReplay:
         assert (status, json.loads(out)["pieces"][0]["packets"]["decrypted"]) == (ExitCode.OK, 600)
         assert [Path(file).name for file in json.loads(out)["files"]] == ["heard-5004.wav"]
 
+    def test_a_page_of_what_was_played(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
+        capture, page = capture_of("pay_per_time", tmp_path), tmp_path / "page.html"
+        arguments = ("terminal", "play", capture, *card, "--scenario", "pay_per_time", "--report")
+        status, _, err = run(*arguments, page)
+        assert status == ExitCode.OK
+        assert f"{page}: what happened" in err
+        told = page.read_text()
+        assert "400 of 600 media packets decrypted, 200 without key" in told
+        assert "live PPT purse, news: 5" in told
+        assert "not enough credit" in told
+        assert "live pay per time, key purse, cost 5, 20 tokens" in told
+        assert run(*arguments, capture)[0] == ExitCode.USAGE
+
+    def test_a_page_of_what_was_played_back(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
+        capture, film, page = capture_of("recorded", tmp_path), tmp_path / "film.bcrec", tmp_path / "page.html"
+        assert run("terminal", "record", capture, "-o", film, "--no-card")[0] == ExitCode.OK
+        arguments = ("terminal", "replay", film, *card, "--scenario", "recorded", "--buy", "--report", page)
+        assert run(*arguments)[0] == ExitCode.OK
+        assert "play-back" in page.read_text()
+
     def test_what_the_card_did_not_open_is_kept_too(self, run: Run, card: tuple[object, ...], tmp_path: Path) -> None:
         capture, film = capture_of("recorded", tmp_path), tmp_path / "film.bcrec"
         status, _, err = run("terminal", "record", capture, "-o", film, *card, "--scenario", "recorded")

@@ -252,6 +252,8 @@ class TestDemo:
             status, out, _ = run("demo", "--link", "inprocess", "--json")
             assert status == ExitCode.OK
             assert json.loads(out)["files"] == ["bcast-demo/broadcast-5004.wav", "bcast-demo/broadcast-5006.wav"]
+            assert json.loads(out)["page"] == "bcast-demo/broadcast.html"
+        assert "1200 of 1200 media packets decrypted" in Path("bcast-demo/broadcast.html").read_text()
         assert [path.name for path in tmp_path.iterdir()] == ["bcast-demo"]
         with wave.open("bcast-demo/broadcast-5004.wav") as audio:
             assert audio.getnframes() == 14 * 8000

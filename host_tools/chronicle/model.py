@@ -1,0 +1,131 @@
+"""A chronicle, as it is shown. Times are in seconds from its beginning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class StkmFate(Enum):
+    """What happened to an STKM. The value is what a person reads."""
+
+    NEW = "gave a new traffic key"
+    RESENT = "gave a traffic key that was there"
+    IDENTICAL = "same as one before, not given to the card"
+    STALE = "sent before, not given to the card"
+    REFUSED = "refused"
+    UNREADABLE = "not readable"
+
+
+class MediaFate(Enum):
+    """What happened to a media packet."""
+
+    OPENED = "decrypted"
+    REPEATED = "a copy of an earlier one"
+    WITHOUT_KEY = "without key"
+    FAILED = "did not open"
+    LOST = "never came"
+
+
+@dataclass(frozen=True, slots=True)
+class Stkm:
+    """One STKM: when, its traffic key, its timestamp T, its fate, and why."""
+
+    at: float
+    key: str
+    timestamp: int
+    fate: StkmFate
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficKeyUse:
+    """A traffic key by its name: when its STKM first gave it, and which media it opened until when."""
+
+    key: str
+    long_term_key: str
+    given: float
+    used: tuple[float, float] | None
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class LongTermKeyUse:
+    """A SEK or PEK by its name: when it came (None: it was there before), when its STKMs came, what it allows."""
+
+    key: str
+    came: float | None
+    first: float
+    last: float
+    allows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Media packets between two moments, by fate."""
+
+    start: float
+    end: float
+    packets: Mapping[MediaFate, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How a purse or a counter went: its name, and what it held from each moment on."""
+
+    name: str
+    points: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened: an LTKM, a purchase, a service left. `bad`: it was trouble."""
+
+    at: float
+    words: str
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStory:
+    """What happened to one service. `untold` counts the STKMs beyond those that are listed, by fate."""
+
+    name: str
+    place: str
+    long_term_keys: tuple[LongTermKeyUse, ...]
+    traffic_keys: tuple[TrafficKeyUse, ...]
+    stkms: tuple[Stkm, ...]
+    stkm_counts: Mapping[StkmFate, int]
+    media: tuple[Slice, ...]
+
+    @property
+    def packets(self) -> Counter[MediaFate]:
+        """Media packets in all, by fate."""
+        total: Counter[MediaFate] = Counter()
+        for one in self.media:
+            total.update(one.packets)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Chronicle:
+    """Everything: `begins` is in seconds since 1970, `seconds` how long it took."""
+
+    title: str
+    begins: float
+    seconds: float
+    services: tuple[ServiceStory, ...]
+    balances: tuple[Balance, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def packets(self) -> Counter[MediaFate]:
+        """Media packets in all, by fate."""
+        return sum((service.packets for service in self.services), Counter[MediaFate]())
+
+    @property
+    def stkms(self) -> Counter[StkmFate]:
+        """STKMs in all, by fate."""
+        return sum((Counter(service.stkm_counts) for service in self.services), Counter[StkmFate]())

@@ -1,0 +1,97 @@
+"""The chronicler: what becomes of its notes, and that they are bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from host_tools.chronicle import chronicler
+from host_tools.chronicle.chronicler import Chronicler
+from host_tools.chronicle.model import MediaFate, ServiceStory, Stkm, StkmFate
+from host_tools.chronicle.slices import MOST, Gaps, Slices
+
+START = 1_000_000.0
+HOST = "239.1.1.1"
+
+
+def stkm(number: int, fate: StkmFate = StkmFate.NEW) -> Stkm:
+    return Stkm(0.0, f"key {number}", number, fate, "no credit" if fate is StkmFate.REFUSED else "")
+
+
+def noted(notes: Chronicler, second: float, number: int, fate: StkmFate = StkmFate.NEW) -> None:
+    notes.stkm(START + second, HOST, "news", stkm(number, fate), "sek 1", bytes((number,)))
+
+
+def opened(notes: Chronicler, second: float, number: int, sequence: int) -> None:
+    notes.media(START + second, HOST, bytes((number,)), MediaFate.OPENED, (7, sequence))
+
+
+def story(notes: Chronicler) -> ServiceStory:
+    (only,) = notes.finish("x").services
+    return only
+
+
+def test_keys_have_the_time_of_their_use() -> None:
+    notes = Chronicler()
+    notes.ltkm("sek 1", "LTKM: taken", taken=True, allows="live, cost 5")
+    noted(notes, 0, 1)
+    for number in range(3):
+        opened(notes, 1 + number, 1, number)
+    noted(notes, 4, 2, StkmFate.REFUSED)
+    told = story(notes)
+    (key,) = told.traffic_keys
+    assert (key.given, key.used, key.packets) == (0.0, (1.0, 3.0), 3)
+    (above,) = told.long_term_keys
+    assert (above.came, above.first, above.last, above.allows) == (0.0, 0.0, 4.0, ("live, cost 5",))
+    assert told.stkm_counts == {StkmFate.NEW: 1, StkmFate.REFUSED: 1}
+
+
+def test_packets_that_never_came_are_missed_and_late_ones_are_not() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1)
+    for number in (65_534, 65_535, 3, 1, 4):
+        opened(notes, 1, 1, number)
+    assert story(notes).packets == Counter({MediaFate.OPENED: 5, MediaFate.LOST: 2})
+
+
+def test_a_source_that_starts_anew_has_lost_nothing() -> None:
+    gaps = Gaps()
+    assert [gaps.take(number, 0.0) for number in (5, 6, 40_000, 40_001)] == [(0, None)] * 4
+
+
+def test_purses_fall_and_are_filled_again() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1)
+    notes.balance("purse", 20, 15)
+    noted(notes, 2, 2)
+    notes.balance("purse", 40, 35)
+    (purse,) = notes.finish("x").balances
+    assert purse.points == ((0.0, 20), (0.0, 15), (2.0, 40), (2.0, 35))
+
+
+def test_slices_grow_with_the_programme() -> None:
+    slices = Slices()
+    for second in range(3_600):
+        slices.add(float(second), MediaFate.OPENED, 50)
+    told = slices.slices()
+    assert MOST / 2 < len(told) <= MOST
+    assert sum(one.packets[MediaFate.OPENED] for one in told) == 180_000
+    assert {round(one.end - one.start, 6) for one in told} == {8.0}
+
+
+def test_a_long_programme_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MOST_STKMS", "MOST_KEYS", "MOST_NOTES", "MOST_POINTS"):
+        monkeypatch.setattr(chronicler, name, 10)
+    notes = Chronicler()
+    for number in range(200):
+        noted(notes, number, number % 200)
+        opened(notes, number + 0.5, number % 200, number)
+        notes.balance("purse", 200 - number, 199 - number)
+        notes.note("something")
+    told = notes.finish("x")
+    (service,) = told.services
+    assert (len(service.stkms), len(service.traffic_keys), len(told.notes)) == (10, 10, 10)
+    assert len(told.balances[0].points) <= 11
+    assert service.stkm_counts[StkmFate.NEW] == 200
+    assert service.packets[MediaFate.OPENED] == 200
