@@ -71,6 +71,9 @@ class Pages(Protocol):
     def defects(self) -> int:
         """Return how many exceptions nobody expected."""
 
+    def codes(self) -> Mapping[str, str]:
+        """Return the order codes of subscribers, by identity."""
+
 
 Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]
 """Makes the pages; it is told where `shop` and `console` listen."""
@@ -114,8 +117,8 @@ async def serve(
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
-    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
-    Raises `TransportError` for a port that cannot be had.
+    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when
+    all sockets listen. Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:

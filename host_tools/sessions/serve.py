@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
+from host_tools.exchange.ports import Clock, Rng
+from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import Events, NetworkServed
+from host_tools.sessions.events import Events, NetworkServed, PagesServed
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
     import ssl
 
     from card import CardProfile
+
+DEFAULT_ADDRESS = "127.0.0.2"
+MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
+"""Makes the pages for people: whoever serves brings them, as sessions know none."""
 
 
 def serve_scenario(
@@ -33,8 +42,12 @@ def serve_scenario(
     network_file: Path | None,
     certificates: Path | None,
     events: Events,
+    make_rooms: MakeRooms | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where. Raises `SessionError`, `HeadendError`."""
+    """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
+
+    Raises `SessionError`, `HeadendError`.
+    """
     clock = SystemClock()
     # A fresh session: the card may have met the challenges of an earlier run.
     network = UsimNetwork(
@@ -46,9 +59,19 @@ def serve_scenario(
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
         events.emit(NetworkServed(running.network, network_file))
+        if running.pages is not None:
+            shop = running.network.others["shop"].endpoint
+            events.emit(
+                PagesServed(f"http://{shop.address}:{shop.port}/", running.pages.console_url, running.pages.codes())
+            )
 
     try:
-        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls))
+        rng = SystemRng()
+        rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
+        # A terminal that never registered is where terminals of this computer are unless they say otherwise.
+        asyncio.run(
+            serve(network, clock, rng, ports, announce, zn_tls=zn_tls, rooms=rooms, first_address=DEFAULT_ADDRESS)
+        )
     except TransportError as error:
         raise SessionError(f"{error}.") from None
 

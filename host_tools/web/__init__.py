@@ -5,6 +5,6 @@ script moves the timeline of the console and shows its events. A server here tak
 no socket in it, as all servers of the exchange do; `rooms` puts them together for `headend serve`. Pages ask the
 head-end's `Operator`, its shop and its service provisioning, and decide nothing themselves.
 
-Who may come: `wire.visitors` looks at Host and Origin and, for the console, at the cookie; whatever changes something is
-a POST with a form token (`forms`), which is also the name of the request, so that a double click acts once.
+Who may come: `wire.visitors` looks at Host and Origin and, for the console, at the cookie; whatever changes something
+is a POST with a form token (`forms`), which is also the name of the request, so that a double click acts once.
 """

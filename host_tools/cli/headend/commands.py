@@ -22,6 +22,7 @@ from host_tools.sessions.events import (
     Event,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     TruthWritten,
 )
@@ -125,6 +126,9 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @click.option("--bsf-port", type=_PORT, default=0, help="TCP port of the BSF.")
 @click.option("--push-port", type=_PORT, default=0, help="UDP port from which LTKMs go out.")
 @click.option("--metrics-port", type=_PORT, default=0, help="TCP port of the metrics.")
+@click.option("--shop-port", type=_PORT, default=0, help="TCP port of the open shop.")
+@click.option("--console-port", type=_PORT, default=0, help="TCP port of the console, on this machine alone.")
+@click.option("--pages/--no-pages", default=True, show_default=True, help="Serve shops and console for browsers, too.")
 @click.option("--zn-port", type=_PORT, default=0, help="TCP port of Zn, with --certificates.")
 @click.option(
     "--certificates",
@@ -137,27 +141,40 @@ def serve(
     network_file: Path | None,
     certificates: Path | None,
     address: str,
+    pages: bool,
     **ports: int,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
 
     SCENARIO is a TOML file or the name of one that ships, by default "demo". The subscriber of the profile may register
-    for each of its services. What is registered and outstanding is kept in memory only.
+    for each of its services. A browser finds an open shop and the operator's console where it says; the shop that knows
+    the subscriber's keys is behind the BSM, and `terminal portal` leads there. What is registered and outstanding is
+    kept in memory only.
     """
     from host_tools.headend.serving import Ports
     from host_tools.sessions.cards import load_profile
     from host_tools.sessions.serve import serve_scenario
+    from host_tools.web.rooms import Rooms
     from host_tools.wire.network_file import is_address
 
     refuse_clash([network_file], [Path(scenario), profile])
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
-        address, ports["bsf_port"], ports["port"], ports["zn_port"], ports["push_port"], ports["metrics_port"]
+        address,
+        ports["bsf_port"],
+        ports["port"],
+        ports["zn_port"],
+        ports["push_port"],
+        ports["metrics_port"],
+        ports["shop_port"],
+        ports["console_port"],
     )
     with _plain_errors():
         plan = _load(scenario)
-        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show())
+        serve_scenario(
+            plan, load_profile(profile), wanted, network_file, certificates, _Show(), Rooms.of if pages else None
+        )
 
 
 def _load(scenario: str) -> Scenario:
@@ -192,6 +209,8 @@ class _Show(Console):
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
             case NetworkServed(network, network_file):
                 _show_network(network, network_file)
+            case PagesServed():
+                _show_pages(event)
             case _:
                 super().emit(event)
 
@@ -209,7 +228,7 @@ class _Show(Console):
 
 
 def _show_network(network: NetworkFile, network_file: Path | None) -> None:
-    what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics"}
+    what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics", "shop": "open shop, http"}
     rows = [
         (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
         (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
@@ -223,6 +242,13 @@ def _show_network(network: NetworkFile, network_file: Path | None) -> None:
     if network_file is not None:
         click.echo(f"for terminals: --network {network_file}")
     click.echo("Registrations and keys are kept in memory only. Ctrl-C ends.")
+
+
+def _show_pages(pages: PagesServed) -> None:
+    click.echo(f"shop for anybody: {pages.shop}")
+    for identity, code in pages.codes.items():
+        click.echo(f"order code of {identity}: {code}")
+    click.echo(f"console, opens once: {pages.console}")
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

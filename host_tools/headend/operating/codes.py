@@ -1,8 +1,8 @@
 """Order codes: under which name a person orders in a shop that knows no key of the subscriber.
 
 A shop that knows nothing needs some name for whom an order is. A telephone number would do where a network has one;
-here each subscriber has a code of its own that cannot be guessed, shown to whoever runs the head-end (ours). It is made from
-the secret of a process, so a restart gives others.
+here each subscriber has a code of its own that cannot be guessed, shown to whoever runs the head-end (ours). It is made
+from the secret of a process, so a restart gives others.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Operator:
         `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
         """
         self._network = network
-        self._servers = servers
+        self.servers = servers
         self._clock = clock
         self._rng = rng
         self._source = source
@@ -78,11 +78,11 @@ class Operator:
 
     def picture(self) -> Picture:
         """Return the head-end as it is now."""
-        now, catalogue = self._clock.now(), self._servers.selling.sales.catalogue
-        with self._servers.books.transactions.transaction():
-            registered = {name: self._servers.keys.registration(name) for name in self.identities}
+        now, catalogue = self._clock.now(), self.servers.selling.sales.catalogue
+        with self.servers.books.transactions.transaction():
+            registered = {name: self.servers.keys.registration(name) for name in self.identities}
             subscribers = tuple(self._subscriber(name, registered[name], now) for name in self.identities)
-        heard = [self._servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
+        heard = [self.servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
         services = tuple(
             self._service(service.id, now, sum(service.id in one for one in heard))
             for service in self._network.scenario.services
@@ -91,7 +91,7 @@ class Operator:
         return Picture(now, self._network.scenario.name, subscribers, services, items, self._defects())
 
     def _subscriber(self, identity: str, registered: Registered | None, now: datetime) -> SubscriberPicture:
-        books = self._servers.books
+        books = self.servers.books
         line, held = books.outbox.line(identity), registered.service_ids if registered else ()
         route = registered.route if registered else (line.route if line else None)
         run = self._network.bsf.current(identity)
@@ -111,7 +111,7 @@ class Operator:
         )
 
     def _items(self, identity: str, registered: Iterable[str]) -> tuple[HeldItem, ...]:
-        sales = self._servers.selling.sales
+        sales = self.servers.selling.sales
         names = set(registered)
         found = []
         for one in sales.in_force(identity):
@@ -133,40 +133,40 @@ class Operator:
     @property
     def refusals(self) -> Refusals:
         """Whose requests are refused."""
-        return self._servers.refusals
+        return self.servers.refusals
 
     def roll(self, service: str) -> None:
         """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`."""
         bsm: Bsm = self._network.bsm
-        with self._servers.books.transactions.transaction():
+        with self.servers.books.transactions.transaction():
             key = bsm.rekey(service)
             reached = 0
             for identity in self.identities:
-                registered = self._servers.keys.registration(identity)
-                if registered is not None and service in self._servers.keys.services(registered.service_ids):
-                    self._servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
+                registered = self.servers.keys.registration(identity)
+                if registered is not None and service in self.servers.keys.services(registered.service_ids):
+                    self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
                     reached += 1
         self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}")
 
     def push(self, identity: str) -> None:
         """Send a registered subscriber what it is registered for once more. Raises `HeadendError`."""
-        with self._servers.books.transactions.transaction():
+        with self.servers.books.transactions.transaction():
             registered = self._registered(identity)
-            orders = self._servers.selling.sales.due(identity, registered.service_ids)
-            self._servers.pushes.order(identity, registered.route, orders)
+            orders = self.servers.selling.sales.due(identity, registered.service_ids)
+            self.servers.pushes.order(identity, registered.route, orders)
         self._done(f"{len(orders)} LTKMs ordered for {identity}")
 
     def pull(self, identity: str) -> None:
         """Have a registered terminal ask for its keys. Raises `HeadendError`."""
-        with self._servers.books.transactions.transaction():
+        with self.servers.books.transactions.transaction():
             self._registered(identity)
-            self._servers.keys.pull(identity)
+            self.servers.keys.pull(identity)
         self._done(f"solicited pull for {identity}")
 
     def withdraw(self, identity: str, service_id: str) -> None:
         """Take an item from a subscriber, and its keys off the card. Raises `HeadendError`."""
-        sales, keys = self._servers.selling.sales, self._servers.keys
-        with self._servers.books.transactions.transaction():
+        sales, keys = self.servers.selling.sales, self.servers.keys
+        with self.servers.books.transactions.transaction():
             self._known(identity)
             if sales.ledger.subscription(identity, service_id) is None:
                 raise HeadendError(f"{identity} has no {service_id}")
@@ -181,9 +181,9 @@ class Operator:
 
         It may lead to a Registration and to nothing else: what is not bought is refused there.
         """
-        with self._servers.books.transactions.transaction():
+        with self.servers.books.transactions.transaction():
             self._known(identity)
-            found = [self._servers.selling.sales.catalogue.find(one) for one in service_ids]
+            found = [self.servers.selling.sales.catalogue.find(one) for one in service_ids]
             items = [item for item in found if item is not None]
             if not items:
                 raise HeadendError("a trigger names one item at least that is in the catalogue")
@@ -193,7 +193,7 @@ class Operator:
 
     def refuse(self, identity: str, *, refused: bool) -> None:
         """Refuse all that a subscriber asks at the BSM, or let it in again. Raises `HeadendError`."""
-        with self._servers.books.transactions.transaction():
+        with self.servers.books.transactions.transaction():
             self._known(identity)
             self.refusals.put(identity, refused=refused)
         self._done(f"{identity} is {'refused' if refused else 'let in again'}")
@@ -203,7 +203,7 @@ class Operator:
 
         Where it never registered, the address that was named for that (`first_address`) counts, if one was.
         """
-        line = self._servers.books.outbox.line(identity)
+        line = self.servers.books.outbox.line(identity)
         address = line.route.address if line is not None else self._first_address
         if not address:
             return False
@@ -211,7 +211,7 @@ class Operator:
         name = self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
         uri = f"http://{self._network.scenario.network.bsm_fqdn}/"
         trigger = Trigger(name, uri, tuple(item.reference for item in items))
-        self._servers.pushes.send(Datagram(self._source, Endpoint(address, port or OMA_LTKM_PORT), trigger.encode()))
+        self.servers.pushes.send(Datagram(self._source, Endpoint(address, port or OMA_LTKM_PORT), trigger.encode()))
         return True
 
     def _known(self, identity: str) -> None:
@@ -220,7 +220,7 @@ class Operator:
 
     def _registered(self, identity: str) -> Registered:
         self._known(identity)
-        found = self._servers.keys.registration(identity)
+        found = self.servers.keys.registration(identity)
         if found is None:
             raise HeadendError(f"{identity} is not registered, so it is not known where its terminal is")
         return found

@@ -31,6 +31,7 @@ from host_tools.sessions.events.network import (
     BroadcastProgressed,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     StepDone,
     TruthWritten,
@@ -73,6 +74,7 @@ __all__ = [
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
+    "PagesServed",
     "PcscdStarted",
     "PermissionsServed",
     "Played",
@@ -115,6 +117,7 @@ Event = (
     | TruthWritten
     | PermissionsServed
     | NetworkServed
+    | PagesServed
     | PortalOpened
     | StepDone
     | TerminalOnline

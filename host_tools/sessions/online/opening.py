@@ -127,7 +127,7 @@ class NetworkChoice:
 class Online:
     """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
 
-    `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside the terminal's own requests.
+    `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside its own requests.
     """
 
     terminal: OnlineTerminal

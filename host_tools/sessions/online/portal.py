@@ -9,7 +9,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import Events, PortalOpened
@@ -30,10 +30,8 @@ def open_portal(online: Online, port: int, events: Events, stopped: threading.Ev
 
     `port` is that of the portal, 0 for any that is free. Raises `SessionError`, `LinkError`, `UnwritableFile`.
     """
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(_serve(online, port, events, stopped or threading.Event()))
-    except KeyboardInterrupt:
-        pass
     online.terminal.leave(deregister=False)
 
 

@@ -1,9 +1,9 @@
-"""Orders of a web shop that knows no SRK (seed 002, clause 5.4.7.2.10): sold now, delivered when the terminal registers.
+"""Orders of a web shop that knows no SRK (seed 002, clause 5.4.7.2.10): sold now, delivered on a registration.
 
 The way of an order is that of the seed. The shop says for whom and what (1, 2); the BSM notes the sale and sends the
 trigger (3); the terminal registers, and shows by that who it is (4 to 8); what was sold is owed to it and goes out
-(10); the shop asks how far it is (9, 12). "Delivered" needs the acknowledgement of each LTKM that the registration brought;
-where one was given up it stays "sent". What passes between shop and BSM is out of OMA's scope, and ours.
+(10); the shop asks how far it is (9, 12). "Delivered" needs the acknowledgement of each LTKM that the registration
+brought; where one was given up it stays "sent". What passes between shop and BSM is out of OMA's scope, and ours.
 """
 
 from __future__ import annotations
