@@ -14,17 +14,23 @@ from host_tools.headend.operating.picture import SekPicture, ServicePicture
 
 _PAST, _FUTURE, _BEYOND = 1.25, 3.0, 3.0
 """In crypto periods: what is shown before and after now, and what is drawn beyond."""
+_BETWEEN_LABELS = 40.0
+"""In percent of the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the drawing from `left`, `width` wide (percent); `odd` tells neighbours apart."""
+    """A part of the drawing from `left`, `width` wide (percent); `odd` tells neighbours apart.
+
+    `places` (percent of the box) are where its label stands: a long box has it again and again, as its begin moves out.
+    """
 
     left: float
     width: float
     label: str
     told: str
     odd: bool = False
+    places: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,9 @@ def _spans(service: ServicePicture) -> Iterator[tuple[int, SekPicture, int, int]
 
 def _box(axis: TimeAxis, begins: float, ends: float, label: str, told: str, odd: bool) -> Box:
     left = axis.at(begins)
-    return Box(left, round(axis.at(ends) - left, 1), label, told, odd)
+    width = round(axis.at(ends) - left, 1)
+    labels = max(round(width / _BETWEEN_LABELS), 1)
+    return Box(left, width, label, told, odd, tuple(round(100 * number / labels, 1) for number in range(labels)))
 
 
 def _told(service: ServicePicture, number: int) -> str:

@@ -33,7 +33,7 @@ def good(item: CatalogueItem, held: Subscription | None = None, token: str = "")
         item.service_id,
         item.title or item.global_id,
         _words(item),
-        price_words(item.price),
+        "" if item.included else price_words(item.price),
         held is not None,
         None if held is None else held.end,
         again and not item.included,
@@ -55,7 +55,9 @@ def price_words(price: Price) -> str:
 
 
 def _words(item: CatalogueItem) -> str:
-    services = f"{', '.join(item.services)}" if item.services else ""
+    services = ", ".join(item.services)
+    if item.included:
+        return f"{services}: comes without being asked for."
     match item.kind:
         case ItemKind.SUBSCRIPTION:
             words = f"Subscription to {services}{_period(item.period)}"

@@ -1,7 +1,7 @@
 "use strict";
 // Moves the timelines, shows events as they come, and asks for parts of the page anew. Without it the page still works.
 
-const RENEW_AIR = 5000, MOST_EVENTS = 200;
+const RENEW_AIR = 2000, MOST_EVENTS = 200;
 let drawn = performance.now(), waiting = null;
 
 function move() {
