@@ -10,7 +10,7 @@ from card.codec.ef import format_value
 from card.factory import create_card, memory_card, open_card
 from card.inspection.card_files import restore_card, snapshot_card, wipe_card
 from card.inspection.diff import Difference, diff_cards
-from card.inspection.edit import Edit, Edited, edit_card
+from card.inspection.edit import Edit, EditResult, edit_card
 from card.inspection.inspect import bcast_tables, inspect_card
 from card.profile.schema import CardProfile
 
@@ -19,7 +19,7 @@ __all__ = [
     "CardProfile",
     "Difference",
     "Edit",
-    "Edited",
+    "EditResult",
     "bcast_tables",
     "create_card",
     "diff_cards",

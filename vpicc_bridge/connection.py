@@ -15,7 +15,7 @@ from typing import Final
 from vpicc_bridge.adapter import CardAdapter, VirtualCard
 from vpicc_bridge.alertness import Alertness
 from vpicc_bridge.lines import Line, acknowledge_at_once, limit_receive, tune
-from vpicc_bridge.notices import Connected, Disconnected, Observer, Occupied, Unobserved, Unreachable
+from vpicc_bridge.notices import Connected, Disconnected, NoObserver, Observer, Occupied, Unreachable
 from vpicc_bridge.protocol import ApduReceived, Control, Event, FrameDecoder, ProtocolError, encode
 
 SILENCE: Final = 2.0
@@ -58,7 +58,7 @@ class Connection:
         quickack: bool = True,
     ) -> None:
         self._line = line
-        self._observer = observer if observer is not None else Unobserved()
+        self._observer = observer if observer is not None else NoObserver()
         self._adapter = CardAdapter(card, self._observer)
         self._silence = silence
         self._alertness = Alertness(alert)

@@ -69,7 +69,7 @@ class Observer(Protocol):
         """Take one notice."""
 
 
-class Unobserved:
+class NoObserver:
     """An observer that drops every notice."""
 
     def notice(self, notice: Notice, /) -> None:

@@ -23,7 +23,7 @@ class Bridge(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Inserted:
+class InsertedCard:
     """A card in a slot, served by its own thread."""
 
     bridge: Bridge
@@ -39,22 +39,22 @@ class Slots:
     """The cards of one process. A context manager that takes all of them out at the end."""
 
     def __init__(self) -> None:
-        self._inserted: list[Inserted] = []
+        self._inserted: list[InsertedCard] = []
 
     @property
-    def cards(self) -> tuple[Inserted, ...]:
+    def cards(self) -> tuple[InsertedCard, ...]:
         """The cards in their slots, in the order of their insertion."""
         return tuple(self._inserted)
 
-    def insert(self, bridge: Bridge) -> Inserted:
+    def insert(self, bridge: Bridge) -> InsertedCard:
         """Start serving a card; returns at once, while the reader shows the card within about 0.4 s."""
         thread = threading.Thread(target=bridge.run, name=f"card at {bridge.peer}", daemon=True)
-        inserted = Inserted(bridge, thread)
+        inserted = InsertedCard(bridge, thread)
         self._inserted.append(inserted)
         thread.start()
         return inserted
 
-    def remove(self, inserted: Inserted) -> None:
+    def remove(self, inserted: InsertedCard) -> None:
         """Take one card out and wait for its thread; the card is powered off when this returns."""
         inserted.bridge.stop()
         inserted.thread.join()

@@ -23,7 +23,7 @@ from vpicc_bridge.adapter import CardAdapter, VirtualCard
 from vpicc_bridge.connection import ABSENCE, LAST_RETRY, TAKEN_OUT
 from vpicc_bridge.lines import acknowledge_at_once, tune
 from vpicc_bridge.machine import VIRTUALSMARTCARD_LOCATIONS, find_virtualsmartcard
-from vpicc_bridge.notices import Connected, Disconnected, Observer, Unobserved, Unreachable
+from vpicc_bridge.notices import Connected, Disconnected, NoObserver, Observer, Unreachable
 from vpicc_bridge.protocol import ApduReceived, Control
 
 PACKAGE: Final = "virtualsmartcard"
@@ -103,7 +103,7 @@ class ViccBridge:
     def __init__(self, card: VirtualCard, host: str, port: int, observer: Observer | None = None) -> None:
         self._vicc = load_virtualsmartcard()
         self._address = (host, port)
-        self._observer = observer if observer is not None else Unobserved()
+        self._observer = observer if observer is not None else NoObserver()
         self._adapter = CardAdapter(card, self._observer)
         self._stopping = threading.Event()
         self._lock = threading.Lock()

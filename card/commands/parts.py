@@ -47,7 +47,7 @@ _MADE_FROM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class DerivedState:
     """What is made from the memory as it stands."""
 
     files: FileSystem
@@ -72,11 +72,11 @@ class CardParts:
         self.cat = ProactiveEngine(nv)
         self.downloads: DownloadHandler = DiscardingHandler()
         self.understood: dict[bytes, tuple[CommandApdu, Any]] = {}
-        self._made: Made | None = None
+        self._made: DerivedState | None = None
         nv.watch(_MADE_FROM, self._forget)
         self.made()
 
-    def made(self) -> Made:
+    def made(self) -> DerivedState:
         """Return files, applications and secure channels. Raises `StoreError`."""
         if self._made is None:
             self._made = self._make()
@@ -85,9 +85,9 @@ class CardParts:
     def _forget(self) -> None:
         self._made = None
 
-    def _make(self) -> Made:
+    def _make(self) -> DerivedState:
         files = FileSystem(self.nv)
         applications = load_applications(self.nv, files)
         endpoints = {application_aid(files, name): application for name, application in applications.items()}
         channels = SecureChannels(self.nv, SacSettings(self.nv), card_iccid(files), endpoints, self.rng)
-        return Made(files, applications, channels)
+        return DerivedState(files, applications, channels)

@@ -31,7 +31,7 @@ from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
 from card.spec.files.fids import fid_of
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ _CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = (
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationRecord:
+class StoredApplication:
     """What personalisation stores about an application: subscriber key, operator constant, algorithm, SQN scheme.
 
     `opc` is the operator constant of any algorithm: OPc, TOPc, or nothing. `plain_res`: RES of GBA_U is not flipped.
@@ -60,7 +60,7 @@ class ApplicationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class CsimRecord:
+class StoredCsim:
     """What personalisation stores about a CSIM: RK (16 bytes), NAI, name of the BCMCS functions, tags of objects."""
 
     rk: Secret
@@ -180,7 +180,7 @@ class _Own:
         return RecordFile(self._files, self.node(fid))
 
 
-def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files: FileSystem) -> Application:
+def aka_application(name: str, record: StoredApplication, nv: NonVolatile, files: FileSystem) -> Application:
     """Return a USIM or ISIM: its keys come from K, and its SMK from GBA_U."""
     known, own = _FILES_BY_NAME.get(name, _USIM_FILES), _Own(files, name)
     services = ServiceTable(files, own.node(known.service_table), known.service_numbers)
@@ -215,7 +215,7 @@ def aka_application(name: str, record: ApplicationRecord, nv: NonVolatile, files
     )
 
 
-def csim_application(name: str, record: CsimRecord, nv: NonVolatile, files: FileSystem) -> Application:
+def csim_application(name: str, record: StoredCsim, nv: NonVolatile, files: FileSystem) -> Application:
     """Return a CSIM: its keys come from RK, and its SMK is a TK. Raises `StoreError`."""
     own, root = _Own(files, name), _registration_key(record)
     services = ServiceTable(files, own.node(_CSIM_ST), CSIM_NUMBERS)
@@ -225,7 +225,7 @@ def csim_application(name: str, record: CsimRecord, nv: NonVolatile, files: File
     return Application(name, services, keys, RkKeyRoot(root, record.nai.encode(), keys), bcmcs=bcmcs, bcast=bcast)
 
 
-def _registration_key(record: CsimRecord) -> RegistrationKey:
+def _registration_key(record: StoredCsim) -> RegistrationKey:
     try:
         return RegistrationKey(record.rk, find_functions(record.functions))
     except UnknownFunctions as error:
@@ -248,9 +248,9 @@ def load_applications(nv: NonVolatile, files: FileSystem) -> dict[str, Applicati
     """Return all applications of a card by name."""
     found = {
         name: aka_application(name, record, nv, files)
-        for name, record in RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).items()
+        for name, record in StoredTable(nv, APPLICATION_PREFIX, StoredApplication).items()
     }
-    for name, record in RecordTable(nv, CSIM_PREFIX, CsimRecord).items():
+    for name, record in StoredTable(nv, CSIM_PREFIX, StoredCsim).items():
         found[name] = csim_application(name, record, nv, files)
     return found
 
@@ -261,7 +261,7 @@ def _available(function: T | None) -> T:
     return function
 
 
-def _algorithm(record: ApplicationRecord) -> AkaAlgorithm:
+def _algorithm(record: StoredApplication) -> AkaAlgorithm:
     try:
         return make_algorithm(record.algorithm, record.k, record.opc)
     except ValueError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from card.crypto.secret import Secret
 from card.errors import CardError
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 PIN_LENGTH = 8  # a PIN is 4 to 8 digits, padded with FF to 8 bytes
 APPLICATION_PIN = 0x01
@@ -41,7 +41,7 @@ class PinWrong(CardError):
 
 
 @dataclass(frozen=True, slots=True)
-class PinRecord:
+class StoredPin:
     """A PIN as stored: 8-byte values, tries left and allowed, and the same for its unblock code (PUK).
 
     `replaced_by` is the reference of the PIN that stands in while this one is disabled, 0 for none.
@@ -73,20 +73,20 @@ class PinTable:
 
     def __init__(self, nv: NonVolatile) -> None:
         self._nv = nv
-        self._records = RecordTable(nv, "pin/", PinRecord)
+        self._records = StoredTable(nv, "pin/", StoredPin)
 
-    def find(self, name: str) -> PinRecord:
+    def find(self, name: str) -> StoredPin:
         """Return a PIN. Raises `PinNotFound`."""
         record = self._records.get(name)
         if record is None:
             raise PinNotFound
         return record
 
-    def add(self, application: str, record: PinRecord) -> None:
+    def add(self, application: str, record: StoredPin) -> None:
         """Store a PIN at personalisation."""
         self._records.put(pin_name(record.reference, application), record)
 
-    def of_application(self, application: str) -> Iterator[PinRecord]:
+    def of_application(self, application: str) -> Iterator[StoredPin]:
         """Yield the PINs, without ADM keys, that matter in an application: the global ones and its own."""
         for name, record in self._records.items():
             local = ":" in name
@@ -130,7 +130,7 @@ class PinTable:
         fresh = replace(taken, value=Secret(new), tries_left=record.max_tries, enabled=True, replaced_by=0)
         self._records.put(name, replace(fresh, puk_tries_left=record.puk_max_tries))
 
-    def _try_pin(self, name: str, value: bytes) -> PinRecord:
+    def _try_pin(self, name: str, value: bytes) -> StoredPin:
         """Take a try, compare, give all tries back. Returns the record as it then stands."""
         record = self.find(name)
         if record.tries_left == 0:
@@ -143,6 +143,6 @@ class PinTable:
         self._records.put(name, restored)
         return restored
 
-    def _take_try(self, name: str, record: PinRecord) -> None:
+    def _take_try(self, name: str, record: StoredPin) -> None:
         self._records.put(name, record)
         self._nv.commit_now("a PIN try is spent before the comparison, TS 102 221 clause 11.1.9")

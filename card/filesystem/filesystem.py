@@ -13,7 +13,7 @@ from card.filesystem.tree import FileTree
 from card.spec.files.fids import CURRENT_ADF, MF
 from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 ACTIVATED = 0x05
 DEACTIVATED = 0x04
@@ -46,7 +46,7 @@ class FileSystem:
 
     def __init__(self, nv: NonVolatile) -> None:
         self._nv = nv
-        nodes = [node for _, node in RecordTable(nv, NODE_TABLE, FileNode).items()]
+        nodes = [node for _, node in StoredTable(nv, NODE_TABLE, FileNode).items()]
         self.tree = FileTree(nodes)
         self.contents = FileContents(nv)
         self._rules: dict[bytes, AccessRule] = {}
@@ -143,7 +143,7 @@ class FileSystem:
 
 def store_nodes(nv: NonVolatile, nodes: Iterable[FileNode]) -> None:
     """Write the files' fixed properties at personalisation; their order is the order of applications in EF_DIR."""
-    table = RecordTable(nv, NODE_TABLE, FileNode)
+    table = StoredTable(nv, NODE_TABLE, FileNode)
     for number, node in enumerate(nodes):
         table.put(f"{number:04}", node)
 

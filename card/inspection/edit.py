@@ -46,7 +46,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class EditResult:
     """What was written: the file, the record (0: it has none), its length in bytes, how many were filled up with FF.
 
     `value` is what the content now stands for, None where no codec knows or the file is confidential.
@@ -60,7 +60,7 @@ class Edited:
     value: Value
 
 
-def edit_card(path: str | os.PathLike[str], place: str, edit: Edit) -> Edited:
+def edit_card(path: str | os.PathLike[str], place: str, edit: Edit) -> EditResult:
     """Write one file of a card file.
 
     `place` is a path ("ADF.USIM/6F07", "MF/2FE2", "ADF.USIM/EF_IMSI") or, where it is the only one, a name or FID.
@@ -101,7 +101,7 @@ def _names(node: FileNode) -> set[str]:
     return short | {f"{directory}/{name}" for directory in directories for name in short}
 
 
-def _edit(files: FileSystem, node: FileNode, edit: Edit) -> Edited:
+def _edit(files: FileSystem, node: FileNode, edit: Edit) -> EditResult:
     if not 0 <= node.size <= MOST_BYTES:
         raise EditRefused(f"{node.path}: the size is impossible, the card file is damaged")
     if node.structure is Structure.BER_TLV:
@@ -119,7 +119,7 @@ def _edit(files: FileSystem, node: FileNode, edit: Edit) -> Edited:
     else:
         files.contents.replace(node, content)
     shown = None if is_confidential(node, files.rule(node)) else _read(codec_of(node), content)
-    return Edited(node.path, node.name, record, length, filled, shown)
+    return EditResult(node.path, node.name, record, length, filled, shown)
 
 
 def _record_number(node: FileNode, wanted: int | None) -> int:

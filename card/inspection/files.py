@@ -13,7 +13,7 @@ from card.errors import CardError, StoreError
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED, FileSystem
 from card.filesystem.node import FileNode
 from card.inspection.rows import codec_of, holds_secrets
-from card.inspection.values import Description, Hidden, Value, numbered, to_hex, to_value
+from card.inspection.values import Description, HiddenValue, Value, numbered, to_hex, to_value
 from card.spec.files.rows import Structure
 
 _ARR = "EF_ARR"
@@ -108,4 +108,4 @@ def _decode_rule(record: bytes) -> Value:
 
 
 def _hide(content: bytes) -> Value:
-    return Hidden(Secret(content))
+    return HiddenValue(Secret(content))

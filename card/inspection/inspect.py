@@ -38,7 +38,7 @@ def inspect_card(source: Source, *, reveal: bool = False) -> dict[str, Plain]:
 
 
 def describe(source: Source) -> Description:
-    """Return the same tree with its secrets as `Hidden` values, fit for comparing."""
+    """Return the same tree with its secrets as `HiddenValue` values, fit for comparing."""
     if isinstance(source, CardProfile):
         fresh = MemoryStore()
         personalise(source, fresh)

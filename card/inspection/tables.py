@@ -12,16 +12,16 @@ from typing import Any, NoReturn
 
 from card.codec.access_words import key_name
 from card.crypto.secret import Secret
-from card.domain.application import ApplicationRecord, CsimRecord
-from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
-from card.domain.keys.bcmcs import BakRecord
+from card.domain.application import StoredApplication, StoredCsim
+from card.domain.authentication.gba import StoredBootstrap, StoredNafKey
+from card.domain.keys.bcmcs import StoredBak
 from card.domain.keys.freshness import LastMessage
-from card.domain.keys.mbms import MskRecord, MukRecord
-from card.domain.pin import PinRecord
+from card.domain.keys.mbms import StoredMsk, StoredMuk
+from card.domain.pin import StoredPin
 from card.errors import StoreError
-from card.inspection.values import Description, Hidden, Value, to_hex, to_value
+from card.inspection.values import Description, HiddenValue, Value, to_hex, to_value
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 from card.store.memory import MemoryStore
 
 SQN_SIZE = 6
@@ -51,17 +51,17 @@ def _decode_sequence_numbers(stored: bytes) -> Value:
 
 TABLES: tuple[TableRow, ...] = (
     TableRow("card", "card"),
-    TableRow("app", "applications", ApplicationRecord),
-    TableRow("pin", "pins", PinRecord),
+    TableRow("app", "applications", StoredApplication),
+    TableRow("pin", "pins", StoredPin),
     TableRow("sqn", "sequence numbers", decode=_decode_sequence_numbers),
-    TableRow("gba", "bootstrapping", BootstrapRecord),
-    TableRow("naf", "NAF keys", NafKeyRecord),
-    TableRow("muk", "MUKs", MukRecord),
-    TableRow("msk", "MSKs", MskRecord),
+    TableRow("gba", "bootstrapping", StoredBootstrap),
+    TableRow("naf", "NAF keys", StoredNafKey),
+    TableRow("muk", "MUKs", StoredMuk),
+    TableRow("msk", "MSKs", StoredMsk),
     TableRow("heard", "counters of MSKs", LastMessage),
     TableRow("heard-muk", "counters of deleted MUKs", LastMessage),
-    TableRow("csim", "CSIM", CsimRecord),
-    TableRow("bak", "BAKs", BakRecord),
+    TableRow("csim", "CSIM", StoredCsim),
+    TableRow("bak", "BAKs", StoredBak),
     TableRow("spe", "policies"),
 )
 
@@ -96,17 +96,17 @@ def _describe_known(nv: NonVolatile, key: str, row: TableRow) -> Value:
     try:
         # A memory of its own, so that one damaged record does not hide the others of its table.
         alone = NonVolatile(MemoryStore({key: nv.get(key) or b""}))
-        record = RecordTable(alone, prefix, row.record_type).get(name)
+        record = StoredTable(alone, prefix, row.record_type).get(name)
     except StoreError:
         return dict(_UNREADABLE)
-    return _describe_pin(record) if isinstance(record, PinRecord) else to_value(record)
+    return _describe_pin(record) if isinstance(record, StoredPin) else to_value(record)
 
 
-def _describe_pin(pin: PinRecord) -> Value:
-    described: Description = {"name": key_name(pin.reference), "value": Hidden(pin.value, is_code=True)}
+def _describe_pin(pin: StoredPin) -> Value:
+    described: Description = {"name": key_name(pin.reference), "value": HiddenValue(pin.value, is_code=True)}
     described.update(enabled=pin.enabled, tries_left=pin.tries_left, max_tries=pin.max_tries)
     if pin.puk is not None:
-        described["puk"] = Hidden(pin.puk, is_code=True)
+        described["puk"] = HiddenValue(pin.puk, is_code=True)
         described.update(puk_tries_left=pin.puk_tries_left, puk_max_tries=pin.puk_max_tries)
     return described
 
@@ -115,7 +115,7 @@ def _describe_unknown(raw: bytes) -> Value:
     try:
         return _guarded(json.loads(raw, parse_constant=_refuse))
     except (ValueError, RecursionError):
-        return Hidden(Secret(raw))
+        return HiddenValue(Secret(raw))
 
 
 def _guarded(value: Any) -> Value:
@@ -126,7 +126,7 @@ def _guarded(value: Any) -> Value:
         case list():
             return [_guarded(part) for part in value]
         case str():
-            return Hidden(Secret(_bytes_of(value)))
+            return HiddenValue(Secret(_bytes_of(value)))
         case _:
             return value  # type: ignore[no-any-return]  # a number, a flag or null
 

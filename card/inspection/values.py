@@ -1,7 +1,7 @@
 """The plain values that a description of a card is made of, with secrets marked until the last moment.
 
-A description keeps its secrets as `Hidden` leaves, so that two cards can be compared whole; `to_plain` turns it into
-what people and JSON may see.
+A description keeps its secrets as `HiddenValue` leaves, so that two cards can be compared whole; `to_plain` turns it
+into what people and JSON may see.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class HiddenValue:
     """A value that is shown only when asked for. `is_code` marks a PIN or PUK, shown as its digits."""
 
     secret: Secret
@@ -32,7 +32,7 @@ class Hidden:
         return digits.decode("ascii") if self.is_code and digits.isdigit() else to_hex(value)
 
 
-Value: TypeAlias = "bool | int | float | str | Hidden | list[Value] | dict[str, Value] | None"
+Value: TypeAlias = "bool | int | float | str | HiddenValue | list[Value] | dict[str, Value] | None"
 Description: TypeAlias = dict[str, Value]
 
 
@@ -42,13 +42,13 @@ def to_hex(data: bytes) -> str:
 
 
 def to_value(item: object) -> Value:
-    """Turn a record or a decoded file content into a value: bytes into hex, `Secret` into `Hidden`.
+    """Turn a record or a decoded file content into a value: bytes into hex, `Secret` into `HiddenValue`.
 
     Fields of a record that are None are left out.
     """
     match item:
         case Secret():
-            return Hidden(item)
+            return HiddenValue(item)
         case bytes():
             return to_hex(item)
         case Enum():
@@ -68,9 +68,9 @@ def to_value(item: object) -> Value:
 
 
 def to_plain(value: Value, *, reveal: bool) -> Plain:
-    """Replace every `Hidden` by text: what it hides, or only its length."""
+    """Replace every `HiddenValue` by text: what it hides, or only its length."""
     match value:
-        case Hidden():
+        case HiddenValue():
             return value.show(reveal=reveal)
         case dict():
             return {key: to_plain(part, reveal=reveal) for key, part in value.items()}

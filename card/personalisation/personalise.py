@@ -16,13 +16,13 @@ from card.codec.proactive import (
     timer_management,
 )
 from card.crypto.local_key import terminal_appli_id
-from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, ApplicationRecord, CsimRecord
+from card.domain.application import APPLICATION_PREFIX, CSIM_PREFIX, StoredApplication, StoredCsim
 from card.domain.authentication.group_calls import GROUPS_PREFIX, GroupKey, group_key_name
 from card.domain.authentication.sqn import SqnMemory, SqnScheme
 from card.domain.bcast.tables import store_tables
-from card.domain.cat.engine import MENU_PREFIX, STEPS_PREFIX, StepRecord
-from card.domain.pin import PinRecord, PinTable
-from card.domain.secure_channel.settings import PskRecord, SacRecord, Scp03Record, list_names, store_settings
+from card.domain.cat.engine import MENU_PREFIX, STEPS_PREFIX, StoredStep
+from card.domain.pin import PinTable, StoredPin
+from card.domain.secure_channel.settings import StoredPsk, StoredSac, StoredScp03, list_names, store_settings
 from card.errors import StoreError
 from card.filesystem.contents import UNWRITTEN, FileContents
 from card.filesystem.filesystem import PINS_IN_EVERY_FCP_KEY, store_nodes
@@ -36,7 +36,7 @@ from card.profile.schema import CardProfile, Transport
 from card.profile.usim import GbaRes
 from card.spec.files.rows import Structure
 from card.state.nonvolatile import ATR_KEY, NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 _PLAIN = {
     CatCommand.POLLING_OFF: CommandType.POLLING_OFF,
@@ -85,11 +85,11 @@ def _store_pins(profile: CardProfile, nv: NonVolatile) -> None:
         for reference, pin in pins_of(profile, application).items():
             pins.add(application, _pin_record(reference, pin))
         for reference, adm in profile.pins.adms_by_reference().items():
-            pins.add(application, PinRecord(reference, adm.value, adm.tries, adm.tries))
+            pins.add(application, StoredPin(reference, adm.value, adm.tries, adm.tries))
 
 
-def _pin_record(reference: int, pin: PinProfile) -> PinRecord:
-    return PinRecord(reference, pin.value, pin.tries, pin.tries, pin.enabled, pin.puk, pin.puk_tries, pin.puk_tries)
+def _pin_record(reference: int, pin: PinProfile) -> StoredPin:
+    return StoredPin(reference, pin.value, pin.tries, pin.tries, pin.enabled, pin.puk, pin.puk_tries, pin.puk_tries)
 
 
 def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
@@ -97,17 +97,17 @@ def _store_applications(profile: CardProfile, nv: NonVolatile) -> None:
     usim, isim, sqn = profile.usim, profile.isim, profile.usim.sqn
     constant = usim.derive_operator_constant()
     plain_res = usim.gba.res is GbaRes.PLAIN
-    record = ApplicationRecord(
+    record = StoredApplication(
         usim.algorithm.value, usim.k, constant, sqn.ind_bits, sqn.delta, sqn.age_limit, plain_res
     )
     records = {USIM: record}
     if isim is not None:
         records[ISIM] = replace(record, k=isim.k or usim.k, opc=isim.opc or constant)
-    groups = RecordTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
+    groups = StoredTable(nv, f"{GROUPS_PREFIX}{USIM}/", GroupKey)
     for group in usim.group_keys:
         groups.put(group_key_name(group.voice_service, group.key_id), GroupKey(group.key))
     for name, each in records.items():
-        RecordTable(nv, APPLICATION_PREFIX, ApplicationRecord).put(name, each)
+        StoredTable(nv, APPLICATION_PREFIX, StoredApplication).put(name, each)
         if sqn.initial_seq:
             SqnMemory(nv, name, SqnScheme(sqn.ind_bits, sqn.delta, sqn.age_limit)).begin_at(sqn.initial_seq)
 
@@ -116,12 +116,12 @@ def _store_secure_channels(sac: SacProfile | None, nv: NonVolatile) -> None:
     if sac is None:
         return
     kinds = ",".join(sorted({kind.value for kind in sac.kinds}))
-    psks = [PskRecord(secret.terminal_id, secret.key) for secret in sac.psk]
+    psks = [StoredPsk(secret.terminal_id, secret.key) for secret in sac.psk]
     keys = sac.scp03
-    scp03 = Scp03Record(keys.version, keys.key_enc, keys.key_mac) if keys is not None else None
+    scp03 = StoredScp03(keys.version, keys.key_enc, keys.key_mac) if keys is not None else None
     names = (terminal_appli_id(name.encode()) for name in sac.terminal_applications)
     policy = list_names(sac.terminals), list_names(names)
-    store_settings(nv, SacRecord(kinds, sac.tek.value, sac.container, sac.connections, *policy), psks, scp03)
+    store_settings(nv, StoredSac(kinds, sac.tek.value, sac.container, sac.connections, *policy), psks, scp03)
 
 
 def _store_bcast(profile: CardProfile, nv: NonVolatile) -> None:
@@ -137,13 +137,13 @@ def _store_bcast(profile: CardProfile, nv: NonVolatile) -> None:
 def _store_csim(profile: CardProfile, nv: NonVolatile) -> None:
     csim = profile.csim
     if csim is not None:
-        record = CsimRecord(csim.rk, csim.nai, csim.functions, csim.tags.by_name())
-        RecordTable(nv, CSIM_PREFIX, CsimRecord).put(CSIM, record)
+        record = StoredCsim(csim.rk, csim.nai, csim.functions, csim.tags.by_name())
+        StoredTable(nv, CSIM_PREFIX, StoredCsim).put(CSIM, record)
 
 
 def store_toolkit(cat: CatProfile, nv: NonVolatile) -> None:
     """Write the steps, the menu before them where there is one, and the text behind each menu item."""
-    steps, menu = RecordTable(nv, STEPS_PREFIX, StepRecord), RecordTable(nv, MENU_PREFIX, StepRecord)
+    steps, menu = StoredTable(nv, STEPS_PREFIX, StoredStep), StoredTable(nv, MENU_PREFIX, StoredStep)
     if cat.menu:
         steps.put("00", _record(set_up_menu(cat.menu_title, [entry.item for entry in cat.menu])))
     for number, step in enumerate(cat.steps, 1):
@@ -152,8 +152,8 @@ def store_toolkit(cat: CatProfile, nv: NonVolatile) -> None:
         menu.put(f"{number:02}", _record(display_text(entry.shows)))
 
 
-def _record(command: ProactiveCommand) -> StepRecord:
-    return StepRecord(command.type, command.qualifier, command.destination, command.objects)
+def _record(command: ProactiveCommand) -> StoredStep:
+    return StoredStep(command.type, command.qualifier, command.destination, command.objects)
 
 
 def _command(step: CatStep) -> ProactiveCommand:

@@ -18,7 +18,7 @@ from card.filesystem.node import ADF_PREFIX, FileNode
 _PIN2 = APPLICATION_PIN | LOCAL
 
 
-class Guarded(Protocol):
+class GuardedFile(Protocol):
     """A file that access conditions were planned for."""
 
     @property
@@ -36,7 +36,7 @@ class Verification:
     pins: Mapping[str, int]
     multiple: bool
 
-    def rules(self, file: Guarded) -> tuple[bytes, bytes]:
+    def rules(self, file: GuardedFile) -> tuple[bytes, bytes]:
         """Return a file's rule for environment 01 and for 00, the latter empty on a single-verification card."""
         if not self.multiple:
             return file.rule(lambda condition: condition).encode(), b""

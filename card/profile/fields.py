@@ -41,13 +41,13 @@ class MapOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
+class ReservedName:
     """A name kept for a later version; using it is an error that says so."""
 
     purpose: str
 
 
-Spec = Kind[object] | Table | ListOf | MapOf | Reserved
+Spec = Kind[object] | Table | ListOf | MapOf | ReservedName
 
 
 def parse_hex(value: object) -> bytes:

@@ -17,7 +17,7 @@ from card.disk.reading import read_text
 from card.disk.toml import NotToml, parse_toml
 from card.disk.toml_lines import Path
 from card.errors import ProfileError, UnusableFile
-from card.profile.fields import ListOf, MapOf, Reserved, Spec, Table
+from card.profile.fields import ListOf, MapOf, ReservedName, Spec, Table
 from card.tables import table as typed
 from card.tables.kinds import Kind, RefusedError
 from card.tables.problems import MOST_LISTED, Places, Problems, describe, dotted
@@ -39,7 +39,7 @@ class Fault:
 
 
 @runtime_checkable
-class Checked(Protocol):
+class RuledTable(Protocol):
     """A table with rules across its fields."""
 
     def check(self) -> Iterable[Fault]:
@@ -150,7 +150,7 @@ class _Builder:
                 return self.table(spec.shape, value, path)
             case MapOf():
                 return self._map(spec, value, path)
-            case Reserved():
+            case ReservedName():
                 return self._wrong(path, f"kept for {spec.purpose}, which this version does not support")
 
     def _single(self, kind: Kind[object], value: object, path: Path) -> object:
@@ -181,7 +181,7 @@ class _Builder:
         if table is None:
             return _WRONG
         fields = self._entries[shape] = self._entries.get(shape) or entries(shape)
-        usable = [entry.key for entry in fields if not isinstance(entry.spec, Reserved)]
+        usable = [entry.key for entry in fields if not isinstance(entry.spec, ReservedName)]
         table.refuse_unknown([entry.key for entry in fields], usable)
         values = {
             entry.key: self._value(entry.spec, table.data[entry.key], (*path, entry.key))
@@ -196,7 +196,7 @@ class _Builder:
         return self._checked(shape(**values), path)
 
     def _checked(self, table: object, path: Path) -> object:
-        faults = list(table.check()) if isinstance(table, Checked) else []
+        faults = list(table.check()) if isinstance(table, RuledTable) else []
         for fault in faults:
             self._wrong((*path, *fault.path), fault.text)
         return _WRONG if faults else table

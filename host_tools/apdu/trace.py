@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
-from card.codec.redaction import Redacted
+from card.codec.redaction import Redaction
 from card.spec.secrets import find_secrecy
 from card.spec.status import describe
 from host_tools.apdu.response import Response
@@ -28,7 +28,7 @@ class Exchange:
     seconds: float
 
     @classmethod
-    def of(cls, command: CommandApdu, response: Response, seconds: float, redacted: Redacted) -> Exchange:
+    def of(cls, command: CommandApdu, response: Response, seconds: float, redacted: Redaction) -> Exchange:
         """Make the event; `redacted` says what of the two is secret."""
         return cls(
             header=bytes((command.cla, command.ins, command.p1, command.p2)),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TextIO
 
-from host_tools.compare.model import CommandTiming, Comparison, Difference, Observed, Pair, SideRun, Spread
+from host_tools.compare.model import CommandTiming, Comparison, Difference, Observation, Pair, SideRun, Spread
 from host_tools.compare.words import judgement, title, verdict
 
 
@@ -46,7 +46,7 @@ def _pair(number: int, pair: Pair) -> dict[str, object]:
     }
 
 
-def _observed(seen: Observed | None) -> dict[str, object] | None:
+def _observed(seen: Observation | None) -> dict[str, object] | None:
     if seen is None:
         return None
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from card.codec.redaction import Span
 from card.spec.status import describe
-from host_tools.compare.model import Difference, Kind, Observed, Pair
+from host_tools.compare.model import Difference, Kind, Observation, Pair
 from host_tools.trace.decode import object_name, show_bytes
 from host_tools.trace.tlv import TlvItem, walk_tlvs
 
@@ -34,7 +34,7 @@ def classify(pair: Pair) -> Iterator[Difference]:
         yield from _data(a, b)
 
 
-def _data(a: Observed, b: Observed) -> Iterator[Difference]:
+def _data(a: Observation, b: Observation) -> Iterator[Difference]:
     items_a, items_b = walk_tlvs(a.data, padded=True), walk_tlvs(b.data, padded=True)
     if items_a and items_b and items_a[0].tag == items_b[0].tag:
         yield from _objects(a, b, items_a, items_b)
@@ -45,7 +45,9 @@ def _data(a: Observed, b: Observed) -> Iterator[Difference]:
             yield Difference(Kind.VALUE, f"{start}-{end - 1}", _bytes(a, start, end), _bytes(b, start, end))
 
 
-def _objects(a: Observed, b: Observed, items_a: Sequence[TlvItem], items_b: Sequence[TlvItem]) -> Iterator[Difference]:
+def _objects(
+    a: Observation, b: Observation, items_a: Sequence[TlvItem], items_b: Sequence[TlvItem]
+) -> Iterator[Difference]:
     by_path_a = {item.path: item for item in items_a}
     by_path_b = {item.path: item for item in items_b}
     found = False
@@ -65,7 +67,7 @@ def _objects(a: Observed, b: Observed, items_a: Sequence[TlvItem], items_b: Sequ
         yield _order_or_coding(a, b, list(by_path_a), list(by_path_b))
 
 
-def _value(a: Observed, b: Observed, item_a: TlvItem, item_b: TlvItem) -> Difference | None:
+def _value(a: Observation, b: Observation, item_a: TlvItem, item_b: TlvItem) -> Difference | None:
     if item_a.children and item_b.children:
         return None
     value_a, value_b = a.data[item_a.start : item_a.end], b.data[item_b.start : item_b.end]
@@ -75,7 +77,7 @@ def _value(a: Observed, b: Observed, item_a: TlvItem, item_b: TlvItem) -> Differ
     return Difference(kind, item_a.path, _object(a, item_a), _object(b, item_b))
 
 
-def _order_or_coding(a: Observed, b: Observed, paths_a: list[str], paths_b: list[str]) -> Difference:
+def _order_or_coding(a: Observation, b: Observation, paths_a: list[str], paths_b: list[str]) -> Difference:
     """The same objects with the same values in different bytes: in another order, or with other length fields."""
     if paths_a != paths_b:
         return Difference(Kind.ORDER, "", " ".join(paths_a), " ".join(paths_b))
@@ -95,34 +97,34 @@ def _different_bytes(a: bytes, b: bytes) -> Iterator[Span]:
         yield start, len(a)
 
 
-def _object(side: Observed, item: TlvItem | None) -> str:
+def _object(side: Observation, item: TlvItem | None) -> str:
     if item is None:
         return "no such object"
     name = object_name(item.path)
     return f"{f'{name} ' if name else ''}{_bytes(side, item.start, item.end)}"
 
 
-def _bytes(side: Observed, start: int, end: int) -> str:
+def _bytes(side: Observation, start: int, end: int) -> str:
     if any(first < end and behind > start for first, behind in side.shown.hidden_response):
         return f"[{end - start}] {_HIDDEN}"
     return show_bytes(side.data[start:end], _SHOWN_BYTES)
 
 
-def _whole(side: Observed) -> str:
+def _whole(side: Observation) -> str:
     return _bytes(side, 0, len(side.data)) if side.data else "no data"
 
 
-def _command(side: Observed) -> str:
+def _command(side: Observation) -> str:
     if side.shown.hidden_command:
         return f"[{len(side.command)}] {_HIDDEN}"
     return show_bytes(side.command, _SHOWN_BYTES)
 
 
-def _outcome(side: Observed) -> str:
+def _outcome(side: Observation) -> str:
     if side.error:
         return side.error
     return "an answer without status word" if side.sw is None else describe(side.sw)
 
 
-def _presence(side: Observed | None) -> str:
+def _presence(side: Observation | None) -> str:
     return _NO_COMMAND if side is None else _command(side)

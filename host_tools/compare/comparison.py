@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from host_tools.compare.allow import Rules, TimingLimit
 from host_tools.compare.classify import classify
-from host_tools.compare.model import CommandTiming, Comparison, Difference, Kind, Observed, Pair, SideRun, Step
+from host_tools.compare.model import CommandTiming, Comparison, Difference, Kind, Observation, Pair, SideRun, Step
 from host_tools.compare.timing import measure
 
 ATR = "ATR"
@@ -103,6 +103,6 @@ def _align_middle(
         yield from ((None, other) for other in b[b_from:b_to])
 
 
-def _keys(observed: Sequence[Observed]) -> list[bytes]:
+def _keys(observed: Sequence[Observation]) -> list[bytes]:
     """Return class, instruction, P1 and P2 of each command; its data may hold what the card answered before."""
     return [seen.command[:4] for seen in observed]

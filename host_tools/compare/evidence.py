@@ -16,7 +16,7 @@ from card.spec.status import SW
 from host_tools.apdu.pin import PIN_SIZE, pad_pin
 from host_tools.apdu.processors import FormatProcessor, GetResponseProcessor, WrongLengthProcessor
 from host_tools.compare.joined import Wire, join_exchanges
-from host_tools.compare.model import Observed, SideRun, Step
+from host_tools.compare.model import Observation, SideRun, Step
 from host_tools.compare.observe import ObservedLink
 from host_tools.compare.play import play_scripts
 from host_tools.links.base import Link, LinkError
@@ -25,7 +25,7 @@ from host_tools.script.runner import RunOptions
 from host_tools.trace.commands import describe_command
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
 from host_tools.trace.printable import printable
-from host_tools.trace.record import POWER_OFF
+from host_tools.trace.tracer import POWER_OFF
 
 MOST_EXCHANGES = 20_000
 """Exchanges of a trace that are looked at."""
@@ -120,11 +120,11 @@ def _send(observed: ObservedLink, stack: GetResponseProcessor, command: bytes) -
         return  # noted in the run
 
 
-def _is_repeatable(seen: Observed) -> bool:
+def _is_repeatable(seen: Observation) -> bool:
     return not seen.shown.hidden_command or _gives_pin1(seen)
 
 
-def _gives_pin1(seen: Observed) -> bool:
+def _gives_pin1(seen: Observation) -> bool:
     """Tell whether the command gave PIN1, hidden in the trace, and was accepted."""
     command = seen.shown.command
     return (
@@ -135,7 +135,7 @@ def _gives_pin1(seen: Observed) -> bool:
     )
 
 
-def _with_pin(seen: Observed, pin: Secret) -> bytes:
+def _with_pin(seen: Observation, pin: Secret) -> bytes:
     """Return the command, with the PIN of this card where the recorded one was accepted and is hidden."""
     command = seen.shown.command
     return command[:_HEADER] + pad_pin(pin) if _gives_pin1(seen) else command
@@ -145,6 +145,6 @@ def _as_shown(step: Step) -> Step:
     return replace(step, observed=tuple(_redacted(seen) for seen in step.observed))
 
 
-def _redacted(seen: Observed) -> Observed:
+def _redacted(seen: Observation) -> Observation:
     shown: TracedExchange = seen.shown
     return replace(seen, command=shown.command, data=shown.data)

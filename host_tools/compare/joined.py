@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from card.spec.ins import INS
-from host_tools.compare.model import Observed
+from host_tools.compare.model import Observation
 from host_tools.trace.events import TracedExchange
 
 
@@ -22,9 +22,9 @@ class Wire:
     response: bytes = field(repr=False)
 
 
-def join_exchanges(wires: Iterable[Wire]) -> Iterator[Observed]:
-    """Yield one `Observed` for each command that was meant, in order."""
-    current: Observed | None = None
+def join_exchanges(wires: Iterable[Wire]) -> Iterator[Observation]:
+    """Yield one `Observation` for each command that was meant, in order."""
+    current: Observation | None = None
     for wire in wires:
         if current is not None and _continues(current, wire):
             current = _joined(current, wire)
@@ -36,12 +36,12 @@ def join_exchanges(wires: Iterable[Wire]) -> Iterator[Observed]:
         yield current
 
 
-def _begun(wire: Wire) -> Observed:
+def _begun(wire: Wire) -> Observation:
     shown = wire.shown
-    return Observed(shown, wire.command, wire.response[:-2], shown.sw, shown.seconds, 1, shown.error)
+    return Observation(shown, wire.command, wire.response[:-2], shown.sw, shown.seconds, 1, shown.error)
 
 
-def _continues(current: Observed, wire: Wire) -> bool:
+def _continues(current: Observation, wire: Wire) -> bool:
     if current.sw is None or len(wire.command) < 4:
         return False
     if current.sw >> 8 in (0x61, 0x9F):
@@ -49,7 +49,7 @@ def _continues(current: Observed, wire: Wire) -> bool:
     return current.sw >> 8 == 0x6C and wire.command[:4] == current.command[:4]
 
 
-def _joined(current: Observed, wire: Wire) -> Observed:
+def _joined(current: Observation, wire: Wire) -> Observation:
     offset = len(current.data)
     response = current.shown.data + wire.shown.response
     hidden = tuple((start + offset, end + offset) for start, end in wire.shown.hidden_response)
@@ -62,7 +62,7 @@ def _joined(current: Observed, wire: Wire) -> Observed:
         file=wire.shown.file,
         hidden_response=current.shown.hidden_response + hidden,
     )
-    return Observed(
+    return Observation(
         shown, current.command, current.data + wire.response[:-2], wire.shown.sw, seconds, current.wire + 1,
         wire.shown.error,
     )  # fmt: skip

@@ -25,7 +25,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class Observation:
     """One command and its whole answer on one side, however many APDUs the transport took (`wire`).
 
     `shown` is redacted and is what reports print. `command` and `data` are what really went over the link; they are
@@ -48,7 +48,7 @@ class Step:
     name: str
     clause: str = ""
     outcome: str = ""
-    observed: tuple[Observed, ...] = ()
+    observed: tuple[Observation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class Pair:
 
     step: str
     clause: str
-    a: Observed | None
-    b: Observed | None
+    a: Observation | None
+    b: Observation | None
     differences: tuple[Difference, ...] = ()
     outcomes: tuple[str, str] = ("", "")
 
     @property
-    def either(self) -> Observed:
+    def either(self) -> Observation:
         """The command as one side sent it, the first if both did."""
         found = self.a or self.b
         assert found is not None, "a pair has at least one side"

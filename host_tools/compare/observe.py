@@ -10,7 +10,7 @@ from host_tools.links.base import Link, LinkError
 from host_tools.links.wrapped import WrappedLink
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 
 _SHORTEST = 2  # bytes of a status word
 
@@ -20,7 +20,7 @@ class ObservedLink(WrappedLink):
 
     def __init__(self, link: Link, known: KnownSecrets | None = None) -> None:
         self._last: TracedExchange | None = None
-        super().__init__(RecordingLink(link, Recorder(link.name, [self], known=known)))
+        super().__init__(TracedLink(link, Tracer(link.name, [self], known=known)))
         self._atr = link.atr
         self._lock = threading.Lock()
         self._sent: bytes | None = None  # the command that is not answered yet
@@ -78,7 +78,7 @@ class ObservedLink(WrappedLink):
         shown = TracedExchange(0, 0.0, self.name, header, b"", 0.0, problem)
         self._wires.append(Wire(shown, command, b""))
 
-    # --- TraceSink, for the recorder
+    # --- TraceSink, for the tracer
 
     def emit(self, event: TraceEvent) -> None:
         """Take the redacted form of what has just crossed the link."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from statistics import median, quantiles
 
-from host_tools.compare.model import CommandTiming, Observed, Pair, Spread
+from host_tools.compare.model import CommandTiming, Observation, Pair, Spread
 from host_tools.trace.commands import command_name
 
 
@@ -22,7 +22,7 @@ def measure(pairs: Iterable[Pair]) -> Iterator[CommandTiming]:
         yield CommandTiming(name, spread(a), spread(b))
 
 
-def name_of(seen: Observed) -> str:
+def name_of(seen: Observation) -> str:
     """Return the name of the command, as traces show it."""
     return command_name(seen.command[1]) if len(seen.command) > 1 else "no APDU"
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from card.spec.status import describe
-from host_tools.compare.model import Comparison, Kind, Observed, Pair
+from host_tools.compare.model import Comparison, Kind, Observation, Pair
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange
 from host_tools.trace.text import show_with_gaps
@@ -49,14 +49,14 @@ def counts(comparison: Comparison) -> Iterator[tuple[Kind, int, int]]:
         yield kind, found[kind, False], found[kind, True]
 
 
-def outcome(seen: Observed | None) -> str:
+def outcome(seen: Observation | None) -> str:
     """Return the status word in words, or why there is none."""
     if seen is None:
         return "not sent"
     return seen.error or (describe(seen.sw) if seen.sw is not None else "an answer without status word")
 
 
-def milliseconds(seen: Observed | None) -> str:
+def milliseconds(seen: Observation | None) -> str:
     """Return how long the command took."""
     return "" if seen is None else f"{seen.seconds * 1000:.2f} ms"
 
@@ -73,7 +73,7 @@ def step_words(pair: Pair) -> str:
     return words if a == b else f"{words}; A: {a or 'not reached'}, B: {b or 'not reached'}"
 
 
-def side_lines(seen: Observed | None) -> Iterator[str]:
+def side_lines(seen: Observation | None) -> Iterator[str]:
     """Yield one side of an exchange: command, answer, and what is inside, without secrets."""
     if seen is None:
         yield "not sent"

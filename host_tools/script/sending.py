@@ -15,7 +15,7 @@ from host_tools.script.safety import Guard, gives_pin
 from host_tools.script.timed import TimedLink
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.record import RESET, Recorder
+from host_tools.trace.tracer import RESET, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Sender:
         self._client = client
         self._guard = guard
         self._last = _LastEvent()
-        self._recorder = Recorder(link.name, [self._last], known=known)
+        self._tracer = Tracer(link.name, [self._last], known=known)
 
     def reset(self) -> bytes:
         """Reset the card and return its ATR. Raises `LinkError`."""
         atr = self._link.reset()
-        self._recorder.card_event(RESET, atr)
+        self._tracer.card_event(RESET, atr)
         return atr
 
     def send(self, step: ApduStep, raw: bytes, command: CommandApdu | None) -> Sent:
@@ -59,7 +59,7 @@ class Sender:
             error = str(problem)
         seconds = time.perf_counter() - started
         answer = b"" if response is None else response.data + response.sw.to_bytes(2, "big")
-        self._recorder.exchange(raw, answer, seconds, error)
+        self._tracer.exchange(raw, answer, seconds, error)
         return Sent(seconds, self._last.event, answer, response, error)
 
     def _repeated(self, step: ApduStep, raw: bytes, command: CommandApdu | None) -> Response:

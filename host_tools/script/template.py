@@ -56,14 +56,14 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedParts:
     """Parts with their length in front: Lc for `[`, a BER length for `(`."""
 
     opening: str
     parts: tuple[Part, ...]
 
 
-Part = Hex | Reference | Counted
+Part = Hex | Reference | CountedParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Parser:
                     return
                 raise ExpressionError(f"{match['close']!r} closes nothing")
             if match["open"]:
-                yield Counted(match["open"], tuple(self.parts(match["open"], depth + 1)))
+                yield CountedParts(match["open"], tuple(self.parts(match["open"], depth + 1)))
             elif match["hex"]:
                 yield Hex(bytes.fromhex(match["hex"]))
             elif match["name"]:
@@ -131,7 +131,7 @@ def _names(parts: tuple[Part, ...]) -> Iterator[str]:
         match part:
             case Reference(name=name):
                 yield name
-            case Counted(parts=inner):
+            case CountedParts(parts=inner):
                 yield from _names(inner)
             case Hex():
                 pass
@@ -152,7 +152,7 @@ def _expand(part: Part, scope: Scope) -> Value:
     match part:
         case Hex(data=data):
             return Value(data)
-        case Counted(opening=opening, parts=parts):
+        case CountedParts(opening=opening, parts=parts):
             inner = _join(parts, scope)
             return Value(_count(opening, len(inner.data)) + inner.data, inner.secret)
         case Reference(name=name, start=start, end=end, filters=filters):

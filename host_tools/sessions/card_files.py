@@ -16,7 +16,7 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events
 
 if TYPE_CHECKING:
-    from card import CardProfile, Difference, Edit, Edited
+    from card import CardProfile, Difference, Edit, EditResult
 
 SNAPSHOT_SUFFIX = ".snapshot"
 
@@ -39,7 +39,7 @@ def show(file: Path, events: Events, *, reveal: bool) -> dict[str, Any]:
         return card.inspect_card(_source(file), reveal=reveal)
 
 
-def edit(file: Path, path: str, change: Edit, events: Events) -> Edited:
+def edit(file: Path, path: str, change: Edit, events: Events) -> EditResult:
     """Write one elementary file of a card."""
     with used_card_file(file, events):
         return card.edit_card(file, path, change)

@@ -77,9 +77,9 @@ def in_reader(reader: str | None) -> Link:
 
 def traced(link: Link, sinks: Sequence[TraceSink], known: KnownSecrets | None = None) -> Link:
     """Return the link, recorded under its name where there are sinks to record into; `known` secrets are hidden."""
-    from host_tools.trace.record import Recorder, RecordingLink
+    from host_tools.trace.tracer import TracedLink, Tracer
 
-    return RecordingLink(link, Recorder(link.name, sinks, known=known)) if sinks else link
+    return TracedLink(link, Tracer(link.name, sinks, known=known)) if sinks else link
 
 
 def connect(middleware: TerminalMiddleware, pin: Secret | None, ask_pin: AskPin) -> Identity:

@@ -13,9 +13,9 @@ from types import TracebackType
 
 from host_tools.links.base import NoReader
 from host_tools.links.pcsc import PcscContext
-from host_tools.realism.recording import RecordingCard
+from host_tools.realism.traced import TracedCard
 from host_tools.trace.events import TraceSink
-from host_tools.trace.record import Recorder
+from host_tools.trace.tracer import Tracer
 from vpicc_bridge.adapter import VirtualCard
 from vpicc_bridge.connection import ABSENCE, Connection
 from vpicc_bridge.lines import Dialler
@@ -94,7 +94,7 @@ class ReaderPool:
         slot = self._free.popleft()
         # pcscd looks at a slot every 0.4 s: a new card that came sooner would pass for the old one.
         time.sleep(max(0.0, slot.free_at - time.monotonic()))
-        recorded = RecordingCard(card, Recorder(slot.reader, [make_sink(slot.reader)]))
+        recorded = TracedCard(card, Tracer(slot.reader, [make_sink(slot.reader)]))
         inserted = self._cards.insert(Connection(Dialler(_LOOPBACK, slot.port), recorded))
 
         def remove() -> None:

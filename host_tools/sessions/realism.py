@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from host_tools.realism.latency import LatencyProfile
     from host_tools.realism.plan import Fault
     from host_tools.trace.events import TraceSink
-    from host_tools.trace.record import Recorder
+    from host_tools.trace.tracer import Tracer
     from vpicc_bridge.adapter import VirtualCard
     from vpicc_bridge.slots import Bridge
 
@@ -53,20 +53,20 @@ class Realism:
             from host_tools.realism.slow import SlowCard
 
             card = SlowCard(card, self.latency, self.seed)
-        recorder = _recorder(sinks, reader)
+        tracer = _tracer(sinks, reader)
         if not self.plan:
-            return make_bridge(_recorded(card, recorder))
+            return make_bridge(_recorded(card, tracer))
         from host_tools.realism.bridge import PulledCard, ReturningBridge
         from host_tools.realism.faulty import FaultyCard
         from host_tools.realism.plan import Injector
 
         def tell(sentence: str) -> None:
             events.emit(FaultInjected(sentence))
-            if recorder is not None:
-                recorder.note_fault(sentence)
+            if tracer is not None:
+                tracer.note_fault(sentence)
 
         faulty = FaultyCard(card, Injector(self.plan, self.seed), lambda after: bridge.pull(after), tell)
-        served = PulledCard(_recorded(faulty, recorder))
+        served = PulledCard(_recorded(faulty, tracer))
         bridge = ReturningBridge(lambda: make_bridge(served))
         return bridge
 
@@ -82,20 +82,20 @@ def learn_times(trace: Path) -> LatencyProfile:
         raise SessionError(str(error), Trouble.INPUT) from error
 
 
-def _recorder(sinks: Sequence[TraceSink], reader: str) -> Recorder | None:
+def _tracer(sinks: Sequence[TraceSink], reader: str) -> Tracer | None:
     if not sinks:
         return None
-    from host_tools.trace.record import Recorder
+    from host_tools.trace.tracer import Tracer
 
-    return Recorder(reader, sinks)
+    return Tracer(reader, sinks)
 
 
-def _recorded(card: VirtualCard, recorder: Recorder | None) -> VirtualCard:
-    if recorder is None:
+def _recorded(card: VirtualCard, tracer: Tracer | None) -> VirtualCard:
+    if tracer is None:
         return card
-    from host_tools.realism.recording import RecordingCard
+    from host_tools.realism.traced import TracedCard
 
-    return RecordingCard(card, recorder)
+    return TracedCard(card, tracer)
 
 
 def _read_latency(path: Path) -> LatencyProfile:

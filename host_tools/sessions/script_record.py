@@ -18,7 +18,7 @@ from host_tools.script.values import Scope
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import CardAnswered, Events, NotSent
 from host_tools.trace.events import CardEvent, TraceEvent, TraceSink
-from host_tools.trace.record import RESET, Recorder, RecordingLink
+from host_tools.trace.tracer import RESET, TracedLink, Tracer
 
 
 def record_session(link: Link, sink: TraceSink, lines: Iterable[str], events: Events) -> None:
@@ -43,7 +43,7 @@ class _Session:
     def __init__(self, link: Link, sink: TraceSink, events: Events) -> None:
         self.unsent = 0
         self._client = ApduClient(link)
-        self._recorded = RecordingLink(link, Recorder(link.name, [sink, _Answers(events)]))
+        self._recorded = TracedLink(link, Tracer(link.name, [sink, _Answers(events)]))
         self._events = events
 
     def send(self, text: str, number: int) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import Events, TapOpened
-from host_tools.trace.record import Recorder
 from host_tools.trace.tap import Tap
+from host_tools.trace.tracer import Tracer
 
 if TYPE_CHECKING:
     from host_tools.trace.events import TraceSink
@@ -28,7 +28,7 @@ def listen_in(
     `ended` gets what stops it, and is entered meanwhile. Raises `SessionError`.
     """
     try:
-        with closing(Tap(listen, vpcd_port, Recorder(f"vpcd {vpcd_port}", sinks))) as tap, ended(tap.stop):
+        with closing(Tap(listen, vpcd_port, Tracer(f"vpcd {vpcd_port}", sinks))) as tap, ended(tap.stop):
             events.emit(TapOpened(tap.port, vpcd_port))
             tap.run()
     except LinkError as error:

@@ -25,8 +25,8 @@ from host_tools.terminal.card_application import CardFiles
 from host_tools.terminal.errors import TerminalError
 from host_tools.trace.events import TraceEvent
 from host_tools.trace.printable import printable
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import TracedLink, Tracer
 
 _MF = FileId(MF)
 _MOST_READ = 0x7FFF  # READ BINARY addresses 15 bits of offset
@@ -63,7 +63,7 @@ class Session:
         self._text = TextSink(write)
         self._script: ScriptWriter | None = None
         self._unseen = link
-        self._link = RecordingLink(link, Recorder(link.name, [self]))
+        self._link = TracedLink(link, Tracer(link.name, [self]))
         self._client = ApduClient(self._link)
         self._card = CardFiles(self._client)
         self._root = "3F00"

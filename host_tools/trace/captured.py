@@ -14,8 +14,8 @@ from host_tools.trace.events import CardEvent, TraceEvent
 from host_tools.trace.gsmtap import APDU, ATR, PORT, decode_gsmtap, gsmtap_packets
 from host_tools.trace.jsonl import TraceFileError
 from host_tools.trace.printable import printable
-from host_tools.trace.record import RESET, Recorder
 from host_tools.trace.tpdu import join_exchange
+from host_tools.trace.tracer import RESET, Tracer
 
 _MOST_LINKS = 65  # told apart, one more than are written; further ones share the name of the file
 
@@ -30,7 +30,7 @@ class CapturedTrace:
 
     path: Path
     left_out: Counter[str] = field(default_factory=Counter)
-    _recorders: dict[str, Recorder] = field(default_factory=dict, repr=False)
+    _tracers: dict[str, Tracer] = field(default_factory=dict, repr=False)
     _made: list[TraceEvent] = field(default_factory=list, repr=False)
     _now: float = 0.0
 
@@ -50,14 +50,14 @@ class CapturedTrace:
                 raise TraceFileError(f"{self.path}: {capture.report}")
 
     def emit(self, event: TraceEvent) -> None:
-        """Take an event from the recorder."""
+        """Take an event from the tracer."""
         self._made.append(event)
 
     def close(self) -> None:
         """Nothing is left to do."""
 
     def _take(self, datagram: Datagram, capture: CaptureReader) -> None:
-        """Let the recorder of an interface make an event of a datagram, or count it."""
+        """Let the tracer of an interface make an event of a datagram, or count it."""
         if datagram.destination.port != PORT:
             self.left_out["to another port"] += 1
             return
@@ -65,22 +65,22 @@ class CapturedTrace:
         try:
             packet = decode_gsmtap(datagram.payload)
             if packet.subtype == ATR:
-                self._recorder(capture.interface).card_event(RESET, packet.payload)
+                self._tracer(capture.interface).card_event(RESET, packet.payload)
             elif packet.subtype == APDU:
                 exchange = join_exchange(packet.payload, packet.command_size)
-                self._recorder(capture.interface).exchange(*exchange, seconds=0.0)
+                self._tracer(capture.interface).exchange(*exchange, seconds=0.0)
             else:
                 self.left_out["GSMTAP of another kind than APDU and ATR"] += 1
         except DecodeError:
             self.left_out["no GSMTAP packet of a SIM, or too short for one"] += 1
 
-    def _recorder(self, interface: str) -> Recorder:
+    def _tracer(self, interface: str) -> Tracer:
         name = printable(interface) or self.path.name
-        if name not in self._recorders:
-            if len(self._recorders) >= _MOST_LINKS:
+        if name not in self._tracers:
+            if len(self._tracers) >= _MOST_LINKS:
                 name = self.path.name
-            self._recorders.setdefault(name, Recorder(name, [self], clock=lambda: self._now))
-        return self._recorders[name]
+            self._tracers.setdefault(name, Tracer(name, [self], clock=lambda: self._now))
+        return self._tracers[name]
 
 
 def as_captured(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from host_tools.links.base import LinkError
-from host_tools.trace.record import POWER_OFF, POWER_ON, RESET, Recorder
+from host_tools.trace.tracer import POWER_OFF, POWER_ON, RESET, Tracer
 from vpicc_bridge.lines import acknowledge_at_once, tune
 from vpicc_bridge.protocol import CONTROLS, Control, FrameDecoder
 
@@ -30,10 +30,10 @@ def _bodies(decoder: FrameDecoder, data: bytes) -> Iterator[bytes]:
 
 
 class Conversation:
-    """Pairs what vpcd asks with what the card answers, and tells the recorder."""
+    """Pairs what vpcd asks with what the card answers, and tells the tracer."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
         self._asked: bytes | None = None
         self._since = 0.0
         self._from_reader = FrameDecoder()
@@ -53,13 +53,13 @@ class Conversation:
     def end(self) -> None:
         """The line is gone: note a command that nobody answered."""
         if self._asked is not None and self._asked != _ATR_REQUEST:
-            self._recorder.exchange(self._asked, b"", time.perf_counter() - self._since, "the card did not answer")
+            self._tracer.exchange(self._asked, b"", time.perf_counter() - self._since, "the card did not answer")
         self._asked = None
 
     def _ask(self, body: bytes) -> None:
         match CONTROLS.get(body):
             case Control.POWER_OFF:
-                self._recorder.card_event(POWER_OFF)
+                self._tracer.card_event(POWER_OFF)
             case Control.POWER_ON:
                 self._what = POWER_ON
             case Control.RESET:
@@ -73,18 +73,18 @@ class Conversation:
             # pcscd asks for the ATR again and again to see whether the card is there: only the first one is news.
             what, self._what = self._what, ""
             if what:
-                self._recorder.card_event(what, body)
+                self._tracer.card_event(what, body)
         elif asked is not None:
-            self._recorder.exchange(asked, body, time.perf_counter() - self._since)
+            self._tracer.exchange(asked, body, time.perf_counter() - self._since)
 
 
 class Tap:
     """Carries bytes between one card and one vpcd slot until either hangs up, then waits for the next card."""
 
-    def __init__(self, listen: int, vpcd_port: int, recorder: Recorder, vpcd_host: str = _LOOPBACK) -> None:
+    def __init__(self, listen: int, vpcd_port: int, tracer: Tracer, vpcd_host: str = _LOOPBACK) -> None:
         """Listen on the loopback at `listen` (0: any free port). Raises `LinkError` when the port is taken."""
         self._vpcd = (vpcd_host, vpcd_port)
-        self._recorder = recorder
+        self._tracer = tracer
         self._stopped = False
         try:
             self._listener = socket.create_server((_LOOPBACK, listen))
@@ -124,7 +124,7 @@ class Tap:
         except OSError as error:
             host, port = self._vpcd
             raise LinkError(f"vpcd does not answer at {host}:{port} ({error.strerror}): is pcscd running?") from None
-        conversation = Conversation(self._recorder)
+        conversation = Conversation(self._tracer)
         with vpcd, contextlib.suppress(ConnectionError):
             for line in (card, vpcd):
                 tune(line)

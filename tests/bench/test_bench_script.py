@@ -25,8 +25,8 @@ from host_tools.trace.events import TraceSink
 from host_tools.trace.gsmtap import GsmtapSink, PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink
 from host_tools.trace.known_secrets import KnownSecrets
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.bench.harness import Round, card_process, measure_ratio
 from tests.bench.test_bench_transport import ECHO, READ_BINARY, Announce, announce
 from tests.integration.pcsc_client import Client, Handle
@@ -66,9 +66,9 @@ def at_changing_offsets(link: Link) -> Round:
 def traced(make_sink: Callable[[Path], TraceSink], secrets: int = 0) -> Kind:
     def make(link: Link, tmp_path: Path, stack: ExitStack) -> Round:
         known = KnownSecrets(sha256(bytes((number,))).digest()[:16] for number in range(secrets))
-        recorder = Recorder("bench", [make_sink(tmp_path)], known=known)
+        recorder = Tracer("bench", [make_sink(tmp_path)], known=known)
         stack.callback(recorder.close)
-        recorded = RecordingLink(link, recorder)
+        recorded = TracedLink(link, recorder)
         return at_changing_offsets(recorded) if secrets else over(recorded, tmp_path, stack)
 
     return make

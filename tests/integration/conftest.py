@@ -15,7 +15,7 @@ from vpicc_bridge.connection import Connection
 from vpicc_bridge.lines import Dialler
 from vpicc_bridge.notices import Notice
 from vpicc_bridge.pcscd import SOCKET_VARIABLE, PrivatePcscd
-from vpicc_bridge.slots import Bridge, Inserted, Slots
+from vpicc_bridge.slots import Bridge, InsertedCard, Slots
 
 SLOTS = 4
 
@@ -59,7 +59,7 @@ class Desk:
     def __init__(self, pcscd: PrivatePcscd, client: Client) -> None:
         self._client = client
         self._free = list(zip(pcscd.reader_names, pcscd.ports, strict=True))
-        self._used: dict[str, Inserted] = {}
+        self._used: dict[str, InsertedCard] = {}
         self._slots = Slots()
 
     def __call__(self, card: VirtualCard, observer: Notebook | None = None, *, quickack: bool = True) -> str:

@@ -19,8 +19,8 @@ from host_tools.script.load import load_script, shipped_suites
 from host_tools.script.results import Status
 from host_tools.script.runner import Runner, RunOptions
 from host_tools.trace.events import CardEvent
-from host_tools.trace.record import Recorder
 from host_tools.trace.tap import Tap
+from host_tools.trace.tracer import Tracer
 from tests.integration.conftest import Desk
 from tests.integration.pcsc_client import wait_until
 from tests.unit.host_tools.script.fakes import ICCID, OPC, K, write
@@ -103,7 +103,7 @@ def test_the_tap_sees_what_passes_and_changes_nothing(insert: Desk) -> None:
     threads: list[threading.Thread] = []
 
     def through_tap(port: int) -> Connection:
-        tap = Tap(0, port, Recorder("tap", [collector]))
+        tap = Tap(0, port, Tracer("tap", [collector]))
         thread = threading.Thread(target=tap.run)
         thread.start()
         taps.append(tap)

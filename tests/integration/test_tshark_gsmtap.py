@@ -15,7 +15,7 @@ from host_tools.script.load import load_script, shipped_suites
 from host_tools.script.runner import Runner, RunOptions
 from host_tools.script.values import Value
 from host_tools.trace.gsmtap import PcapngSink
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.unit.host_tools.script.fakes import ICCID, OPC, PIN, K, demo_link
 from tests.unit.host_tools.trace.fakes import exchange
 
@@ -36,7 +36,7 @@ def dissect(capture: Path, *fields: str) -> list[list[str]]:
 def trace(tmp_path: Path, suite: str) -> Path:
     """Run a suite on a demo card in this process and return the capture of it."""
     capture = tmp_path / f"{suite}.pcapng"
-    link = RecordingLink(demo_link(), Recorder("demo card", [PcapngSink(capture.open("wb"))]))
+    link = TracedLink(demo_link(), Tracer("demo card", [PcapngSink(capture.open("wb"))]))
     variables = {
         "pin": Value(PIN.ljust(8, b"\xff"), secret=True),
         "k": Value(bytes.fromhex(K), secret=True),

@@ -12,11 +12,11 @@ from card.crypto.secret import Secret
 from tests.meta.tree import ROOT, project_files
 from tests.support.secret_records import SECRET_RECORDS
 
-_TABLE = "RecordTable"
+_TABLE = "StoredTable"
 
 
 def stored_types() -> Iterator[type]:
-    """Yield the record type of every `RecordTable(store, prefix, type)` in the card."""
+    """Yield the record type of every `StoredTable(store, prefix, type)` in the card."""
     for path in project_files():
         if path.suffix != ".py" or ROOT / "card" not in path.parents:
             continue

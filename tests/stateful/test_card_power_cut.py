@@ -83,7 +83,7 @@ class ObservedStore(MemoryStore):
         self.writes.append(Write(self.apdu, self.load()))
 
 
-class RecordingCard(TestCard):
+class TracedCard(TestCard):
     """Keeps the APDUs it was sent."""
 
     __test__ = False
@@ -287,7 +287,7 @@ def reference(request: pytest.FixtureRequest) -> Reference:
     store = MemoryStore()
     personalise(script.profile(), store)
     observed = ObservedStore(store.load())
-    card = RecordingCard(observed)
+    card = TracedCard(observed)
     script.session(card)
     return Reference(store.load(), card.sent, observed.writes, script)
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from card.domain.application import ApplicationRecord, CsimRecord
-from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
+from card.domain.application import StoredApplication, StoredCsim
+from card.domain.authentication.gba import StoredBootstrap, StoredNafKey
 from card.domain.authentication.group_calls import GroupKey
-from card.domain.keys.bcmcs import BakRecord
-from card.domain.keys.local_key import LocalKeyRecord
-from card.domain.keys.mbms import MskRecord, MukRecord
-from card.domain.pin import PinRecord
-from card.domain.secure_channel.settings import PskRecord, Scp03Record
+from card.domain.keys.bcmcs import StoredBak
+from card.domain.keys.local_key import StoredLocalKey
+from card.domain.keys.mbms import StoredMsk, StoredMuk
+from card.domain.pin import StoredPin
+from card.domain.secure_channel.settings import StoredPsk, StoredScp03
 from card.domain.secure_channel.state import MasterSa
 
 SECRET_RECORDS: tuple[type, ...] = (
-    ApplicationRecord,
-    BakRecord,
-    BootstrapRecord,
-    CsimRecord,
+    StoredApplication,
+    StoredBak,
+    StoredBootstrap,
+    StoredCsim,
     GroupKey,
-    LocalKeyRecord,
+    StoredLocalKey,
     MasterSa,
-    MskRecord,
-    MukRecord,
-    NafKeyRecord,
-    PinRecord,
-    PskRecord,
-    Scp03Record,
+    StoredMsk,
+    StoredMuk,
+    StoredNafKey,
+    StoredPin,
+    StoredPsk,
+    StoredScp03,
 )

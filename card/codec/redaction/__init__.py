@@ -8,7 +8,7 @@ shown, never the other way round.
 from __future__ import annotations
 
 from card.codec.redaction.current_file import MF, CurrentFile
-from card.codec.redaction.redactor import Redacted, Redactor
+from card.codec.redaction.redactor import Redaction, Redactor
 from card.codec.redaction.spans import Span, blank
 
-__all__ = ["MF", "CurrentFile", "Redacted", "Redactor", "Span", "blank"]
+__all__ = ["MF", "CurrentFile", "Redaction", "Redactor", "Span", "blank"]

@@ -17,7 +17,7 @@ from card.spec.secrets import Secrecy, SecrecyRow, find_secrecy
 
 
 @dataclass(frozen=True, slots=True)
-class Redacted:
+class Redaction:
     """The spans of secret bytes in a command APDU and in its response; `file` is current behind the command.
 
     `data` is where the data of the command lie: all of it where its lengths contradict each other.
@@ -67,7 +67,7 @@ class Redactor:
         """Take no file for current any more: somebody else may have selected another one unseen."""
         self._files.doubt_all()
 
-    def exchange(self, command: bytes, response: bytes, *, inside: bool = False, carrier: bool = False) -> Redacted:
+    def exchange(self, command: bytes, response: bytes, *, inside: bool = False, carrier: bool = False) -> Redaction:
         """Return what is secret. `response` is data and status word, empty when none came.
 
         `inside` says that the command came in a protected channel, `carrier` that it carried one that was given before.
@@ -88,14 +88,14 @@ class Redactor:
         in_response = _in_response(decoded, response, row, file, business)
         if not carrier:
             self._follow(channel, decoded, response, named=row is not None)
-        return Redacted(in_command, in_response, self._files.current(channel), bounds)
+        return Redaction(in_command, in_response, self._files.current(channel), bounds)
 
     def _follow(self, channel: int, command: CommandApdu, response: bytes, *, named: bool) -> None:
         self._files.follow(channel, command, response, named=named)
         if command.ins == INS.TRANSACT_DATA and command.data and not self._sees_inside:
             self._files.doubt_all()
 
-    def _unreadable(self, command: bytes, response: bytes, row: SecrecyRow | None) -> Redacted:
+    def _unreadable(self, command: bytes, response: bytes, row: SecrecyRow | None) -> Redaction:
         """Lengths contradict each other: what is not open in every case is hidden."""
         channel = channel_of(command[0]) if command else 0
         if not is_refused(response):
@@ -104,7 +104,7 @@ class Redactor:
         shows_answer = row is not None and row.answer is Secrecy.OPEN
         body = () if shows_command or len(command) <= HEADER_SIZE else ((HEADER_SIZE, len(command)),)
         answer = () if shows_answer else whole(response[:-2])
-        return Redacted(body, answer, self._files.current(channel), (0, len(command)))
+        return Redaction(body, answer, self._files.current(channel), (0, len(command)))
 
 
 def _in_command(

@@ -19,7 +19,7 @@ from card.crypto.scp03 import CHALLENGE_SIZE, CRYPTOGRAM_SIZE, MAC_SIZE
 from card.domain.secure_channel.errors import ContainerRejected
 from card.domain.secure_channel.protection import Protection
 from card.domain.secure_channel.scp03 import Scp03Session
-from card.domain.secure_channel.settings import Scp03Record
+from card.domain.secure_channel.settings import StoredScp03
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
 from card.spec.sac_tables import Kind
@@ -39,7 +39,7 @@ def _set_state(ctx: Context, state: Scp03State | None) -> None:
     ctx.notes = replace(ctx.notes, scp03=state)
 
 
-def _static_keys(ctx: Context) -> Scp03Record:
+def _static_keys(ctx: Context) -> StoredScp03:
     """Return the card's static keys. A card without SCP03 does not know the two instructions."""
     settings = ctx.secure_channels.settings
     if Kind.SCP03 not in settings.kinds or settings.scp03 is None:

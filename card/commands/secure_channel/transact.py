@@ -39,7 +39,7 @@ from card.domain.secure_channel.transfer import (
     repeated_block,
     take_block,
 )
-from card.domain.secure_channel.tunnels import Closed
+from card.domain.secure_channel.tunnels import ClosedTunnel
 from card.errors import CardError, DecodeError
 from card.spec import contexts
 from card.spec.ins import INS
@@ -234,7 +234,7 @@ def _take_container(ctx: Context, session: ChannelSession, number: int) -> Reply
     state = _state(ctx)
     held = state.sessions.get(number)
     if held is None or held.sa_id != session.sa_id:
-        tunnel = Closed()  # the command ended the channel it came in
+        tunnel = ClosedTunnel()  # the command ended the channel it came in
     session = replace(keep_answer(session, container), tunnel=tunnel, unfinished=begun, proved=proved)
     _set_state(ctx, state.with_session(number, session))
     return Reply(sw=transfer_status(number, TransferState.FETCH))
@@ -252,7 +252,7 @@ def _fetch(ctx: Context, state: SacState, session: ChannelSession, request: Fetc
     if session.waiting:
         _set_state(ctx, state.with_session(number, session))
         return Reply(data, transfer_status(number, TransferState.MORE))
-    is_over = isinstance(session.tunnel, Closed)
+    is_over = isinstance(session.tunnel, ClosedTunnel)
     _set_state(ctx, state.without(session.sa_id) if is_over else state.with_session(number, session))
     return Reply(data, silent=True)
 

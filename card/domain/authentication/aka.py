@@ -17,7 +17,7 @@ _RESYNCHRONISATION_AMF = bytes(2)  # AMF* in MAC-S (TS 33.102 clause 6.3.3)
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticated:
+class AkaResult:
     """The network was authenticated: RES (4 to 16 bytes), CK and IK (16 each)."""
 
     res: bytes = field(repr=False)
@@ -39,12 +39,12 @@ class Aka:
         self._algorithm = algorithm
         self._sqn = sqn
 
-    def authenticate(self, rand: bytes, autn: bytes) -> Authenticated | SynchronisationFailure:
+    def authenticate(self, rand: bytes, autn: bytes) -> AkaResult | SynchronisationFailure:
         """Check AUTN (16 bytes) and answer the challenge RAND (16 bytes). Raises `MacMismatch`."""
         outputs = self._algorithm.f2345(rand)
         return self._check(rand, autn, outputs)
 
-    def authenticate_gba(self, rand: bytes, autn_star: bytes) -> Authenticated | SynchronisationFailure:
+    def authenticate_gba(self, rand: bytes, autn_star: bytes) -> AkaResult | SynchronisationFailure:
         """The same for GBA_U, where the MAC in AUTN* is masked with a digest of IK (TS 33.220 clause 5.3.2)."""
         outputs = self._algorithm.f2345(rand)
         mac = xor_bytes(autn_star[8:], autn_star_mask(outputs.ik))
@@ -55,7 +55,7 @@ class Aka:
         outputs = self._algorithm.f2345(rand)
         return derive_sres(outputs.res), derive_kc(outputs.ck, outputs.ik)
 
-    def _check(self, rand: bytes, autn: bytes, outputs: AkaOutputs) -> Authenticated | SynchronisationFailure:
+    def _check(self, rand: bytes, autn: bytes, outputs: AkaOutputs) -> AkaResult | SynchronisationFailure:
         """MAC first, then freshness: a wrong MAC must tell nothing about the card's SQN (TS 33.102 clause 6.3.3)."""
         sqn = xor_bytes(autn[:6], outputs.ak)
         if not equal_bytes(self._algorithm.f1(rand, sqn, autn[6:8]), autn[8:]):
@@ -64,7 +64,7 @@ class Aka:
         if not self._sqn.is_fresh(number):
             return SynchronisationFailure(self._auts(rand))
         self._sqn.accept(number)
-        return Authenticated(outputs.res, outputs.ck, outputs.ik)
+        return AkaResult(outputs.res, outputs.ck, outputs.ik)
 
     def _auts(self, rand: bytes) -> bytes:
         sqn_ms = self._sqn.highest.to_bytes(6, "big")

@@ -20,11 +20,11 @@ from card.errors import DecodeError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 
 @dataclass(frozen=True, slots=True)
-class BootstrapRecord:
+class StoredBootstrap:
     """The result of the last bootstrapping: Ks (32 bytes) and the RAND (16 bytes) it belongs to."""
 
     ks: Secret
@@ -32,7 +32,7 @@ class BootstrapRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class NafKeyRecord:
+class StoredNafKey:
     """A Ks_int_NAF: the NAF it is for, the B-TID under which it was derived, and when it was last used or derived."""
 
     slot: int
@@ -67,9 +67,9 @@ class Gba:
         self._naf_list = naf_list
         self._impi = impi
         self._plain_res = plain_res
-        self._bootstrap = RecordTable(nv, f"gba/{application}/", BootstrapRecord)
-        self._naf_keys = RecordTable(nv, f"naf/{application}/", NafKeyRecord)
-        self.overwritten: Callable[[NafKeyRecord], None] = lambda _: None
+        self._bootstrap = StoredTable(nv, f"gba/{application}/", StoredBootstrap)
+        self._naf_keys = StoredTable(nv, f"naf/{application}/", StoredNafKey)
+        self.overwritten: Callable[[StoredNafKey], None] = lambda _: None
         naf_list.show(self._naf_entry)
 
     def bootstrap(self, rand: bytes, autn_star: bytes) -> bytes | SynchronisationFailure:
@@ -83,7 +83,7 @@ class Gba:
             return result
         if self._parameters is None:
             raise NoBootstrap
-        self._bootstrap.put("ks", BootstrapRecord(derive_ks(result.ck, result.ik), rand))
+        self._bootstrap.put("ks", StoredBootstrap(derive_ks(result.ck, result.ik), rand))
         # Only RAND is said to be written (TS 31.102 clause 7.1.1.4); the two empty fields behind it are ours.
         self._files.contents.replace(self._parameters, bytes((len(rand),)) + rand + b"\x00\x00")
         return result.res if self._plain_res else flip_res(result.res)
@@ -98,7 +98,7 @@ class Gba:
         if bootstrap is None:
             raise NoBootstrap
         internal = derive_ks_int_naf(bootstrap.ks, bootstrap.rand, impi, naf_id)
-        record = NafKeyRecord(self._slot_for(naf_id), naf_id, self.b_tid(), internal, self._next_serial())
+        record = StoredNafKey(self._slot_for(naf_id), naf_id, self.b_tid(), internal, self._next_serial())
         self._naf_list.require_room(encode_naf_entry(record))
         replaced = self._naf_keys.get(f"{record.slot:02X}")
         self._naf_keys.put(f"{record.slot:02X}", record)
@@ -131,7 +131,7 @@ class Gba:
         except DecodeError:
             return b""
 
-    def naf_key(self, naf_id: bytes) -> NafKeyRecord | None:
+    def naf_key(self, naf_id: bytes) -> StoredNafKey | None:
         """Return the Ks_int_NAF last derived for a NAF, or None."""
         return next((key for key in self._naf_keys.values() if key.naf_id == naf_id), None)
 
@@ -170,6 +170,6 @@ class Gba:
         return b"" if key is None else encode_naf_entry(key)
 
 
-def encode_naf_entry(key: NafKeyRecord) -> bytes:
+def encode_naf_entry(key: StoredNafKey) -> bytes:
     """Return the content of an EF_GBANL record (TS 31.102 clause 4.2.83)."""
     return encode_tlv(0x80, key.naf_id) + encode_tlv(0x81, key.b_tid)

@@ -11,7 +11,7 @@ from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound
 from card.domain.services import VBS, VBS_SECURITY, VGCS, VGCS_SECURITY
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 GROUPS_PREFIX = "group/"
 VSTK_RAND_SIZE = 5
@@ -52,7 +52,7 @@ class GroupKeys:
         make: Callable[[Secret], AkaAlgorithm],
         lists: Mapping[VoiceCall, Callable[[], bytes]],
     ) -> None:
-        self._keys = RecordTable(nv, f"{GROUPS_PREFIX}{application}/", GroupKey)
+        self._keys = StoredTable(nv, f"{GROUPS_PREFIX}{application}/", GroupKey)
         self._make = make
         self._lists = lists
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.purse import DomainPurse, GroupPurses
 from card.domain.bcast.recording import Recording
-from card.domain.bcast.spe import KeyPolicies, SpeRecord
+from card.domain.bcast.spe import KeyPolicies, StoredSpe
 from card.domain.errors import KeyNotFound
-from card.domain.keys.mbms import MskRecord
+from card.domain.keys.mbms import StoredMsk
 from card.spec.bcast.tables import Reason
 
 
@@ -30,8 +30,8 @@ class GroupDescription:
 class PolicyDescription:
     """One policy of one key, with the purses of its group."""
 
-    msk: MskRecord
-    record: SpeRecord
+    msk: StoredMsk
+    record: StoredSpe
     purses: GroupPurses
     domain: DomainPurse
 
@@ -45,7 +45,7 @@ class PolicyName:
     validity: tuple[int, int] = (0, 0)
     spe: int = 0
 
-    def matches(self, msk: MskRecord, record: SpeRecord) -> bool:
+    def matches(self, msk: StoredMsk, record: StoredSpe) -> bool:
         """Tell whether a record of the group is meant."""
         if not self.key_number:
             return True
@@ -78,7 +78,7 @@ def audit_policies(bcast: Bcast, group: bytes) -> list[PolicyDescription]:
     return found
 
 
-def _describe(bcast: Bcast, msk: MskRecord, record: SpeRecord) -> PolicyDescription:
+def _describe(bcast: Bcast, msk: StoredMsk, record: StoredSpe) -> PolicyDescription:
     return PolicyDescription(msk, record, bcast.purses.of_group(msk.group), bcast.purses.of_domain(msk.group))
 
 
@@ -135,7 +135,7 @@ def audit_recordings(bcast: Bcast) -> list[tuple[Recording, list[PolicyDescripti
     return [(recording, _needed(bcast, recording)) for recording in recordings]
 
 
-def _flag(bcast: Bcast, msk: MskRecord, policies: KeyPolicies) -> None:
+def _flag(bcast: Bcast, msk: StoredMsk, policies: KeyPolicies) -> None:
     """Flag exactly those policies of a key that a recording needs."""
     recordings = list(bcast.recordings.of_key(msk.key_domain, msk.msk_id))
     flagged = [
@@ -153,7 +153,7 @@ def _needed(bcast: Bcast, recording: Recording) -> list[PolicyDescription]:
     return [_describe(bcast, msk, record) for record in policies.records if recording.needs(record.lower, record.upper)]
 
 
-def _keys(bcast: Bcast) -> Iterator[tuple[MskRecord, KeyPolicies]]:
+def _keys(bcast: Bcast) -> Iterator[tuple[StoredMsk, KeyPolicies]]:
     for name, policies in list(bcast.policies.items()):
         msk = bcast.msks.msk_named(name)
         if msk is not None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from card.domain.bcast.parental import Parental
 from card.domain.bcast.purse import Purses
 from card.domain.bcast.recording import Recordings
-from card.domain.bcast.spe import KeyPolicies, PolicyTable, SpeRecord
+from card.domain.bcast.spe import KeyPolicies, PolicyTable, StoredSpe
 from card.domain.errors import NoRoomForMsk
-from card.domain.keys.mbms import NOT_SHOWN, MbmsKeys, MskRecord
+from card.domain.keys.mbms import NOT_SHOWN, MbmsKeys, StoredMsk
 from card.spec.bcast.tables import BcastTables, Direction, Source
 from card.state.nonvolatile import NonVolatile
 
@@ -32,7 +32,7 @@ class Bcast:
 
     # --- what MSKs ask of their dependents
 
-    def outlives(self, msk: MskRecord) -> bool:
+    def outlives(self, msk: StoredMsk) -> bool:
         """Keep a key that can be played back, that a recording needs, or under which something is paid and unused.
 
         Where no other key gives way to it, it goes itself if it may: a free play-back is no reason to refuse a key.
@@ -53,13 +53,13 @@ class Bcast:
             raise NoRoomForMsk
         self.msks.delete_msk(idle)
 
-    def _kept(self) -> list[MskRecord]:
+    def _kept(self) -> list[StoredMsk]:
         return [msk for msk in self.msks.msks() if msk.slot == NOT_SHOWN]
 
     def _is_full(self) -> bool:
         return len(self._kept()) >= self.tables.capacity["history_keys"]
 
-    def _idle(self) -> MskRecord | None:
+    def _idle(self) -> StoredMsk | None:
         """Return the key kept outside EF_MSK that gives way, or None: the oldest that nothing depends on.
 
         Live credit that is over goes too, but only where nothing else does: a server may still prolong its key.
@@ -71,7 +71,7 @@ class Bcast:
         latest = self._latest_live()
         return next((msk for msk in kept if self._may_go(msk, latest.get(msk.group, 0))), None)
 
-    def _may_go(self, msk: MskRecord, group_latest: int = 0) -> bool:
+    def _may_go(self, msk: StoredMsk, group_latest: int = 0) -> bool:
         policies = self.policies.find(msk.name)
         return policies is None or not self._is_needed(msk, policies, group_latest)
 
@@ -84,7 +84,7 @@ class Bcast:
                 latest[msk.group] = max(latest.get(msk.group, 0), heard.counter)
         return latest
 
-    def _is_needed(self, msk: MskRecord, policies: KeyPolicies, group_latest: int = 0) -> bool:
+    def _is_needed(self, msk: StoredMsk, policies: KeyPolicies, group_latest: int = 0) -> bool:
         """Tell whether a recording needs a key, or credit that was not spent would go with it.
 
         A price due once is used up when the key was heard live up to the end of its validity. A live record is over
@@ -96,10 +96,10 @@ class Bcast:
             for n, record in enumerate(policies.records)
         )
 
-    def _holds_credit(self, record: SpeRecord, heard: int) -> bool:
+    def _holds_credit(self, record: StoredSpe, heard: int) -> bool:
         return (record.counter > 0 and not self.keeps_credit(record)) or (record.paid and heard < record.upper)
 
-    def forget(self, msk: MskRecord) -> None:
+    def forget(self, msk: StoredMsk) -> None:
         """Drop the records of a key that goes."""
         policies = self.policies.find(msk.name)
         if policies is not None:
@@ -108,13 +108,13 @@ class Bcast:
 
     # --- records
 
-    def keep_credit(self, group: bytes, gone: tuple[SpeRecord, ...]) -> None:
+    def keep_credit(self, group: bytes, gone: tuple[StoredSpe, ...]) -> None:
         """Keep what is left of the TEK counters of records that go, where their LTKM asked for it."""
         left = sum(record.counter for record in gone if self.keeps_credit(record))
         if left:
             self.purses.keep_teks(group, left)
 
-    def keeps_credit(self, record: SpeRecord) -> bool:
+    def keeps_credit(self, record: StoredSpe) -> bool:
         """Tell whether what is left of a record's counter is kept when it goes: its LTKM asked for it."""
         return record.keep_credit and self.policies.row(record).source is Source.TEK_COUNTER
 
@@ -126,7 +126,7 @@ class Bcast:
             if (policies := self.policies.find(msk.name)) and any(map(self.keeps_credit, policies.records))
         }
 
-    def remove_records(self, msk: MskRecord, policies: KeyPolicies, gone: tuple[SpeRecord, ...]) -> None:
+    def remove_records(self, msk: StoredMsk, policies: KeyPolicies, gone: tuple[StoredSpe, ...]) -> None:
         """Delete records of a key; without any left the key goes too: it would pass for plain MBMS."""
         left = tuple(record for record in policies.records if record not in gone)
         if not left:

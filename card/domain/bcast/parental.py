@@ -13,12 +13,12 @@ from typing import Protocol
 
 from card.codec.bcast import ParentalControl, Rating
 from card.crypto.secret import Secret
-from card.domain.pin import PIN_LENGTH, PinNotFound, PinRecord, PinTable, pin_name
+from card.domain.pin import PIN_LENGTH, PinNotFound, PinTable, StoredPin, pin_name
 from card.errors import DecodeError
 from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 _NEW_PIN_TRIES = 3
 _SHORTEST_PIN = 4
@@ -56,7 +56,7 @@ class Hold:
 
 
 @lean_dataclass(frozen=True, slots=True)
-class LevelRecord:
+class StoredLevel:
     """The level granted for one type of rating (both one byte)."""
 
     type: int
@@ -67,7 +67,7 @@ class Parental:
     """Levels and PIN of one application."""
 
     def __init__(self, nv: NonVolatile, application: str, tables: BcastTables) -> None:
-        self._levels = RecordTable(nv, f"parental/{application}/", LevelRecord)
+        self._levels = StoredTable(nv, f"parental/{application}/", StoredLevel)
         self._pins = PinTable(nv)
         self._tables = tables
         self.pin_name = pin_name(tables.pin_reference, application)
@@ -95,7 +95,7 @@ class Parental:
         """Carry out a parental control message. Raises `DecodeError` for a PINCODE that is no PIN."""
         if control.level is not None:
             kind, level = control.level
-            self._levels.put(f"{kind:02X}", LevelRecord(kind, level))
+            self._levels.put(f"{kind:02X}", StoredLevel(kind, level))
         if control.has_pincode:
             self._set_pin(_checked(pincode))
         if control.unblock:
@@ -106,7 +106,7 @@ class Parental:
             # A PIN the user had disabled counts again: the operator who sets one wants the levels to hold.
             record = replace(self._pins.find(self.pin_name), value=value, enabled=True, replaced_by=0)
         except PinNotFound:
-            record = PinRecord(self.pin_reference, value, _NEW_PIN_TRIES, _NEW_PIN_TRIES)
+            record = StoredPin(self.pin_reference, value, _NEW_PIN_TRIES, _NEW_PIN_TRIES)
         self._pins.add(self._application, record)
 
     def _unblock(self) -> None:

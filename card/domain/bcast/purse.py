@@ -12,7 +12,7 @@ from card.domain.errors import NoRoomForMsk
 from card.lean import lean_dataclass
 from card.spec.bcast.tables import Source
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 MOST = (1 << 32) - 1
 _DOMAIN_SIZE = 3
@@ -51,8 +51,8 @@ class Purses:
     """
 
     def __init__(self, nv: NonVolatile, application: str, most: int, expected: Callable[[], set[bytes]]) -> None:
-        self._domains = RecordTable(nv, f"purse-user/{application}/", DomainPurse)
-        self._groups = RecordTable(nv, f"purse/{application}/", GroupPurses)
+        self._domains = StoredTable(nv, f"purse-user/{application}/", DomainPurse)
+        self._groups = StoredTable(nv, f"purse/{application}/", GroupPurses)
         self._most = most
         self._expected = expected
 

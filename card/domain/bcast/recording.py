@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from card.domain.errors import NoRoomForMsk
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Recordings:
     """The signalled recordings of one application."""
 
     def __init__(self, nv: NonVolatile, application: str, most: int) -> None:
-        self._records = RecordTable(nv, f"recording/{application}/", Recording)
+        self._records = StoredTable(nv, f"recording/{application}/", Recording)
         self._most = most
 
     def all(self) -> list[Recording]:

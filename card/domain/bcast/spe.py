@@ -18,7 +18,7 @@ _ROW = struct.Struct(">B7IH7?")
 
 
 @lean_dataclass(frozen=True, slots=True)
-class SpeRecord:
+class StoredSpe:
     """One policy of one key; the order of the fields is that of the stored row.
 
     `lower` and `upper` bound STKM timestamps, both inclusive. `counter` is the play-back or the TEK counter, whichever
@@ -60,7 +60,7 @@ class KeyPolicies:
     `rows` are the table rows of their SPEs; `raw` is the stored value.
     """
 
-    records: tuple[SpeRecord, ...]
+    records: tuple[StoredSpe, ...]
     rows: tuple[SpeRow, ...]
     first_playback: int
     raw: bytes
@@ -85,7 +85,7 @@ class PolicyTable:
         self._rows = {row.value: row for row in tables.spe}
         self._cache: dict[str, KeyPolicies] = {}
 
-    def row(self, record: SpeRecord) -> SpeRow:
+    def row(self, record: StoredSpe) -> SpeRow:
         """Return the table row of a record's SPE."""
         return self._rows[record.spe]
 
@@ -107,7 +107,7 @@ class PolicyTable:
             if policies is not None:
                 yield name, policies
 
-    def replace(self, name: str, records: Iterable[SpeRecord]) -> None:
+    def replace(self, name: str, records: Iterable[StoredSpe]) -> None:
         """Write all records of a key; none removes it."""
         ordered = sorted(records, key=self._payment_order)
         if ordered:
@@ -115,7 +115,7 @@ class PolicyTable:
         else:
             self._nv.delete(self._prefix + name)
 
-    def update(self, name: str, policies: KeyPolicies, index: int, record: SpeRecord) -> None:
+    def update(self, name: str, policies: KeyPolicies, index: int, record: StoredSpe) -> None:
         """Write one record in place; SPE and validity must be those it had."""
         start = index * _ROW.size
         raw = policies.raw[:start] + record.encode() + policies.raw[start + _ROW.size :]
@@ -128,14 +128,14 @@ class PolicyTable:
         """Return the number of records of all keys."""
         return sum(len(policies.records) for _, policies in self.items())
 
-    def _payment_order(self, record: SpeRecord) -> tuple[bool, int, int, int]:
+    def _payment_order(self, record: StoredSpe) -> tuple[bool, int, int, int]:
         """Live first, then by priority; of equals the one that ends first, then the one stored first."""
         row = self.row(record)
         return row.direction is Direction.PLAYBACK, row.priority, record.upper, record.serial
 
     def _decode(self, name: str, raw: bytes) -> KeyPolicies:
         try:
-            records = tuple(SpeRecord(*values) for values in _ROW.iter_unpack(raw))
+            records = tuple(StoredSpe(*values) for values in _ROW.iter_unpack(raw))
             rows = tuple(self.row(record) for record in records)
         except (struct.error, KeyError):
             raise StoreError(f"card file: the policy records {name} cannot be read") from None

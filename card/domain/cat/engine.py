@@ -12,7 +12,7 @@ from typing import Protocol
 from card.codec.proactive import CommandType, ProactiveCommand, TerminalResponse
 from card.errors import CardError
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 STEPS_PREFIX = "cat/step/"
 MENU_PREFIX = "cat/menu/"
@@ -40,7 +40,7 @@ class UnexpectedResponse(CardError):
 
 
 @dataclass(frozen=True, slots=True)
-class StepRecord:
+class StoredStep:
     """A stored proactive command, and when it is due: seconds from TERMINAL PROFILE, then every so many (0: never)."""
 
     type: int
@@ -77,8 +77,8 @@ class ProactiveEngine:
     """The stored steps and menu answers of one card."""
 
     def __init__(self, nv: NonVolatile) -> None:
-        self._steps = dict(RecordTable(nv, STEPS_PREFIX, StepRecord).items())
-        self._menu = dict(RecordTable(nv, MENU_PREFIX, StepRecord).items())
+        self._steps = dict(StoredTable(nv, STEPS_PREFIX, StoredStep).items())
+        self._menu = dict(StoredTable(nv, MENU_PREFIX, StoredStep).items())
 
     def start(self, profile: bytes, now: float) -> CatState:
         """Begin with the terminal's profile: every step gets its moment; those without delay are due at once."""

@@ -15,7 +15,7 @@ from card.crypto.secret import Secret
 from card.domain.record_files import RecordFile
 from card.errors import CardError
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 
 class FlowNotFound(CardError):
@@ -35,7 +35,7 @@ class NoRoomForBak(CardError):
 
 
 @dataclass(frozen=True, slots=True)
-class BakRecord:
+class StoredBak:
     """A BAK (16 bytes): its flow, its identifier, when it ends, and whether it is the flow's next one."""
 
     slot: int
@@ -69,7 +69,7 @@ class Bcmcs:
         """Take EF_BAKPARA and EF_UpBAKPARA; `tags` are those of this card's data objects, by name."""
         self.tags = tags
         self._root = root
-        self._baks = RecordTable(nv, f"bak/{application}/", BakRecord)
+        self._baks = StoredTable(nv, f"bak/{application}/", StoredBak)
         self._current = current
         self._following = following
 
@@ -111,7 +111,7 @@ class Bcmcs:
                 self._remove(known[0])
                 self._put(replace(known[1], is_next=False))
             slot = known[0].slot if known else self._free_slot()
-            self._put(BakRecord(slot, flow_id, bak_id, expires, key, is_next=bool(known)))
+            self._put(StoredBak(slot, flow_id, bak_id, expires, key, is_next=bool(known)))
         self._show(flow_id)
 
     def delete_bak(self, flow_id: bytes, bak_id: bytes) -> None:
@@ -125,18 +125,18 @@ class Bcmcs:
 
     # --- storage
 
-    def _valid(self, flow_id: bytes, bak_id: bytes, time: int) -> BakRecord:
+    def _valid(self, flow_id: bytes, bak_id: bytes, time: int) -> StoredBak:
         bak = self._find(flow_id, bak_id)
         bak.require_valid_at(time)
         return bak
 
-    def _find(self, flow_id: bytes, bak_id: bytes) -> BakRecord:
+    def _find(self, flow_id: bytes, bak_id: bytes) -> StoredBak:
         bak = self._baks.get(_name(flow_id, bak_id))
         if bak is not None:
             return bak
         raise BakNotFound if self._of_flow(flow_id) else FlowNotFound
 
-    def _of_flow(self, flow_id: bytes) -> list[BakRecord]:
+    def _of_flow(self, flow_id: bytes) -> list[StoredBak]:
         """Return the BAKs of a flow: the current one, then the next."""
         found = (bak for _, bak in self._baks.items() if bak.flow_id == flow_id)
         return sorted(found, key=lambda bak: bak.is_next)
@@ -148,10 +148,10 @@ class Bcmcs:
                 return slot
         raise NoRoomForBak
 
-    def _put(self, bak: BakRecord) -> None:
+    def _put(self, bak: StoredBak) -> None:
         self._baks.put(_name(bak.flow_id, bak.bak_id), bak)
 
-    def _remove(self, bak: BakRecord) -> None:
+    def _remove(self, bak: StoredBak) -> None:
         self._baks.delete(_name(bak.flow_id, bak.bak_id))
 
     def _show(self, flow_id: bytes) -> None:

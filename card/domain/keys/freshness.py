@@ -16,7 +16,7 @@ from card.crypto.secret import Secret
 from card.lean import lean_dataclass
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 NEVER = -1
 """Stands for the counter of a key under which nothing was heard: 0 is a counter like any other."""
@@ -63,7 +63,7 @@ class Freshness:
     """
 
     def __init__(self, nv: NonVolatile, table: str) -> None:
-        self._heard = RecordTable(nv, table, LastMessage)
+        self._heard = StoredTable(nv, table, LastMessage)
 
     def of(self, name: str) -> LastMessage:
         """Return what was heard under a key that the card holds, `NOTHING` when it never was."""

@@ -7,10 +7,10 @@ from typing import Protocol
 
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
-from card.domain.authentication.gba import Gba, NafKeyRecord
+from card.domain.authentication.gba import Gba, StoredNafKey
 from card.domain.errors import KeyNotFound, NafKeyOverwritten
 from card.domain.keys.freshness import NEVER
-from card.domain.keys.mbms import MbmsKeys, MukRecord
+from card.domain.keys.mbms import MbmsKeys, StoredMuk
 from card.spec.gba import naf_id
 
 
@@ -65,7 +65,7 @@ class GbaKeyRoot:
             return Smk(muk.used_key, NEVER, superseded=True)
         raise KeyNotFound
 
-    def _current(self, id_i: bytes) -> MukRecord:
+    def _current(self, id_i: bytes) -> StoredMuk:
         """Return the MUKs of a BM-SC with the one derived last taken up: before anybody looks at a MAC."""
         naf_key, muk = self._gba.naf_key(naf_id(id_i)), self._keys.muk_of(id_i)
         if naf_key is None:
@@ -89,7 +89,7 @@ class GbaKeyRoot:
         self._keys.delete_muk(id_i, id_r)
         self._gba.forget(naf_id(id_i), id_r)
 
-    def _note_overwritten(self, naf_key: NafKeyRecord) -> None:
+    def _note_overwritten(self, naf_key: StoredNafKey) -> None:
         """A NAF key gave way: where it was a MUK not yet taken up, it cannot be any more.
 
         Where it was the MUK in use, derived once more, nothing is lost, whatever was overwritten before it.
@@ -122,7 +122,7 @@ class RkKeyRoot:
         """Set the counter in the MUK file of the CSIM."""
         known = self._keys.muk_of(id_i)
         slot = known.slot if known else self._keys.free_muk_slot()
-        self._keys.put_muk(MukRecord(slot, id_i, id_r, smk.key, counter))
+        self._keys.put_muk(StoredMuk(slot, id_i, id_r, smk.key, counter))
 
     def delete_smk(self, id_i: bytes, id_r: bytes) -> None:
         """Raise `KeyNotFound`: there is no MUK, and without the BSM's counter an old LTKM would be new again."""

@@ -19,7 +19,7 @@ from card.domain.errors import KeyNotFound
 from card.errors import CardError, MacMismatch
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 
 class LocalKeyUsedUp(CardError):
@@ -57,7 +57,7 @@ ANYBODY = LocalKeyPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class LocalKeyRecord:
+class StoredLocalKey:
     """A Ks_local: its identifier, the key (32 bytes), how often it may be and was used (128 bits each), and its age.
 
     `derived` and `recent` grow: the key derived last has the highest `derived`, the one derived or used last the
@@ -96,7 +96,7 @@ class LocalKeys:
         self._iccid = iccid
         self._aid = aid
         self._policy = policy
-        self._keys = RecordTable(nv, f"ks-local/{application}/", LocalKeyRecord)
+        self._keys = StoredTable(nv, f"ks-local/{application}/", StoredLocalKey)
 
     def answer(self, request: LocalKeyRequest) -> bytes:
         """Carry out a request; return the response MAC, or nothing for an availability check."""
@@ -133,7 +133,7 @@ class LocalKeys:
         if record is None or not record.uses_left:
             raise KeyNotFound
 
-    def find(self, terminal_id: bytes, terminal_appli_id: bytes, uicc_appli_id: bytes) -> LocalKeyRecord | None:
+    def find(self, terminal_id: bytes, terminal_appli_id: bytes, uicc_appli_id: bytes) -> StoredLocalKey | None:
         """Return the usable key that a pair of applications derived last, or that of the two platforms, or None."""
         for pair in ((terminal_appli_id, uicc_appli_id), (PLATFORM, PLATFORM)):
             wanted = (terminal_id, *pair)
@@ -172,7 +172,7 @@ class LocalKeys:
             self._keys.delete(min(held, key=lambda other: held[other].recent))
         used = before.used if before is not None and before.key == key else 0
         ages = self._next("derived"), self._next("recent")
-        self._keys.put(name, LocalKeyRecord(*identifier.names, key, limit, used, *ages))
+        self._keys.put(name, StoredLocalKey(*identifier.names, key, limit, used, *ages))
 
     def _next(self, age: str) -> int:
         return 1 + max((getattr(record, age) for record in self._keys.values()), default=0)

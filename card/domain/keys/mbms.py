@@ -17,7 +17,7 @@ from card.domain.errors import IdentifierTooLong, KeyNotFound, NoRoomForMsk, NoR
 from card.domain.keys.freshness import NEVER, NO_MTK, Freshness, LastMessage
 from card.domain.record_files import RecordFile
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 MSKS_PER_GROUP = 2  # TS 31.102 clause 4.2.80
 KEY_SIZES = frozenset({16, 24, 32})
@@ -28,7 +28,7 @@ NOT_SHOWN = 0
 
 
 @dataclass(frozen=True, slots=True)
-class MukRecord:
+class StoredMuk:
     """The MUKs of one BM-SC, which IDi names: the one generated last and, inside the card, the one used last.
 
     `id_r`, `key` and `counter` (that of the last MSK message accepted, `NEVER` for none) are of the one generated last.
@@ -61,7 +61,7 @@ class MskDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class MskRecord:
+class StoredMsk:
     """An MSK (SEK or PEK): its 7-byte identifier, key, validity in MTK IDs, and what its MTK messages need.
 
     `lower` is SEQl, exclusive, and `upper` SEQu; `lower` above `upper` says that the BM-SC invalidated the key. `rand`
@@ -92,13 +92,13 @@ class MskRecord:
 class Dependents(Protocol):
     """What depends on MSKs and outlives plain MBMS: the policies of OMA BCAST."""
 
-    def outlives(self, msk: MskRecord) -> bool:
+    def outlives(self, msk: StoredMsk) -> bool:
         """Tell whether an MSK that loses its place in EF_MSK must be kept all the same."""
 
     def make_room(self) -> None:
         """See to it that one more MSK can be kept outside EF_MSK. Raises `NoRoomForMsk`."""
 
-    def forget(self, msk: MskRecord) -> None:
+    def forget(self, msk: StoredMsk) -> None:
         """Drop what depends on an MSK that goes."""
 
 
@@ -107,8 +107,8 @@ class MbmsKeys:
 
     def __init__(self, nv: NonVolatile, application: str, muk_file: RecordFile, msk_file: RecordFile) -> None:
         self._nv = nv
-        self._muks = RecordTable(nv, f"muk/{application}/", MukRecord)
-        self._msks = RecordTable(nv, f"msk/{application}/", MskRecord)
+        self._muks = StoredTable(nv, f"muk/{application}/", StoredMuk)
+        self._msks = StoredTable(nv, f"msk/{application}/", StoredMsk)
         self._muk_file = muk_file
         self._msk_file = msk_file
         muk_file.show(self._muk_entry)
@@ -120,15 +120,15 @@ class MbmsKeys:
 
     # --- MUKs
 
-    def muk_of(self, id_i: bytes) -> MukRecord | None:
+    def muk_of(self, id_i: bytes) -> StoredMuk | None:
         """Return the MUKs of a BM-SC: EF_MUK has no two records with one IDi (TS 31.102 clause 4.2.81)."""
         return next((muk for muk in self._muks.values() if muk.id_i == id_i), None)
 
-    def muks(self) -> list[MukRecord]:
+    def muks(self) -> list[StoredMuk]:
         """Return the MUKs of all BM-SCs."""
         return list(self._muks.values())
 
-    def take_up_muk(self, id_i: bytes, id_r: bytes, key: Secret) -> MukRecord:
+    def take_up_muk(self, id_i: bytes, id_r: bytes, key: Secret) -> StoredMuk:
         """Make a Ks_int_NAF the MUK generated last; nothing was received under it yet (TS 31.102 clause 7.1.1.6).
 
         This stands whatever becomes of the message that led to it, so it is written at once. The same key again keeps
@@ -137,7 +137,7 @@ class MbmsKeys:
         """
         known = self.muk_of(id_i)
         if known is None:
-            known = MukRecord(self.free_muk_slot(), id_i, id_r, key)
+            known = StoredMuk(self.free_muk_slot(), id_i, id_r, key)
             counter = self._deleted_muks.recall(_DELETED_MUKS, key).counter
         else:
             counter = known.counter if known.key == key else NEVER
@@ -146,7 +146,7 @@ class MbmsKeys:
         self._nv.commit_now("a MUK is taken up before its MSK message is looked at, TS 31.102 clause 7.1.1.6")
         return muk
 
-    def put_muk(self, muk: MukRecord) -> None:
+    def put_muk(self, muk: StoredMuk) -> None:
         """Store the MUKs of a BM-SC. Raises `NoRoomForMuk` for identities that no record of EF_MUK can hold."""
         try:
             self._muk_file.require_room(encode_muk_entry(muk))
@@ -176,23 +176,23 @@ class MbmsKeys:
 
     # --- MSKs
 
-    def find_msk(self, key_domain: bytes, msk_id: bytes) -> MskRecord | None:
+    def find_msk(self, key_domain: bytes, msk_id: bytes) -> StoredMsk | None:
         """Return the MSK with this Key Domain ID (3 bytes) and MSK ID (4 bytes), or None."""
         return self._msks.get(msk_name(key_domain, msk_id))
 
-    def msk_named(self, name: str) -> MskRecord | None:
+    def msk_named(self, name: str) -> StoredMsk | None:
         """Return the MSK stored under a name, or None."""
         return self._msks.get(name)
 
-    def msks(self) -> list[MskRecord]:
+    def msks(self) -> list[StoredMsk]:
         """Return all MSKs, oldest first."""
         return sorted((msk for msk in self._msks.values()), key=lambda msk: msk.serial)
 
-    def msks_of(self, group: bytes) -> list[MskRecord]:
+    def msks_of(self, group: bytes) -> list[StoredMsk]:
         """Return the MSKs of a key group (5 bytes: Key Domain ID, Key Group part), oldest first."""
         return [msk for msk in self.msks() if msk.group == group]
 
-    def keys_for(self, msk: MskRecord, csb_id: int) -> MikeyKeys:
+    def keys_for(self, msk: StoredMsk, csb_id: int) -> MikeyKeys:
         """Return the keys of an MTK message; the last ones of every MSK are remembered, in memory only."""
         known = self._derived.get(msk.name)
         if known is not None and known[0] == msk.key and known[1:3] == (csb_id, msk.rand):
@@ -201,7 +201,7 @@ class MbmsKeys:
         self._derived[msk.name] = (msk.key, csb_id, msk.rand, derived)
         return derived
 
-    def store_msk(self, delivered: MskDelivery) -> MskRecord:
+    def store_msk(self, delivered: MskDelivery) -> StoredMsk:
         """Store an MSK by the MBMS rules (TS 31.102 clause 7.1.1.6).
 
         Its T goes on where the MSK ID is known, its MTK IDs begin anew. A third MSK of a group pushes the oldest out.
@@ -214,11 +214,11 @@ class MbmsKeys:
             self._freshness.note(msk.name, replace(heard, last_mtk=NO_MTK))
         return self._show(msk)
 
-    def renew_limits(self, msk: MskRecord, lower: int, upper: int) -> None:
+    def renew_limits(self, msk: StoredMsk, lower: int, upper: int) -> None:
         """Give an MSK new limits for its MTK IDs; it is the newer one of its group then (TS 33.246 clause 6.5.3)."""
         self.store_msk(MskDelivery(msk.key_domain, msk.msk_id, msk.key, lower, upper, msk.rand))
 
-    def store_governed_msk(self, delivered: MskDelivery, *, shown: bool) -> MskRecord:
+    def store_governed_msk(self, delivered: MskDelivery, *, shown: bool) -> StoredMsk:
         """Store an MSK that policies of OMA BCAST govern. Raises `NoRoomForMsk`.
 
         Another key under the same identifier begins with a counter of its own. With `shown` the key gets a place in
@@ -236,24 +236,24 @@ class MbmsKeys:
         self._msks.put(msk.name, msk)
         return msk
 
-    def heard(self, msk: MskRecord) -> LastMessage:
+    def heard(self, msk: StoredMsk) -> LastMessage:
         """Return what the last MTK message accepted under an MSK left behind."""
         return self._freshness.of(msk.name)
 
-    def set_counter(self, msk: MskRecord, counter: int, last_mtk: int) -> None:
+    def set_counter(self, msk: StoredMsk, counter: int, last_mtk: int) -> None:
         """Record the counter and the MTK ID of an accepted MTK message."""
         self._freshness.note(msk.name, LastMessage(counter, last_mtk))
 
-    def assume_counter(self, msk: MskRecord, counter: int) -> None:
+    def assume_counter(self, msk: StoredMsk, counter: int) -> None:
         """Raise a counter that no MTK message set, or clear it (`NEVER`)."""
         heard = self.heard(msk)
         if counter != heard.counter:
             self._freshness.note(msk.name, replace(heard, counter=counter, assumed=counter != NEVER))
 
-    def _renewed(self, delivered: MskDelivery) -> MskRecord:
+    def _renewed(self, delivered: MskDelivery) -> StoredMsk:
         """Return the record of a delivered MSK: the newest, in the place of the one with the same identifier."""
         old = self.find_msk(delivered.key_domain, delivered.msk_id)
-        return MskRecord(
+        return StoredMsk(
             old.slot if old else NOT_SHOWN,
             delivered.key_domain,
             delivered.msk_id,
@@ -264,7 +264,7 @@ class MbmsKeys:
             self._next_serial(),
         )
 
-    def _show(self, msk: MskRecord) -> MskRecord:
+    def _show(self, msk: StoredMsk) -> StoredMsk:
         """Write an MSK with a place in EF_MSK; those it pushes out are dropped, or kept for what depends on them."""
         siblings = [other for other in self.msks_of(msk.group) if other.slot and other.msk_id != msk.msk_id]
         shown = replace(msk, slot=msk.slot or (siblings[0].slot if siblings else self._free_msk_slot()))
@@ -285,7 +285,7 @@ class MbmsKeys:
         for msk in msks:
             self.delete_msk(msk)
 
-    def delete_msk(self, msk: MskRecord) -> None:
+    def delete_msk(self, msk: StoredMsk) -> None:
         """Forget one MSK."""
         self._msks.delete(msk.name)
         self._freshness.leave(msk.name, msk.key)
@@ -309,7 +309,7 @@ class MbmsKeys:
         return group[0].key_domain + bytes((len(group),)) + pairs
 
 
-def encode_muk_entry(muk: MukRecord) -> bytes:
+def encode_muk_entry(muk: StoredMuk) -> bytes:
     """Return the content of an EF_MUK record (TS 31.102 clause 4.2.81)."""
     identity = encode_tlv(0x80, muk.id_r) + encode_tlv(0x82, muk.id_i)
     return encode_tlv(0xA0, identity) + encode_tlv(0x81, _shown(muk.counter))

@@ -8,7 +8,7 @@ from card.codec.mikey import Stkm, decode_key_data
 from card.crypto.mikey_keys import MikeyKeys, decrypt_key_data, verify_kemac
 from card.domain.errors import KeyNotFound, MskInvalidated, MtkIdOutside, ReplayedMessage
 from card.domain.keys.freshness import NO_MTK, LastMessage, is_newer
-from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskRecord
+from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, StoredMsk
 from card.errors import DecodeError
 from card.lean import lean_dataclass
 
@@ -26,7 +26,7 @@ class Tek:
     salt: bytes = field(repr=False)
 
 
-def find_key(stkm: Stkm, keys: MbmsKeys) -> MskRecord:
+def find_key(stkm: Stkm, keys: MbmsKeys) -> StoredMsk:
     """Return the MSK of an STKM, whatever MUK it came under. Raises `KeyNotFound`."""
     msk = keys.find_msk(stkm.key_domain_id, stkm.msk_id)
     if msk is None:
@@ -34,7 +34,7 @@ def find_key(stkm: Stkm, keys: MbmsKeys) -> MskRecord:
     return msk
 
 
-def check_limits(stkm: Stkm, msk: MskRecord, heard: LastMessage) -> None:
+def check_limits(stkm: Stkm, msk: StoredMsk, heard: LastMessage) -> None:
     """Check the MTK ID against the limits of the MSK, before the MAC is looked at (TS 31.102 clause 7.1.1.8).
 
     The lower limit is the MTK ID accepted last, or SEQl as the MSK message brought it; it is exclusive. Raises
@@ -47,7 +47,7 @@ def check_limits(stkm: Stkm, msk: MskRecord, heard: LastMessage) -> None:
         raise MtkIdOutside
 
 
-def verify(stkm: Stkm, msk: MskRecord, keys: MbmsKeys) -> MikeyKeys:
+def verify(stkm: Stkm, msk: StoredMsk, keys: MbmsKeys) -> MikeyKeys:
     """Check the MAC under the MSK; return the keys that open the message. Raises `MacMismatch`."""
     protection = keys.keys_for(msk, stkm.csb_id)
     verify_kemac(protection, stkm.covered, stkm.mac)

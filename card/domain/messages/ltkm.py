@@ -22,12 +22,12 @@ from card.crypto.secret import Secret
 from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.parental import PinGate
 from card.domain.bcast.purse import MOST, saturated
-from card.domain.bcast.spe import NO_POLICIES, SpeRecord
+from card.domain.bcast.spe import NO_POLICIES, StoredSpe
 from card.domain.errors import ReplayedMessage, ServiceNotAvailable
 from card.domain.keys.freshness import NEVER
 from card.domain.keys.key_root import KeyRoot
 from card.domain.keys.ltkm import Ltkm, OpenedLtkm, open_ltkm, store_plain, verification
-from card.domain.keys.mbms import MskRecord
+from card.domain.keys.mbms import StoredMsk
 from card.domain.messages.ltkm_facts import LTKM_DECISIONS, LtkmFacts
 from card.domain.messages.rules import LtkmAction, LtkmState
 from card.errors import DecodeError
@@ -212,7 +212,7 @@ def _add(facts: LtkmFacts) -> bool:
     return _store(facts, counter, None)
 
 
-def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
+def _store(facts: LtkmFacts, counter: int, old: StoredSpe | None) -> bool:
     """Store the key and one record of it, in the place of `old` if there is one."""
     facts.opened.accept()
     others = [record for record in facts.records() if record is not old]
@@ -233,16 +233,16 @@ def _store(facts: LtkmFacts, counter: int, old: SpeRecord | None) -> bool:
     return _fill(facts) or overflow
 
 
-def _store_key(facts: LtkmFacts) -> MskRecord:
+def _store_key(facts: LtkmFacts) -> StoredMsk:
     """Store the key: shown in EF_MSK when it may be used live, else beside it."""
     shown = facts.row.direction is Direction.LIVE
     return facts.bcast.msks.store_governed_msk(facts.opened.delivered, shown=shown)
 
 
-def _new_record(facts: LtkmFacts, msk: MskRecord, counter: int) -> SpeRecord:
+def _new_record(facts: LtkmFacts, msk: StoredMsk, counter: int) -> StoredSpe:
     said = facts.management
     lower, upper = facts.opened.bounds
-    return SpeRecord(
+    return StoredSpe(
         spe=facts.row.value,
         lower=lower,
         upper=upper,
@@ -257,7 +257,7 @@ def _new_record(facts: LtkmFacts, msk: MskRecord, counter: int) -> SpeRecord:
     )
 
 
-def _continued(record: SpeRecord, old: SpeRecord, *, same_key: bool) -> SpeRecord:
+def _continued(record: StoredSpe, old: StoredSpe, *, same_key: bool) -> StoredSpe:
     """Return an overwriting record with what stays true: recorded, and under the same key what was paid and played."""
     kept = replace(record, recorded=old.recorded)
     if not same_key:
@@ -268,7 +268,7 @@ def _continued(record: SpeRecord, old: SpeRecord, *, same_key: bool) -> SpeRecor
     )
 
 
-def _assume_counter(facts: LtkmFacts, msk: MskRecord) -> None:
+def _assume_counter(facts: LtkmFacts, msk: StoredMsk) -> None:
     """Raise the counter of a key that was never heard live and is for play-back only; lower it when live joins.
 
     Otherwise the first STKM of an old recording, its counter forgotten with the key, would pass as live.

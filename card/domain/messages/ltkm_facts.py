@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from card.codec.bcast import LtkmManagement
 from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.purse import MOST
-from card.domain.bcast.spe import NO_POLICIES, SpeRecord
+from card.domain.bcast.spe import NO_POLICIES, StoredSpe
 from card.domain.keys.ltkm import OpenedLtkm
 from card.domain.keys.mbms import msk_name
 from card.domain.messages.rules import LTKM_RULES, LtkmCondition
@@ -62,11 +62,11 @@ class LtkmFacts:
         lower, upper = self.opened.bounds
         return lower > upper
 
-    def records(self) -> tuple[SpeRecord, ...]:
+    def records(self) -> tuple[StoredSpe, ...]:
         """Return the records the key has."""
         return (self.bcast.policies.find(self.name) or NO_POLICIES).records
 
-    def same(self) -> SpeRecord | None:
+    def same(self) -> StoredSpe | None:
         """Return the record that the LTKM overwrites, or None; whether validity counts is a switch of the tables."""
         any_validity, bounds = not self.bcast.tables.identity_with_validity, self.opened.bounds
         for record in self.records():

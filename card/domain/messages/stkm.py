@@ -10,7 +10,7 @@ from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.parental import Hold, PinState
 from card.domain.bcast.spe import NO_POLICIES
 from card.domain.errors import ServiceNotAvailable
-from card.domain.keys.mbms import MbmsKeys, MskRecord
+from card.domain.keys.mbms import MbmsKeys, StoredMsk
 from card.domain.keys.stkm import Tek, check_counter, check_limits, find_key, open_tek, verify
 from card.domain.messages.rules import StkmState
 from card.domain.messages.verdict import STKM_DECISIONS, TerminalSide, Verdict, judge
@@ -74,7 +74,7 @@ def _management(stkm: Stkm, bcast: Bcast) -> StkmManagement | None:
     return StkmManagement.decode(data, bcast.tables)
 
 
-def settle(verdict: Verdict, stkm: Stkm, msk: MskRecord, bcast: Bcast, terminal: TerminalSide) -> None:
+def settle(verdict: Verdict, stkm: Stkm, msk: StoredMsk, bcast: Bcast, terminal: TerminalSide) -> None:
     """Let the TEK go: debit, note what was played, raise the live counter, close other services."""
     if verdict.payer is not None:
         policies, price, purses = verdict.policies, verdict.price, bcast.purses

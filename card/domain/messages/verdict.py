@@ -13,9 +13,9 @@ from card.codec.mikey import Stkm
 from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.parental import Hold, PinGate, PinState
 from card.domain.bcast.purse import Purses
-from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, SpeRecord
+from card.domain.bcast.spe import NO_POLICIES, KeyPolicies, StoredSpe
 from card.domain.keys.freshness import LastMessage
-from card.domain.keys.mbms import MskRecord
+from card.domain.keys.mbms import StoredMsk
 from card.domain.messages.rules import STKM_RULES, StkmCondition
 from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables, Debit, Direction, Source
@@ -61,7 +61,7 @@ class Verdict:
 
 def judge(
     stkm: Stkm,
-    msk: MskRecord,
+    msk: StoredMsk,
     heard: LastMessage,
     policies: KeyPolicies,
     management: StkmManagement | None,
@@ -98,7 +98,7 @@ def _needs_channel(tables: BcastTables, management: StkmManagement | None, direc
     return tables.stays_protected(management.protection_after_reception, direction)
 
 
-def _find_resent(records: Sequence[SpeRecord], places: Sequence[int], ts: int, mtk: int) -> int | None:
+def _find_resent(records: Sequence[StoredSpe], places: Sequence[int], ts: int, mtk: int) -> int | None:
     """Find the play-back record that gave out this TEK last.
 
     The very STKM counts too: it was paid, and its answer was perhaps lost with the power.
@@ -141,7 +141,7 @@ def _find_payer(
     return payer, price
 
 
-def _is_free(record: SpeRecord, debit: Debit, ts: int) -> bool:
+def _is_free(record: StoredSpe, debit: Debit, ts: int) -> bool:
     """Nothing is due: never, not again, or not while one play-back goes on."""
     if debit is _EACH_PLAYBACK:
         return record.playing and ts > record.last_ts

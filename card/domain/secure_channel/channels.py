@@ -64,7 +64,7 @@ from card.spec.sac_tables import (
     Transport,
 )
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 _CHANNEL_BITS = {Kind.TLS: ChannelBits.TLS, Kind.SECURED_APDU: ChannelBits.SECURED_APDU}
 _STRONG = Method.GBA | Method.PSK
@@ -80,7 +80,7 @@ class SecureChannels:
         self._uicc_id = uicc_id
         self._endpoints = endpoints
         self._rng = rng
-        self._kept = RecordTable(nv, "sac-master/", MasterSa)
+        self._kept = StoredTable(nv, "sac-master/", MasterSa)
 
     # --- what there is
 

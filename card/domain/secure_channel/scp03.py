@@ -16,7 +16,7 @@ from card.crypto.scp03 import (
     host_cryptogram,
 )
 from card.domain.secure_channel.errors import ContainerRejected
-from card.domain.secure_channel.settings import Scp03Record
+from card.domain.secure_channel.settings import StoredScp03
 
 _BLOCK = 16
 
@@ -32,7 +32,7 @@ class Scp03Session:
     is_open: bool = False
 
     @classmethod
-    def begin(cls, static: Scp03Record, host_challenge: bytes, card_challenge: bytes) -> Scp03Session:
+    def begin(cls, static: StoredScp03, host_challenge: bytes, card_challenge: bytes) -> Scp03Session:
         """Derive the session keys from the challenges (8 bytes each)."""
         context = host_challenge + card_challenge
         return cls(derive_session_keys(static.key_enc, static.key_mac, context), context)

@@ -10,7 +10,7 @@ from card.crypto.secret import Secret
 from card.domain.keys.local_key import LocalKeyPolicy
 from card.spec.sac_tables import Kind, TekPolicy
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 
 _PREFIX = "sac/"
 _PSK_PREFIX = "sac-psk/"
@@ -21,7 +21,7 @@ _ONLY = "card"
 
 
 @dataclass(frozen=True, slots=True)
-class SacRecord:
+class StoredSac:
     """What a card offers. `kinds` are values of `Kind` with commas between, `tek` is one of `TekPolicy`.
 
     `terminals` and `applications` are those of the policy for local keys, in hex with commas between.
@@ -41,7 +41,7 @@ class SacRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class PskRecord:
+class StoredPsk:
     """A secret (32 bytes) that a terminal and the card were given beforehand."""
 
     terminal_id: bytes
@@ -49,7 +49,7 @@ class PskRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Scp03Record:
+class StoredScp03:
     """The static keys K-ENC and K-MAC (16 bytes each) with their version number."""
 
     version: int
@@ -62,7 +62,7 @@ def _names(listed: str) -> frozenset[bytes]:
 
 
 def list_names(names: Iterable[bytes]) -> str:
-    """Write names as `SacRecord` keeps them."""
+    """Write names as `StoredSac` keeps them."""
     return ",".join(name.hex() for name in names)
 
 
@@ -70,14 +70,14 @@ class SacSettings:
     """The settings of one card. They change at personalisation only, so they are read once."""
 
     def __init__(self, nv: NonVolatile) -> None:
-        record = RecordTable(nv, _PREFIX, SacRecord).get(_ONLY) or SacRecord("", TekPolicy.CLEAR.value, 0, 0)
+        record = StoredTable(nv, _PREFIX, StoredSac).get(_ONLY) or StoredSac("", TekPolicy.CLEAR.value, 0, 0)
         self.kinds = frozenset(Kind(name) for name in record.kinds.split(",") if name)
         self.tek = TekPolicy(record.tek)
         self.container = record.container
         self.connections = record.connections
         self.local_key_policy = record.policy
-        self.scp03 = RecordTable(nv, _SCP03_PREFIX, Scp03Record).get(_ONLY)
-        self._psks = RecordTable(nv, _PSK_PREFIX, PskRecord)
+        self.scp03 = StoredTable(nv, _SCP03_PREFIX, StoredScp03).get(_ONLY)
+        self._psks = StoredTable(nv, _PSK_PREFIX, StoredPsk)
 
     @property
     def offers_sac(self) -> bool:
@@ -96,14 +96,14 @@ class SacSettings:
 
 
 def store_settings(
-    nv: NonVolatile, record: SacRecord, psks: Iterable[PskRecord] = (), scp03: Scp03Record | None = None
+    nv: NonVolatile, record: StoredSac, psks: Iterable[StoredPsk] = (), scp03: StoredScp03 | None = None
 ) -> None:
     """Write the settings of a new card."""
-    RecordTable(nv, _PREFIX, SacRecord).put(_ONLY, record)
+    StoredTable(nv, _PREFIX, StoredSac).put(_ONLY, record)
     for psk in psks:
-        RecordTable(nv, _PSK_PREFIX, PskRecord).put(_psk_name(psk.terminal_id), psk)
+        StoredTable(nv, _PSK_PREFIX, StoredPsk).put(_psk_name(psk.terminal_id), psk)
     if scp03 is not None:
-        RecordTable(nv, _SCP03_PREFIX, Scp03Record).put(_ONLY, scp03)
+        StoredTable(nv, _SCP03_PREFIX, StoredScp03).put(_ONLY, scp03)
 
 
 def _psk_name(terminal_id: bytes) -> str:

@@ -45,11 +45,11 @@ class SecuredApdu:
         except MacMismatch:
             raise ContainerRejected from None
         sealed = seal_container(self.keys, self.csa_id, Direction.TO_TERMINAL, number, answer(command))
-        return (replace(self, last=number) if number < LAST_COUNTER else Closed()), sealed
+        return (replace(self, last=number) if number < LAST_COUNTER else ClosedTunnel()), sealed
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedTunnel:
     """A channel whose last answer waits to be fetched."""
 
     def exchange(self, _container: bytes, _answer: Answer, /) -> tuple[Tunnel, bytes]:

@@ -13,7 +13,7 @@ from host_tools.cli.exits import DIFFERENT
 from host_tools.cli.explained import plain_errors
 
 if TYPE_CHECKING:
-    from card import Edited
+    from card import EditResult
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -197,7 +197,7 @@ def _parse_hex(text: str | None) -> bytes | None:
         raise click.BadParameter("two hex digits for each byte are wanted", param_hint="--hex") from None
 
 
-def _describe_edit(edited: Edited) -> str:
+def _describe_edit(edited: EditResult) -> str:
     from card import format_value
     from host_tools.trace.printable import printable
 

@@ -16,7 +16,7 @@ from card.spec.bcast.tables import BcastTables, Reason, SpeRow
 from card.spec.contexts import Step
 from card.spec.ins import INS
 from card.spec.status import SW
-from host_tools.compare.model import Observed, Pair
+from host_tools.compare.model import Observation, Pair
 from host_tools.compare.words import title
 from host_tools.trace.printable import printable
 
@@ -116,12 +116,12 @@ def _rating_types(pairs: Sequence[Pair], tables: BcastTables) -> set[int]:
     return found
 
 
-def _answer(pairs: Sequence[Pair], index: int, side: str) -> Observed | None:
+def _answer(pairs: Sequence[Pair], index: int, side: str) -> Observation | None:
     """Return the answer to a command on one side: where the card announced it, what was fetched next."""
-    seen: Observed | None = getattr(pairs[index], side)
+    seen: Observation | None = getattr(pairs[index], side)
     if seen is None or seen.sw not in _ANNOUNCED or seen.data or index + 1 == len(pairs):
         return seen
-    fetched: Observed | None = getattr(pairs[index + 1], side)
+    fetched: Observation | None = getattr(pairs[index + 1], side)
     is_fetch = fetched is not None and fetched.command[2:3] == _FETCH and fetched.command[1] == seen.command[1]
     return fetched if is_fetch else seen
 
@@ -132,7 +132,7 @@ def _modes_known(pairs: Sequence[Pair]) -> set[int]:
     return {seen.command[3] for seen in sent if seen.sw not in (SW.WRONG_P1_P2, SW.INS_NOT_SUPPORTED, None)}
 
 
-def _modes(a: Observed, b: Observed, tables: BcastTables, known: Sequence[int]) -> Iterator[Alternatives]:
+def _modes(a: Observation, b: Observation, tables: BcastTables, known: Sequence[int]) -> Iterator[Alternatives]:
     if b.command[1] != INS.OMA_BCAST or (a.sw == SW.WRONG_P1_P2) == (b.sw == SW.WRONG_P1_P2):
         return
     mode, names = b.command[3], [name for name in tables.modes if name not in _DELETIONS]
@@ -145,7 +145,7 @@ def _modes(a: Observed, b: Observed, tables: BcastTables, known: Sequence[int]) 
 # --- results
 
 
-def _results(a: Observed, b: Observed, tables: BcastTables) -> Iterator[Alternatives]:
+def _results(a: Observation, b: Observation, tables: BcastTables) -> Iterator[Alternatives]:
     wanted, given = result_of(a), result_of(b)
     done = tables.answers[Reason.DONE]
     if wanted is None or wanted in (given, done):
@@ -160,7 +160,7 @@ def _may_be(answer: int, given: int | None) -> bool:
     return answer == given if given is not None else answer < 0x100
 
 
-def result_of(seen: Observed) -> int | None:
+def result_of(seen: Observation) -> int | None:
     """Return the status byte in an answer, else the status word of a refusal; None where neither was seen."""
     for item in read_objects(seen.data):
         inner = read_objects(item.value) if item.tag != _TEMPLATE else [item]
@@ -174,7 +174,7 @@ def result_of(seen: Observed) -> int | None:
 # --- data objects
 
 
-def _contents(a: Observed, b: Observed, tables: BcastTables) -> Iterator[Alternatives]:
+def _contents(a: Observation, b: Observation, tables: BcastTables) -> Iterator[Alternatives]:
     yield from _in_objects(read_objects(a.data), read_objects(b.data), tables)
 
 

@@ -71,6 +71,7 @@ __all__ = [
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
+    "NoListener",
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
@@ -93,7 +94,6 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
-    "Unheard",
 ]
 
 Event = (
@@ -142,7 +142,7 @@ class Events(Protocol):
         """Take one event. Called in the thread of the session, in the order in which things happen."""
 
 
-class Unheard:
+class NoListener:
     """Takes events for nobody."""
 
     def emit(self, event: Event, /) -> None:

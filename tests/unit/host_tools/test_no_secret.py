@@ -49,9 +49,9 @@ from host_tools.terminal.ltkm_receipt import LtkmVerdict
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import ParentalPinEntry
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.sinks import file_sink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.support.testcard import held_by
 
 BOUND = "terminal_binding"
@@ -147,7 +147,7 @@ def recorded(folder: Path, profile: Path, wanted: Wanted, who: str) -> Iterator[
     card = memory_card(CardProfile.load(profile), trace=lines)
     with closing(file_sink(folder / "trace.jsonl")) as plain, closing(file_sink(folder / "trace.pcapng")) as packets:
         sinks = plain, packets, TextSink(lines.append)
-        yield RecordingLink(InProcessLink(card), Recorder("planted", sinks)), lines
+        yield TracedLink(InProcessLink(card), Tracer("planted", sinks)), lines
     lines += held_by(card)
     wanted.hear(who, "\n".join(f"{line} {line!r}" for line in lines))
 

@@ -30,8 +30,8 @@ from host_tools.script.writer import ScriptWriter
 from host_tools.trace.events import TraceSink
 from host_tools.trace.gsmtap import PcapngSink
 from host_tools.trace.jsonl import JsonLinesSink
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.support.planted import SECRET_FILES, extended, on_channel, planted, selection, shows_plant, touching
 
 OK = b"\x90\x00"
@@ -84,7 +84,7 @@ def outputs(exchanges: Exchanges) -> Iterator[tuple[str, str | bytes]]:
         ScriptWriter(script, "s"),
         transcript,
     ]
-    link = RecordingLink(Tape(answers), Recorder("tape", sinks))
+    link = TracedLink(Tape(answers), Tracer("tape", sinks))
     for command, _ in exchanges:
         with contextlib.suppress(LinkError):
             link.transmit(command)

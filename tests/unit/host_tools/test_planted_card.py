@@ -22,8 +22,8 @@ from card.spec.sac_tables import Kind, TekPolicy
 from host_tools.cli.main import invoke
 from host_tools.links.inprocess import InProcessLink
 from host_tools.shell.session import Session
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.support.planted import SECRET_FILES, extended, on_channel, planted, selection, shows_plant, touching
 from tests.support.ports import CollectingTrace
 from tests.support.sac import Wire, sac_link, sac_profile
@@ -114,8 +114,8 @@ def test_the_class_of_a_sim() -> None:
 def test_inside_a_secure_channel(kind: Kind) -> None:
     trace, lines = CollectingTrace(), list[str]()
     wire = Wire(TestCard.new(profile(), trace))
-    inside = RecordingLink(sac_link(wire, kind=kind), Recorder("inside", [TextSink(lines.append)]))
-    outside = RecordingLink(wire, Recorder("outside", [TextSink(lines.append)]))
+    inside = TracedLink(sac_link(wire, kind=kind), Tracer("inside", [TextSink(lines.append)]))
+    outside = TracedLink(wire, Tracer("outside", [TextSink(lines.append)]))
     verify(inside.transmit)
     assert plant_everywhere(inside.transmit) == len(SECRET_FILES)
     # Selected inside, read in clear: an observer outside cannot know which file that is.
@@ -133,7 +133,7 @@ def test_inside_a_secure_channel(kind: Kind) -> None:
 def test_a_recorder_of_the_wire_knows_nothing_after_a_container() -> None:
     lines: list[str] = []
     wire = Wire(TestCard.new(profile()))
-    traced = RecordingLink(wire, Recorder("wire", [TextSink(lines.append)]))
+    traced = TracedLink(wire, Tracer("wire", [TextSink(lines.append)]))
     channel = sac_link(traced)  # type: ignore[arg-type]  # a recorded wire is a link too
     verify(channel.transmit)
     plant_everywhere(channel.transmit)

@@ -10,13 +10,13 @@ import pytest
 from card import CardProfile
 from card.commands import dispatch
 from card.commands.errors import status_for
-from card.domain.application import ApplicationRecord
-from card.domain.authentication.gba import BootstrapRecord, NafKeyRecord
-from card.domain.keys.mbms import MskRecord, MukRecord
-from card.domain.pin import PinRecord
+from card.domain.application import StoredApplication
+from card.domain.authentication.gba import StoredBootstrap, StoredNafKey
+from card.domain.keys.mbms import StoredMsk, StoredMuk
+from card.domain.pin import StoredPin
 from card.errors import CardError
 from card.personalisation.personalise import personalise
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 from card.store.memory import MemoryStore
 from card.trace import ApduExchanged
 from tests.support import profiles
@@ -45,12 +45,12 @@ CODES = {
 }
 NEW_PIN, WRONG_PIN = "31975208", "20864197"
 TABLES: dict[str, type[Any]] = {
-    "app/": ApplicationRecord,
-    "pin/": PinRecord,
-    "gba/USIM/": BootstrapRecord,
-    "naf/USIM/": NafKeyRecord,
-    "muk/USIM/": MukRecord,
-    "msk/USIM/": MskRecord,
+    "app/": StoredApplication,
+    "pin/": StoredPin,
+    "gba/USIM/": StoredBootstrap,
+    "naf/USIM/": StoredNafKey,
+    "muk/USIM/": StoredMuk,
+    "msk/USIM/": StoredMsk,
 }
 
 
@@ -123,7 +123,7 @@ class Session:
         ]  # fmt: skip
         self.shown += [f"{part!r} {part!s}" for part in parts]
         for prefix, kind in TABLES.items():
-            table: RecordTable[Any] = RecordTable(context.nv, prefix, kind)
+            table: StoredTable[Any] = StoredTable(context.nv, prefix, kind)
             self.shown += [f"{record!r} {record!s}" for _, record in table.items()]
 
     def everything(self) -> Iterator[str]:
@@ -175,7 +175,7 @@ def test_the_session_did_what_it_should(session: Session) -> None:
     assert {"VERIFY PIN", "CHANGE PIN", "UNBLOCK PIN", "AUTHENTICATE (odd)", "GET RESPONSE"} <= names
     assert "AUTHENTICATE" in {event.name for event in events}  # its answers waited for GET RESPONSE
     assert "unknown command" in names
-    assert any("MskRecord" in text for text in session.shown)
+    assert any("StoredMsk" in text for text in session.shown)
 
 
 def test_an_event_is_one_line_that_tells_what_happened(session: Session) -> None:

@@ -12,9 +12,9 @@ from card.domain.pin import (
     PinBlocked,
     PinDisabled,
     PinNotFound,
-    PinRecord,
     PinTable,
     PinWrong,
+    StoredPin,
     is_administrative,
     pin_name,
 )
@@ -24,11 +24,11 @@ from card.store.memory import MemoryStore
 from tests.support.faulty_store import FaultyStore, PowerCut
 
 RIGHT, WRONG, NEW, PUK = b"1234\xff\xff\xff\xff", b"9999\xff\xff\xff\xff", b"4321\xff\xff\xff\xff", b"12345678"
-RECORD = PinRecord(0x01, Secret(RIGHT), 3, 3, True, Secret(PUK), 10, 10)
+RECORD = StoredPin(0x01, Secret(RIGHT), 3, 3, True, Secret(PUK), 10, 10)
 NAME = "01"
 
 
-def table_of(record: PinRecord = RECORD) -> tuple[PinTable, NonVolatile]:
+def table_of(record: StoredPin = RECORD) -> tuple[PinTable, NonVolatile]:
     nv = NonVolatile(MemoryStore())
     table = PinTable(nv)
     table.add("USIM", record)

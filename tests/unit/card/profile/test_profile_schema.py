@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from card.crypto.secret import Secret
 from card.errors import ProfileError
-from card.profile.fields import ListOf, MapOf, Reserved, Table
+from card.profile.fields import ListOf, MapOf, ReservedName, Table
 from card.profile.loader import entries
 from card.profile.schema import (
     AccessCondition,
@@ -191,7 +191,7 @@ def test_every_field_of_the_schema_is_a_row(shape: type[object]) -> None:
     rows = entries(shape)
     assert [row.key for row in rows] == [field.name for field in dataclasses.fields(shape)]
     for row in rows:
-        assert isinstance(row.spec, Kind | ListOf | MapOf | Table | Reserved), row.key
+        assert isinstance(row.spec, Kind | ListOf | MapOf | Table | ReservedName), row.key
         is_secret = isinstance(row.spec, Kind) and row.spec.secret
         named_secret = row.key in SECRET_FIELDS
         assert is_secret == named_secret, f"{shape.__name__}.{row.key}"

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from card.crypto.secret import Secret
-from card.state.records import _without_none
+from card.state.stored import _without_none
 from tests.support.planted import planted, shows_plant
 from tests.support.secret_records import SECRET_RECORDS
 

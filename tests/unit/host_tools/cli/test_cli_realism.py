@@ -12,7 +12,7 @@ from host_tools.cli.main import invoke
 from host_tools.links.inprocess import InProcessLink
 from host_tools.realism.latency import parse_latency
 from host_tools.trace.jsonl import JsonLinesSink
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.unit.host_tools.realism.cards import SELECT
 
 
@@ -20,7 +20,7 @@ def recorded(path: Path) -> Path:
     """Write a trace of three commands."""
     with path.open("w") as file:
         link = InProcessLink(memory_card(CardProfile.demo()))
-        traced = RecordingLink(link, Recorder("reader", [JsonLinesSink(file)]))
+        traced = TracedLink(link, Tracer("reader", [JsonLinesSink(file)]))
         for _ in range(3):
             traced.transmit(SELECT)
         traced.close()

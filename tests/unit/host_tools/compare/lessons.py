@@ -15,7 +15,7 @@ from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.trace.events import TraceEvent
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.support.stage import Stage, variant
 
 DEMO = (Path(card.__file__).parent / "profile" / "demo" / "usim.toml").read_text()
@@ -50,7 +50,7 @@ def trace_of(profile: CardProfile, name: str, card_link: Link | None = None) -> 
     """Return the trace of a scenario played with a new card, whose tables all know; audits explain each STKM."""
     heard = Heard()
     tables = profile.bcast.build_tables()
-    link = RecordingLink(card_link or InProcessLink(memory_card(profile)), Recorder("card", [heard]))
+    link = TracedLink(card_link or InProcessLink(memory_card(profile)), Tracer("card", [heard]))
     scenario = variant(name, **(_NUMBERS_OF_X2.get(name, {}) if tables.name == "X2" else {}))
     network = UsimNetwork(scenario, subscriber_of(profile), tables=tables)
     stage = Stage(scenario, middleware=TerminalMiddleware(link, tables=tables), network=network)

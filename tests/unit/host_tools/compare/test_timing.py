@@ -6,7 +6,7 @@ import pytest
 
 from host_tools.compare.allow import Rules, TimingLimit
 from host_tools.compare.comparison import compare_runs
-from host_tools.compare.model import Kind, Observed, SideRun, Step
+from host_tools.compare.model import Kind, Observation, SideRun, Step
 from host_tools.compare.plot import latency_plot
 from host_tools.compare.timing import spread
 from host_tools.trace.events import TracedExchange
@@ -16,7 +16,8 @@ READ = bytes.fromhex("00B0000001")
 
 def slow_side(name: str, seconds: list[float]) -> SideRun:
     seen = tuple(
-        Observed(TracedExchange(1, 0.0, name, READ, b"\x90\x00", value), READ, b"", 0x9000, value) for value in seconds
+        Observation(TracedExchange(1, 0.0, name, READ, b"\x90\x00", value), READ, b"", 0x9000, value)
+        for value in seconds
     )
     return SideRun(name, b"", "T=1", (Step("s", observed=seen),))
 

@@ -19,7 +19,7 @@ from host_tools.script.values import Value
 from host_tools.script.writer import ScriptWriter
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.unit.host_tools.headend.networks import small_scenario
 from tests.unit.host_tools.script.fakes import ICCID, PIN, demo_link, statuses, write
 
@@ -40,7 +40,7 @@ def recorded(*, expect_data: bool = True) -> str:
     """Return the script recorded from a session with a fresh demo card."""
     file = io.StringIO()
     link = demo_link()
-    recording = RecordingLink(link, Recorder("test", [ScriptWriter(file, 'a "title"', expect_data=expect_data)]))
+    recording = TracedLink(link, Tracer("test", [ScriptWriter(file, 'a "title"', expect_data=expect_data)]))
     for command in SESSION:
         recording.transmit(bytes.fromhex(command))
     recording.reset()
@@ -79,7 +79,7 @@ def test_without_data_only_status_and_length_count() -> None:
 def script_of(*exchanges: tuple[str, str]) -> str:
     """Return what is written of commands and answers in hex."""
     file = io.StringIO()
-    recorder = Recorder("test", [ScriptWriter(file, "t")])
+    recorder = Tracer("test", [ScriptWriter(file, "t")])
     for command, response in exchanges:
         recorder.exchange(bytes.fromhex(command), bytes.fromhex(response), 0.0)
     return file.getvalue()
@@ -135,7 +135,7 @@ def test_each_pin_has_a_variable_of_its_own() -> None:
 
 def test_a_terminals_whole_session_passes_on_a_fresh_card_and_only_there(tmp_path: Path) -> None:
     file = io.StringIO()
-    link = RecordingLink(demo_link(), Recorder("test", [ScriptWriter(file, "a session")]))
+    link = TracedLink(demo_link(), Tracer("test", [ScriptWriter(file, "a session")]))
     network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), tables=P1)
     terminal = TerminalMiddleware(link, tables=P1)
     terminal.connect(Secret(PIN))

@@ -13,7 +13,7 @@ from host_tools.links.base import is_shared, together
 from host_tools.links.inprocess import InProcessLink
 from host_tools.script.timed import TimedLink
 from host_tools.shell.session import Session, ShellError
-from host_tools.trace.record import Recorder, RecordingLink
+from host_tools.trace.tracer import TracedLink, Tracer
 
 IMSI = "08 09 10 10"  # how its content begins
 OTHER = "00A40804027FFF6F7B00"  # selects another file of the same application
@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_meanwhile_is_not_another_one(card: SharedCard, sess
 
 
 def test_wrappers_pass_it_on(card: SharedCard) -> None:
-    for link in (TimedLink(card), RecordingLink(card, Recorder("x", []))):
+    for link in (TimedLink(card), TracedLink(card, Tracer("x", []))):
         assert is_shared(link)
         before = len(card.blocks)
         with together(link):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from host_tools.trace.events import TracedExchange, TraceEvent
 from host_tools.trace.known_secrets import MOST_DERIVED, MOST_KEPT, SHORTEST, KnownSecrets, merge
-from host_tools.trace.record import Recorder
+from host_tools.trace.tracer import Tracer
 
 SECRET = bytes.fromhex("A1A2A3A4A5A6A7A8")
 
@@ -122,7 +122,7 @@ def test_a_recorder_hides_what_is_known_on_both_ways() -> None:
         def close(self) -> None:
             pass
 
-    recorder = Recorder("test", [Sink()], known=KnownSecrets([SECRET]))
+    recorder = Tracer("test", [Sink()], known=KnownSecrets([SECRET]))
     recorder.exchange(bytes.fromhex("00D6820008") + SECRET, b"\x90\x00", 0.0)
     recorder.exchange(bytes.fromhex("00B0820009"), b"\x01" + SECRET + b"\x90\x00", 0.0)
     recorder.exchange(SECRET[:2] + SECRET, b"\x6d\x00", 0.0)  # no APDU at all

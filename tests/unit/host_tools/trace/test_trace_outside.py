@@ -11,9 +11,9 @@ from host_tools.cli.main import invoke
 from host_tools.script.reports import explain
 from host_tools.trace.events import CardEvent, TracedExchange
 from host_tools.trace.jsonl import decode_event, encode_event, read_json_lines
-from host_tools.trace.record import Recorder
 from host_tools.trace.sinks import file_sink
 from host_tools.trace.text import TextSink
+from host_tools.trace.tracer import Tracer
 from tests.unit.host_tools.script.fakes import TableLink, run_text
 
 EVIL = "a\x1b]0;owned\x07\n\u202eb\ud800"
@@ -61,7 +61,7 @@ def test_a_hostile_trace_can_be_turned_into_a_capture(tmp_path: Path) -> None:
 
 def test_texts_of_a_card_do_not_steer_the_terminal(tmp_path: Path) -> None:
     lines: list[str] = []
-    recorder = Recorder("reader \x1b[1m", [TextSink(lines.append)])
+    recorder = Tracer("reader \x1b[1m", [TextSink(lines.append)])
     recorder.exchange(READ, LABEL, 0.1)
     recorder.exchange(DERIVE, bytes.fromhex("DB10") + bytes(16) + b"\x90\x00", 0.1)
     assert any("a\\x1b[31m" in line for line in lines)
@@ -77,7 +77,7 @@ def test_texts_of_a_card_do_not_steer_the_terminal(tmp_path: Path) -> None:
 def test_an_event_is_in_the_file_before_the_sink_is_closed(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     sink = file_sink(path)
-    recorder = Recorder("reader", [sink])
+    recorder = Tracer("reader", [sink])
     sizes = []
     for _ in range(3):
         recorder.exchange(bytes.fromhex("0084000002"), bytes.fromhex("AABB9000"), 0.1)

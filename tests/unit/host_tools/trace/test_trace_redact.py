@@ -40,8 +40,8 @@ from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.trace.events import TracedExchange
 from host_tools.trace.jsonl import encode_event
 from host_tools.trace.ladder import LadderWatch
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import event_lines
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.unit.host_tools.trace.fakes import Collector, exchanges
 
 KEY = bytes.fromhex("A1B2C3D4E5F60718293A4B5C6D7E8F90")
@@ -165,7 +165,7 @@ def test_any_bytes_are_taken(command: bytes, response: bytes) -> None:
 def test_a_whole_session_shows_no_secret() -> None:
     profile = CardProfile.demo()
     collector = Collector()
-    link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
+    link = TracedLink(InProcessLink(memory_card(profile)), Tracer("test", [collector]))
     network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
@@ -192,7 +192,7 @@ def test_a_whole_session_shows_no_secret() -> None:
 def test_the_ladder_is_told_step_by_step() -> None:
     collector = Collector()
     profile = CardProfile.demo()
-    link = RecordingLink(InProcessLink(memory_card(profile)), Recorder("test", [collector]))
+    link = TracedLink(InProcessLink(memory_card(profile)), Tracer("test", [collector]))
     network = UsimNetwork(shipped_scenario("demo"), subscriber_of(profile), tables=P1)
     middleware = TerminalMiddleware(link, tables=P1)
     middleware.connect(profile.pins.pin1.value)
@@ -243,7 +243,7 @@ class TestSharedCard:
 
     def test_a_recorded_link(self, link: Link) -> None:
         collector = Collector()
-        recorded = RecordingLink(link, Recorder("test", [collector]))
+        recorded = TracedLink(link, Tracer("test", [collector]))
         assert bytes.fromhex(K) in recorded.transmit(bytes.fromhex("00B0000021"))
         (read,) = exchanges(collector)
         assert bytes.fromhex(K)[:4] not in read.response

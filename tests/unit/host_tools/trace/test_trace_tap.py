@@ -11,8 +11,8 @@ import pytest
 
 from host_tools.links.base import LinkError
 from host_tools.trace.events import CardEvent
-from host_tools.trace.record import Recorder
 from host_tools.trace.tap import Conversation, Tap
+from host_tools.trace.tracer import Tracer
 from tests.unit.host_tools.trace.fakes import Collector, exchanges
 
 
@@ -35,7 +35,7 @@ def call(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def running(recorder: Recorder, vpcd_port: int) -> Iterator[Tap]:
+def running(recorder: Tracer, vpcd_port: int) -> Iterator[Tap]:
     tap = Tap(0, vpcd_port, recorder)
     thread = threading.Thread(target=tap.run)
     thread.start()
@@ -52,7 +52,7 @@ def test_bytes_pass_unchanged_and_are_understood() -> None:
     collector = Collector()
     with socket.create_server(("127.0.0.1", 0)) as vpcd:
         vpcd.settimeout(10)
-        recorder = Recorder("vpcd", [collector])
+        recorder = Tracer("vpcd", [collector])
         with running(recorder, vpcd.getsockname()[1]) as tap, call(tap.port) as card:
             reader, _ = vpcd.accept()
             with reader:
@@ -82,7 +82,7 @@ def test_bytes_pass_unchanged_and_are_understood() -> None:
 
 def test_repeated_questions_for_the_atr_are_no_news() -> None:
     collector = Collector()
-    conversation = Conversation(Recorder("vpcd", [collector]))
+    conversation = Conversation(Tracer("vpcd", [collector]))
     for _ in range(3):
         conversation.reader_sent(frame("04"))
         conversation.card_sent(frame("3B80"))
@@ -95,7 +95,7 @@ def test_repeated_questions_for_the_atr_are_no_news() -> None:
 
 def test_frames_come_in_any_portions() -> None:
     collector = Collector()
-    conversation = Conversation(Recorder("vpcd", [collector]))
+    conversation = Conversation(Tracer("vpcd", [collector]))
     for command, answer in (("00B0820002", "AABB9000"), ("00A40004023F00", "6A82")):
         for byte in frame(command):
             conversation.reader_sent(bytes((byte,)))
@@ -111,8 +111,8 @@ def test_a_missing_vpcd_and_a_taken_port_are_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LinkError, match=f"cannot listen on port {port}"):
-            Tap(port, 1, Recorder("x", []))
-    tap = Tap(0, port, Recorder("x", []))
+            Tap(port, 1, Tracer("x", []))
+    tap = Tap(0, port, Tracer("x", []))
     with socket.create_connection(("127.0.0.1", tap.port)), pytest.raises(LinkError, match="is pcscd running"):
         tap.run()
     tap.close()

@@ -11,8 +11,8 @@ from host_tools.links.base import ReaderGone
 from host_tools.trace.commands import describe_command
 from host_tools.trace.decode import decode_exchange, object_name, tlv_lines
 from host_tools.trace.ladder import LadderWatch
-from host_tools.trace.record import Recorder, RecordingLink
 from host_tools.trace.text import TextSink, event_lines, show_with_gaps, summary_line
+from host_tools.trace.tracer import TracedLink, Tracer
 from tests.unit.host_tools.script.fakes import TableLink
 from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
 
@@ -137,7 +137,7 @@ def test_hidden_bytes_are_dots() -> None:
 def test_an_answer_that_never_came_is_told() -> None:
     collector, printed = Collector(), list[str]()
     link = TableLink({"00B0": ReaderGone("The reader is gone.")})
-    recording = RecordingLink(link, Recorder("test", [collector, TextSink(printed.append)], clock=lambda: 1000.0))
+    recording = TracedLink(link, Tracer("test", [collector, TextSink(printed.append)], clock=lambda: 1000.0))
     with pytest.raises(ReaderGone):
         recording.transmit(bytes.fromhex("00B0000001"))
     (event,) = exchanges(collector)
@@ -149,7 +149,7 @@ def test_an_answer_that_never_came_is_told() -> None:
 
 def test_a_recorded_link_behaves_as_before() -> None:
     inner = TableLink({"00A4": b"\x90\x00"})
-    recording = RecordingLink(inner, Recorder("test", [Collector()]))
+    recording = TracedLink(inner, Tracer("test", [Collector()]))
     assert (recording.name, recording.atr, recording.protocol) == (inner.name, inner.atr, inner.protocol)
     assert recording.transmit(bytes.fromhex("00A40004023F00")) == b"\x90\x00"
     assert recording.reset() == inner.atr

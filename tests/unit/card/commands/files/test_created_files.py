@@ -20,7 +20,7 @@ from card.personalisation.personalise import personalise
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 from card.store.memory import MemoryStore
 from tests.support.faulty_store import FaultyStore, PowerCut
 from tests.support.profiles import card_profile
@@ -34,7 +34,7 @@ KEY_FILE = "ADF.USIM/6FD6"
 
 def create(ctx: Context, apdu: CommandApdu) -> Reply:
     """Create or delete a file, look at the tree, and refuse where P1 says so."""
-    nodes = RecordTable(ctx.nv, NODE_TABLE, FileNode)
+    nodes = StoredTable(ctx.nv, NODE_TABLE, FileNode)
     tree = ctx.files.tree
     if apdu.p1 == 3:
         nodes.delete("9999")

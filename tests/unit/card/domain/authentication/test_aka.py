@@ -6,7 +6,7 @@ import pytest
 
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
-from card.domain.authentication.aka import Aka, Authenticated, SynchronisationFailure
+from card.domain.authentication.aka import Aka, AkaResult, SynchronisationFailure
 from card.domain.authentication.sqn import SqnMemory, SqnScheme
 from card.errors import MacMismatch
 from card.state.nonvolatile import NonVolatile
@@ -28,7 +28,7 @@ def aka(sqn: SqnMemory) -> Aka:
 
 def test_success_stores_the_sqn(aka: Aka, sqn: SqnMemory) -> None:
     made = vector(7, rand(1), 3)
-    assert aka.authenticate(rand(1), made["autn"]) == Authenticated(made["f2"], made["f3"], made["f4"])
+    assert aka.authenticate(rand(1), made["autn"]) == AkaResult(made["f2"], made["f3"], made["f4"])
     assert sqn.highest == 7 << 5 | 3
 
 
@@ -61,7 +61,7 @@ def test_gba_takes_the_masked_autn_only(aka: Aka) -> None:
     masked = gba.autn_star(made["autn"], made["f4"])
     with pytest.raises(MacMismatch):
         aka.authenticate(rand(1), masked)
-    assert aka.authenticate_gba(rand(1), masked) == Authenticated(made["f2"], made["f3"], made["f4"])
+    assert aka.authenticate_gba(rand(1), masked) == AkaResult(made["f2"], made["f3"], made["f4"])
 
 
 def test_gsm(aka: Aka, sqn: SqnMemory) -> None:
@@ -71,4 +71,4 @@ def test_gsm(aka: Aka, sqn: SqnMemory) -> None:
 
 
 def test_results_stay_out_of_the_repr(aka: Aka) -> None:
-    assert repr(aka.authenticate(rand(1), vector(1, rand(1))["autn"])) == "Authenticated()"
+    assert repr(aka.authenticate(rand(1), vector(1, rand(1))["autn"])) == "AkaResult()"

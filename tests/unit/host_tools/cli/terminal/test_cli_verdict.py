@@ -13,7 +13,7 @@ from host_tools.cli.main import invoke
 from host_tools.content.captures.pcap import CaptureReport
 from host_tools.content.known import KNOWN
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import Unheard
+from host_tools.sessions.events import NoListener
 from host_tools.sessions.verdict import judge
 from host_tools.terminal.player import PlayOptions
 from host_tools.terminal.statistics import PlayStatistics
@@ -74,7 +74,7 @@ def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
 )
 def test_what_the_counters_say(counted: PlayStatistics, status: int, said: str) -> None:
     with pytest.raises(SessionError, match=said) as raised:
-        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions(KNOWN), Unheard())
+        judge(Path("x.pcap"), counted, CaptureReport(), PlayOptions(KNOWN), NoListener())
     known = explain(raised.value)
     assert known is not None
     assert known.exit_code == status

@@ -11,7 +11,7 @@ from card.crypto.secret import Secret
 from card.errors import StoreError
 from card.spec.files.rows import Structure
 from card.state.nonvolatile import NonVolatile
-from card.state.records import RecordTable
+from card.state.stored import StoredTable
 from card.store.memory import MemoryStore
 
 
@@ -37,18 +37,18 @@ def nv() -> NonVolatile:
 
 @pytest.mark.parametrize("sample", [SAMPLE, Sample("b", 0, b"", Secret(b""))], ids=["full", "defaults"])
 def test_there_and_back(nv: NonVolatile, sample: Sample) -> None:
-    RecordTable(nv, "t/", Sample).put("1", sample)
-    assert RecordTable(nv, "t/", Sample).get("1") == sample
+    StoredTable(nv, "t/", Sample).put("1", sample)
+    assert StoredTable(nv, "t/", Sample).get("1") == sample
 
 
 def test_text_in_the_store(nv: NonVolatile) -> None:
-    RecordTable(nv, "t/", Sample).put("1", SAMPLE)
+    StoredTable(nv, "t/", Sample).put("1", SAMPLE)
     stored = json.loads(nv.get("t/1") or b"")
     assert (stored["raw"], stored["key"], stored["kind"]) == ("00ff", b"key".hex(), "ber-tlv")
 
 
 def test_items_in_order_of_their_names(nv: NonVolatile) -> None:
-    table = RecordTable(nv, "t/", Sample)
+    table = StoredTable(nv, "t/", Sample)
     for name in ("2", "10", "1"):
         table.put(name, SAMPLE)
     table.delete("10")
@@ -58,7 +58,7 @@ def test_items_in_order_of_their_names(nv: NonVolatile) -> None:
 
 
 def test_a_record_follows_the_transaction(nv: NonVolatile) -> None:
-    table = RecordTable(nv, "t/", Sample)
+    table = StoredTable(nv, "t/", Sample)
     old, new = SAMPLE, Sample("new", 2, b"", Secret(b""))
     table.put("1", old)
     nv.commit()
@@ -70,7 +70,7 @@ def test_a_record_follows_the_transaction(nv: NonVolatile) -> None:
 
 def test_a_field_missing_in_an_old_file_has_its_default(nv: NonVolatile) -> None:
     nv.put("t/1", b'{"name":"a","number":1,"raw":"","key":""}')
-    record = RecordTable(nv, "t/", Sample).get("1")
+    record = StoredTable(nv, "t/", Sample).get("1")
     assert record is not None
     assert record.added_later
 
@@ -94,7 +94,7 @@ def test_a_field_missing_in_an_old_file_has_its_default(nv: NonVolatile) -> None
 def test_an_unreadable_record_is_a_store_error_that_does_not_show_it(nv: NonVolatile, raw: bytes) -> None:
     nv.put("t/1", raw)
     with pytest.raises(StoreError) as caught:
-        RecordTable(nv, "t/", Sample)
+        StoredTable(nv, "t/", Sample)
     assert str(caught.value) == "card file: record t/1 cannot be read"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

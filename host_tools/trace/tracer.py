@@ -1,11 +1,11 @@
-"""Records what crosses a link: any link can be wrapped, and behaves as before."""
+"""Traces what crosses a link: any link can be wrapped, and behaves as before."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 
-from card.codec.redaction import Redacted, Redactor, blank
+from card.codec.redaction import Redaction, Redactor, blank
 from host_tools.links.base import Link, LinkError, is_shared
 from host_tools.links.wrapped import WrappedLink
 from host_tools.trace.events import CardEvent, TracedExchange, TraceSink
@@ -31,7 +31,7 @@ class _Hider:
         """Take no file for current before the next SELECT: other programs use the card, too."""
         self._rules.doubt()
 
-    def find(self, command: bytes, response: bytes) -> Redacted:
+    def find(self, command: bytes, response: bytes) -> Redaction:
         """Return where the secrets are. `response` is data and status word, empty when none came."""
         found = self._rules.exchange(command, response)
         if self._known is None:
@@ -41,10 +41,10 @@ class _Hider:
         came = self._known.spans(response[:-2])
         if not sent and not came:
             return found
-        return Redacted(merge((*found.command, *sent)), merge((*found.response, *came)), found.file, found.data)
+        return Redaction(merge((*found.command, *sent)), merge((*found.response, *came)), found.file, found.data)
 
 
-class Recorder:
+class Tracer:
     """Makes events of what happens to one card and hands them to the sinks.
 
     `clock` gives seconds since 1970. `known` secrets are hidden wherever they stand.
@@ -109,13 +109,13 @@ class Recorder:
             sink.close()
 
 
-class RecordingLink(WrappedLink):
-    """A link that tells a recorder what crosses it."""
+class TracedLink(WrappedLink):
+    """A link that tells a tracer what crosses it."""
 
-    def __init__(self, link: Link, recorder: Recorder) -> None:
+    def __init__(self, link: Link, tracer: Tracer) -> None:
         super().__init__(link)
-        self._recorder = recorder
-        recorder.card_event(POWER_ON, link.atr, is_shared=is_shared(link))
+        self._tracer = tracer
+        tracer.card_event(POWER_ON, link.atr, is_shared=is_shared(link))
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU and return data and status word. Raises `LinkError`."""
@@ -123,15 +123,15 @@ class RecordingLink(WrappedLink):
         try:
             response = self._inner.transmit(apdu)
         except LinkError as error:
-            self._recorder.exchange(apdu, b"", time.perf_counter() - started, str(error))
+            self._tracer.exchange(apdu, b"", time.perf_counter() - started, str(error))
             raise
-        self._recorder.exchange(apdu, response, time.perf_counter() - started)
+        self._tracer.exchange(apdu, response, time.perf_counter() - started)
         return response
 
     def reset(self) -> bytes:
         """Reset the card and return its ATR. Raises `LinkError`."""
         atr = self._inner.reset()
-        self._recorder.card_event(RESET, atr)
+        self._tracer.card_event(RESET, atr)
         return atr
 
     def close(self) -> None:
@@ -139,4 +139,4 @@ class RecordingLink(WrappedLink):
         try:
             self._inner.close()
         finally:
-            self._recorder.close()
+            self._tracer.close()

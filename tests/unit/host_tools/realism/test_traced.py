@@ -7,10 +7,10 @@ import pytest
 from host_tools.links.base import ReaderGone
 from host_tools.realism.faulty import FaultyCard
 from host_tools.realism.plan import Fault, FaultKind, Injector
-from host_tools.realism.recording import RecordingCard
+from host_tools.realism.traced import TracedCard
 from host_tools.trace.events import CardEvent, TracedExchange, TraceEvent
-from host_tools.trace.record import Recorder
 from host_tools.trace.sinks import ShieldedSink
+from host_tools.trace.tracer import Tracer
 from tests.unit.host_tools.realism.cards import ATR, OK, READ, SELECT, CountingCard
 from tests.unit.vpicc_bridge.fakes import DiaryCard
 
@@ -34,7 +34,7 @@ class Kept:
 
 def test_what_happens_to_a_card_is_recorded_and_passed_on() -> None:
     inner, kept = CountingCard(), Kept()
-    card = RecordingCard(inner, Recorder("reader", [kept]))
+    card = TracedCard(inner, Tracer("reader", [kept]))
     card.power_off()  # has no power: no event
     assert (card.power_on(), card.atr, card.transmit(SELECT), card.reset()) == (ATR, ATR, OK, ATR)
     card.power_off()
@@ -47,7 +47,7 @@ def test_what_happens_to_a_card_is_recorded_and_passed_on() -> None:
 def test_a_lost_answer_is_recorded_with_its_reason() -> None:
     kept = Kept()
     faulty = FaultyCard(CountingCard(), Injector((Fault(FaultKind.MUTE, "READ BINARY"),)))
-    card = RecordingCard(faulty, Recorder("reader", [kept]))
+    card = TracedCard(faulty, Tracer("reader", [kept]))
     card.power_on()
     with pytest.raises(ReaderGone):
         card.transmit(READ)
@@ -58,9 +58,9 @@ def test_a_lost_answer_is_recorded_with_its_reason() -> None:
 
 def test_a_fault_goes_with_the_exchange_it_befell() -> None:
     kept = Kept()
-    recorder = Recorder("reader", [kept])
+    recorder = Tracer("reader", [kept])
     plan = (Fault(FaultKind.INTERNAL_ERROR, "READ BINARY", at=2),)
-    card = RecordingCard(FaultyCard(CountingCard(), Injector(plan), tell=recorder.note_fault), recorder)
+    card = TracedCard(FaultyCard(CountingCard(), Injector(plan), tell=recorder.note_fault), recorder)
     card.power_on()
     for apdu in (READ, READ, READ):
         card.transmit(apdu)
@@ -70,7 +70,7 @@ def test_a_fault_goes_with_the_exchange_it_befell() -> None:
 
 def test_the_text_of_an_unexpected_exception_is_not_recorded() -> None:
     kept, inner = Kept(), DiaryCard()
-    card = RecordingCard(inner, Recorder("reader", [kept]))
+    card = TracedCard(inner, Tracer("reader", [kept]))
     card.power_on()
     inner.failure = KeyError("a key")
     with pytest.raises(KeyError):
@@ -82,7 +82,7 @@ def test_the_text_of_an_unexpected_exception_is_not_recorded() -> None:
 
 def test_a_shielded_sink_that_fails_is_told_once_and_left_alone() -> None:
     kept, said = Kept(room=2), list[str]()
-    card = RecordingCard(CountingCard(), Recorder("reader", [ShieldedSink(kept, said.append)]))
+    card = TracedCard(CountingCard(), Tracer("reader", [ShieldedSink(kept, said.append)]))
     card.power_on()
     assert [card.transmit(SELECT) for _ in range(4)] == [OK] * 4
     assert len(kept.events) == 2

@@ -42,7 +42,7 @@ _IN_JSON: dict[Any, type] = {
 }  # fmt: skip
 
 
-class RecordTable(Generic[T]):
+class StoredTable(Generic[T]):
     """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay.
 
     All that are stored are decoded at once, so that a damaged one is noticed when the card is opened, not when a
