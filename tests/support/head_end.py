@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from card import CardProfile, memory_card
@@ -27,6 +28,7 @@ from host_tools.terminal.identities import usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
+from host_tools.web.rooms import Rooms
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.network_file import NetworkFile
@@ -66,17 +68,25 @@ class HeadEnd:
 
 @contextmanager
 def head_end(
-    *, limits: ServerLimits | None = None, zn_tls: ssl.SSLContext | None = None, seed: str = "wire"
+    *,
+    limits: ServerLimits | None = None,
+    zn_tls: ssl.SSLContext | None = None,
+    seed: str = "wire",
+    pages: bool = False,
 ) -> Iterator[HeadEnd]:
-    """Serve the small scenario on ports that are free; nothing is left behind."""
+    """Serve the small scenario on ports that are free, with `pages` for browsers, too; nothing is left behind."""
     clock = SystemClock()
     network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
     ready: Future[Running] = Future()
+    made = SeededRng(Seeded(seed), "pages")
+    rooms = partial(Rooms.of, made, clock) if pages else None
 
     def run() -> None:
         rng = SeededRng(Seeded(seed), "serve")
         try:
-            asyncio.run(serve(network, clock, rng, Ports(), ready.set_result, limits=limits, zn_tls=zn_tls))
+            asyncio.run(
+                serve(network, clock, rng, Ports(), ready.set_result, limits=limits, zn_tls=zn_tls, rooms=rooms)
+            )
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)
