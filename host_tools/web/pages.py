@@ -16,7 +16,7 @@ from host_tools.exchange.transport import Peer
 from host_tools.headend.errors import HeadendError
 from host_tools.web.forms import read_form, read_query
 from host_tools.web.rendering import Renderer, static
-from host_tools.wire.streams import Streamed
+from host_tools.wire.streams import LAST_EVENT, Streamed
 from host_tools.wire.visitors import SAFE_METHODS, VisitRefusedError
 
 _log = logging.getLogger(__name__)
@@ -26,11 +26,15 @@ _Who = TypeVar("_Who")
 
 @dataclass(frozen=True, slots=True)
 class Visit(Generic[_Who]):
-    """A request for a page: who asks, the parameters of the address, the fields of the form."""
+    """A request for a page: who asks, the parameters of the address, the fields of the form.
+
+    `last_event` is the number of the last event that a stream brought before it broke, "" for none.
+    """
 
     who: _Who
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    last_event: str = ""
 
     def field_of(self, name: str) -> str:
         """Return a field that the form must have. Raises `VisitRefusedError`."""
@@ -72,7 +76,7 @@ class Pages(Generic[_Who]):
                 raise VisitRefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
             raise VisitRefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "the page does not take this method")
         form = {} if request.method in SAFE_METHODS else read_form(request)
-        return page(Visit(who, read_query(target.query), form))
+        return page(Visit(who, read_query(target.query), form, request.one(LAST_EVENT) or ""))
 
     def refused(self, status: int, words: str) -> HttpResponse:
         """Return the page that says why something is refused."""

@@ -15,6 +15,8 @@ from host_tools.exchange.transport import Peer
 
 EVENT_STREAM = "text/event-stream"
 """Media type of server-sent events (HTML living standard, clause 9.2)."""
+LAST_EVENT = "Last-Event-ID"
+"""Header in which a browser says where a stream broke (same clause)."""
 STILL_HERE = b": still here\n\n"
 """A comment, which keeps a silent stream alive and shows whether anybody is there."""
 Listener = Callable[[bytes], None]

@@ -74,13 +74,17 @@ class Console(PageServer):
         return html(self._renderer.part("console/subscribers.html", picture=picture, token=token))
 
     def _events(self, visit: Visit[str]) -> Streamed:
-        del visit
+        """Tell what happens from now on, and what has happened since the page was made or the stream broke."""
+        after = max(_number(visit.query.get("after", "")), _number(visit.last_event))
 
         def listen(listener: Listener) -> Leave:
             def tell(happening: Happening) -> None:
                 line = self._renderer.part("console/happening.html", one=happening)
                 listener(event("happening", line, happening.number))
 
+            for happening in self._operator.happenings.newest():
+                if happening.number > after:
+                    tell(happening)
             return self._operator.happenings.listen(tell)
 
         return Streamed(listen)
@@ -121,3 +125,7 @@ class Console(PageServer):
         self._tokens.check(visit.who, visit.field_of("token"))
         address = f"/?{KEY_PARAMETER}={self._visitors.new_key()}"
         return self._renderer.page("console/invite.html", title="One more browser", address=address)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

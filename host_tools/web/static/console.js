@@ -40,7 +40,7 @@ function heard(event) {
 }
 
 const live = document.getElementById("live");
-const events = new EventSource("/events");
+const events = new EventSource("/events?after=" + document.getElementById("events").dataset.last);
 events.addEventListener("open", () => { live.textContent = "live"; live.classList.add("on"); });
 events.addEventListener("error", () => { live.textContent = "no connection"; live.classList.remove("on"); });
 events.addEventListener("happening", heard);

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,16 @@ def page_of(browser: Browser, size: dict[str, int] = WIDE, scheme: str = "light"
     assert complaints == []
 
 
+@cache
+def _address() -> str:
+    """Return the address of all terminals here: a purchase does not move where pushes of a registration go."""
+    return free_address()
+
+
 @contextmanager
 def online(served: HeadEnd) -> Iterator[Online]:
     """Yield a terminal with a fresh card, which stays."""
-    card, clock, rng, address = fresh_card(), SystemClock(), SystemRng(), free_address()
+    card, clock, rng, address = fresh_card(), SystemClock(), SystemRng(), _address()
     reach = reach_network(served.running.network, address)
     bsf = reach.to_bsf(card.identity.home_domain, rng)
     session = GbaSession(card, bsf, reach.bsm.fqdn, clock.now)

@@ -97,6 +97,27 @@ def test_an_event_is_told_as_it_comes(bench: PageBench) -> None:
     assert len(heard) == 1
 
 
+def test_a_stream_begins_where_the_page_or_the_last_stream_ended(bench: PageBench) -> None:
+    register(bench)
+    cookie = bench.enter()
+    for _ in range(3):
+        bench.operator.pull(IMPI)
+    assert 'data-last="3"' in text_of(bench.console(headers=cookie))
+    for target, headers, told in (
+        ("/events?after=1", (), [2, 3]),
+        ("/events?after=1", (("Last-Event-ID", "2"),), [3]),
+        ("/events?after=x", (("Last-Event-ID", "9" * 40),), [1, 2, 3]),
+        ("/events?after=3", (), []),
+    ):
+        stream = bench.console(target, headers=(*cookie, *headers))
+        assert isinstance(stream, Streamed)
+        heard: list[bytes] = []
+        stream.listen(heard.append)()
+        assert [f"id: {number}\n".encode() in piece for number, piece in zip(told, heard, strict=True)] == [True] * len(
+            told
+        )
+
+
 def test_push_pull_and_withdraw(bench: PageBench) -> None:
     assert act(bench, "push", who=IMPI) == 409  # it never registered
     register(bench)
