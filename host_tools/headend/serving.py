@@ -15,7 +15,9 @@ from typing import Protocol
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
+from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.ua import Service
 from host_tools.headend.operating.happenings import Happenings, Watched
 from host_tools.headend.operating.operator import Operator
@@ -29,8 +31,10 @@ from host_tools.wire.network_file import NetworkFile, Place
 from host_tools.wire.streams import StreamingServer
 
 LOOPBACK = "127.0.0.1"
+BSM_TLS = "bsm-tls"
+"""Role of the BSM over TLS with certificates on both sides, in the network file."""
 _PAGES = ("shop", "console")
-_ORDERING = ("bsm", *_PAGES)
+_ORDERING = ("bsm", BSM_TLS, *_PAGES)
 """Servers whose answers may be followed by pushes."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -43,6 +47,7 @@ class Ports:
     bsf: int = 0
     bsm: int = 0
     zn: int = 0
+    bsm_tls: int = 0
     push: int = 0
     metrics: int = 0
     shop: int = 0
@@ -112,13 +117,16 @@ async def serve(
     zn_tls: ssl.SSLContext | None = None,
     rooms: Rooms | None = None,
     first_address: str = "",
+    ua_tls: ssl.SSLContext | None = None,
+    catalogue: Catalogue | None = None,
+    client_ids: ClientIdRule | None = None,
     limits: ServerLimits | None = None,
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
-    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when
-    all sockets listen. Raises `TransportError` for a port that cannot be had.
+    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
+    with `ua_tls`. `on_ready` hears when all sockets listen. Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
@@ -133,9 +141,11 @@ async def serve(
         if rooms is not None:
             taken["shop"] = _listen(opened, ports.address, ports.shop)
             taken["console"] = _listen(opened, LOOPBACK, ports.console)
+        if ua_tls is not None:
+            taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
-        servers = Servers.of(network, clock, rng, push_place)
+        servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids)
         traffic = {role: Traffic() for role in (*taken, "push")}
         happenings = Happenings(clock)
         port = PushPort(servers.pushes, push_place, traffic["push"], happenings)
@@ -145,14 +155,19 @@ async def serve(
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
             tuple(service_ids(network.scenario)),
-            {role: Place(names.bsf_name, end) for role, end in places.items() if role != "console"},
+            {
+                role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end)
+                for role, end in places.items()
+                if role != "console"
+            },
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop())
         metrics = MetricsServer(_metrics(running))
-        operator = Operator(network, servers, clock, rng, push_place, happenings, first_address, running.defects)
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects)
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
             "bsm": Watched(servers.ua, "Ua", happenings),
+            BSM_TLS: Watched(servers.ua, "Ua", happenings),
             "zn": Watched(servers.zn, "Zn", happenings),
             "metrics": metrics,
         }
@@ -160,13 +175,14 @@ async def serve(
             running.pages = rooms(operator, {role: places[role] for role in _PAGES})
             servers.front.shop = running.pages.behind_digest
             answering |= {"shop": running.pages.shop, "console": running.pages.console}
+        tls = {"zn": zn_tls, BSM_TLS: ua_tls}
         async with AsyncExitStack() as started:
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
             for role, listening in taken.items():
                 site = HttpSite(answering[role], traffic[role], limits, port.flush if role in _ORDERING else None)
                 started.push_async_callback(site.stop)
-                await site.start(listening, zn_tls if role == "zn" else None)
+                await site.start(listening, tls.get(role))
             started.enter_context(_heeding_signals(running))
             on_ready(running)
             await running.ended.wait()

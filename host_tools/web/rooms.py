@@ -31,9 +31,7 @@ class Rooms:
         console_visitors = Visitors(_names(places["console"]), rng)
         return cls(
             KnownShop(servers.selling, servers.books.outbox, rng, clock),
-            UnknownShop(
-                operator, servers.selling, servers.books.transactions, Visitors(_names(places["shop"]), rng), rng, clock
-            ),
+            UnknownShop(operator, servers.selling, Visitors(_names(places["shop"]), rng), rng, clock),
             Console(operator, console_visitors, rng, clock),
             f"http://{places['console'].address}:{places['console'].port}/?{KEY_PARAMETER}={console_visitors.new_key()}",
             operator,

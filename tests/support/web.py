@@ -50,7 +50,7 @@ class PageBench:
         rng = SeededRng(Seeded("web"), "pages")
         self.servers = Servers.of(self.network, self.clock, rng, PUSH)
         self.happenings = Happenings(self.clock)
-        self.operator = Operator(self.network, self.servers, self.clock, rng, PUSH, self.happenings, "127.0.0.2")
+        self.operator = Operator(self.network, self.servers, self.clock, rng, self.happenings, "127.0.0.2")
         self.rooms = Rooms.of(rng, self.clock, self.operator, {"shop": SHOP, "console": CONSOLE})
         self.servers.front.shop = self.rooms.behind_digest
         self.caller = Caller(IMPI, B_TID, TERMINAL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from card.errors import DecodeError
@@ -24,7 +24,7 @@ from host_tools.headend.errors import HeadendError
 _log = logging.getLogger(__name__)
 _AT_ONCE = 32
 """Lines that are looked at in one transaction."""
-_MOST_LETTERS = 256
+_MOST_LETTERS = 10_000
 _SET_ASIDE = 60.0
 """Seconds for which a line rests that met an error nobody expected."""
 
@@ -33,7 +33,6 @@ class Pushes:
     """What goes out to all subscribers.
 
     `acknowledged` and `dropped` count the datagrams that came in, `defects` exceptions that nobody expected.
-    `on_acknowledged` hears whose LTKM was acknowledged, within that transaction.
     """
 
     def __init__(self, sender: LtkmSender, books: Books, source: Endpoint, clock: NetworkClock) -> None:
@@ -45,7 +44,6 @@ class Pushes:
         self.acknowledged = 0
         self.dropped = 0
         self.defects = 0
-        self.on_acknowledged: Callable[[str], None] = lambda _: None
         self._letters: deque[Datagram] = deque(maxlen=_MOST_LETTERS)
 
     @property
@@ -63,12 +61,14 @@ class Pushes:
         """Begin anew with these LTKMs, within the transaction of a request; `taken` as in `find_taken`."""
         self.sender.begin(identity, route, orders, taken, self.now)
 
-    def send(self, datagram: Datagram) -> None:
-        """Send a datagram that nobody acknowledges, such as a trigger, with what is due next; it may get lost."""
-        self._letters.append(datagram)
+    def tell(self, place: Endpoint, payload: bytes) -> None:
+        """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out."""
+        self._letters.append(Datagram(self._source, place, payload))
 
     def next_at(self) -> float | None:
         """Return when `due` is to be called next, in seconds since 1970; None for not before something is ordered."""
+        if self._letters:
+            return self.now
         with self._books.transactions.transaction():
             return self._books.outbox.next_at()
 
@@ -79,8 +79,7 @@ class Pushes:
 
     def due(self) -> tuple[Datagram, ...]:
         """Return what can go out now."""
-        made = list(self._letters)
-        self._letters.clear()
+        made = [self._letters.popleft() for _ in range(len(self._letters))]
         while True:
             try:
                 with self._books.transactions.transaction():
@@ -99,8 +98,6 @@ class Pushes:
             require_verification(datagram.payload)
             with self._books.transactions.transaction():
                 line = self.sender.answered(datagram.payload, self.now)
-                if line is not None:
-                    self.on_acknowledged(line.identity)
                 following = () if line is None else self._step(line)
         except (DecodeError, HeadendError) as error:
             self.dropped += 1

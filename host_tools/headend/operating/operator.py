@@ -12,7 +12,7 @@ from card.errors import DecodeError
 from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.ports import Rng
-from host_tools.exchange.transport import Datagram, Endpoint, Peer
+from host_tools.exchange.transport import Endpoint, Peer
 from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.server import Bsm
@@ -50,12 +50,11 @@ class Operator:
         servers: Servers,
         clock: NetworkClock,
         rng: Rng,
-        source: Endpoint,
         happenings: Happenings,
         first_address: str = "",
         defects: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Take network, servers, time and randomness, where pushes come from, what happens, and what went wrong.
+        """Take network, servers, time and randomness, what happens, and what went wrong.
 
         `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
         """
@@ -63,8 +62,7 @@ class Operator:
         self.servers = servers
         self._clock = clock
         self._rng = rng
-        self._source = source
-        self._first_address = first_address
+        self.first_address = first_address
         self._defects = defects
         self.happenings = happenings
         self.codes = OrderCodes(Secret(rng.random_bytes(_CODE_SECRET_SIZE)))
@@ -187,7 +185,7 @@ class Operator:
             items = [item for item in found if item is not None]
             if not items:
                 raise HeadendError("a trigger names one item at least that is in the catalogue")
-            if not self.send(identity, items):
+            if not self._send(identity, items):
                 raise HeadendError(f"where the terminal of {identity} is, nobody knows: it never registered")
         self._done(f"trigger for {identity}")
 
@@ -198,20 +196,17 @@ class Operator:
             self.refusals.put(identity, refused=refused)
         self._done(f"{identity} is {'refused' if refused else 'let in again'}")
 
-    def send(self, identity: str, items: Sequence[CatalogueItem]) -> bool:
-        """Send a trigger for items to where a subscriber's terminal was heard last; False where that is not known.
-
-        Where it never registered, the address that was named for that (`first_address`) counts, if one was.
-        """
+    def _send(self, identity: str, items: Sequence[CatalogueItem]) -> bool:
+        """Send a trigger for items to where a subscriber's terminal was heard last; False where that is not known."""
         line = self.servers.books.outbox.line(identity)
-        address = line.route.address if line is not None else self._first_address
+        address = line.route.address if line is not None else self.first_address
         if not address:
             return False
         port = line.route.port if line is not None else None
         name = self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
         uri = f"http://{self._network.scenario.network.bsm_fqdn}/"
         trigger = Trigger(name, uri, tuple(item.reference for item in items))
-        self.servers.pushes.send(Datagram(self._source, Endpoint(address, port or OMA_LTKM_PORT), trigger.encode()))
+        self.servers.pushes.tell(Endpoint(address, port or OMA_LTKM_PORT), trigger.encode())
         return True
 
     def _known(self, identity: str) -> None:

@@ -12,9 +12,8 @@ from http import HTTPStatus
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Peer
-from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError
-from host_tools.headend.bsm.provisioning.shop_orders import ShopOrder, Stage
+from host_tools.headend.bsm.provisioning.shop_orders import ENDED, OPEN, OrderState, ShopOrder
 from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.selling import Selling
@@ -30,19 +29,20 @@ _AGAIN = 2
 _MOST_ITEMS = 16
 _MOST_WRONG, _WRONG_WINDOW = 20, 60.0
 _CLOSING = "This shop knows no key. Your terminal shows who it is when it registers, and the shop hears of that."
-_STAGES: Sequence[tuple[Stage, str]] = (
-    (Stage.ORDERED, "The order is noted."),
-    (Stage.TRIGGERED, "The terminal was called by a Smartcard Profile Trigger."),
-    (Stage.AUTHENTICATED, "The terminal has registered and shown who it is."),
-    (Stage.SENT, "The keys are on their way."),
-    (Stage.DELIVERED, "The card has acknowledged its keys."),
+_STAGES: Sequence[tuple[OrderState, str]] = (
+    (OrderState.ORDERED, "The order is noted."),
+    (OrderState.TRIGGERED, "The terminal was called by a Smartcard Profile Trigger."),
+    (OrderState.REGISTERED, "The terminal has registered and shown who it is."),
+    (OrderState.SENT, "The keys were sent."),
+    (OrderState.DELIVERED, "The card has acknowledged its keys."),
 )
 _NOW = {
-    Stage.ORDERED: "Nobody knows yet where the terminal is: it gets its keys when it registers.",
-    Stage.TRIGGERED: "Waiting for the terminal to register.",
-    Stage.AUTHENTICATED: "The purchase is complete; the keys follow.",
-    Stage.SENT: "The purchase is complete; the keys were sent, and the card has not answered yet.",
-    Stage.DELIVERED: "The purchase is complete, and its keys are delivered.",
+    OrderState.ORDERED: "Nobody knows yet where the terminal is: it gets its keys when it registers.",
+    OrderState.TRIGGERED: "Waiting for the terminal to register.",
+    OrderState.REGISTERED: "The purchase is complete; the keys follow.",
+    OrderState.SENT: "The purchase is complete; the keys were sent, and the card has not answered yet.",
+    OrderState.DELIVERED: "The purchase is complete, and its keys are delivered.",
+    OrderState.FAILED: "Nothing was sold: the terminal did not register in time, or it may not buy this.",
 }
 
 
@@ -55,16 +55,14 @@ class UnknownShop(PageServer):
         self,
         operator: Operator,
         selling: Selling,
-        transactions: Transactions,
         visitors: Visitors,
         rng: Rng,
         clock: Clock,
     ) -> None:
-        """Take who calls terminals and knows codes, what sells, transactions, who may come, randomness and time."""
+        """Take who knows codes, what sells and calls terminals, who may come, randomness and time."""
         super().__init__(Renderer(base="/", brand="Open shop", places=(("", "Order"),), closing=_CLOSING))
         self._operator = operator
         self._selling = selling
-        self._transactions = transactions
         self._visitors = visitors
         self._clock = clock
         self._tokens = FormTokens(rng, clock)
@@ -76,14 +74,9 @@ class UnknownShop(PageServer):
             {"order": self._order, "call": self._call},
         )
 
-    def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
+    def _answer(self, request: HttpRequest, peer: Peer) -> Answer:
         self._visitors.check(request)
-        with self._transactions.transaction() as transaction:
-            answer = self._pages.answer(request, peer.address)
-            assert isinstance(answer, HttpResponse), "no page of the shop streams"
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                transaction.void()
-            return answer
+        return self._pages.answer(request, peer.address)
 
     def _open(self, visit: Visit[str]) -> HttpResponse:
         del visit
@@ -118,45 +111,53 @@ class UnknownShop(PageServer):
         if not items or len(items) != len(found) or len(items) > _MOST_ITEMS:
             return self._form(HTTPStatus.BAD_REQUEST, "Pick what you order.", code, picked)
         try:
-            self._selling.shop_orders.order(identity, items, name, self._operator)
+            self._call_for(identity, items, name)
         except SaleRefusedError as error:
             return self._form(HTTPStatus.CONFLICT, f"It is not sold: {error}.", code, picked)
         return to(f"/order?order={name}")
 
     def _show(self, visit: Visit[str]) -> HttpResponse:
-        identity, order = self._find(visit.query.get("order", ""))
-        del identity
-        at = next(number for number, (stage, _) in enumerate(_STAGES) if stage is order.stage)
+        _, order = self._find(visit.query.get("order", ""))
+        reached = [stage for stage, _ in _STAGES].index(order.state) if order.state is not OrderState.FAILED else -1
         stages = [
-            (stage.value, words, "done" if number < at or not order.is_open else "now" if number == at else "later")
+            (stage.value, words, _state(number, reached, is_over=order.state is OrderState.DELIVERED))
             for number, (stage, words) in enumerate(_STAGES)
         ]
-        titles = [_title(self._selling.sales.catalogue.find(one), one) for one in order.items]
+        titles = [_title(self._selling.sales.catalogue.find(one), one) for one in order.service_ids]
         return self._renderer.page(
             "shop/order.html",
-            title=f"Your order: {order.stage.value}",
+            title=f"Your order: {order.state.value}",
             here="order",
             order=order,
             titles=titles,
             stages=stages,
-            words=_NOW[order.stage],
+            words=_NOW[order.state],
+            is_open=order.state not in ENDED,
+            is_bad=order.state is OrderState.FAILED,
             again=_AGAIN,
-            may_call=order.stage in (Stage.ORDERED, Stage.TRIGGERED),
-            token=self._tokens.make(order.name),
+            may_call=order.state in OPEN,
+            token=self._tokens.make(order.order_id),
         )
 
     def _call(self, visit: Visit[str]) -> HttpResponse:
         name = visit.field_of("order")
         self._tokens.check(name, visit.field_of("token"))
         identity, order = self._find(name)
-        self._selling.shop_orders.trigger_again(identity, order.name, self._operator)
-        return to(f"/order?order={order.name}")
+        if order.state in OPEN:
+            items = [item for one in order.service_ids if (item := self._selling.sales.catalogue.find(one)) is not None]
+            self._call_for(identity, items, order.order_id)
+        return to(f"/order?order={order.order_id}")
+
+    def _call_for(self, identity: str, items: Sequence[CatalogueItem], name: str) -> None:
+        """Order under a name and call the terminal; under the same name again it is called again. Raises as `desk`."""
+        address = self._operator.first_address or None
+        self._selling.desk.order(identity, [item.reference for item in items], name, address)
 
     def _find(self, name: str) -> tuple[str, ShopOrder]:
         """Return whose order this is, and the order. Its name cannot be guessed. Raises `VisitRefusedError`."""
         if 0 < len(name) <= 64 and name.isalnum() and name.isascii():
             for identity in self._operator.identities:
-                order = self._selling.shop_orders.find(identity, name)
+                order = self._selling.desk.find(identity, name)
                 if order is not None:
                     return identity, order
         raise VisitRefusedError(HTTPStatus.NOT_FOUND, "there is no such order")
@@ -166,6 +167,13 @@ class UnknownShop(PageServer):
         self._wrong = [at for at in self._wrong if now - at < _WRONG_WINDOW]
         if len(self._wrong) >= _MOST_WRONG:
             raise VisitRefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong order codes: try again in a minute")
+
+
+def _state(number: int, reached: int, *, is_over: bool) -> str:
+    """Return how a stage stands: done, now, or later."""
+    if is_over or number < reached:
+        return "done"
+    return "now" if number == reached else "later"
 
 
 def _title(item: CatalogueItem | None, otherwise: str) -> str:

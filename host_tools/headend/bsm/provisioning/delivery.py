@@ -14,21 +14,17 @@ class SalesDelivery:
     """Brings what is owed, and keys under the policies of the items that were bought."""
 
     def __init__(
-        self, sales: Sales, goods: Goods, on_registered: Callable[[str, Sequence[str], int], None] = lambda *_: None
+        self, sales: Sales, goods: Goods, on_registered: Callable[[str, Sequence[str]], None] = lambda *_: None
     ) -> None:
-        """Take what sells, what things come to as LTKMs, and who hears of registrations.
-
-        That is: who has registered, for which items, and how many LTKMs follow.
-        """
+        """Take what sells, what things come to as LTKMs, and who hears first that a subscriber has registered."""
         self._sales = sales
         self._goods = goods
         self._on_registered = on_registered
 
     def registered(self, identity: str, service_ids: Sequence[str]) -> Sequence[Order]:
         """Return what is owed for these items, once, and the keys of all of them. Raises `HeadendError`."""
-        orders = self._sales.due(identity, service_ids)
-        self._on_registered(identity, service_ids, len(orders))
-        return orders
+        self._on_registered(identity, service_ids)
+        return self._sales.due(identity, service_ids)
 
     def asked(self, identity: str, service_ids: Sequence[str], key: ServiceKey) -> Sequence[Order]:
         """Return the LTKMs that bring a key again under the items of a registration, and no credit."""
