@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +17,7 @@ from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.ua import Service
 from host_tools.headend.operating.happenings import Happenings, Watched
@@ -84,6 +85,26 @@ Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]
 """Makes the pages; it is told where `shop` and `console` listen."""
 
 
+class Beside(Protocol):
+    """What runs beside the servers, such as a broadcast."""
+
+    @property
+    def paths(self) -> Mapping[str, Server]:
+        """What answers in place of Ua on the BSM's port, by the begin of the path."""
+
+    def start(self) -> None:
+        """Begin, on the event loop."""
+
+    def close(self) -> None:
+        """End, also when it has not begun."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it counts."""
+
+    def defects(self) -> int:
+        """Return how many exceptions nobody expected."""
+
+
 @dataclass(slots=True)
 class Running:
     """A head-end that listens. `stop` ends it, and may be called from any thread."""
@@ -93,6 +114,7 @@ class Running:
     port: PushPort
     traffic: Mapping[str, Traffic]
     loop: asyncio.AbstractEventLoop
+    beside: Sequence[Beside] = ()
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     pages: Pages | None = None
 
@@ -104,6 +126,7 @@ class Running:
         """Return how many exceptions nobody expected; it must stay 0."""
         met = sum(traffic.defects for traffic in self.traffic.values())
         met += 0 if self.pages is None else self.pages.defects()
+        met += sum(one.defects() for one in self.beside)
         return met + sum(count for _, count in self.servers.defects())
 
 
@@ -121,15 +144,19 @@ async def serve(
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
     limits: ServerLimits | None = None,
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
-    with `ua_tls`. `on_ready` hears when all sockets listen. Raises `TransportError` for a port that cannot be had.
+    with `ua_tls`. `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets
+    close. Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
+        for one in beside:
+            opened.callback(one.close)
         # All sockets first: either all ports are had, or nothing is served.
         taken = {
             "bsf": _listen(opened, ports.address, ports.bsf),
@@ -161,13 +188,14 @@ async def serve(
                 if role != "console"
             },
         )
-        running = Running(told, servers, port, traffic, asyncio.get_running_loop())
+        running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
         operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects)
+        bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
-            "bsm": Watched(servers.ua, "Ua", happenings),
-            BSM_TLS: Watched(servers.ua, "Ua", happenings),
+            "bsm": Watched(bsm, "Ua", happenings),
+            BSM_TLS: Watched(bsm, "Ua", happenings),
             "zn": Watched(servers.zn, "Zn", happenings),
             "metrics": metrics,
         }
@@ -185,6 +213,9 @@ async def serve(
                 await site.start(listening, tls.get(role))
             started.enter_context(_heeding_signals(running))
             on_ready(running)
+            for one in beside:
+                started.callback(one.close)
+                one.start()
             await running.ended.wait()
 
 
@@ -251,4 +282,5 @@ def _metrics(running: Running) -> tuple[Metric, ...]:
             lambda: [("", pushes.figures().outstanding)],
             "gauge",
         ),
+        *(metric for one in running.beside for metric in one.metrics()),
     )

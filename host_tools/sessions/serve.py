@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,21 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
+from host_tools.guide.announce import Document
+from host_tools.headend.on_air.announcing import named
+from host_tools.headend.on_air.beside import AirBeside
+from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Pages, Ports, Running, serve
+from host_tools.headend.scenario.wares import default_catalogue
+from host_tools.headend.serving import Beside, Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import Events, NetworkServed, PagesServed
+from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -42,18 +49,27 @@ def serve_scenario(
     network_file: Path | None,
     certificates: Path | None,
     events: Events,
+    air: AirPlan | None = None,
+    announce_in: Path | None = None,
     make_rooms: MakeRooms | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
 
-    Raises `SessionError`, `HeadendError`.
+    With `air` the scenario is broadcast, too, and announced; `announce_in` is a folder for the announcement. Raises
+    `SessionError`, `HeadendError`.
     """
-    clock = SystemClock()
+    clock, rng, tables = SystemClock(), SystemRng(), profile.bcast.build_tables()
+    rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
+    began = None if air is None else air.began(scenario, clock.now())
+    services = None
+    if air is not None and began is not None:
+        services = ScenarioServices(scenario, began, air.speed, loop=air.loop)
     # A fresh session: the card may have met the challenges of an earlier run.
     network = UsimNetwork(
-        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=profile.bcast.build_tables()
+        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=tables, services=services
     )
     zn_tls = None if certificates is None else _certify(scenario, certificates)
+    beside: list[Beside] = []
 
     def announce(running: Running) -> None:
         if network_file is not None:
@@ -64,16 +80,50 @@ def serve_scenario(
             events.emit(
                 PagesServed(f"http://{shop.address}:{shop.port}/", running.pages.console_url, running.pages.codes())
             )
+        if air is not None:
+            events.emit(BroadcastOnAir(scenario, air))
 
-    try:
-        rng = SystemRng()
-        rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
+    with ExitStack() as closing, _as_session_errors():
+        if air is not None and began is not None:
+            ended = BroadcastEnded(scenario)
+            on_air = OnAir(scenario, air, began, network.back_end, tables, lambda: events.emit(ended))
+            closing.callback(on_air.close)
+            service_ids, offers = named(scenario, default_catalogue(scenario))
+            beside.append(made := AirBeside(scenario, on_air, network.keys, clock, service_ids, offers))
+            if announce_in is not None:
+                _write_announcement(announce_in, made.documents)
         # A terminal that never registered is where terminals of this computer are unless they say otherwise.
         asyncio.run(
-            serve(network, clock, rng, ports, announce, zn_tls=zn_tls, rooms=rooms, first_address=DEFAULT_ADDRESS)
+            serve(
+                network,
+                clock,
+                rng,
+                ports,
+                announce,
+                zn_tls=zn_tls,
+                rooms=rooms,
+                first_address=DEFAULT_ADDRESS,
+                beside=beside,
+            )
         )
+
+
+@contextmanager
+def _as_session_errors() -> Iterator[None]:
+    try:
+        yield
     except TransportError as error:
         raise SessionError(f"{error}.") from None
+
+
+def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
+    """Write the documents of an announcement, those of each service in a folder of its own."""
+    for document in documents:
+        if document.name:
+            path = folder / document.name
+            with told(path.parent):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, document.body)
 
 
 def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:

@@ -15,9 +15,10 @@ from host_tools.sessions.events import Event, PortalOpened
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="TCP port; without it, any that is free.")
+@click.option("--for", "seconds", type=click.FloatRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
 @network_options
 @card_options
-def portal(port: int, as_json: bool, **options: Any) -> None:
+def portal(port: int, seconds: float | None, as_json: bool, **options: Any) -> None:
     """Open the BSM's web shop in a browser on this computer, until interrupted.
 
     A browser cannot show that it is the subscriber: only the card makes the key for that. So this command stands
@@ -28,7 +29,7 @@ def portal(port: int, as_json: bool, **options: Any) -> None:
 
     show = _Show(as_json=as_json)
     with online_terminal(options, show) as opened:
-        open_portal(opened, port, show)
+        open_portal(opened, port, show, seconds)
 
 
 class _Show(OnlineShow):

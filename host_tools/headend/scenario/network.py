@@ -18,6 +18,7 @@ from host_tools.headend.scenario.goods import ScenarioGoods
 from host_tools.headend.scenario.maker import make_bsda, make_bsm, make_keys, make_shop
 from host_tools.headend.scenario.mint import BcastMint
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.recorder import Recording, record_from
 from host_tools.headend.scenario.schedule import Delivery, deliveries
 from host_tools.headend.scenario.truth import Truth
@@ -35,8 +36,11 @@ class Network:
         subscribers: SubscriberKeys,
         clock: NetworkClock,
         tables: BcastTables,
+        services: ScenarioServices | None = None,
     ) -> None:
         """Take what is broadcast, for whom, who knows the subscribers' keys, the time, and the BCAST tables.
+
+        `services` says what is on the air when; without it the broadcast begins now.
 
         The subscriber, who is `identity` to the BSM, has the rights to what the scenario sends without a purchase.
         Raises `HeadendError` when the scenario is meant for another subscriber.
@@ -45,10 +49,11 @@ class Network:
             raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
         keys = make_keys(scenario)
         self.scenario = scenario
-        self._began = clock.now()
+        self._on_air = services or ScenarioServices(scenario, clock.now())
         self.subscribers = subscribers
         self.rights = MemoryRights()
-        self.bsm = make_bsm(scenario, keys, subscribers, clock)
+        self.keys = keys
+        self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
         self.bsda = make_bsda(scenario, self.back_end, tables)
         self._mint = BcastMint(scenario, self.bsm, tables)
@@ -64,9 +69,7 @@ class Network:
 
     def crypto_period(self, service: str, now: datetime) -> tuple[int, float, float]:
         """Return the MTK ID of now, how long its crypto period has run and how long it is (seconds)."""
-        period = self.scenario.stkm.crypto_period / 1000
-        elapsed = (now - self._began).total_seconds()
-        return self.bsm.mtk_id(service), elapsed % period, period
+        return self.bsm.mtk_id(service), *self._on_air.crypto_period(now)
 
     @property
     def truth(self) -> Truth:

@@ -12,6 +12,7 @@ from host_tools.headend.bsm.mbms_naf import MbmsNaf
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS, MemorySubscribers
 from host_tools.headend.subscribers.subscriber import Subscriber
@@ -29,12 +30,13 @@ class UsimNetwork(Network):
         *,
         tables: BcastTables,
         others: Iterable[Subscriber] = (),
+        services: ScenarioServices | None = None,
     ) -> None:
         """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
 
         Another `session` gives other GBA challenges, for a card that has met those of the first one. `others` may
-        bootstrap and buy as well; nothing is sent to them unasked. Raises `HeadendError` when the scenario is meant
-        for another subscriber.
+        bootstrap and buy as well; nothing is sent to them unasked. `services` says what is on the air when. Raises
+        `HeadendError` when the scenario is meant for another subscriber.
         """
         others = tuple(others)
         clock = clock or ManualClock(scenario.start)
@@ -47,4 +49,4 @@ class UsimNetwork(Network):
         self.identities = tuple(dict.fromkeys((subscriber.impi, *(other.impi for other in others))))
         self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
-        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables)
+        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables, services)

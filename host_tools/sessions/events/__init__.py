@@ -27,7 +27,9 @@ from host_tools.sessions.events.laboratory import (
     TapOpened,
 )
 from host_tools.sessions.events.network import (
+    BroadcastEnded,
     BroadcastMade,
+    BroadcastOnAir,
     BroadcastProgressed,
     LtkmsWritten,
     NetworkServed,
@@ -57,7 +59,9 @@ from host_tools.sessions.events.terminal import (
 
 __all__ = [
     "BindingFailed",
+    "BroadcastEnded",
     "BroadcastMade",
+    "BroadcastOnAir",
     "BroadcastProgressed",
     "CardAnswered",
     "CardFileExposed",
@@ -116,6 +120,8 @@ Event = (
     | LtkmsWritten
     | TruthWritten
     | PermissionsServed
+    | BroadcastEnded
+    | BroadcastOnAir
     | NetworkServed
     | PagesServed
     | PortalOpened

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import Events, PortalOpened
@@ -25,17 +26,19 @@ _TURN, _REST = 0.001, 0.03
 """Seconds for key messages, and for pages, by turns."""
 
 
-def open_portal(online: Online, port: int, events: Events, stopped: threading.Event | None = None) -> None:
-    """Serve until an interrupt, or `stopped`; `PortalOpened` tells where the browser goes.
+def open_portal(
+    online: Online, port: int, events: Events, seconds: float | None = None, stopped: threading.Event | None = None
+) -> None:
+    """Serve until an interrupt, for so many `seconds`, or until `stopped`; `PortalOpened` tells where the browser goes.
 
     `port` is that of the portal, 0 for any that is free. Raises `SessionError`, `LinkError`, `UnwritableFile`.
     """
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(online, port, events, stopped or threading.Event()))
+        asyncio.run(_serve(online, port, events, seconds, stopped or threading.Event()))
     online.terminal.leave(deregister=False)
 
 
-async def _serve(online: Online, port: int, events: Events, stopped: threading.Event) -> None:
+async def _serve(online: Online, port: int, events: Events, seconds: float | None, stopped: threading.Event) -> None:
     rng = SystemRng()
     with _listening(port) as listening:
         found = listening.getsockname()[1]
@@ -47,7 +50,8 @@ async def _serve(online: Online, port: int, events: Events, stopped: threading.E
         try:
             online.terminal.start(stays=False)
             events.emit(PortalOpened(f"http://{_LOOPBACK}:{found}/?{KEY_PARAMETER}={visitors.new_key()}"))
-            while not stopped.is_set():
+            until = None if seconds is None else monotonic() + seconds
+            while not stopped.is_set() and (until is None or monotonic() < until):
                 online.terminal.stay(_TURN)
                 await asyncio.sleep(_REST)
         finally:

@@ -18,7 +18,7 @@ from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.selling import Selling
 from host_tools.web.forms import FormTokens
-from host_tools.web.pages import Answer, PageServer, Pages, Visit
+from host_tools.web.pages import Answer, Pages, PageServer, Visit
 from host_tools.web.rendering import Renderer, to
 from host_tools.web.shop.goods import goods_for_sale
 from host_tools.wire.visitors import Visitors, VisitRefusedError

@@ -157,7 +157,7 @@ def test_a_browser_buys_through_the_portal(browser: Browser, served: HeadEnd) ->
 
     stopped = threading.Event()
     with online(served) as found:
-        thread = threading.Thread(target=lambda: open_portal(found, 0, Heard(), stopped))
+        thread = threading.Thread(target=lambda: open_portal(found, 0, Heard(), stopped=stopped))
         thread.start()
         try:
             with page_of(browser) as page:
