@@ -65,8 +65,8 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
-                      "certificates": ">certificates", "air": "", "record": ">air.pcapng", "clock_file": ">clock.json",
-                      "announce": ">announced"},
+                      "certificates": ">certificates", "db": "memory", "air": "", "record": ">air.pcapng",
+                      "clock_file": ">clock.json", "announce": ">announced"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -91,15 +91,20 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     **{(f"terminal {verb}", "scenario"): {"scenario": "@scenario", "ltkms": ""} for verb in ("play", "replay")},
     **{(f"terminal {verb}", "subscriber"): {"scenario": "@scenario", "subscriber": "@profile", "ltkms": ""}
        for verb in ("play", "replay")},
+    ("terminal register", "me"): {"me": "@card"},
     ("terminal register", "ca"): {**HTTPS, "ca": "@ca"},
     ("terminal register", "certificates"): {**HTTPS, "certificates": "@certificates"},
     ("terminal record", "ltkms"): {"scenario": "", "subscriber": "", "ltkms": "@ltkms"},
     ("script record", "profile"): {"trace_file": ""},
     ("script record", "trace_files"): {"trace_file": ""},
     ("headend permissions", "scenario"): {"scenario": "@scenario"},
+    ("headend serve", "db"): {"db": ">a.db"},
+    ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
+    ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
+    ("headend serve", "config"): {"config": "@options"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
-NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
+NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
@@ -139,11 +144,15 @@ COMMANDS = dict(commands())
 ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "portal", "prices", "renew",
                                          "sms", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
+PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
+PLACES = {"network", "ca", "certificates", "state", "me"}
 CASES = [
     (words, parameter.name or "")
     for words, command in COMMANDS.items()
     for parameter in command.params
-    if takes_file(parameter) and not (words in ALIKE and parameter.name in SHARED)
+    if takes_file(parameter)
+    and not (words in ALIKE and parameter.name in SHARED)
+    and not (words in PLAYING and parameter.name in PLACES)
 ]
 USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
 # The first use of each kind of file meets it cut off at more places than the others.

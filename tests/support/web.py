@@ -49,6 +49,7 @@ class PageBench:
         self.network = UsimNetwork(scenario, subscriber_of(CardProfile.demo()), self.clock, "web", tables=P1)
         rng = SeededRng(Seeded("web"), "pages")
         self.servers = Servers.of(self.network, self.clock, rng, PUSH)
+        self.servers.selling.include(IMPI)
         self.happenings = Happenings(self.clock)
         self.operator = Operator(self.network, self.servers, self.clock, rng, self.happenings, "127.0.0.2")
         self.rooms = Rooms.of(rng, self.clock, self.operator, {"shop": SHOP, "console": CONSOLE})

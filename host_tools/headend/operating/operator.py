@@ -80,11 +80,11 @@ class Operator:
         with self.servers.books.transactions.transaction():
             registered = {name: self.servers.keys.registration(name) for name in self.identities}
             subscribers = tuple(self._subscriber(name, registered[name], now) for name in self.identities)
-        heard = [self.servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
-        services = tuple(
-            self._service(service.id, now, sum(service.id in one for one in heard))
-            for service in self._network.scenario.services
-        )
+            heard = [self.servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
+            services = tuple(
+                self._service(service.id, now, sum(service.id in one for one in heard))
+                for service in self._network.scenario.services
+            )
         items = tuple((item.service_id, item.title or item.service_id) for item in catalogue.items)
         return Picture(now, self._network.scenario.name, subscribers, services, items, self._defects())
 
