@@ -31,6 +31,7 @@ from host_tools.sessions.events.network import (
     BroadcastMade,
     BroadcastOnAir,
     BroadcastProgressed,
+    DistributionServed,
     LtkmsWritten,
     NetworkServed,
     PagesServed,
@@ -68,6 +69,7 @@ __all__ = [
     "CardKept",
     "CardMade",
     "ClientNews",
+    "DistributionServed",
     "Event",
     "Events",
     "FaultInjected",
@@ -122,6 +124,7 @@ Event = (
     | PermissionsServed
     | BroadcastEnded
     | BroadcastOnAir
+    | DistributionServed
     | NetworkServed
     | PagesServed
     | PortalOpened
