@@ -130,6 +130,10 @@ def shop_of(served: HeadEnd) -> str:
     return f"http://{place.address}:{place.port}/"
 
 
+@pytest.mark.flow("002", "5.4.7.2.10", step="1", message="a browser orders an item in the shop")
+@pytest.mark.flow(
+    "002", "5.4.7.2.10", step="12", message="the shop tells the browser that it is complete and delivered"
+)
 def test_a_browser_buys_in_the_shop_that_knows_nothing(browser: Browser, served: HeadEnd) -> None:
     assert served.running.pages is not None
     (code,) = served.running.pages.codes().values()
