@@ -38,9 +38,9 @@ class Ports:
     bsf: int = 0
     bsm: int = 0
     zn: int = 0
-    bsm_tls: int = 0
     push: int = 0
     metrics: int = 0
+    bsm_tls: int = 0
 
 
 @dataclass(slots=True)

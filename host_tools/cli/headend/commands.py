@@ -13,6 +13,7 @@ import click
 from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
+from host_tools.cli.headend.selling_options import selling_options
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.files.writing import UnwritableFile
@@ -119,6 +120,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @headend.command()
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
 @click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@selling_options
 @click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
 @click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=_PORT, default=0, help="TCP port of the BSM; without it, any that is free.")
@@ -129,11 +131,14 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn over TLS, too; write ca.pem, naf.pem and naf.key for its client there.",
+    help="Serve Zn and Ua over TLS, too; write ca.pem there, naf.pem and naf.key for a client of Zn, terminal.pem and "
+    "terminal.key for a terminal.",
 )
 def serve(
     scenario: str,
     profile: Path,
+    catalogue: Path | None,
+    client_ids: bool,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
@@ -147,17 +152,28 @@ def serve(
     from host_tools.headend.serving import Ports
     from host_tools.sessions.cards import load_profile
     from host_tools.sessions.serve import serve_scenario
+    from host_tools.sessions.sold import Sold
     from host_tools.wire.network_file import is_address
 
-    refuse_clash([network_file], [Path(scenario), profile])
+    refuse_clash([network_file], [Path(scenario), profile, catalogue])
+    if client_ids and certificates is None:
+        raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
-        address, ports["bsf_port"], ports["port"], ports["zn_port"], ports["push_port"], ports["metrics_port"]
+        address,
+        ports["bsf_port"],
+        ports["port"],
+        ports["zn_port"],
+        ports["tls_port"],
+        ports["push_port"],
+        ports["metrics_port"],
     )
     with _plain_errors():
         plan = _load(scenario)
-        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show())
+        serve_scenario(
+            plan, load_profile(profile), wanted, network_file, certificates, _Show(), sold=Sold(catalogue, client_ids)
+        )
 
 
 def _load(scenario: str) -> Scenario:
@@ -209,7 +225,7 @@ class _Show(Console):
 
 
 def _show_network(network: NetworkFile, network_file: Path | None) -> None:
-    what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics"}
+    what = {"zn": "Zn, https", "bsm-tls": "BSM (Ua, https)", "metrics": "metrics, http, /metrics"}
     rows = [
         (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
         (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
