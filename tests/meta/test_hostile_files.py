@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import shutil
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -22,7 +22,7 @@ from host_tools.cli.main import cli, invoke
 from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
 from host_tools.trace.tap import Tap
@@ -64,7 +64,8 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
-                      "certificates": ">certificates"},
+                      "certificates": ">certificates", "air": "", "record": ">air.pcapng", "clock_file": ">clock.json",
+                      "announce": ">announced"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -89,6 +90,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     **{(f"terminal {verb}", "scenario"): {"scenario": "@scenario", "ltkms": ""} for verb in ("play", "replay")},
     **{(f"terminal {verb}", "subscriber"): {"scenario": "@scenario", "subscriber": "@profile", "ltkms": ""}
        for verb in ("play", "replay")},
+    ("terminal register", "me"): {"me": "@card"},
     ("terminal register", "ca"): {**HTTPS, "ca": "@ca"},
     ("terminal register", "certificates"): {**HTTPS, "certificates": "@certificates"},
     ("terminal record", "ltkms"): {"scenario": "", "subscriber": "", "ltkms": "@ltkms"},
@@ -99,7 +101,8 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
-              "key_names", "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
+              "key_names", "listeners", "media",  # media: see on_air/test_sources.py
+              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
               "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
@@ -136,11 +139,15 @@ COMMANDS = dict(commands())
 ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
                                          "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
+PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
+PLACES = {"network", "ca", "certificates", "state", "me"}
 CASES = [
     (words, parameter.name or "")
     for words, command in COMMANDS.items()
     for parameter in command.params
-    if takes_file(parameter) and not (words in ALIKE and parameter.name in SHARED)
+    if takes_file(parameter)
+    and not (words in ALIKE and parameter.name in SHARED)
+    and not (words in PLAYING and parameter.name in PLACES)
 ]
 USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
 # The first use of each kind of file meets it cut off at more places than the others.
@@ -249,7 +256,7 @@ def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None,
+    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside],
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 
@@ -257,7 +264,7 @@ async def serve_briefly(
         on_ready(running)
         running.stop()
 
-    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls)
+    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside)
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:

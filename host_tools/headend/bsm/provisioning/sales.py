@@ -116,20 +116,23 @@ class Sales:
         return Sold(Price(price.amount, price.currency), orders=brought.orders)
 
     def buy_key(self, identity: str, wish: KeyWish, order: str) -> Sold:
-        """Sell the cheapest item that does something about a key.
+        """Sell what does something about a key.
 
-        One that was bought and may not be bought again brings its keys once more, for nothing. Raises
-        `SaleRefusedError`.
+        To one who has an item with this key: the cheapest tokens that its policies are paid with, or else the key once
+        more, for nothing. To others: the cheapest item that brings it. Raises `SaleRefusedError`.
         """
         found = self._goods.with_key(self.catalogue.items, wish)
-        if not found:
+        tokens = [item for item in found if item.kind is ItemKind.TOKENS and not item.included]
+        bringing = [item for item in found if item.kind is not ItemKind.TOKENS]
+        held = [item for item in bringing if self.may_receive(identity, item.service_id)]
+        for item in () if tokens else held:
+            if again := self._goods.again(item):
+                return Sold(Price(Decimal(0), item.price.currency), item, orders=again)
+        offered = [item for item in bringing if not item.included and item not in held]
+        wanted = (tokens or offered) if held else (offered or tokens)
+        if not wanted:
             raise SaleRefusedError(_Status.ELEMENT_NON_EXISTENT, "nothing that is sold brings this key for this time")
-        now = self._clock.now()
-        for item in found:
-            has = self.ledger.subscription(identity, item.service_id)
-            if item.kind is ItemKind.SUBSCRIPTION and has is not None and has.in_force(now):
-                return Sold(Price(Decimal(0), item.price.currency), item, _window(has), self._goods.again(item))
-        return self.buy(identity, min(found, key=lambda item: item.price.amount), order)
+        return self.buy(identity, min(wanted, key=lambda item: item.price.amount), order)
 
     def in_force(self, identity: str) -> tuple[Subscription, ...]:
         """Return what a subscriber has now; what is over is purged from the books."""

@@ -176,16 +176,24 @@ def test_the_cheapest_item_for_a_key_is_sold_and_one_that_is_held_costs_nothing(
     assert len(found.sales.ledger.charges(ME)) == 1
 
 
-@pytest.mark.parametrize("span", [(0, 3), (1, 4_000_000_000)])
-def test_a_key_for_a_time_that_no_policy_covers(span: tuple[int, int]) -> None:
+def test_a_key_for_a_time_that_no_policy_covers() -> None:
     found = desk()
     key = found.network.bsm.keys("pay")[0]
-    wish = KeyWish(key.key_domain_id + key.msk_id, *span)
-    answer = found.procedures.run(TokenPurchaseRequest("k", keys=(wish,)), USIM)
-    covered = span[1] == 3
-    # Tokens for the same key group are sold whatever the time is; the film only where it covers it.
-    told = TokenPurchaseAnswer.decode(answer.body)
-    assert told.results[0].item == (FILM if covered else TOKENS)
+    name = key.key_domain_id + key.msk_id
+    covered = found.procedures.run(TokenPurchaseRequest("k", keys=(KeyWish(name, 0, 3),)), USIM)
+    assert TokenPurchaseAnswer.decode(covered.body).results[0].item == FILM
+    beyond = found.procedures.run(TokenPurchaseRequest("k2", keys=(KeyWish(name, 1, 4_000_000_000),)), USIM)
+    assert (beyond.status, beyond.orders) == (_Status.ELEMENT_NON_EXISTENT, ())
+
+
+def test_who_has_the_key_and_wants_it_gets_the_tokens_that_it_is_paid_with() -> None:
+    found = desk(scenario="pay_per_time")
+    found.sales.include(ME, found.sales.catalogue.items[0])
+    key = found.network.bsm.keys("news")[0]
+    wish = TokenPurchaseRequest("k", keys=(KeyWish(key.key_domain_id + key.msk_id, 3, 3),))
+    outcome = found.procedures.run(wish, USIM)
+    assert TokenPurchaseAnswer.decode(outcome.body).results[0].item.global_id.endswith(":ten-tokens")
+    assert [(order.kind, order.credits) for order in outcome.orders] == [(OrderKind.WITHOUT_KEY, True)]
 
 
 def test_tokens_by_number() -> None:
