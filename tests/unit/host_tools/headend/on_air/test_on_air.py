@@ -19,6 +19,7 @@ from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.transport import Endpoint, Peer
 from host_tools.guide.entry import by_usd
 from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.on_air.beside import AirBeside, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
@@ -169,7 +170,7 @@ def test_what_cannot_go_on_the_air() -> None:
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
-    beside = AirBeside(SHORT, on_air, make_keys(SHORT), SystemClock(), IDS, {})
+    beside = AirBeside(SHORT, on_air, make_keys(SHORT), SystemClock(), IDS, {}, Waiting(5, 10))
     (server,) = beside.paths.values()
 
     class Web:
@@ -187,6 +188,9 @@ def test_the_announcement_leads_to_the_listener() -> None:
         assert medium.flow_id == f"127.0.0.5/{places[service.id].media.port}"
         assert entry.session.key_streams[0].port == places[service.id].stkms.port
         assert entry.security is not None
+        assert entry.security.management is not None
+        told = entry.security.management
+        assert (told.offset_time, told.random_time_period) == (5, 10)  # TS 26.346 clause 11.3
         assert entry.security.msk_of(medium.flow_id) is not None
         assert entry.servers == (f"http://{SHORT.network.bsm_fqdn}/",)
     for request, status in (("/guide/none", 404), ("/guide/usd.xml", 200)):
