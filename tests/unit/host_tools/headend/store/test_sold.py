@@ -41,10 +41,7 @@ def test_what_was_sold_outlives_the_process(url: str) -> None:
         sales, orders = sales_over(store, found)
         assert [one.service_id for one in sales.in_force(ME)] == sorted((asked.service_id, tokens.service_id))
         assert sales.ledger.spent(ME) == (Price(Decimal("7.00"), "EUR"),)
-        assert [(one.order, one.price.amount) for one in sales.ledger.charges(ME)] == [
-            ("o-1", Decimal(5)),
-            ("o-2", Decimal(2)),
-        ]
+        assert [(one.order, str(one.price.amount)) for one in sales.ledger.charges(ME)] == [("o-1", "5"), ("o-2", "2")]
         assert [(one.kind, one.balance) for one in sales.ledger.purses(ME)] == [(PurseKind.USER, 10)]
         assert [debt.ltkm for debt in sales.ledger.owed(ME)] == list(sold.orders)
         assert sales.due(ME, (asked.service_id,)) == sold.orders
