@@ -215,9 +215,7 @@ def serve(
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
         kept, sold, card = Keeping(db, key_file, subscribers), Sold(catalogue, client_ids), load_profile(profile)
-        serve_scenario(
-            plan, card, wanted, network_file, certificates, _Show(), aired=streamed, kept=kept, sold=sold
-        )
+        serve_scenario(plan, card, wanted, network_file, certificates, _Show(), aired=streamed, kept=kept, sold=sold)
 
 
 @headend.command()

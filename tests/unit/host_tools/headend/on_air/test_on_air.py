@@ -173,7 +173,9 @@ def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     now, clock = datetime.now(UTC), SystemClock()
     on_air = OnAir(SHORT, plan, now, back_end(), P1)
-    beside = AirBeside(SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock), on_air)
+    beside = AirBeside(
+        SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock), on_air
+    )
     server = beside.paths[ANNOUNCEMENT.tail]
 
     class Web:
