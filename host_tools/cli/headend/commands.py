@@ -204,12 +204,12 @@ def serve(
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
         address,
-        ports["bsf_port"],
-        ports["port"],
-        ports["zn_port"],
-        ports["tls_port"],
-        ports["push_port"],
-        ports["metrics_port"],
+        bsf=ports["bsf_port"],
+        bsm=ports["port"],
+        zn=ports["zn_port"],
+        push=ports["push_port"],
+        metrics=ports["metrics_port"],
+        bsm_tls=ports["tls_port"],
     )
     with _plain_errors():
         plan = _load(scenario)
