@@ -51,9 +51,9 @@ class Ports:
     bsf: int = 0
     bsm: int = 0
     zn: int = 0
-    bsm_tls: int = 0
     push: int = 0
     metrics: int = 0
+    bsm_tls: int = 0
     shop: int = 0
     console: int = 0
 

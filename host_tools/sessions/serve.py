@@ -20,12 +20,14 @@ from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
+from host_tools.sessions.sold import Sold
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = "127.0.0.2"
 MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
 """Makes the pages for people: whoever serves brings them, as sessions know none."""
+_TERMINAL = "bcast-uicc"
+"""The name in the certificate of the terminal."""
 
 
 def serve_scenario(
@@ -48,6 +52,7 @@ def serve_scenario(
     *,
     aired: Aired | None = None,
     kept: Keeping | None = None,
+    sold: Sold | None = None,
     make_rooms: MakeRooms | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
@@ -56,13 +61,15 @@ def serve_scenario(
 
     What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
+    sold = sold or Sold()
+    catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
     began, services = clock.now(), None
     if aired is not None:
         began, plan = aired.plan.began(scenario, began), aired.plan
         services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
-    zn_tls = None if certificates is None else _certify(scenario, certificates)
+    zn_tls, ua_tls = (None, None) if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
@@ -84,7 +91,7 @@ def serve_scenario(
             network = UsimNetwork(
                 scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
             )
-        runs = () if aired is None else (beside(aired, began, network, clock, tables, events),)
+        runs = () if aired is None else (beside(aired, began, network, clock, tables, events, catalogue),)
         # A terminal that never registered is where terminals of this computer are unless they say otherwise.
         asyncio.run(
             serve(
@@ -94,6 +101,9 @@ def serve_scenario(
                 ports,
                 announce,
                 zn_tls=zn_tls,
+                ua_tls=ua_tls,
+                catalogue=catalogue,
+                client_ids=sold.rule,
                 rooms=rooms,
                 first_address=DEFAULT_ADDRESS,
                 beside=runs,
@@ -109,11 +119,17 @@ def _as_session_errors() -> Iterator[None]:
         raise SessionError(f"{error}.") from None
 
 
-def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:
-    """Write the certificate of a test authority and one for the BSM as client of Zn; return the server's context."""
+def _certify(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Write the certificate of a test authority, one for a client of Zn, one for a terminal.
+
+    Return the contexts of the BSF and the BSM as servers.
+    """
     ca = LabCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "ca.pem", ca.certificate)
     ca.certify_naf(scenario.network.bsm_fqdn).write(folder / "naf")
-    return server_context(ca.certify_server([scenario.network.bsf_name]), ca.certificate)
+    ca.certify_terminal(_TERMINAL).write(folder / "terminal")
+    names = scenario.network.bsf_name, scenario.network.bsm_fqdn
+    bsf, bsm = (server_context(ca.certify_server([name]), ca.certificate) for name in names)
+    return bsf, bsm

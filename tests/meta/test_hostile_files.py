@@ -271,7 +271,7 @@ async def distribute_briefly(on_air: OnAir, *_others: object) -> None:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None, rooms: Rooms | None, first_address: str, beside: Sequence[Beside],
+    zn_tls: ssl.SSLContext | None, rooms: Rooms | None, first_address: str, beside: Sequence[Beside], **_more: object,
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 

@@ -61,7 +61,7 @@ class Network:
         self.bsda = make_bsda(scenario, self.back_end, tables)
         self._mint = BcastMint(scenario, self.bsm, tables)
         self.goods = ScenarioGoods(scenario, self._mint, tables)
-        self.shop = make_shop(scenario, self._mint, self.bsm, self.rights)
+        self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)
 
