@@ -124,11 +124,15 @@ class NetworkChoice:
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """An open terminal, what the network file lists, and whether the terminal registers (a USIM does)."""
+    """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
+
+    `usim` is the card's middleware where it is a USIM.
+    """
 
     terminal: OnlineTerminal
     service_ids: tuple[str, ...]
     registers: bool
+    usim: TerminalMiddleware | None = None
 
 
 @contextmanager
@@ -149,7 +153,8 @@ def opened_online(
     with source.linked(sinks, events) as (link, tables), online_errors():
         card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin)
         with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
-            yield Online(terminal, service_ids, not choice.csim)
+            usim = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
+            yield Online(terminal, service_ids, not choice.csim, usim)
 
 
 @contextmanager
