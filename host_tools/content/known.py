@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from card.spec.bcast.tables import TrafficProtection
 from host_tools.content.registry import Hints, PacketProtection, Protections
 from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, SrtpFormat
+
+if TYPE_CHECKING:
+    from host_tools.content.protection import PacketSealer
 
 _SUITE = "does --srtp-suite say how they are made?"
 _SRTP_HINTS = Hints(
@@ -21,4 +24,13 @@ _SRTP_HINTS = Hints(
     },
 )
 
-KNOWN: Final = Protections((PacketProtection(TrafficProtection.SRTP, HEADEND_FORMAT, SrtpFormat.parse, _SRTP_HINTS),))
+
+def _srtp_sealer() -> PacketSealer:
+    from host_tools.content.srtp.protection import SrtpSealer  # loads libsrtp
+
+    return SrtpSealer(HEADEND_FORMAT)
+
+
+KNOWN: Final = Protections(
+    (PacketProtection(TrafficProtection.SRTP, HEADEND_FORMAT, SrtpFormat.parse, _SRTP_HINTS, _srtp_sealer),)
+)

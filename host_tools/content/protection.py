@@ -66,6 +66,16 @@ class PacketOpener(KeyRing, Protocol):
         """
 
 
+class PacketSealer(Protocol):
+    """Protects the packets of one RTP source, whose key may change at any packet."""
+
+    def seal(self, packet: RtpPacket, roll_over: int, name: bytes, key: TrafficKey, /) -> bytes:
+        """Return the payload of the datagram that carries a packet under a key of this name.
+
+        `roll_over` is how often the sequence number has wrapped before. Raises `UnusableKeyError`, `MediaError`.
+        """
+
+
 class PacketFormat(Protocol):
     """How packets are protected and laid out, as far as they do not say it. Frozen, and equal by what it says."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from host_tools.content.protection import FileFormat, PacketFormat
+from host_tools.content.protection import FileFormat, PacketFormat, PacketSealer
 
 _KIND = "kind"
 
@@ -31,13 +31,15 @@ class PacketProtection:
 
     `number` is its traffic_protection_protocol in STKMs, `usual` the layout where nobody says another, `parse` reads
     what `PacketFormat.as_dict` wrote; it raises `ValueError`, `KeyError` or `TypeError` for anything else. `hints` are
-    for people whose packets stay shut.
+    for people whose packets stay shut. `make_sealer` makes what protects packets of the usual layout, None where that
+    is not known here.
     """
 
     number: int
     usual: PacketFormat
     parse: Callable[[Mapping[str, object]], PacketFormat]
     hints: Hints = Hints()
+    make_sealer: Callable[[], PacketSealer] | None = None
 
     @property
     def kind(self) -> str:

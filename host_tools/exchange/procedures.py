@@ -23,6 +23,7 @@ class Proof(Enum):
     SRK = "the subscriber by SRK, under its B-TID or NAI; the BSM by rspauth"
     SRK_OR_TLS = "both, by SRK or by certificates"
     TLS = "both by certificates"
+    NOBODY = "nobody proves anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,17 @@ DEVICE_KEY_REQUEST = Procedure(
     Ref("TS 33.259", "annex C", _SOURCED),
 )
 
+ANNOUNCEMENT = Procedure(
+    "announcement",
+    "GET",
+    "/guide/",
+    "",
+    "",
+    "application/mbms-user-service-description+xml",
+    Proof.NOBODY,
+    Ref("TS 26.346", "5.2.3.1.1 (fetched by HTTP; the path is ours)", _OURS),
+)
+
 KEY_MANAGEMENT = (REGISTRATION, DEREGISTRATION, MSK_REQUEST)
 """The three procedures of MBMS, which share a path (TS 33.246 clause G.2)."""
 
@@ -199,6 +211,7 @@ PROCEDURES = (
     TBK_REQUEST,
     UICC_KEY_REQUEST,
     DEVICE_KEY_REQUEST,
+    ANNOUNCEMENT,
 )
 
 TRIGGER_TYPE = "application/vnd.oma.bcast.smartcard-trigger+xml"

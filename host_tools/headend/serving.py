@@ -7,14 +7,16 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.servers import Servers, service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -38,6 +40,26 @@ class Ports:
     metrics: int = 0
 
 
+class Beside(Protocol):
+    """What runs beside the servers, such as a broadcast."""
+
+    @property
+    def paths(self) -> Mapping[str, Server]:
+        """What answers in place of Ua on the BSM's port, by the begin of the path."""
+
+    def start(self) -> None:
+        """Begin, on the event loop."""
+
+    def close(self) -> None:
+        """End, also when it has not begun."""
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return what it counts."""
+
+    def defects(self) -> int:
+        """Return how many exceptions nobody expected."""
+
+
 @dataclass(slots=True)
 class Running:
     """A head-end that listens. `stop` ends it, and may be called from any thread."""
@@ -47,6 +69,7 @@ class Running:
     port: PushPort
     traffic: Mapping[str, Traffic]
     loop: asyncio.AbstractEventLoop
+    beside: Sequence[Beside] = ()
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
@@ -56,6 +79,7 @@ class Running:
     def defects(self) -> int:
         """Return how many exceptions nobody expected; it must stay 0."""
         met = sum(traffic.defects for traffic in self.traffic.values())
+        met += sum(one.defects() for one in self.beside)
         return met + sum(count for _, count in self.servers.defects())
 
 
@@ -68,14 +92,18 @@ async def serve(
     *,
     zn_tls: ssl.SSLContext | None = None,
     limits: ServerLimits | None = None,
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
+    What runs `beside` begins then, and ends before the sockets close.
     Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
+        for one in beside:
+            opened.callback(one.close)
         # All sockets first: either all ports are had, or nothing is served.
         taken = {
             "bsf": _listen(opened, ports.address, ports.bsf),
@@ -97,9 +125,10 @@ async def serve(
             tuple(service_ids(network.scenario)),
             {role: Place(names.bsf_name, end) for role, end in places.items()},
         )
-        running = Running(told, servers, port, traffic, asyncio.get_running_loop())
+        running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
-        answering: dict[str, Server] = {"bsf": servers.ub, "bsm": servers.ua, "zn": servers.zn, "metrics": metrics}
+        bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
+        answering: dict[str, Server] = {"bsf": servers.ub, "bsm": bsm, "zn": servers.zn, "metrics": metrics}
         async with AsyncExitStack() as started:
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
@@ -109,6 +138,9 @@ async def serve(
                 await site.start(listening, zn_tls if role == "zn" else None)
             started.enter_context(_heeding_signals(running))
             on_ready(running)
+            for one in beside:
+                started.callback(one.close)
+                one.start()
             await running.ended.wait()
 
 
@@ -175,4 +207,5 @@ def _metrics(running: Running) -> tuple[Metric, ...]:
             lambda: [("", pushes.figures().outstanding)],
             "gauge",
         ),
+        *(metric for one in running.beside for metric in one.metrics()),
     )

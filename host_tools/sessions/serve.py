@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
+from host_tools.guide.announce import Document
+from host_tools.headend.on_air.beside import AirBeside
+from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
+from host_tools.headend.scenario.servers import service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import Events, NetworkServed
+from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, Events, NetworkServed
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -33,24 +39,54 @@ def serve_scenario(
     network_file: Path | None,
     certificates: Path | None,
     events: Events,
+    air: AirPlan | None = None,
+    announce_in: Path | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where. Raises `SessionError`, `HeadendError`."""
-    clock = SystemClock()
+    """Serve until interrupted; `NetworkServed` tells where.
+
+    With `air` the scenario is broadcast, too, and announced; `announce_in` is a folder for the announcement. Raises
+    `SessionError`, `HeadendError`.
+    """
+    clock, tables = SystemClock(), profile.bcast.build_tables()
+    began = None if air is None else air.began(scenario, clock.now())
+    services = None
+    if air is not None and began is not None:
+        services = ScenarioServices(scenario, began, air.speed, loop=air.loop)
     # A fresh session: the card may have met the challenges of an earlier run.
     network = UsimNetwork(
-        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=profile.bcast.build_tables()
+        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=tables, services=services
     )
     zn_tls = None if certificates is None else _certify(scenario, certificates)
+    beside: list[Beside] = []
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
         events.emit(NetworkServed(running.network, network_file))
+        if air is not None:
+            events.emit(BroadcastOnAir(scenario, air))
 
     try:
-        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls))
+        if air is not None and began is not None:
+            names = {name: service_id for service_id, (name,) in service_ids(scenario).items()}
+            ended = BroadcastEnded(scenario)
+            on_air = OnAir(scenario, air, began, network.back_end, tables, lambda: events.emit(ended))
+            beside.append(made := AirBeside(scenario, on_air, network.keys, clock, names, {}))
+            if announce_in is not None:
+                _write_announcement(announce_in, made.documents)
+        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls, beside=beside))
     except TransportError as error:
         raise SessionError(f"{error}.") from None
+
+
+def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
+    """Write the documents of an announcement, those of each service in a folder of its own."""
+    for document in documents:
+        if document.name:
+            path = folder / document.name
+            with told(path.parent):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, document.body)
 
 
 def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:

@@ -6,18 +6,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
+from host_tools.cli.headend.air_options import air_options, air_plan, refuse_without
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.files.writing import UnwritableFile
 from host_tools.sessions.events import (
+    BroadcastEnded,
     BroadcastMade,
+    BroadcastOnAir,
     BroadcastProgressed,
     Event,
     LtkmsWritten,
@@ -29,6 +32,7 @@ from host_tools.sessions.events import (
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
+    from host_tools.headend.on_air.broadcast import AirPlan
     from host_tools.headend.scenario.model import Scenario
     from host_tools.headend.scenario.truth import Truth
     from host_tools.wire.network_file import NetworkFile
@@ -131,15 +135,26 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     type=click.Path(file_okay=False, path_type=Path),
     help="Serve Zn over TLS, too; write ca.pem, naf.pem and naf.key for its client there.",
 )
+@click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
+@air_options
+@click.option(
+    "--announce",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write SDP, user service and security descriptions there, with --air; GET /guide/ of the BSM gives them, too.",
+)
 def serve(
     scenario: str,
     profile: Path,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
-    **ports: int,
+    air: bool,
+    announce: Path | None,
+    **options: Any,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
+
+    With --air be BSD/A, too: services go out as RTP under changing traffic keys, to a list of listeners one by one.
 
     SCENARIO is a TOML file or the name of one that ships, by default "demo". The subscriber of the profile may register
     for each of its services. What is registered and outstanding is kept in memory only.
@@ -149,7 +164,10 @@ def serve(
     from host_tools.sessions.serve import serve_scenario
     from host_tools.wire.network_file import is_address
 
-    refuse_clash([network_file], [Path(scenario), profile])
+    ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
+    refuse_clash([network_file, options["record"], options["clock_file"]], [Path(scenario), profile])
+    if not air:
+        refuse_without("--air", {**options, "announce": announce})
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
@@ -157,7 +175,8 @@ def serve(
     )
     with _plain_errors():
         plan = _load(scenario)
-        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show())
+        streamed = air_plan(options) if air else None
+        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show(), streamed, announce)
 
 
 def _load(scenario: str) -> Scenario:
@@ -190,6 +209,10 @@ class _Show(Console):
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
+            case BroadcastOnAir(scenario, plan):
+                _show_air(scenario, plan)
+            case BroadcastEnded(scenario):
+                click.echo(f"{scenario.name} is over; --loop begins anew")
             case NetworkServed(network, network_file):
                 _show_network(network, network_file)
             case _:
@@ -246,3 +269,13 @@ def _plain_errors() -> Iterator[None]:
         raise CliError(str(error), INPUT) from None
     except UnwritableFile as error:
         raise CliError(str(error), ENVIRONMENT) from None
+
+
+def _show_air(scenario: Scenario, plan: AirPlan) -> None:
+    for places in plan.targets(scenario):
+        for service, place in places.items():
+            media, stkms = place.media, place.stkms
+            click.echo(f"on the air: {service} to {media.address}:{media.port}, STKMs to port {stkms.port}")
+    times = "" if plan.speed == 1 else f", {plan.speed:g} times as fast"
+    how = "again and again" if plan.loop else f"for {scenario.duration / 1000 / plan.speed:g} s"
+    click.echo(f"{how}{times}; announced at /guide/ of the BSM")

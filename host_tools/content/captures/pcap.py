@@ -6,15 +6,13 @@ Whatever is in a capture, reading ends with what could be read and a report of w
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import dpkt
 
@@ -22,6 +20,7 @@ from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
 from host_tools.content.captures.datagrams import Datagram, Endpoint, IsFragment, find_datagram, find_usual_datagram
 from host_tools.content.captures.fragments import Reassembler
+from host_tools.content.captures.ip_packets import udp_packet
 from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
 from host_tools.content.captures.records import BrokenRecord, OtherBlock, Record, read_records
 from host_tools.content.errors import CaptureError
@@ -29,7 +28,6 @@ from host_tools.content.errors import CaptureError
 __all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
 
 _SNAP_LENGTH = 65_535
-_MULTICAST_TTL = 32
 _END_OF_PCAP = (1 << 32) - 1  # seconds since 1970, in the year 2106
 _MOST_REASONS = 64  # told apart; a hostile capture could name 65,536 link types
 _LONELY = "IP fragment without the others"
@@ -173,29 +171,4 @@ class CaptureWriter:
         """Append one datagram. Raises `CaptureError` for an address, port, size or time that the file cannot hold."""
         if not 0 <= datagram.timestamp < _END_OF_PCAP:
             raise CaptureError(f"a datagram to {datagram.destination} cannot be written: pcap ends with the year 2105")
-        try:
-            packet = bytes(_ip_packet(datagram))
-        except (ValueError, OverflowError, struct.error, dpkt.Error) as error:
-            raise CaptureError(f"a datagram to {datagram.destination} cannot be written: {error}") from None
-        self._writer.writepkt_time(packet, round(datagram.timestamp, 6))
-
-
-def _ip_packet(datagram: Datagram) -> Any:
-    source, destination = (ipaddress.ip_address(end.host) for end in (datagram.source, datagram.destination))
-    if source.version != destination.version:
-        raise ValueError("source and destination are of different IP versions")
-    udp = dpkt.udp.UDP(sport=datagram.source.port, dport=datagram.destination.port, ulen=8 + len(datagram.payload))
-    udp.data = datagram.payload
-    if source.version == 4:
-        return dpkt.ip.IP(
-            src=source.packed, dst=destination.packed, p=dpkt.ip.IP_PROTO_UDP, ttl=_MULTICAST_TTL, data=udp
-        )
-    return dpkt.ip6.IP6(
-        src=source.packed,
-        dst=destination.packed,
-        nxt=dpkt.ip.IP_PROTO_UDP,
-        p=dpkt.ip.IP_PROTO_UDP,
-        hlim=_MULTICAST_TTL,
-        plen=udp.ulen,
-        data=udp,
-    )
+        self._writer.writepkt_time(udp_packet(datagram), round(datagram.timestamp, 6))

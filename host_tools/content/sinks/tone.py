@@ -24,9 +24,17 @@ def melody(service_id: str) -> tuple[int, ...]:
 
 def mulaw_frames(service_id: str, frame_samples: int) -> Iterator[bytes]:
     """Yield PCMU frames of `frame_samples` bytes, 8000 samples a second, without end."""
-    samples = _samples(melody(service_id))
+    cycle = mulaw_cycle(service_id, frame_samples)
     while True:
-        yield encode_mulaw(next(samples) for _ in range(frame_samples))
+        yield from cycle
+
+
+def mulaw_cycle(service_id: str, frame_samples: int) -> tuple[bytes, ...]:
+    """Return the frames of `frame_samples` bytes after which the melody of a service begins anew."""
+    notes = melody(service_id)
+    count = math.lcm(len(notes) * _NOTE_SAMPLES, frame_samples) // frame_samples
+    samples = _samples(notes)
+    return tuple(encode_mulaw(next(samples) for _ in range(frame_samples)) for _ in range(count))
 
 
 def _samples(notes: tuple[int, ...]) -> Iterator[int]:

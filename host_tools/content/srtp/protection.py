@@ -9,7 +9,8 @@ from host_tools.content.rtp import RtpPacket
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import SrtpFormat
 from host_tools.content.srtp.keys import TEK_SIZE
-from host_tools.content.srtp.receiver import SrtpReceiver
+from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
+from host_tools.content.srtp.session import SEQUENCES
 from host_tools.content.traffic_key import TrafficKey
 
 _OTHER_INSIDE = Failed("authentic, but no RTP inside")
@@ -48,3 +49,17 @@ class SrtpOpener:
             return Opened((RtpPacket.decode(plain),))
         except RtpError:
             return _OTHER_INSIDE
+
+
+class SrtpSealer:
+    """Protects the packets of one source with SRTP of one layout; the name of a key is its MKI."""
+
+    def __init__(self, packet_format: SrtpFormat) -> None:
+        self._sender = SrtpSender(packet_format)
+
+    def seal(self, packet: RtpPacket, roll_over: int, name: bytes, key: TrafficKey) -> bytes:
+        """Return the SRTP packet. Raises `UnusableKeyError` for a key of a wrong size, `SrtpError`."""
+        if len(key.tek) != TEK_SIZE:
+            raise UnusableKeyError(f"SRTP here needs traffic keys of {TEK_SIZE} bytes, not {len(key.tek)}")
+        self._sender.begin_at(roll_over * SEQUENCES + packet.sequence)
+        return self._sender.protect(packet.encode(), name, key)

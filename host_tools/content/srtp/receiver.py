@@ -55,6 +55,14 @@ class SrtpSender:
         self._key: TrafficKey | None = None
         self._session: Session | None = None
 
+    def begin_at(self, index: int) -> None:
+        """Say which index the first packet has: its sequence number, and 65,536 for each time that it wrapped before.
+
+        The indices of later packets follow from it.
+        """
+        if self._session is None:
+            self._index.reach(index)
+
     def protect(self, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
         """Return the SRTP packet, longer by MKI and tag and then of at most 65,507 bytes, for an RTP packet.
 

@@ -10,7 +10,7 @@ from card.codec.bcast import Rating, StkmManagement
 from card.codec.mikey import Extension
 from card.crypto.primitives import aes_ecb_encrypt
 from card.crypto.secret import Secret
-from card.spec.bcast.tables import BcastTables, TrafficProtection
+from card.spec.bcast.tables import BcastTables
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.channel import Channel
 from host_tools.headend.bsda.ports import TrafficKeys
@@ -27,7 +27,7 @@ def stkm_extension(channel: Channel, slot: StkmSlot, tables: BcastTables) -> Ext
     criteria = tuple(rating.to_descriptor(tables) for rating in _ratings(channel, slot)) or None
     management = StkmManagement(
         protection_after_reception=policy.protection_after_reception,
-        traffic_protection_protocol=TrafficProtection.SRTP,
+        traffic_protection_protocol=channel.protection.number,
         traffic_authentication=True,
         traffic_key_lifetime=_lifetime(channel.crypto_period),
         access_criteria=criteria,
@@ -51,7 +51,7 @@ def carried_tek(channel: Channel, key: TrafficKey, keys: TrafficKeys) -> Secret:
 
 
 def _ratings(channel: Channel, slot: StkmSlot) -> list[Rating]:
-    begins = (slot.mtk_id - 1) * channel.crypto_period
+    begins = (slot.mtk_id - 1) % channel.round_periods * channel.crypto_period
     return [
         Rating(programme.rating_type, programme.rating)
         for programme in channel.programmes

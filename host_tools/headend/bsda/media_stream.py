@@ -21,6 +21,10 @@ class MediaStream:
         """Return the sequence number of the `number`-th packet, counted from 0."""
         return (self.first_sequence + number) % _SEQUENCES
 
+    def wraps_before(self, number: int) -> int:
+        """Return how often the sequence number has wrapped when the `number`-th packet goes out."""
+        return (self.first_sequence + number) // _SEQUENCES
+
     def roll_over_counter(self, at: int) -> int:
         """Return how often the sequence number has wrapped when the packet of this moment (milliseconds) goes out."""
-        return (self.first_sequence + max(at, 0) // FRAME_MILLISECONDS) // _SEQUENCES
+        return self.wraps_before(max(at, 0) // FRAME_MILLISECONDS)

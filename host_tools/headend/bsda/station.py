@@ -5,7 +5,7 @@ It knows the names of SEKs; the SEKs themselves only when the sealer it was give
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from card.spec.bcast.tables import BcastTables
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.channel import Channel, MediaSource
+from host_tools.headend.bsda.frames import FrameSource, tone_frames
 from host_tools.headend.bsda.management import carried_tek, stkm_extension
 from host_tools.headend.bsda.ports import TrafficKeys
 from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
@@ -52,32 +53,45 @@ class Bsda:
         tables: BcastTables,
         start: datetime,
         stkm_port: int,
+        frames: Mapping[str, FrameSource],
     ) -> None:
-        """Take what is sent, where TEKs come from, who makes STKMs, and the tables their management data follow."""
+        """Take what is sent, where TEKs come from, who makes STKMs, and the tables their management data follow.
+
+        `frames` is what services play; one that is not in it plays its melody. Raises `HeadendError` for a protection
+        that nothing here makes.
+        """
         self._channels = {channel.service.id: channel for channel in channels}
-        self._sources = {name: MediaSource(channel, keys) for name, channel in self._channels.items()}
+        self._sources = {
+            name: MediaSource(channel, keys, frames.get(name) or tone_frames(name))
+            for name, channel in self._channels.items()
+        }
         self._keys = keys
         self._sealer = sealer
         self._tables = tables
         self._start = start
         self._stkm_port = stkm_port
 
-    def stkm(self, slot: StkmSlot) -> SentStkm:
-        """Return the STKM of a slot. Raises `HeadendError` when whoever makes it has no key for it."""
-        channel = self._channels[slot.service.id]
-        ids, key = slot.key.traffic_key_ids(slot.mtk_id), self._keys.traffic_key(slot.key, slot.mtk_id)
+    def order(self, slot: StkmSlot) -> StkmOrder:
+        """Return the order for the STKM of a slot."""
+        channel, key = self._channels[slot.service.id], self._keys.traffic_key(slot.key, slot.mtk_id)
         content = StkmContent(
-            key_ids=ids,
+            key_ids=slot.key.traffic_key_ids(slot.mtk_id),
             tek=carried_tek(channel, key, self._keys),
             salt=key.salt,
             counter=slot.counter,
             extension=stkm_extension(channel, slot, self._tables),
         )
-        message = self._sealer.seal(StkmOrder(slot.service.id, content))
-        return SentStkm(self._datagram(slot.at, slot.service, self._stkm_port, message), ids, key)
+        return StkmOrder(slot.service.id, content)
+
+    def stkm(self, slot: StkmSlot) -> SentStkm:
+        """Return the STKM of a slot. Raises `HeadendError` when whoever makes it has no key for it."""
+        order = self.order(slot)
+        message = self._sealer.seal(order)
+        datagram = self._datagram(slot.at, slot.service, self._stkm_port, message)
+        return SentStkm(datagram, order.content.key_ids, self._keys.traffic_key(slot.key, slot.mtk_id))
 
     def media(self, slot: MediaSlot) -> SentMedia:
-        """Return the packet of a slot. Slots of a service come one after the other, none left out."""
+        """Return the packet of a slot. Slots of a service come one after the other."""
         source = self._sources[slot.service.id]
         packet = source.packet(slot.number)
         protected = source.protect(packet, slot)

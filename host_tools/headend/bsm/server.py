@@ -80,8 +80,10 @@ class Bsm:
     def current_key(self, service: str) -> ServiceKey:
         """Return the SEK in use now. Raises `HeadendError` for an unknown service."""
         mtk_id = self._services.mtk_id(service, self._clock.now())
-        begun = [key for key in self._keys.seks(service) if key.first_mtk_id <= mtk_id]
-        return begun[-1]
+        keys = self._keys.seks(service)
+        good = [key for key in keys if key.is_good_for(mtk_id)]
+        begun = [key for key in keys if key.first_mtk_id <= mtk_id]
+        return (good or begun)[-1]
 
     def ltkm(
         self,

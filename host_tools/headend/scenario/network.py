@@ -10,7 +10,7 @@ from functools import cached_property
 from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
-from host_tools.headend.bsm.ports import SubscriberKeys
+from host_tools.headend.bsm.ports import Services, SubscriberKeys
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
@@ -34,8 +34,11 @@ class Network:
         subscribers: SubscriberKeys,
         clock: NetworkClock,
         tables: BcastTables,
+        services: Services | None = None,
     ) -> None:
         """Take what is broadcast, for whom, who knows the subscribers' keys, the time, and the BCAST tables.
+
+        `services` says what is on the air when; without it the broadcast begins now.
 
         The subscriber, who is `identity` to the BSM, has the rights to what the scenario sends without a purchase.
         Raises `HeadendError` when the scenario is meant for another subscriber.
@@ -46,7 +49,8 @@ class Network:
         self.scenario = scenario
         self.subscribers = subscribers
         self.rights = MemoryRights()
-        self.bsm = make_bsm(scenario, keys, subscribers, clock)
+        self.keys = keys
+        self.bsm = make_bsm(scenario, keys, subscribers, clock, services)
         self.back_end = BackEnd(keys, MikeySealer)
         self.bsda = make_bsda(scenario, self.back_end, tables)
         self._mint = BcastMint(scenario, self.bsm, tables)

@@ -7,26 +7,32 @@ from datetime import datetime
 from host_tools.headend.bsm.srtp_policy import SrtpDescription, srtp_description
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.seeded_keys import media_stream
+from host_tools.headend.scenario.timetable import Timetable
 
 
 class ScenarioServices:
-    """The services of a scenario whose broadcast began at `began`."""
+    """The services of a scenario whose broadcast began at `began`, and goes `speed` times as fast as the clock."""
 
-    def __init__(self, scenario: Scenario, began: datetime) -> None:
+    def __init__(self, scenario: Scenario, began: datetime, speed: float = 1.0, *, loop: bool = False) -> None:
+        """Take what is broadcast since when, and whether it begins again at its end."""
         self._scenario = scenario
         self._began = began
+        self._speed = speed
+        self._timetable = Timetable(scenario, loop)
 
     def mtk_id(self, service: str, moment: datetime) -> int:
         """Return the MTK ID of the crypto period at this moment. Raises `HeadendError` for an unknown service."""
         self._scenario.service(service)
-        return self._elapsed(moment) // self._scenario.stkm.crypto_period + 1
+        return self._timetable.mtk_id(self._elapsed(moment))
 
     def stream(self, service: str, moment: datetime, first_mtk_id: int) -> SrtpDescription:
         """Describe the stream as it stands at this moment, or at the begin of this crypto period if that is later."""
-        begins = (first_mtk_id - 1) * self._scenario.stkm.crypto_period
+        elapsed, period = self._elapsed(moment), self._scenario.stkm.crypto_period
+        ahead = max(first_mtk_id - self._timetable.mtk_id(elapsed), 0)
+        begins = (elapsed // period + ahead) * period if ahead else elapsed
         stream = media_stream(self._scenario, self._scenario.service(service))
-        return srtp_description(stream.ssrc, stream.roll_over_counter(max(self._elapsed(moment), begins)))
+        return srtp_description(stream.ssrc, stream.roll_over_counter(begins))
 
     def _elapsed(self, moment: datetime) -> int:
         """Return how many milliseconds the broadcast has run."""
-        return int((moment - self._began).total_seconds() * 1000)
+        return int((moment - self._began).total_seconds() * 1000 * self._speed)

@@ -9,6 +9,7 @@ from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.bsm.mbms_naf import MbmsNaf
+from host_tools.headend.bsm.ports import Services
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.network import Network
@@ -29,12 +30,13 @@ class UsimNetwork(Network):
         *,
         tables: BcastTables,
         others: Iterable[Subscriber] = (),
+        services: Services | None = None,
     ) -> None:
         """Take what is broadcast, who may receive it, the time (by default standing still at the start) and the tables.
 
         Another `session` gives other GBA challenges, for a card that has met those of the first one. `others` may
-        bootstrap and buy as well; nothing is sent to them unasked. Raises `HeadendError` when the scenario is meant
-        for another subscriber.
+        bootstrap and buy as well; nothing is sent to them unasked. `services` says what is on the air when. Raises
+        `HeadendError` when the scenario is meant for another subscriber.
         """
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber
@@ -45,4 +47,4 @@ class UsimNetwork(Network):
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
         self.bsf = Bsf(names.bsf_name, subscribers, MemoryBootstrappings(MOST_SUBSCRIBERS), rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn)
-        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables)
+        super().__init__(scenario, subscriber.imsi, subscriber.impi, self.naf, clock, tables, services)

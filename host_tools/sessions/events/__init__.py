@@ -27,7 +27,9 @@ from host_tools.sessions.events.laboratory import (
     TapOpened,
 )
 from host_tools.sessions.events.network import (
+    BroadcastEnded,
     BroadcastMade,
+    BroadcastOnAir,
     BroadcastProgressed,
     LtkmsWritten,
     NetworkServed,
@@ -55,7 +57,9 @@ from host_tools.sessions.events.terminal import (
 
 __all__ = [
     "BindingFailed",
+    "BroadcastEnded",
     "BroadcastMade",
+    "BroadcastOnAir",
     "BroadcastProgressed",
     "CardAnswered",
     "CardFileExposed",
@@ -112,6 +116,8 @@ Event = (
     | LtkmsWritten
     | TruthWritten
     | PermissionsServed
+    | BroadcastEnded
+    | BroadcastOnAir
     | NetworkServed
     | StepDone
     | TerminalOnline

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from host_tools.headend.on_air.broadcast import AirPlan
     from host_tools.headend.scenario.handover import Handover
     from host_tools.headend.scenario.model import Scenario
     from host_tools.headend.scenario.truth import Truth
@@ -52,6 +53,21 @@ class NetworkServed:
 
     network: NetworkFile
     network_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastOnAir:
+    """A scenario is streamed as the plan says."""
+
+    scenario: Scenario
+    plan: AirPlan
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastEnded:
+    """A scenario that is not repeated has come to its end; the servers go on."""
+
+    scenario: Scenario
 
 
 @dataclass(frozen=True, slots=True)

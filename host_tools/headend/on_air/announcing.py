@@ -1,0 +1,72 @@
+"""The announcement of a broadcast: all documents of all services, for where one listener hears them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from host_tools.content.rtp import PayloadFormat
+from host_tools.content.sinks.tone import SAMPLE_RATE
+from host_tools.exchange.messages.msk import MskName
+from host_tools.guide.announce import SECURITY, SESSION, AnnouncedService, Document, Offer, documents
+from host_tools.guide.names import USD_TYPE
+from host_tools.guide.sdp import MediaStream
+from host_tools.guide.security import KeyManagement
+from host_tools.guide.usd import DeliveryMethod, UserService, UserServiceDescription
+from host_tools.headend.on_air.outlets import Places
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.service_keys import key_domain_id
+from host_tools.headend.services import Service
+
+BUNDLE = "usd.xml"
+"""The user service description of all services; it is also what the bare path of an announcement gives."""
+_ENCODINGS = {PayloadFormat.PCMU: f"PCMU/{SAMPLE_RATE}"}
+_GROUP_ALONE = bytes(2)
+
+
+def announced(
+    scenario: Scenario, places: Places, service_ids: Mapping[str, str], offers: Mapping[str, Offer]
+) -> tuple[AnnouncedService, ...]:
+    """Return what is announced of each service.
+
+    `service_ids` has the serviceID of each service by its name, `offers` what it is sold as.
+    """
+    management = KeyManagement((f"http://{scenario.network.bsm_fqdn}/",))
+    return tuple(
+        _announced(service, places, service_ids[service.id], management, offers.get(service.id))
+        for service in scenario.services
+    )
+
+
+def announcement(services: Mapping[str, AnnouncedService]) -> Iterator[Document]:
+    """Yield the documents of services by their names: those of each in a folder of its name, and the bundle of all.
+
+    Raises `EncodeError`.
+    """
+    for name, service in services.items():
+        for document in documents(service):
+            yield replace(document, name=f"{name}/{document.name}")
+    bundle = UserServiceDescription(
+        tuple(
+            UserService(service.service_id, (DeliveryMethod(f"{name}/{SESSION}", f"{name}/{SECURITY}"),), service.name)
+            for name, service in services.items()
+        )
+    ).encode()
+    yield Document(BUNDLE, USD_TYPE, bundle)
+    yield Document("", USD_TYPE, bundle)
+
+
+def _announced(
+    service: Service, places: Places, service_id: str, management: KeyManagement, offer: Offer | None
+) -> AnnouncedService:
+    place = places[service.id]
+    encoding = _ENCODINGS[PayloadFormat(service.payload_type)]
+    return AnnouncedService(
+        service_id,
+        service.id,
+        MediaStream("audio", place.media.address, place.media.port, service.payload_type, encoding),
+        place.stkms.port,
+        MskName(key_domain_id(service.key_domain), service.key_group.to_bytes(2, "big") + _GROUP_ALONE),
+        management,
+        offer=offer,
+    )

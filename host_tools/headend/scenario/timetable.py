@@ -1,0 +1,149 @@
+"""When a broadcast that goes on sends what, from any moment on: the schedule of a scenario, once or again and again.
+
+A scenario that is repeated has rounds of a whole number of crypto periods. In each round services roll their SEKs over
+as in the first, and each round begins with a new SEK. Key Numbers, MTK IDs and T go on; before MTK IDs would exceed
+their 16 bits they begin again at 1, with the new SEK of a round. Rated programmes come in every round. LTKMs that the
+scenario plans belong to the first round.
+
+Everything follows from scenario and moment, so a BSD/A that was started again goes on where time has got to.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.schedule import slots
+from host_tools.headend.scenario.seeded_keys import key_term, key_terms
+from host_tools.headend.service_keys import LAST_MTK_ID, KeyTerm
+from host_tools.headend.services import Service
+
+_KEY_NUMBERS = 0xFFFF
+_NO_END = 1 << 62
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The times (milliseconds) of a scenario from the begin of its broadcast. With `loop` it has no end."""
+
+    scenario: Scenario
+    loop: bool = False
+
+    def mtk_id(self, at: int) -> int:
+        """Return the MTK ID of the crypto period at a moment; after the end it is as if time went on."""
+        return self._mtk_id(max(at, 0) // self.scenario.stkm.crypto_period)
+
+    def terms(self, service: str, at: int) -> tuple[KeyTerm, ...]:
+        """Return the SEKs of a service in order of use that are in use at a moment or in the round of it and the next.
+
+        Once played, a scenario has the same SEKs all the time.
+        """
+        if not self.loop:
+            return tuple(self._terms[service])
+        this = self._round(max(at, 0) // self.scenario.stkm.crypto_period)
+        return tuple(term for number in (this, this + 1) for term in self._terms_of(service, number))
+
+    def slots(self, begin: int | None = None) -> Iterator[StkmSlot | MediaSlot]:
+        """Yield what is broadcast from `begin` on, in order of time; at the same moment STKMs come first.
+
+        Without `begin` that is the lead of the first STKM. STKMs of crypto periods that are over are left out.
+        """
+        first = -self.scenario.stkm.lead if begin is None else begin
+        if not self.loop:
+            return (slot for slot in slots(self.scenario) if slot.at >= first)
+        streams: list[Iterator[StkmSlot | MediaSlot]] = []
+        for service in self.scenario.services:
+            streams += [self._stkms(service, first), self._media(service, first)]
+        return heapq.merge(*streams, key=lambda slot: (slot.at, isinstance(slot, MediaSlot)))
+
+    def next_rollover(self, service: str, at: int) -> tuple[int, KeyTerm] | None:
+        """Return when, after a moment, a service next takes up another SEK, and that SEK; None for never."""
+        period = self.scenario.stkm.crypto_period
+        if not self.loop:
+            begins = ((term.first_mtk_id - 1) * period for term in self._terms[service])
+            return next(
+                ((when, term) for when, term in zip(begins, self._terms[service], strict=True) if when > at), None
+            )
+        this = self._round(max(at, 0) // period)
+        for number in (this, this + 1):
+            start = number * self.scenario.periods * period
+            for plan, term in zip(self._terms[service], self._terms_of(service, number), strict=True):
+                when = start + (plan.first_mtk_id - 1) * period
+                if when > at:
+                    return when, term
+        return None
+
+    def _stkms(self, service: Service, begin: int) -> Iterator[StkmSlot]:
+        plan, plain = self.scenario.stkm, self.scenario.is_plain_mbms(service.id)
+        repeats = len(range(0, max(plan.crypto_period - plan.copies, 0) + 1, plan.repeat))
+        for period in range(max(begin, 0) // plan.crypto_period, _NO_END):
+            key, mtk_id = self._term(service.id, period), self._mtk_id(period)
+            first = period * plan.crypto_period - plan.lead
+            for repeat in range(repeats):
+                # Plain MBMS: T counts the MTK IDs of a SEK. OMA BCAST: T counts all STKMs.
+                counter = mtk_id - key.first_mtk_id + 1 if plain else period * repeats + repeat + 1
+                for copy in range(plan.copies):
+                    at = first + repeat * plan.repeat + copy
+                    if at >= begin:
+                        yield StkmSlot(
+                            at, service, key, mtk_id, counter, repeat * plan.copies + copy if plain else copy
+                        )
+
+    def _media(self, service: Service, begin: int) -> Iterator[MediaSlot]:
+        for number in range(-(-max(begin, 0) // FRAME_MILLISECONDS), _NO_END):
+            at = number * FRAME_MILLISECONDS
+            period = at // self.scenario.stkm.crypto_period
+            yield MediaSlot(at, service, self._term(service.id, period), self._mtk_id(period), number)
+
+    @cached_property
+    def _terms(self) -> dict[str, list[KeyTerm]]:
+        found: dict[str, list[KeyTerm]] = {service.id: [] for service in self.scenario.services}
+        for term in key_terms(self.scenario):
+            found[term.service].append(term)
+        return found
+
+    @cached_property
+    def _rounds_of_lap(self) -> int:
+        """How many rounds there are before MTK IDs begin again."""
+        return max(LAST_MTK_ID // self.scenario.periods, 1)
+
+    def _round(self, period: int) -> int:
+        return period // self.scenario.periods
+
+    def _mtk_id(self, period: int) -> int:
+        if not self.loop:
+            return period + 1
+        return period % (self._rounds_of_lap * self.scenario.periods) + 1
+
+    def _term(self, service: str, period: int) -> KeyTerm:
+        mtk_id = self._mtk_id(period)
+        number = self._round(period)
+        return next(term for term in self._terms_of(service, number) if term.is_good_for(mtk_id))
+
+    def _terms_of(self, service: str, number: int) -> tuple[KeyTerm, ...]:
+        """Return the SEKs of a service in a round, counted from 0."""
+        kept = self._of_round.get(service)
+        if kept is None or kept[0] != number:
+            kept = self._of_round[service] = number, self._make_terms(service, number)
+        return kept[1]
+
+    @cached_property
+    def _of_round(self) -> dict[str, tuple[int, tuple[KeyTerm, ...]]]:
+        """The SEKs that were asked for last, of each service."""
+        return {}
+
+    def _make_terms(self, service: str, number: int) -> tuple[KeyTerm, ...]:
+        plans, base = self._terms[service], number % self._rounds_of_lap * self.scenario.periods
+        return tuple(
+            key_term(
+                self.scenario.service(service),
+                (number * len(plans) + place) % _KEY_NUMBERS + 1,
+                plan.first_mtk_id + base,
+                plan.last_mtk_id + base,
+            )
+            for place, plan in enumerate(plans)
+        )

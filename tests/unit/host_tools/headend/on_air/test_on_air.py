@@ -1,0 +1,222 @@
+"""A broadcast on real sockets: what two listeners hear is what `headend record` writes, and so is what it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from card.spec.bcast.p1 import P1
+from host_tools.content.captures.pcap import open_capture
+from host_tools.exchange.http import HttpRequest
+from host_tools.exchange.transport import Endpoint, Peer
+from host_tools.guide.entry import by_usd
+from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.on_air.beside import AirBeside, add_seks
+from host_tools.headend.on_air.broadcast import AirPlan, OnAir
+from host_tools.headend.on_air.lateness import Lateness
+from host_tools.headend.on_air.outlets import unicast_places
+from host_tools.headend.on_air.queue import SendQueue
+from host_tools.headend.scenario.maker import make_keys
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.scenario.recorder import record
+from host_tools.headend.scenario.timetable import Timetable
+from host_tools.headend.sealing import MikeySealer
+from host_tools.wire.system import SystemClock
+
+DEMO = shipped_scenario("demo")
+SHORT = replace(DEMO, duration=8000, view=None, events=DEMO.events[:0])
+IDS = {service.id: f"urn:{service.id}" for service in DEMO.services}
+
+
+def expected() -> list[tuple[str, int, bytes]]:
+    with io.BytesIO(record(SHORT, tables=P1).pcap) as file:
+        from host_tools.content.captures.pcap import CaptureReader
+
+        reader = CaptureReader(file, "expected", 0)
+        return [(one.destination.host, one.destination.port, one.payload) for one in reader]
+
+
+class Ears:
+    """Sockets of one listener, a port for each stream."""
+
+    def __init__(self, address: str) -> None:
+        # A port from which eight are free, as a broadcast counts from it.
+        for first in range(20_000, 60_000, 8):
+            self.sockets: list[socket.socket] = []
+            try:
+                for port in range(first, first + 8, 2):
+                    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    self.sockets.append(opened)
+                    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+                    opened.bind((address, port))
+                    opened.setblocking(False)
+            except OSError:
+                self.close()
+                continue
+            self.place = Endpoint(address, first)
+            return
+        raise AssertionError("no free ports")
+
+    def close(self) -> None:
+        for opened in self.sockets:
+            opened.close()
+
+    def heard(self) -> list[list[bytes]]:
+        return [list(self._drain(opened)) for opened in self.sockets]
+
+    def _drain(self, opened: socket.socket) -> Iterator[bytes]:
+        while True:
+            try:
+                yield opened.recv(2000)
+            except BlockingIOError:
+                return
+
+
+@pytest.fixture
+def ears() -> Iterator[tuple[Ears, Ears]]:
+    two = Ears("127.0.0.5"), Ears("127.0.0.6")
+    yield two
+    for one in two:
+        one.close()
+
+
+def back_end() -> BackEnd:
+    return BackEnd(make_keys(SHORT), MikeySealer)
+
+
+def play(plan: AirPlan, late: float = 0.0) -> OnAir:
+    """Let a broadcast run to its end; it began `late` seconds ago by the time of the broadcast."""
+
+    async def run() -> OnAir:
+        ended, now = asyncio.Event(), datetime.now(UTC)
+        began = now - timedelta(seconds=late / plan.speed) + timedelta(milliseconds=SHORT.stkm.lead / plan.speed)
+        made = OnAir(SHORT, plan, began, back_end(), P1, ended.set)
+        try:
+            made.start(now)
+            async with asyncio.timeout(60):
+                await ended.wait()
+        finally:
+            made.close()
+        return made
+
+    return asyncio.run(run())
+
+
+def test_two_listeners_and_the_file_have_all_of_it(ears: tuple[Ears, Ears], tmp_path: Path) -> None:
+    wanted, kept = expected(), tmp_path / "air.pcapng"
+    plan = AirPlan(speed=20, listeners=tuple(one.place for one in ears), record=kept)
+    made = play(plan)
+    by_stream = {
+        (address, port): [one[2] for one in wanted if one[:2] == (address, port)] for address, port, _ in wanted
+    }
+    in_order = [
+        by_stream[service.address, port] for service in SHORT.services for port in (service.port, SHORT.stkm.port)
+    ]
+    for one in ears:
+        assert one.heard() == in_order
+    with open_capture(kept) as reader:
+        found = [(one.destination.host, one.destination.port, one.payload) for one in reader]
+    assert found == wanted
+    assert made.transmitter is not None
+    assert sum(made.transmitter.sent.values()) == len(wanted) == made.transmitter.lateness.count
+    assert (made.outlet.refused, made.defects()) == (0, 0)
+    text = "".join(metric.text() for metric in made.metrics())
+    assert 'bcast_uicc_air_packets_total{service="tone-a",kind="media"} 400' in text
+
+
+def test_one_that_begins_in_the_middle_goes_on_as_if_it_had_run(ears: tuple[Ears, Ears]) -> None:
+    plan = AirPlan(speed=20, listeners=(ears[0].place,))
+    play(plan, late=5.0)
+    media, stkms = ears[0].heard()[:2]
+    service = SHORT.services[0]
+    wanted = [one[2] for one in expected() if one[:2] == (service.address, service.port)]
+    assert len(media) < 400 - 5.0 / 0.02 + 20
+    assert media == wanted[-len(media) :]
+    assert stkms
+
+
+def test_the_clock_file_goes_on_and_is_refused_for_another(tmp_path: Path) -> None:
+    plan, now = AirPlan(clock_file=tmp_path / "clock"), datetime.now(UTC)
+    first = plan.began(SHORT, now)
+    assert plan.began(SHORT, now + timedelta(seconds=9)) == first > now
+    with pytest.raises(HeadendError, match="another speed"):
+        replace(plan, speed=2).began(SHORT, now)
+    for text, words in (("{", "no clock"), ("[1]", "another scenario"), ('{"scenario":"demo","speed":1}', "began")):
+        (tmp_path / "clock").write_text(text)
+        with pytest.raises(HeadendError, match=words):
+            plan.began(SHORT, now)
+    assert json.loads(json.dumps(first.isoformat()))
+
+
+def test_what_cannot_go_on_the_air() -> None:
+    for plan, words in (
+        (AirPlan(media={"other": "tone"}), "no service other"),
+        (AirPlan(listeners=(Endpoint("127.0.0.2", 65_530),)), "four ports"),
+    ):
+        with pytest.raises(HeadendError, match=words):
+            OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
+
+
+def test_the_announcement_leads_to_the_listener() -> None:
+    plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
+    on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
+    beside = AirBeside(SHORT, on_air, make_keys(SHORT), SystemClock(), IDS, {})
+    (server,) = beside.paths.values()
+
+    class Web:
+        def document(self, uri: str) -> bytes:
+            answer = server.handle(HttpRequest("GET", uri), Peer("127.0.0.1"))
+            if answer.status != 200:
+                raise LookupError
+            return answer.body
+
+    entries = by_usd(Web().document("/guide/"), "/guide/", Web())
+    assert [entry.service_ids for entry in entries] == [("urn:tone-a",), ("urn:tone-b",)]
+    places = unicast_places(SHORT, plan.listeners[0])
+    for entry, service in zip(entries, SHORT.services, strict=True):
+        (medium,) = entry.session.media
+        assert medium.flow_id == f"127.0.0.5/{places[service.id].media.port}"
+        assert entry.session.key_streams[0].port == places[service.id].stkms.port
+        assert entry.security is not None
+        assert entry.security.msk_of(medium.flow_id) is not None
+        assert entry.servers == (f"http://{SHORT.network.bsm_fqdn}/",)
+    for request, status in (("/guide/none", 404), ("/guide/usd.xml", 200)):
+        assert server.handle(HttpRequest("GET", request), Peer("127.0.0.1")).status == status
+    assert server.handle(HttpRequest("POST", "/guide/"), Peer("127.0.0.1")).status == 405
+    beside.close()
+
+
+def test_the_bsm_has_the_seks_of_a_later_round_once() -> None:
+    keys, timetable = make_keys(DEMO), Timetable(DEMO, loop=True)
+    for _ in range(2):
+        add_seks(keys, timetable, 10 * DEMO.duration)
+    numbers = [int.from_bytes(key.msk_id[2:], "big") for key in keys.seks("tone-a")]
+    assert numbers == [1, 2, 21, 22, 23, 24]
+
+
+def test_what_is_long_over_is_skipped() -> None:
+    on_air = OnAir(SHORT, AirPlan(), datetime.now(UTC), back_end(), P1)
+    queue = SendQueue(on_air.timetable.slots(), on_air.bsda)
+    queue.prepare(4000, 3000, 1000)
+    assert queue.skipped > 0
+    assert all(sent.at >= 3000 for sent in queue.take(4000))
+    on_air.close()
+
+
+def test_lateness_tells_shares() -> None:
+    found = Lateness()
+    for number in range(1000):
+        found.add(number / 1e6)
+    found.add(0.5)
+    assert found.share(0.5) == pytest.approx(0.0006, abs=1e-4)
+    assert (found.late, found.count, found.worst) == (1, 1001, 0.5)
+    assert Lateness().share(0.99) == 0

@@ -1,0 +1,126 @@
+"""Frames from WAV files, from whatever ffmpeg reads, and from RTP that somebody sends; silence where nothing comes."""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+import time
+import wave
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from host_tools.content.rtp import RtpPacket
+from host_tools.content.sinks.g711 import encode_mulaw
+from host_tools.exchange.errors import TransportError
+from host_tools.headend.bsda.frames import FRAME_SAMPLES, SILENCE, CycleFrames, tone_frames
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.on_air.sources import FfmpegFrames, RtpFrames, open_source, wav_frames
+from tests.support.capabilities import program
+
+
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def tone(rate: int, seconds: float, channels: int = 1) -> list[int]:
+    return [
+        round(8000 * math.sin(2 * math.pi * 440 * number / rate))
+        for number in range(round(rate * seconds))
+        for _ in range(channels)
+    ]
+
+
+def write_wav(path: Path, samples: list[int], rate: int, channels: int = 1) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, rate, 0, "NONE", ""))
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return path
+
+
+def crossings(sound: bytes) -> int:
+    """Count how often PCMU changes its sign, which is its first bit."""
+    return sum((one ^ other) >> 7 for one, other in pairwise(sound))
+
+
+def test_a_wav_file_of_our_own_rate_is_played_sample_by_sample_and_again(tmp_path: Path, opened: ExitStack) -> None:
+    samples = tone(8000, 0.05)
+    source = open_source(str(write_wav(tmp_path / "a.wav", samples, 8000)), "x", opened)
+    assert isinstance(source, CycleFrames)
+    heard = [source.frame(number) for number in range(6)]
+    padded = [*samples, *[0] * (3 * FRAME_SAMPLES - len(samples))]
+    assert b"".join(heard[:3]) == encode_mulaw(padded)
+    assert heard[3:] == heard[:3]
+
+
+def test_a_wav_file_of_another_rate_keeps_its_pitch(tmp_path: Path) -> None:
+    found = wav_frames(write_wav(tmp_path / "a.wav", tone(44_100, 1.0, 2), 44_100, 2))
+    assert found is not None
+    sound = b"".join(found.frame(number) for number in range(50))
+    assert crossings(sound) == pytest.approx(880, abs=4)
+
+
+def test_ffmpeg_reads_what_is_no_plain_wav(tmp_path: Path, opened: ExitStack) -> None:
+    program("ffmpeg")
+    with wave.open(str(tmp_path / "-a.wav"), "wb") as file:
+        file.setparams((1, 1, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(128 + value // 128 for value in tone(16_000, 2.0)))
+    source = open_source(str(tmp_path / "-a.wav"), "x", opened)
+    assert isinstance(source, FfmpegFrames)
+    sound = bytearray()
+    for number in range(150):  # longer than the file: it begins anew
+        deadline = time.monotonic() + 20
+        while (frame := source.frame(number)) == SILENCE and time.monotonic() < deadline:
+            time.sleep(0.01)
+        sound += frame
+    assert crossings(bytes(sound)) == pytest.approx(2640, abs=40)
+
+
+def test_a_file_without_sound(tmp_path: Path, opened: ExitStack) -> None:
+    program("ffmpeg")
+    path = tmp_path / "a.txt"
+    path.write_text("no sound")
+    for name, words in ((str(path), "no sound"), (str(tmp_path / "b.wav"), "b.wav")):
+        with pytest.raises(HeadendError, match=words):
+            open_source(name, "x", opened)
+    write_wav(path, [], 8000)
+    with pytest.raises(HeadendError, match="holds no sound"):
+        open_source(str(path), "x", opened)
+
+
+def test_rtp_that_somebody_sends(opened: ExitStack) -> None:
+    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    with pytest.raises(TransportError, match="cannot be had"):
+        open_source(f"rtp://127.0.0.1:{port}", "x", opened)
+    probe.close()
+    source = open_source(f"rtp://127.0.0.1:{port}", "x", opened)
+    assert isinstance(source, RtpFrames)
+    assert source.frame(0) == SILENCE
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(3):  # of 30 ms: two of them are three frames
+            packet = RtpPacket(0, number, number * 240, 7, bytes((number,)) * 240)
+            sender.sendto(packet.encode(), ("127.0.0.1", port))
+        sender.sendto(b"nothing", ("127.0.0.1", port))
+        sender.sendto(RtpPacket(8, 9, 0, 7, bytes(160)).encode(), ("127.0.0.1", port))
+    sound = b"".join(source.frame(number) for number in range(1, 5))
+    assert sound == b"\0" * 240 + b"\1" * 240 + b"\2" * 160
+    assert source.frame(5) == SILENCE
+    assert source.foreign == 2
+    with pytest.raises(HeadendError, match="port"):
+        open_source("rtp://127.0.0.1:0", "x", opened)
+
+
+def test_the_melody(opened: ExitStack) -> None:
+    found = open_source("tone", "tone-a", opened)
+    assert [found.frame(number) for number in range(200)] == [
+        tone_frames("tone-a").frame(number) for number in range(200)
+    ]
+    assert found.frame(0) == found.frame(100)
