@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from card.disk.kinds import NETWORK
+from card.disk import kinds
 from card.disk.reading import read_bytes
 from card.errors import DecodeError, UnusableFile
 from host_tools.exchange.errors import TransportError
@@ -58,7 +58,7 @@ class FileLibrary:
     def document(self, uri: str) -> bytes:
         """Read a document. Raises `LookupError` with the reason."""
         try:
-            return read_bytes(Path(uri), NETWORK)
+            return read_bytes(Path(uri), kinds.ANNOUNCEMENT)
         except UnusableFile as error:
             raise LookupError(str(error)) from None
 

@@ -40,6 +40,7 @@ from host_tools.sessions.events.network import (
 from host_tools.sessions.events.playing import (
     BindingFailed,
     KeptAllTheSame,
+    LiveProgressed,
     MostStayShut,
     NothingKept,
     Played,
@@ -49,6 +50,8 @@ from host_tools.sessions.events.playing import (
     ReportWritten,
     ServiceLeft,
     StkmDecided,
+    Tuned,
+    TuneEnded,
 )
 from host_tools.sessions.events.terminal import (
     ClientNews,
@@ -70,6 +73,7 @@ __all__ = [
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
+    "LiveProgressed",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -94,6 +98,8 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
+    "TuneEnded",
+    "Tuned",
 ]
 
 Event = (
@@ -107,7 +113,10 @@ Event = (
     | Played
     | Replayed
     | ReportWritten
+    | LiveProgressed
     | MostStayShut
+    | Tuned
+    | TuneEnded
     | NothingKept
     | KeptAllTheSame
     | Recorded
