@@ -69,8 +69,8 @@ class TuneJob:
     """What to tune to, and where it goes.
 
     `address` is the terminal's own. Packets go on to `rtp`, which `sdp` describes for a player; `record` takes the
-    broadcast as it comes, and the card hears of it under `terminal_name`. `seconds` ends it, from the first datagram
-    on. Where the terminal is on a network, it `registers` for what it tunes to.
+    broadcast as it comes, and the card hears of it under `terminal_name`. `seconds` ends it. Where the terminal is on a
+    network, it `registers` for what it tunes to.
     """
 
     programmes: tuple[Programme, ...]
@@ -108,7 +108,7 @@ class TuneJob:
             stack.callback(out.close)
             listening = _Listening(self, middleware, online, sockets, out, extras, controls, events)
             if self.record is None:
-                listening.run(None)
+                listening.run()
             else:
                 listening.record(self.record)
 
@@ -158,12 +158,17 @@ class _Listening:
         options = self._job.options
         content = self._programme.name[:80] or path.stem
         with record_to(path, content, options.stkm_port, protection=options.protections.usual) as writer:
-            self.run(writer)
+            self._listen(writer)
             signal_recording(self._middleware, writer, self._job.terminal_name, self._events)
         self._events.emit(Recorded(path, writer.index()))
+        self._judge()
 
-    def run(self, writer: RecordingWriter | None) -> None:
+    def run(self) -> None:
         """Play to the end."""
+        self._listen(None)
+        self._judge()
+
+    def _listen(self, writer: RecordingWriter | None) -> None:
         if self._online is not None:
             self._online.start(stays=self._job.registers)
         self._tune(self._job.first)
@@ -175,7 +180,6 @@ class _Listening:
             leave(self._tuned.leave_all(), self._feed, self._hooks)
             self._progress()
             self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
-        self._judge()
 
     def _judge(self) -> None:
         statistics = self._player.statistics
@@ -187,11 +191,10 @@ class _Listening:
             raise SessionError(f"None of {statistics.packets_seen} media packets opened{why}.", Trouble.CARD)
 
     def _datagrams(self, writer: RecordingWriter | None) -> Iterator[Datagram]:
-        began: float | None = None
-        while self._job.seconds is None or began is None or time.monotonic() < began + self._job.seconds:
+        until = None if self._job.seconds is None else time.monotonic() + self._job.seconds
+        while until is None or time.monotonic() < until:
             programme, number = self._programme, self._current
             for received in self._sockets.wait(_TURN):
-                began = time.monotonic() if began is None else began
                 source, place = received.source, received.place
                 datagram = programme.normal(
                     Datagram(received.at, Endpoint(source.address, source.port),

@@ -53,6 +53,8 @@ RECIPES: dict[str, dict[str, str]] = {
                         "subscriber": "@profile", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
                         "report": ">page.html", "trace_files": ">t.jsonl"},
+    "terminal tune": {**CARD, "target": "@sdp", "output": ">heard", "record": ">film", "pin": "1234", "duration": "0.1",
+                      "rtp": "127.0.0.1:9", "sdp": ">p.sdp", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
     "terminal register": {**CARD, **ONLINE},
     "terminal deregister": {**CARD, **ONLINE},
@@ -97,10 +99,10 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend permissions", "scenario"): {"scenario": "@scenario"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
-NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
+NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output", "target"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
-              "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "rtp", "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
@@ -133,7 +135,7 @@ def takes_file(parameter: click.Parameter) -> bool:
 
 COMMANDS = dict(commands())
 # Commands with the options of `network_options`: these are the same in all of them, so one meets the bad files.
-ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
+ALIKE = {f"terminal {verb}" for verb in ("tune", "account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
                                          "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
 CASES = [
@@ -269,6 +271,7 @@ def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
 def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
     expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
                 "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
+                "terminal tune": {ExitCode.DIFFERENT},
                 "terminal gba push": {ExitCode.INPUT},
                 "terminal register": {ExitCode.ENVIRONMENT}, "terminal deregister": {ExitCode.ENVIRONMENT},
                 "terminal keys": {ExitCode.ENVIRONMENT}, "terminal sms": {ExitCode.DIFFERENT},

@@ -17,6 +17,7 @@ from card.profile.schema import demo_path
 from host_tools.cli.main import invoke
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
 from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.guide.sdp import MediaStream, SessionDescription
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.terminal.client.journal import Journal
 from host_tools.terminal.client.journal_text import encode_state
@@ -75,6 +76,8 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["state"].write_bytes(encode_state(CardProfile.demo().iccid, {"bsm.example.org": Journal()}))
     good["sms"].write_bytes(SmsDeliver(SmsPull(SmsForm.B, b"no pull").encode()[0]).encode())
     good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
+    session = SessionDescription("x", (MediaStream("audio", "127.9.9.8", 45_002, 0, "PCMU/8000"),))
+    good["sdp"].write_bytes(session.encode())
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
          "--ltkms", good["ltkms"]],
@@ -108,6 +111,7 @@ GOOD = {
     "network": "network.toml",
     "recording": "film.bcrec",
     "state": "state.json",
+    "sdp": "session.sdp",
     "sms": "pull.tpdu",
     "ca": "ca.pem",
     "trace": "trace.jsonl",

@@ -7,6 +7,8 @@ import select
 import sys
 import termios
 import tty
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -16,19 +18,18 @@ class KeyPresses:
 
     def __init__(self) -> None:
         self._file = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
-        self._before: list[object] | None = None
+        self._undo: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         if self._file is not None:
-            self._before = termios.tcgetattr(self._file)
+            self._undo = partial(termios.tcsetattr, self._file, termios.TCSADRAIN, termios.tcgetattr(self._file))
             tty.setcbreak(self._file)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None and self._before is not None:
-            termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
+        self._undo()
 
     def poll(self) -> str | None:
         """Return a key that was pressed, None for none."""

@@ -70,7 +70,7 @@ def tune(
 
     if sdp is not None and rtp is None:
         raise click.UsageError("--sdp describes what --rtp sends: give both")
-    read = (Path(target) if Path(target).is_file() else None, options["profile"], options["network"])
+    read = (Path(target) if _is_file(target) else None, options["profile"], options["network"])
     refuse_clash([sdp, record, report], read)
     is_pipe = output == _PIPE
     stem = None if output is None or is_pipe else parse_output(click.get_current_context(), _NO_PARAMETER, output)
@@ -95,27 +95,30 @@ def tune(
 
 def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
     """Find what is announced, beginning with the service that TARGET names, if it names one."""
+    from host_tools.exchange.transport import Endpoint
     from host_tools.sessions.programmes import FileLibrary, WebLibrary, guide_of, programmes_at
 
-    path = Path(target)
-    if target and path.is_file():
+    if _is_file(target):
         return programmes_at(target, FileLibrary())
-    if options["network"] is None and options["bsm"] is None and not target.startswith("http:"):
-        raise click.UsageError(f"{target or 'nothing'} is no URL and no file: --network says whose services there are")
-    places = {}
-    if options["network"] is not None or options["bsm"] is not None:
-        reach, _ = choice_of(options).reach()
-        places = dict(reach.places)
-    else:
-        places = dict(options["resolved"])
-    library = WebLibrary(places)
+    reach = None if options["network"] is None and options["bsm"] is None else choice_of(options).reach()[0]
+    library = WebLibrary(dict(options["resolved"]) if reach is None else reach.places)
     if target.startswith("http:"):
         return programmes_at(target, library)
-    found = programmes_at(guide_of(reach.places[reach.bsm.fqdn]), library)
+    if reach is None:
+        raise click.UsageError(f"{target or 'nothing'} is no URL and no file: --network says whose services there are")
+    place = reach.places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
+    found = programmes_at(guide_of(place), library)
     if not target:
         return found
     first = _first(found, target)
     return found[first:] + found[:first]
+
+
+def _is_file(target: str) -> bool:
+    try:
+        return bool(target) and Path(target).is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _first(programmes: tuple[Programme, ...], service: str) -> int:
