@@ -131,7 +131,7 @@ def files() -> str:
         "Every file the card knows by itself; a profile may add others. A file with a service number is there when the",
         "service is offered, and the service table says so by the same rule. All of them are selected, read and tried",
         "without the right in `unit/card/commands/files/test_access.py` and `unit/card/spec/files/test_catalogue.py`;",
-        "the examples of their contents go there and back in `unit/card/codec/test_ef.py`. Sizes are those of an",
+        "the examples of their contents go there and back in `unit/card/codec/ef/test_ef.py`. Sizes are those of an",
         "ordinary card, in bytes.\n",
     ]
     for title, rows in _sections():

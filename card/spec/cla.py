@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-INTERINDUSTRY_CLASS = 0x00
 ETSI_CLASS = 0x80
 """Provisional for BCMCS (docs/spec/provisional.md)."""
 SIM_CLASS = 0xA0

@@ -209,6 +209,5 @@ SAC_LIMITS: Mapping[str, Choice] = {
     "object_size": Choice(16384, "longest container in all its blocks, bytes", _transact(_OURS)),
 }
 
-MASTER_SECRET_SIZE = 32
 NONCE_SIZE = ID_SIZE = MAC_SIZE = 16
 MAX_SESSIONS = 4

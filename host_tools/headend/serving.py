@@ -15,8 +15,10 @@ from typing import Protocol
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
+from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
+from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.servers import Servers, service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -25,6 +27,8 @@ from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
 from host_tools.wire.network_file import NetworkFile, Place
 
+BSM_TLS = "bsm-tls"
+"""Role of the BSM over TLS with certificates on both sides, in the network file."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,6 +40,7 @@ class Ports:
     bsf: int = 0
     bsm: int = 0
     zn: int = 0
+    bsm_tls: int = 0
     push: int = 0
     metrics: int = 0
 
@@ -91,13 +96,16 @@ async def serve(
     on_ready: Callable[[Running], None],
     *,
     zn_tls: ssl.SSLContext | None = None,
+    ua_tls: ssl.SSLContext | None = None,
+    catalogue: Catalogue | None = None,
+    client_ids: ClientIdRule | None = None,
     limits: ServerLimits | None = None,
     beside: Sequence[Beside] = (),
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
-    Zn is there with `zn_tls` only, whose clients must show certificates. `on_ready` hears when all sockets listen.
-    What runs `beside` begins then, and ends before the sockets close.
+    Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides with `ua_tls`.
+    `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close.
     Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
@@ -112,9 +120,11 @@ async def serve(
         }
         if zn_tls is not None:
             taken["zn"] = _listen(opened, ports.address, ports.zn)
+        if ua_tls is not None:
+            taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
-        servers = Servers.of(network, clock, rng, push_place)
+        servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids)
         traffic = {role: Traffic() for role in (*taken, "push")}
         port = PushPort(servers.pushes, push_place, traffic["push"])
         places = {role: _place(one) for role, one in taken.items()}
@@ -123,19 +133,23 @@ async def serve(
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
             tuple(service_ids(network.scenario)),
-            {role: Place(names.bsf_name, end) for role, end in places.items()},
+            {role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end) for role, end in places.items()},
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server] = {"bsf": servers.ub, "bsm": bsm, "zn": servers.zn, "metrics": metrics}
+        answering[BSM_TLS] = bsm
+        tls = {"zn": zn_tls, BSM_TLS: ua_tls}
         async with AsyncExitStack() as started:
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
             for role, listening in taken.items():
-                site = HttpSite(answering[role], traffic[role], limits, port.flush if role == "bsm" else None)
+                site = HttpSite(
+                    answering[role], traffic[role], limits, port.flush if role in ("bsm", BSM_TLS) else None
+                )
                 started.push_async_callback(site.stop)
-                await site.start(listening, zn_tls if role == "zn" else None)
+                await site.start(listening, tls.get(role))
             started.enter_context(_heeding_signals(running))
             on_ready(running)
             for one in beside:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
 from host_tools.guide.announce import Document
+from host_tools.headend.on_air.announcing import named
 from host_tools.headend.on_air.beside import AirBeside
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
-from host_tools.headend.scenario.servers import service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
@@ -66,15 +68,22 @@ def serve_scenario(
         if air is not None:
             events.emit(BroadcastOnAir(scenario, air))
 
-    try:
+    with ExitStack() as closing, _as_session_errors():
         if air is not None and began is not None:
-            names = {name: service_id for service_id, (name,) in service_ids(scenario).items()}
             ended = BroadcastEnded(scenario)
             on_air = OnAir(scenario, air, began, network.back_end, tables, lambda: events.emit(ended))
-            beside.append(made := AirBeside(scenario, on_air, network.keys, clock, names, {}))
+            closing.callback(on_air.close)
+            service_ids, offers = named(scenario, default_catalogue(scenario))
+            beside.append(made := AirBeside(scenario, on_air, network.keys, clock, service_ids, offers))
             if announce_in is not None:
                 _write_announcement(announce_in, made.documents)
         asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls, beside=beside))
+
+
+@contextmanager
+def _as_session_errors() -> Iterator[None]:
+    try:
+        yield
     except TransportError as error:
         raise SessionError(f"{error}.") from None
 

@@ -254,7 +254,8 @@ class CardApplication(CardFiles):
 def _decode_application(record: bytes) -> Application | None:
     """Return the application of an EF_DIR record (TS 102 221 clause 13.1); None for an empty one.
 
-    Physical cards pad the label, or write it in other alphabets: unlike `card.codec.ef_dir`, this takes what is there.
+    Physical cards pad the label, or write it in other alphabets: unlike `card.codec.ef.directory`, this takes what is
+    there.
     """
     try:
         outer = read_tlv(Reader(record))

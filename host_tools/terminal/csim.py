@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.codec.bcmcs import decode_objects, encode_objects
-from card.codec.ef_csim import decode_hrpd_nai, decode_imsi_m, decode_sip_nai
+from card.codec.ef.csim import decode_hrpd_nai, decode_imsi_m, decode_sip_nai
 from card.codec.fcp import Fcp
 from card.crypto.secret import Secret
 from card.errors import DecodeError

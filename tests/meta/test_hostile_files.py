@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import shutil
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -22,7 +22,7 @@ from host_tools.cli.main import cli, invoke
 from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
 from host_tools.trace.tap import Tap
@@ -66,7 +66,8 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
-                      "certificates": ">certificates"},
+                      "certificates": ">certificates", "air": "", "record": ">air.pcapng", "clock_file": ">clock.json",
+                      "announce": ">announced"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -101,8 +102,9 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output", "target"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
-              "key_names", "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
-              "rtp", "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "key_names", "listeners", "media",  # media: see on_air/test_sources.py
+              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
+              "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
@@ -135,8 +137,8 @@ def takes_file(parameter: click.Parameter) -> bool:
 
 COMMANDS = dict(commands())
 # Commands with the options of `network_options`: these are the same in all of them, so one meets the bad files.
-ALIKE = {f"terminal {verb}" for verb in ("tune", "account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
-                                         "unsubscribe")}  # fmt: skip
+ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
+                                         "tune", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
 CASES = [
     (words, parameter.name or "")
@@ -251,7 +253,7 @@ def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None,
+    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside],
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 
@@ -259,7 +261,7 @@ async def serve_briefly(
         on_ready(running)
         running.stop()
 
-    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls)
+    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside)
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:

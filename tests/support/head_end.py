@@ -17,6 +17,9 @@ from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
+from host_tools.headend.catalogue.items import Catalogue
+from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
@@ -45,6 +48,8 @@ class HeadEnd:
 
     network: UsimNetwork
     running: Running
+    terminal_address: str = ""
+    """Of terminals that come one after the other: pushes go on to where a registration came from."""
 
     def call(self, step: Callable[[], _T]) -> _T:
         """Run a step between two requests and return what it returns."""
@@ -66,17 +71,37 @@ class HeadEnd:
 
 @contextmanager
 def head_end(
-    *, limits: ServerLimits | None = None, zn_tls: ssl.SSLContext | None = None, seed: str = "wire"
+    *,
+    limits: ServerLimits | None = None,
+    zn_tls: ssl.SSLContext | None = None,
+    ua_tls: ssl.SSLContext | None = None,
+    seed: str = "wire",
+    scenario: Scenario | None = None,
+    catalogue: Catalogue | None = None,
+    client_ids: ClientIdRule | None = None,
 ) -> Iterator[HeadEnd]:
-    """Serve the small scenario on ports that are free; nothing is left behind."""
+    """Serve a scenario, by default the small one, on ports that are free; nothing is left behind."""
     clock = SystemClock()
-    network = UsimNetwork(small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+    network = UsimNetwork(scenario or small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
     ready: Future[Running] = Future()
 
     def run() -> None:
         rng = SeededRng(Seeded(seed), "serve")
         try:
-            asyncio.run(serve(network, clock, rng, Ports(), ready.set_result, limits=limits, zn_tls=zn_tls))
+            asyncio.run(
+                serve(
+                    network,
+                    clock,
+                    rng,
+                    Ports(),
+                    ready.set_result,
+                    limits=limits,
+                    zn_tls=zn_tls,
+                    ua_tls=ua_tls,
+                    catalogue=catalogue,
+                    client_ids=client_ids,
+                )
+            )
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error)

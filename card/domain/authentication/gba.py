@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from card.codec.ef_names import decode_text_object
+from card.codec.ef.names import decode_text_object
 from card.codec.reader import Reader
 from card.codec.tlv import encode_tlv
 from card.crypto.gba import derive_ks, derive_ks_ext_naf, derive_ks_int_naf, flip_res

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from card.codec.ef_csim import encode_bak_parameters
+from card.codec.ef.csim import encode_bak_parameters
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
 from card.domain.record_files import RecordFile

@@ -53,10 +53,6 @@ class LtkmFacts:
         """The LTKM brings tokens and no key."""
         return not self.opened.brings_key
 
-    def lacks_purse(self) -> bool:
-        """Tokens came, and the policy is not paid from a purse."""
-        return self.management.tokens is not None and not self.row.source.is_purse
-
     def is_withdrawal(self) -> bool:
         """The interval holds nothing."""
         lower, upper = self.opened.bounds

@@ -13,8 +13,6 @@ from types import MappingProxyType
 from card.spec.refs import Confidence, Ref
 
 REF = Ref("OMNA", "BCAST parental rating", Confidence.SOURCED)
-NO_SYSTEM = range(11, 128)
-"""Types that the registry reserves."""
 
 _NOT_RATED = "not rated"
 _DVB_AGES = range(1, 16)

@@ -56,7 +56,6 @@ ALWAYS_ADM = Access(read=Right.ALWAYS)
 ALWAYS_NEVER = Access(read=Right.ALWAYS, update=Right.NEVER, activate=Right.NEVER)
 ALWAYS_PIN = Access(read=Right.ALWAYS, update=Right.PIN)
 ADM_ADM = Access(read=Right.ADM)
-ALWAYS_ALWAYS = Access(read=Right.ALWAYS, update=Right.ALWAYS)
 PIN_PIN2 = Access(update=Right.PIN2)
 
 

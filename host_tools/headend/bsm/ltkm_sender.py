@@ -20,7 +20,7 @@ is credited twice; `remint=False` leaves such an LTKM in doubt for good instead.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from card.codec.mikey import Identity, MikeyMessage, Timestamp
@@ -44,12 +44,24 @@ class LtkmSender:
     under another SMK.
     """
 
-    def __init__(self, bsm: Bsm, mint: Mint, outbox: Outbox, *, remint: bool = True) -> None:
-        """Take the BSM whose LTKMs these are, what makes them, and where they wait."""
+    def __init__(
+        self,
+        bsm: Bsm,
+        mint: Mint,
+        outbox: Outbox,
+        *,
+        remint: bool = True,
+        on_answer: Callable[[Outstanding], None] = lambda _: None,
+    ) -> None:
+        """Take the BSM whose LTKMs these are, what makes them, where they wait, and who hears of each that is answered.
+
+        `on_answer` is called within the transaction that settles the LTKM.
+        """
         self._bsm = bsm
         self._mint = mint
         self._outbox = outbox
         self._remint = remint
+        self.on_answer = on_answer
         self.resent = 0
         self.believed = 0
         self.reminted = 0
@@ -125,6 +137,7 @@ class LtkmSender:
             raise VerificationError("no LTKM waits for a verification message of this B-TID")
         self._bsm.verify(waiting.ltkm, verification)
         self._outbox.settle(b_tid)
+        self.on_answer(waiting)
         line = self._outbox.line(waiting.identity)
         if line is None or line.route.b_tid != b_tid:
             return None

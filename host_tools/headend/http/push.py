@@ -8,6 +8,7 @@ the sockets calls `due` after it has written an answer and whenever `next_at` sa
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from host_tools.headend.errors import HeadendError
 _log = logging.getLogger(__name__)
 _AT_ONCE = 32
 """Lines that are looked at in one transaction."""
+_MOST_LETTERS = 10_000
 _SET_ASIDE = 60.0
 """Seconds for which a line rests that met an error nobody expected."""
 
@@ -42,6 +44,7 @@ class Pushes:
         self.acknowledged = 0
         self.dropped = 0
         self.defects = 0
+        self._letters: deque[Datagram] = deque(maxlen=_MOST_LETTERS)
 
     @property
     def now(self) -> float:
@@ -58,8 +61,14 @@ class Pushes:
         """Begin anew with these LTKMs, within the transaction of a request; `taken` as in `find_taken`."""
         self.sender.begin(identity, route, orders, taken, self.now)
 
+    def tell(self, place: Endpoint, payload: bytes) -> None:
+        """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out."""
+        self._letters.append(Datagram(self._source, place, payload))
+
     def next_at(self) -> float | None:
         """Return when `due` is to be called next, in seconds since 1970; None for not before something is ordered."""
+        if self._letters:
+            return self.now
         with self._books.transactions.transaction():
             return self._books.outbox.next_at()
 
@@ -70,7 +79,7 @@ class Pushes:
 
     def due(self) -> tuple[Datagram, ...]:
         """Return what can go out now."""
-        made: list[Datagram] = []
+        made = [self._letters.popleft() for _ in range(len(self._letters))]
         while True:
             try:
                 with self._books.transactions.transaction():

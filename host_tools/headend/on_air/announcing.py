@@ -13,10 +13,35 @@ from host_tools.guide.names import USD_TYPE
 from host_tools.guide.sdp import MediaStream
 from host_tools.guide.security import KeyManagement
 from host_tools.guide.usd import DeliveryMethod, UserService, UserServiceDescription
+from host_tools.headend.catalogue.items import Catalogue, CatalogueItem
 from host_tools.headend.on_air.outlets import Places
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.headend.service_keys import key_domain_id
 from host_tools.headend.services import Service
+
+
+def named(scenario: Scenario, catalogue: Catalogue) -> tuple[dict[str, str], dict[str, Offer]]:
+    """Return under which serviceID each service is registered, and as what it is sold, both by its name.
+
+    The serviceID is that of the item which a subscriber has without buying, or else of what is sold first.
+    """
+    ids: dict[str, str] = {}
+    offers: dict[str, Offer] = {}
+    for service in scenario.services:
+        items = sorted((item for item in catalogue.items if service.id in item.services), key=_few_services)
+        sold = [item for item in items if not item.included]
+        first = next((item for item in items if item.included), None) or (sold[0] if sold else None)
+        ids[service.id] = SERVICE_PREFIX + service.id if first is None else first.service_id
+        if sold:
+            price = f"{sold[0].price.amount} {sold[0].price.currency}"
+            offers[service.id] = Offer(sold[0].global_id, sold[0].data_id, price)
+    return ids, offers
+
+
+def _few_services(item: CatalogueItem) -> int:
+    return len(item.services)
+
 
 BUNDLE = "usd.xml"
 """The user service description of all services; it is also what the bare path of an announcement gives."""

@@ -11,6 +11,7 @@ from host_tools.headend.bsm.provisioning.goods import Goods
 from host_tools.headend.bsm.provisioning.ledger import Ledger
 from host_tools.headend.bsm.provisioning.procedures import Procedures
 from host_tools.headend.bsm.provisioning.sales import Sales
+from host_tools.headend.bsm.provisioning.shop_orders import ShopOrders
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
@@ -19,6 +20,7 @@ from host_tools.headend.http.client_id import AnyTerminal, ClientIdRule, ClientI
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.provisioning import ProvisioningService
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.trigger_desk import TriggerDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Selling:
     provisioning: ProvisioningService
     certified: CertifiedTerminals
     routes: UaRoutes
+    orders: ShopOrders
+    desk: TriggerDesk
 
     @classmethod
     def of(
@@ -44,12 +48,16 @@ class Selling:
     ) -> Selling:
         """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's."""
         sales = Sales(catalogue, Ledger(books.records), goods, clock)
-        keys = KeyManagement(bsm, catalogue.services(), sales, pushes, books, SalesDelivery(sales, goods))
+        orders = ShopOrders(sales, books.records, books.outbox, clock)
+        pushes.sender.on_answer = orders.acknowledged
+        delivery = SalesDelivery(sales, goods, orders.registered)
+        keys = KeyManagement(bsm, catalogue.services(), orders, pushes, books, delivery)
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests)
         certified = CertifiedTerminals(provisioning, books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))
-        return cls(sales, keys, provisioning, certified, routes)
+        desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/")
+        return cls(sales, keys, provisioning, certified, routes, orders, desk)
 
     def include(self, identity: str) -> None:
         """Give a subscriber every item that comes without being asked for. Raises `HeadendError`."""

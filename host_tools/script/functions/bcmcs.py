@@ -5,7 +5,7 @@ provisional throughout (docs/spec/csim.md): a card with another set of functions
 
 from __future__ import annotations
 
-from card.codec.ef_csim import decode_hrpd_nai
+from card.codec.ef.csim import decode_hrpd_nai
 from card.crypto.bcmcs import PROVISIONAL_SET, BcmcsFunctions, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from host_tools.script.errors import ExpressionError

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card import CardProfile, inspect_card
-from card.codec import ef_csim
 from card.codec.ef import CODECS
+from card.codec.ef import csim as ef_csim
 from card.codec.fcp import Fcp
 from card.errors import DecodeError, EncodeError, ProfileError
 from card.personalisation.personalise import personalise

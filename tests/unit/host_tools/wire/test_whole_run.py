@@ -49,6 +49,13 @@ def answers(served: HeadEnd, role: str) -> dict[int, int]:
     return served.call(lambda: dict(served.running.traffic[role].answers))
 
 
+@pytest.mark.flow("000", "5.4.4.2.1.1", step="1", message="bootstrapping over Ub; SMK and SRK are there")
+@pytest.mark.flow("000", "5.4.4.2.1.2", step="1", message="LTKMs by UDP")
+@pytest.mark.flow("000", "5.4.4.2.1.2", step="2", message="the terminal gives them to the card")
+@pytest.mark.flow("000", "5.4.4.2.1.2", step="3", message="the card takes them")
+@pytest.mark.flow("000", "5.4.4.2.1.3", step="2", message="an STKM goes to the card, and a TEK comes back")
+@pytest.mark.flow("000", "5.4.4.2.1.4", step="1", message="LTKM request")
+@pytest.mark.flow("000", "5.4.4.2.1.4", step="2", message="the answer, and the LTKM")
 def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
     card = fresh_card()
     with terminal(card, served.running.network) as online:

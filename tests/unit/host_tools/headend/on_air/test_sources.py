@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import struct
 import time
@@ -89,6 +90,11 @@ def test_a_file_without_sound(tmp_path: Path, opened: ExitStack) -> None:
     for name, words in ((str(path), "no sound"), (str(tmp_path / "b.wav"), "b.wav")):
         with pytest.raises(HeadendError, match=words):
             open_source(name, "x", opened)
+    (tmp_path / "link").symlink_to("link")
+    os.mkfifo(tmp_path / "pipe")
+    for unusable in ("/dev/zero", str(tmp_path), str(tmp_path / "pipe"), str(tmp_path / "link")):
+        with pytest.raises(HeadendError):
+            open_source(unusable, "x", opened)
     write_wav(path, [], 8000)
     with pytest.raises(HeadendError, match="holds no sound"):
         open_source(str(path), "x", opened)

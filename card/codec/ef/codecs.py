@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from card.codec import dialling, ef_csim, ef_dir, ef_names, group_call
+from card.codec import group_call
 from card.codec.bcd import decode_digits, decode_imsi, decode_plmn, encode_digits, encode_imsi, encode_plmn
+from card.codec.ef import csim, dialling, directory, names
 from card.errors import DecodeError
 
 _FILL = b"\xff"
@@ -146,22 +147,22 @@ CODECS: Mapping[str, EfCodec] = {
     "msisdn": EfCodec(dialling.encode_number, dialling.decode_number),
     "dialling number": EfCodec(dialling.encode_entry, dialling.decode_entry),
     "sms parameters": EfCodec(dialling.encode_sms_parameters, dialling.decode_sms_parameters),
-    "network name": EfCodec(ef_names.encode_network_name, ef_names.decode_network_name),
-    "operator names": EfCodec(ef_names.encode_operator_names, ef_names.decode_operator_names),
-    "text object": EfCodec(ef_names.encode_text_object, ef_names.decode_text_object),
-    "server address": EfCodec(ef_names.encode_server_address, ef_names.decode_server_address),
-    "sim services": EfCodec(ef_names.encode_sim_services, ef_names.decode_sim_services),
-    "emergency numbers": EfCodec(ef_names.encode_emergency_numbers, ef_names.decode_emergency_numbers),
-    "imsi_m": EfCodec(ef_csim.encode_imsi_m, ef_csim.decode_imsi_m),
-    "mdn": EfCodec(ef_csim.encode_mdn, ef_csim.decode_mdn),
-    "csim spn": EfCodec(ef_csim.encode_csim_spn, ef_csim.decode_csim_spn),
-    "csim languages": EfCodec(ef_csim.encode_csim_languages, ef_csim.decode_csim_languages),
-    "cdma home": EfCodec(ef_csim.encode_home, ef_csim.decode_home),
-    "prl id": EfCodec(ef_csim.encode_prl_id, ef_csim.decode_prl_id),
-    "ruim id": EfCodec(ef_csim.encode_ruim_id, ef_csim.decode_ruim_id),
-    "spc": EfCodec(lambda digits: encode_digits(digits, 3), ef_csim.decode_spc),
-    "hrpd nai": EfCodec(ef_csim.encode_hrpd_nai, ef_csim.decode_hrpd_nai),
-    "bak parameters": EfCodec(ef_csim.encode_bak_parameters, ef_csim.decode_bak_parameters),
+    "network name": EfCodec(names.encode_network_name, names.decode_network_name),
+    "operator names": EfCodec(names.encode_operator_names, names.decode_operator_names),
+    "text object": EfCodec(names.encode_text_object, names.decode_text_object),
+    "server address": EfCodec(names.encode_server_address, names.decode_server_address),
+    "sim services": EfCodec(names.encode_sim_services, names.decode_sim_services),
+    "emergency numbers": EfCodec(names.encode_emergency_numbers, names.decode_emergency_numbers),
+    "imsi_m": EfCodec(csim.encode_imsi_m, csim.decode_imsi_m),
+    "mdn": EfCodec(csim.encode_mdn, csim.decode_mdn),
+    "csim spn": EfCodec(csim.encode_csim_spn, csim.decode_csim_spn),
+    "csim languages": EfCodec(csim.encode_csim_languages, csim.decode_csim_languages),
+    "cdma home": EfCodec(csim.encode_home, csim.decode_home),
+    "prl id": EfCodec(csim.encode_prl_id, csim.decode_prl_id),
+    "ruim id": EfCodec(csim.encode_ruim_id, csim.decode_ruim_id),
+    "spc": EfCodec(lambda digits: encode_digits(digits, 3), csim.decode_spc),
+    "hrpd nai": EfCodec(csim.encode_hrpd_nai, csim.decode_hrpd_nai),
+    "bak parameters": EfCodec(csim.encode_bak_parameters, csim.decode_bak_parameters),
     "voice groups": EfCodec(group_call.encode_groups, group_call.decode_groups),
-    "application": EfCodec(ef_dir.encode_application, ef_dir.decode_application),
+    "application": EfCodec(directory.encode_application, directory.decode_application),
 }

@@ -1,0 +1,1 @@
+"""OMA's flows of service provisioning, step by step, on real sockets (docs/spec/flows.md)."""

@@ -1,0 +1,42 @@
+"""Each test of a step fails when what it tells of did not cross: none of them says yes to anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+
+from host_tools.headend.bsm.provisioning.shop_orders import OrderState
+from tests.flows import test_key_management as keys
+from tests.flows import test_other_messages as others
+from tests.flows import test_service_request as services
+from tests.flows import test_token_purchase as tokens
+from tests.flows import test_trigger as triggers
+from tests.support.flows import Log
+
+
+def _steps(module: ModuleType) -> Iterator[Callable[..., None]]:
+    for name, found in vars(module).items():
+        if name.startswith("test_") and "_step_" in name:
+            yield found
+
+
+ON_A_LOG = [step for module in (keys, others, services, tokens) for step in _steps(module)]
+
+
+@pytest.mark.parametrize("step", ON_A_LOG, ids=lambda step: step.__name__)
+def test_nothing_crossed(step: Callable[[Log], None]) -> None:
+    with pytest.raises((AssertionError, IndexError)):
+        step(Log(fqdn="bsm.example.org", b_tid="b@c", srk=bytes(32)))
+
+
+@pytest.mark.parametrize("step", list(_steps(triggers)), ids=lambda step: step.__name__)
+def test_no_trigger_crossed(step: Callable[[triggers.Run], None]) -> None:
+    states = [OrderState.FAILED] * 3
+    with pytest.raises((AssertionError, IndexError)):
+        step(triggers.Run(Log(fqdn="bsm.example.org", b_tid="b@c", srk=bytes(32)), states, may_before=True))
+
+
+def test_there_are_steps() -> None:
+    assert len(ON_A_LOG) > 30
