@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,8 @@ from host_tools.sessions.events import (
 from host_tools.terminal.statistics import PlayStatistics
 from host_tools.trace.printable import printable
 
+_EVERY = 1.0  # seconds between two lines of progress
+
 
 class LiveShow(Console):
     """Shows the events of a terminal that listens. A context manager, for the live table."""
@@ -35,6 +38,7 @@ class LiveShow(Console):
         self._as_json = as_json
         self._explain = explain
         self._to_stderr = to_stderr
+        self._told = 0.0
         self._table = None if as_json or explain else LiveTable("On the air")
 
     def __enter__(self) -> Self:
@@ -84,7 +88,9 @@ class LiveShow(Console):
 
     def _progress(self, service: str, statistics: PlayStatistics, status: Mapping[str, object]) -> None:
         if self._as_json:
-            self._line("progress", {"service": service, **_counted(statistics), **status})
+            if time.monotonic() - self._told >= _EVERY:
+                self._told = time.monotonic()
+                self._line("progress", {"service": service, **_counted(statistics), **status})
         elif self._table is not None:
             self._table.show(lambda: live_rows(service, statistics, status))
 

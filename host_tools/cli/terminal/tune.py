@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from host_tools.cli.exits import CliError
+from host_tools.cli.exits import USAGE, CliError
 from host_tools.cli.explained import ask_pin, explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
@@ -130,7 +130,7 @@ def _first(programmes: tuple[Programme, ...], service: str) -> int:
         if service == programme.name or service in programme.service_ids:
             return number
     known = ", ".join(programme.name for programme in programmes)
-    raise CliError(f"{service} is not announced; there are {known}.")
+    raise CliError(f"{service} is not announced; there are {known}.", USAGE)
 
 
 def _names(programmes: tuple[Programme, ...]) -> dict[bytes, str]:
