@@ -14,7 +14,7 @@ DEMO_ARGS   ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts docs bench coverage constraints clean
+.PHONY: help setup demo test lint types contracts docs bench compiled test-compiled coverage constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ docs: $(TESTS)  ## HTML in docs/_build, warnings are errors
 
 bench: $(TESTS)  ## the speed measurements (tests/bench)
 	$(BIN)/pytest tests/bench -m bench $(PYTEST_ARGS)
+
+compiled: $(TESTS)  ## the card with its hot modules as machine code, in build/compiled (needs gcc)
+	$(BIN)/python -m tools.compiled
+
+test-compiled: compiled  ## every test of `make test` against the compiled card
+	cd build/compiled && PYTHONPATH=$(CURDIR)/build/compiled $(CURDIR)/$(BIN)/pytest $(PYTEST_ARGS)
 
 coverage: $(TESTS)  ## branch coverage of the tests, as a table
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)

@@ -69,6 +69,9 @@ class Machine(Protocol):
     def package_folder(self, package: str) -> Path | None:
         """The folder a package would be imported from."""
 
+    def card_is_compiled(self) -> bool:
+        """Whether the card that would be imported has its hot modules compiled."""
+
     def virtualsmartcard(self) -> Path | None:
         """Where Debian's virtualsmartcard is."""
 
@@ -105,7 +108,7 @@ def _check_card_package(machine: Machine) -> Finding:
     name = "package card"
     ours, found = machine.package_folder("vpicc_bridge"), machine.package_folder("card")
     if found is not None and ours is not None and found.parent == ours.parent:
-        return Finding(name, Health.OK, "ours")
+        return Finding(name, Health.OK, "ours, compiled" if machine.card_is_compiled() else "ours, pure Python")
     where = f"another project's, in {found}" if found else "not found"
     return Finding(name, Health.MISSING, where, "make clean setup   # installs into an environment of its own")
 

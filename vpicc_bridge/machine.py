@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,11 @@ def find_vpcd_driver(prefixes: tuple[Path, ...] = (Path("/usr"), Path("/usr/loca
             if found := sorted(prefix.glob(pattern)):
                 return found[0]
     return None
+
+
+def is_compiled(card_package: Path) -> bool:
+    """Tell whether the card in this folder has its hot modules as machine code, from the same source (mypyc)."""
+    return any((card_package / f"card{suffix}").exists() for suffix in EXTENSION_SUFFIXES)
 
 
 def listening_ports(proc: Path = Path("/proc")) -> dict[int, set[int]]:
@@ -162,6 +168,11 @@ class ThisMachine:
         spec = importlib.util.find_spec(package)
         locations = spec.submodule_search_locations if spec is not None else None
         return Path(next(iter(locations))).resolve() if locations else None
+
+    def card_is_compiled(self) -> bool:
+        """Whether the card that would be imported has its hot modules compiled."""
+        folder = self.package_folder("card")
+        return folder is not None and is_compiled(folder)
 
     def virtualsmartcard(self) -> Path | None:
         """Where Debian's virtualsmartcard is."""

@@ -126,7 +126,7 @@ _ERRORS: Mapping[type[CardError], int] = {
     NoRoomForBak: BCMCS_STATUS["no_room"].value,
 }
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="BCMCS",
         ins=INS.BCMCS,

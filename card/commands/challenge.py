@@ -23,7 +23,7 @@ def get_challenge(ctx: Context, count: int) -> Reply:
     return Reply(ctx.rng.random_bytes(count))
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="GET CHALLENGE",
         ins=INS.GET_CHALLENGE,

@@ -93,7 +93,7 @@ def _close(ctx: Context, number: int) -> Reply:
     return DONE
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="MANAGE CHANNEL",
         ins=INS.MANAGE_CHANNEL,

@@ -100,7 +100,7 @@ def with_proactive(ctx: Context, sw: int) -> int:
     return _PENDING | len(fresh.announced) & 0xFF if sw == SW.OK else _WITH_PENDING.get(sw, sw)
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="GET RESPONSE",
         ins=INS.GET_RESPONSE,

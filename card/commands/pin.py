@@ -150,7 +150,7 @@ def _row(
     )
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     _row("VERIFY PIN", INS.VERIFY_PIN, "11.1.9", (0, 8), verify),
     _row("CHANGE PIN", INS.CHANGE_PIN, "11.1.10", (16,), change),
     _row("DISABLE PIN", INS.DISABLE_PIN, "11.1.11", (8,), disable, _disable_parameters),

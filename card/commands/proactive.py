@@ -116,7 +116,7 @@ _ERRORS = {
     UnexpectedResponse: SW.CONDITIONS_NOT_SATISFIED,
 }
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="TERMINAL PROFILE",
         ins=INS.TERMINAL_PROFILE,

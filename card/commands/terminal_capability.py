@@ -37,7 +37,7 @@ def supports_extended_channels(ctx: Context) -> bool:
     return _EXTENDED_CHANNELS in ctx.notes.capabilities
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="TERMINAL CAPABILITY",
         ins=INS.TERMINAL_CAPABILITY,

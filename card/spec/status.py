@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from card.spec.refs import Confidence, Ref
 
@@ -206,6 +207,7 @@ def find_row(sw: int) -> StatusRow | None:
     return exact or next((row for row in STATUS_ROWS if row.mask != 0xFFFF and sw & row.mask == row.value), None)
 
 
+@lru_cache(maxsize=1024)
 def describe(sw: int) -> str:
     """Return the meaning of any status word in words, with the number inside it spelled out."""
     row = find_row(sw)

@@ -25,9 +25,6 @@ _SETTINGS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA temp_store=MEMORY",
-    # Pages of the log before it is folded into the file. That takes up to 2 ms in the middle of a command, so it is
-    # done four times as seldom as SQLite would; the log grows to 8 MB and goes when the card is closed.
-    "PRAGMA wal_autocheckpoint=4000",
 )
 _FEW = 4
 _INSERTS = tuple("INSERT OR REPLACE INTO nv VALUES " + ",".join(["(?,?,?)"] * count) for count in range(_FEW + 1))

@@ -24,7 +24,9 @@ def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -
         return
     from importlib.metadata import version
 
-    click.echo(f"{PROGRAM} {version(PROGRAM)}")
+    from host_tools.sessions.health import card_build
+
+    click.echo(f"{PROGRAM} {version(PROGRAM)} ({card_build()})")
     ctx.exit()
 
 

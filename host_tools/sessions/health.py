@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vpicc_bridge.doctor import Finding, Health, examine, is_healthy
 from vpicc_bridge.machine import ThisMachine
 
-__all__ = ["Diagnosis", "Finding", "Health", "diagnose"]
+__all__ = ["Diagnosis", "Finding", "Health", "card_build", "diagnose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,11 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     healthy: bool
+
+
+def card_build() -> str:
+    """Say which card runs here, in words: the compiled one, or the one in Python that it is made from."""
+    return "compiled card" if ThisMachine().card_is_compiled() else "card in pure Python"
 
 
 def diagnose() -> Diagnosis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from card.codec.mikey import (
     ErrorNumber,
@@ -28,8 +29,12 @@ _MBMS_OBJECTS = (UNSTRUCTURED, STRUCTURED)
 _BEFORE_A_MESSAGE = (MbmsMode.MSK_UPDATE, MbmsMode.MTK_GENERATION, SUCCESS)
 
 
+@lru_cache(maxsize=16)
 def find_mikey(data: bytes) -> MikeyMessage | None:
-    """Return the MIKEY message in the data of AUTHENTICATE, command or response; None when there is none."""
+    """Return the MIKEY message in the data of AUTHENTICATE, command or response; None when there is none.
+
+    Several look into the same exchange, so the last ones are remembered.
+    """
     try:
         item = decode_tlv(data)
     except DecodeError:

@@ -17,7 +17,7 @@ _LONGEST = 64  # bytes of a command or response on one line
 
 
 class TextSink:
-    """Prints each event. `write` takes a line; with `decoded` the lines below an exchange say what is inside.
+    """Prints each event. `write` takes its lines as one string; with `decoded` those below say what is inside.
 
     Texts in a card, and the names of readers, may hold anything: what is not printable becomes an escape.
     """
@@ -29,8 +29,7 @@ class TextSink:
 
     def emit(self, event: TraceEvent) -> None:
         """Print one event."""
-        for line in event_lines(event, self._ladder, decoded=self._decoded):
-            self._write(printable(line))
+        self._write("\n".join(map(printable, event_lines(event, self._ladder, decoded=self._decoded))))
 
     def close(self) -> None:
         """Nothing is left to write."""
@@ -66,7 +65,7 @@ def summary_line(event: TracedExchange) -> str:
 
 def show_with_gaps(data: bytes, hidden: Sequence[Span]) -> str:
     """Return hex with `··` for every hidden byte; long data are shortened in the middle."""
-    pairs = [f"{byte:02X}" for byte in data]
+    pairs = data.hex(" ").upper().split()
     for start, end in hidden:
         pairs[start:end] = ["··"] * len(pairs[start:end])
     if len(pairs) > _LONGEST:

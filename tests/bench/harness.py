@@ -58,13 +58,13 @@ def measure_ratio(floor: Round, other: Round, *, pairs: int = 20, rounds: int = 
 
 
 @contextmanager
-def card_process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def card_process(module: str, *arguments: str, root: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m module arguments` as a card in its own process; end it, by its id, in any case.
 
-    The caller waits for the card to appear in its reader.
+    `root` is the folder that it is imported from. The caller waits for the card to appear in its reader.
     """
     command = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:

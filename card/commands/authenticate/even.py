@@ -195,7 +195,7 @@ def authenticate(ctx: Context, request: Authenticate) -> Reply:
 # TS 31.102 table 7.3.2 has no 6A80 for this command: what does not add up is a wrong length.
 _ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: SW.WRONG_LENGTH}
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="AUTHENTICATE",
         ins=INS.AUTHENTICATE,

@@ -227,7 +227,7 @@ def authenticate_odd(ctx: Context, apdu: CommandApdu) -> Reply:
 
 _ERRORS: Mapping[type[CardError], int] = {**ERRORS, DecodeError: MBMS_STATUS["malformed_object"].value}
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="AUTHENTICATE (odd)",
         ins=INS.AUTHENTICATE_ODD,

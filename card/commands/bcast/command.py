@@ -123,7 +123,7 @@ _OPERATIONS: Mapping[str, Callable[[Security, Fields], bytes]] = {
 # Without the service the card does not know the command at all.
 _ERRORS: Mapping[type[CardError], int] = {**ERRORS, ServiceNotAvailable: SW.INS_NOT_SUPPORTED}
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="OMA BCAST",
         ins=INS.OMA_BCAST,

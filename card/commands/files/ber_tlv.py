@@ -152,7 +152,7 @@ def _open(ctx: Context, sfi: int, operation: Operation) -> FileNode:
     return ctx.open_file(sfi, operation, Structure.BER_TLV)
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="RETRIEVE DATA",
         ins=INS.RETRIEVE_DATA,

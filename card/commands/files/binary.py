@@ -65,7 +65,7 @@ def update_binary(ctx: Context, request: BinaryRequest) -> Reply:
     return DONE
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="READ BINARY",
         ins=INS.READ_BINARY,

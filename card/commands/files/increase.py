@@ -63,7 +63,7 @@ def add_to_newest(ctx: Context, node: FileNode, amount: bytes) -> bytes:
     return written
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="INCREASE",
         ins=INS.INCREASE,

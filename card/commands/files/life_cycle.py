@@ -93,7 +93,7 @@ def _terminate(ctx: Context, node: FileNode) -> Reply:
     return DONE
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="DEACTIVATE FILE",
         ins=INS.DEACTIVATE_FILE,

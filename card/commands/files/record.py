@@ -119,7 +119,7 @@ def _move_pointer(ctx: Context, number: int, request: RecordRequest) -> None:
         ctx.change_channel(record=number)
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="READ RECORD",
         ins=INS.READ_RECORD,

@@ -103,7 +103,7 @@ def _matches(record: bytes, request: Search) -> bool:
     return record.find(request.pattern, start) >= 0
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="SEARCH RECORD",
         ins=INS.SEARCH_RECORD,

@@ -215,7 +215,7 @@ def _status_parameters(p1: int, p2: int) -> bool:
     return p1 in (0, 1, 2) and p2 in Shows.__members__.values()
 
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="SELECT",
         ins=INS.SELECT,

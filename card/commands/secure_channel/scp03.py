@@ -134,7 +134,7 @@ _REFS: Mapping[INS, Ref] = {
     INS.EXTERNAL_AUTHENTICATE: Ref("GPC Amendment D", "7.1.2", Confidence.RECALLED),
 }
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="INITIALIZE UPDATE",
         ins=INS.INITIALIZE_UPDATE,

@@ -271,7 +271,7 @@ _ERRORS: Mapping[type[CardError], int] = {
     AnswerWaits: SAC_STATUS["answer_waits"].value,
 }
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     CommandRow(
         name="MANAGE SECURE CHANNEL",
         ins=INS.MANAGE_SECURE_CHANNEL,

@@ -22,7 +22,7 @@ from card.commands.files.binary import BinaryRequest
 from card.commands.files.increase import add_to_newest
 from card.commands.files.record import Mode, RecordRequest, locate, update_record
 from card.commands.files.select import make_current
-from card.commands.registry import Data, zero_parameters
+from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.sim.view import CHV1, CHV2, exactly, sim_row
 from card.domain.pin import PinNotFound, pin_name
@@ -247,7 +247,7 @@ _INVALIDATE = partial(set_validity, operation=Operation.DEACTIVATE, state=DEACTI
 _REHABILITATE = partial(set_validity, operation=Operation.ACTIVATE, state=ACTIVATED)
 _REQUIRED = Data.REQUIRED
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     sim_row("SELECT", INS.SELECT, "8.1", decode_select, select, data=_REQUIRED, parameters=zero_parameters),
     sim_row("STATUS", INS.STATUS, "8.2", decode_status, status, parameters=zero_parameters),
     sim_row("READ BINARY", INS.READ_BINARY, "8.3", decode_binary, read_binary),

@@ -8,7 +8,7 @@ from functools import partial
 
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
-from card.commands.registry import Data, zero_parameters
+from card.commands.registry import CommandRow, Data, zero_parameters
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.sim.view import CHV1, CHV2, exactly, require_sim, sim_row
 from card.crypto.secret import Secret
@@ -122,7 +122,7 @@ _ONE, _TWO = _decoder(PIN_LENGTH, _BY_NUMBER), _decoder(2 * PIN_LENGTH, _BY_NUMB
 _UNBLOCK = _decoder(2 * PIN_LENGTH, {0: CHV1, 2: CHV2})  # in UNBLOCK CHV, P2 is 00 for CHV1
 _row = partial(sim_row, data=Data.REQUIRED)
 
-ROWS = (
+ROWS: tuple[CommandRow, ...] = (
     _row("VERIFY CHV", INS.VERIFY_PIN, "8.9", _ONE, verify, parameters=_chv_parameters),
     _row("CHANGE CHV", INS.CHANGE_PIN, "8.10", _TWO, change, parameters=_chv_parameters),
     _row(

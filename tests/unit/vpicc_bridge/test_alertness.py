@@ -38,9 +38,15 @@ def follow(alertness: Alertness, clock: FakeClock, *pauses: float) -> list[bool]
     return awake
 
 
-def test_awake_where_the_command_before_came_in_time(clock: FakeClock) -> None:
+def test_awake_where_the_two_commands_before_came_in_time(clock: FakeClock) -> None:
     alertness = Alertness(SECONDS)
-    assert follow(alertness, clock, 9, 0.1, 0.1, 0.6, 0.4, 9) == [False, True, True, False, True, False]
+    assert follow(alertness, clock, 9, 0.1, 0.1, 0.1, 0.6, 0.4, 0.4, 9) == [
+        False, False, True, True, False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_pairs_of_commands_are_no_burst(clock: FakeClock) -> None:
+    assert not any(follow(Alertness(SECONDS), clock, *[9, 0.1] * 10))
 
 
 def test_at_a_steady_pace_that_is_no_burst_it_never_is(clock: FakeClock) -> None:
@@ -49,7 +55,7 @@ def test_at_a_steady_pace_that_is_no_burst_it_never_is(clock: FakeClock) -> None
 
 def test_nothing_is_expected_after_something_else(clock: FakeClock) -> None:
     alertness = Alertness(SECONDS)
-    assert follow(alertness, clock, 9, 0.1) == [False, True]
+    assert follow(alertness, clock, 9, 0.1, 0.1) == [False, False, True]
     alertness.rest()
     assert not alertness.is_awake
 
@@ -85,6 +91,6 @@ def test_a_line_that_ends_is_told_apart_from_one_that_is_quiet(
 ) -> None:
     near, far = line
     alertness = Alertness(SECONDS)
-    follow(alertness, clock, 9, 0)
+    follow(alertness, clock, 9, 0, 0)
     far.close()
     assert alertness.receive(near, 100) == b""

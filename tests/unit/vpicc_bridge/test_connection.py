@@ -76,7 +76,7 @@ def test_an_alert_connection_serves_and_sleeps_like_any_other(port: FakePort, no
 def test_only_a_burst_of_commands_keeps_it_awake(
     port: FakePort, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Awake after the second command, which came in time; a power control ends it, and so does a pause."""
+    """Awake after the third command, as two came in time; a power control ends it, and so does a pause."""
     clock = FakeClock()
     monkeypatch.setattr("vpicc_bridge.alertness.time", clock)
     connection = Connection(Dialler(LOOPBACK, port.port), DiaryCard(), notebook, silence=QUICK, alert=0.5)
@@ -87,7 +87,9 @@ def test_only_a_burst_of_commands_keeps_it_awake(
         (0.0, ON),
         (0.1, SELECT),
         (0.4, SELECT),
+        (0.1, SELECT),
         (0.6, SELECT),
+        (0.1, SELECT),
         (0.1, SELECT),
         (0.1, ON),
         (0.1, SELECT),
@@ -96,7 +98,7 @@ def test_only_a_burst_of_commands_keeps_it_awake(
         vpcd.send(sent)
         assert connection.poll(5)
         seen.append(connection.is_awake)
-    assert seen == [False, False, True, False, True, False, True]
+    assert seen == [False, False, False, True, False, False, True, False, False]
     connection.disconnect()
     vpcd.close()
 

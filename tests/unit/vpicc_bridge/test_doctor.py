@@ -27,6 +27,7 @@ class PaperMachine:
     ports: frozenset[int] = frozenset({VPCD_FIRST_PORT})
     problems: dict[str, str] = field(default_factory=dict)
     card_folder: Path | None = HERE / "card"
+    compiled: bool = False
     vicc: Path | None = Path("/usr/lib/virtualsmartcard")
     quickack: bool = True
 
@@ -60,6 +61,9 @@ class PaperMachine:
     def package_folder(self, package: str) -> Path | None:
         return self.card_folder if package == "card" else HERE / package
 
+    def card_is_compiled(self) -> bool:
+        return self.compiled
+
     def virtualsmartcard(self) -> Path | None:
         return self.vicc
 
@@ -73,6 +77,11 @@ CLOSED = replace(GOOD, ports=frozenset())
 
 def finding(machine: Machine, name: str) -> Finding:
     return next(found for found in examine(machine) if found.name == name)
+
+
+def test_it_says_which_card_runs() -> None:
+    assert finding(GOOD, "package card").detail == "ours, pure Python"
+    assert finding(replace(GOOD, compiled=True), "package card").detail == "ours, compiled"
 
 
 def test_a_complete_machine_has_nothing_to_fix() -> None:

@@ -132,7 +132,8 @@ def test_help_teaches_a_quick_start_in_three_lines(capsys: pytest.CaptureFixture
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.invoke(["--version"]) == ExitCode.OK
-    name, version = capsys.readouterr().out.split()
+    name, version, build = capsys.readouterr().out.split(maxsplit=2)
+    assert build in ("(compiled card)\n", "(card in pure Python)\n")
     assert name == "bcast-uicc"
     assert version[0].isdigit()
 

@@ -1,0 +1,88 @@
+"""Builds the compiled card: the hot modules of the card through mypyc, from the same source, in a folder of its own.
+
+    python -m tools.compiled [--wheel FOLDER]
+
+`build/compiled` becomes a copy of the project in which these modules are machine code. Who imports from there runs the
+compiled card: `PYTHONPATH=build/compiled .venv/bin/bcast-uicc ...`. With `--wheel` the folder gets a wheel of the same
+name and version for this platform, which pip prefers to the pure one. Nothing is written beside the source.
+
+Needs a C compiler and mypy. docs/dev/performance.md says what it gains, and why these modules and no others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+BUILT: Final = ROOT / "build" / "compiled"
+
+# What an STKM, a SELECT and a READ come by. Left out are: protocols that are checked at run time; dataclasses that are
+# read by their annotations (records) or are generic; enumerations, which dataclasses hold as ClassVars. mypyc keeps
+# none of these as they are.
+MODULES: Final = (
+    "card",
+    "codec/apdu", "codec/bcast/management", "codec/reader", "codec/tlv",
+    "codec/mikey/fields", "codec/mikey/header", "codec/mikey/key_data", "codec/mikey/key_ids", "codec/mikey/message",
+    "codec/mikey/payloads", "codec/mikey/stkm",
+    "commands/authenticate/blocks", "commands/authenticate/contexts", "commands/authenticate/odd",
+    "commands/bcast/answers", "commands/bcast/parental", "commands/context", "commands/delivery", "commands/dispatch",
+    "commands/generations", "commands/parts", "commands/reply", "commands/secure_channel/tek_guard",
+    "crypto/mikey_keys", "crypto/primitives", "crypto/secret",
+    "domain/bcast/bcast", "domain/bcast/spe", "domain/keys/key_root", "domain/keys/stkm", "domain/messages/stkm",
+    "domain/messages/verdict", "domain/services",
+    "filesystem/contents", "filesystem/tree",
+    "state/nonvolatile", "state/session", "state/stored",
+    "store/layout", "store/sqlite",
+)  # fmt: skip
+
+_SETUP: Final = """from mypyc.build import mypycify
+from setuptools import setup
+
+setup(ext_modules=mypycify(["card"], only_compile_paths={modules}, opt_level="2", debug_level="0"))
+"""
+
+_COPIED: Final = ("card", "vpicc_bridge", "host_tools", "tests", "tools", "docs")
+_LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.egg-info", "_build")
+
+
+def copy_project(target: Path) -> None:
+    """Make `target` a fresh copy of everything that the packages and their tests need."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in _COPIED:
+        shutil.copytree(ROOT / name, target / name, ignore=_LEFT_OUT)
+    for file in (*ROOT.glob("*.md"), *ROOT.glob("*.t*"), ROOT / "LICENSE", ROOT / "Makefile"):
+        shutil.copy2(file, target)
+
+
+def write_setup(target: Path) -> None:
+    """Make setuptools compile in the copy, and a wheel that is built there bring mypyc along."""
+    (target / "setup.py").write_text(_SETUP.format(modules=[f"card/{module}.py" for module in MODULES]))
+    project = target / "pyproject.toml"
+    needed = f'requires = ["setuptools>=77", "mypy=={version("mypy")}", "cryptography>=43"]'
+    project.write_text(project.read_text().replace('requires = ["setuptools>=69"]', needed))
+
+
+def main() -> None:
+    """Build, and tell where it stands."""
+    parser = argparse.ArgumentParser(description="Build the compiled card.")
+    parser.add_argument("--wheel", type=Path, metavar="FOLDER", help="put a wheel for this platform here, too")
+    options = parser.parse_args()
+    copy_project(BUILT)
+    write_setup(BUILT)
+    subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=BUILT, check=True)
+    print(f"compiled card: PYTHONPATH={BUILT} bcast-uicc ...")
+    if options.wheel:
+        wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(options.wheel.resolve())]
+        subprocess.run([*wheel, str(BUILT)], check=True)
+        print(f"wheel: in {options.wheel}")
+
+
+if __name__ == "__main__":
+    main()
