@@ -12,6 +12,7 @@ from card.commands.registry import CommandRow
 from card.commands.reply import Refused
 from card.commands.session import Session
 from card.commands.tracing import ExchangeDescriber
+from card.crypto.secret import Secret
 from card.domain.secure_channel.protection import Protection
 from card.errors import CardError, StoreError
 from card.filesystem.node import MF_PATH
@@ -20,6 +21,8 @@ from card.spec.status import SW
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.session import BASIC_CHANNEL, Channel
 from card.trace import InternalFault, NullTrace, PowerEvent
+
+_USIM = "USIM"
 
 
 class Card:
@@ -121,6 +124,18 @@ class Card:
     def _undo(self, before: Session) -> None:
         self._nv.rollback()
         self._context.session = abandon(before, self._context.channel_number)
+
+    def keep_naf_key(self, naf_id: bytes, b_tid: bytes, key: Secret) -> None:
+        """Give the USIM the key (32 bytes) of a NAF, as if it had derived it: for keys that a terminal holds (GBA_ME).
+
+        No APDU leads here. `naf_id` is FQDN and Ua protocol. Raises `CardError`, `StoreError`; nothing is kept then.
+        """
+        try:
+            self._context.applications[_USIM].gba.keep(naf_id, b_tid, key)
+            self._nv.commit()
+        except BaseException:
+            self._nv.rollback()
+            raise
 
     def close(self) -> None:
         """Remove power and release the card file."""

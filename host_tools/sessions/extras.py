@@ -1,4 +1,4 @@
-"""What a terminal can do beside playing: explain, buy, give the parental PIN, open bound TEKs."""
+"""What a terminal can do beside playing: explain, give the parental PIN, open bound TEKs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from host_tools.terminal.key_source import KeySource
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
-    from host_tools.terminal.purchase import PurchaseFlow
+    from host_tools.terminal.purchase import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,6 @@ class Extras:
     """
 
     explain: bool = False
-    buy: bool = False
     parental_pin: Secret | None = None
     binding: Path | None = None
     permissions_issuer: tuple[str, int] | None = None
@@ -34,12 +33,12 @@ class Extras:
     teller: Teller | None = None
 
     def apply(
-        self, middleware: TerminalMiddleware, purchase: PurchaseFlow | None, hooks: Hooks, events: Events
+        self, middleware: TerminalMiddleware, purchase: Remedy | None, hooks: Hooks, events: Events
     ) -> tuple[KeySource, Hooks]:
         """Return where STKMs are to go, and the hooks with what is asked for. Raises `PermissionsError`."""
         from host_tools.terminal.decision import ExplainingFeed
         from host_tools.terminal.key_source import UnsignalledFeed
-        from host_tools.terminal.purchase import ParentalPinEntry, Remedy, first_that_helps
+        from host_tools.terminal.purchase import ParentalPinEntry, first_that_helps
 
         feed: KeySource = UnsignalledFeed(middleware) if self.no_events else middleware
         if self.binding is not None:
@@ -56,7 +55,7 @@ class Extras:
             )
         if self.teller is not None:
             hooks = self.teller.hooks(hooks)
-        remedies: list[Remedy] = [purchase] if self.buy and purchase is not None else []
+        remedies: list[Remedy] = [purchase] if purchase is not None else []
         if self.parental_pin is not None:
             remedies.append(ParentalPinEntry(middleware.usim, lambda: self.parental_pin))
         return feed, replace(hooks, on_refusal=first_that_helps(remedies)) if remedies else hooks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from card.disk.kinds import LTKMS
 from card.disk.reading import read_text
@@ -22,7 +22,22 @@ if TYPE_CHECKING:
     from host_tools.headend.scenario.schedule import Delivery
     from host_tools.headend.scenario.usim import UsimNetwork
     from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.purchase import PurchaseFlow
+    from host_tools.terminal.purchase import PurchaseFlow, Remedy
+
+
+class PlayKeys(Protocol):
+    """Where a player gets its keys, if the card does not have them already. The files are named so as to be kept."""
+
+    @property
+    def ltkms(self) -> Path | None:
+        """A file that is read, if any."""
+
+    @property
+    def subscriber(self) -> Path | None:
+        """A file that is read, if any."""
+
+    def fetch(self, middleware: TerminalMiddleware, start: float, /) -> tuple[KeyDelivery | None, Remedy | None]:
+        """Return the delivery of keys that have a time, and how to get more; None for what there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +45,13 @@ class KeySource:
     """Where the keys come from, if the card does not have them already.
 
     Either the test head-end of a `scenario` (file or shipped name), which knows the subscriber of a card profile; or
-    `ltkms`, a file of LTKMs.
+    `ltkms`, a file of LTKMs. `buys`: the head-end sells what the card lacks.
     """
 
     scenario: str | None = None
     subscriber: Path | None = None
     ltkms: Path | None = None
+    buys: bool = False
 
     def service_names(self) -> dict[bytes, str]:
         """Return what services are called, by key domain and key group, where that is known. Raises `HeadendError`."""
@@ -51,7 +67,9 @@ class KeySource:
         and `keys_from_file` do.
         """
         if self.scenario is not None and self.subscriber is not None:
-            return subscribe(middleware, open_network(self.scenario, self.subscriber, middleware.usim.tables))
+            network = open_network(self.scenario, self.subscriber, middleware.usim.tables)
+            delivery, flow = subscribe(middleware, network)
+            return delivery, flow if self.buys else None
         if self.ltkms is not None:
             return keys_from_file(middleware, self.ltkms, start), None
         return None, None

@@ -16,7 +16,7 @@ from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Played, Progressed
 from host_tools.sessions.extras import Extras
-from host_tools.sessions.keys import KeySource
+from host_tools.sessions.keys import KeySource, PlayKeys
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import judge
 from host_tools.terminal.middleware import TerminalMiddleware
@@ -46,7 +46,7 @@ class PlayJob:
     options: PlayOptions
     output: Path | None
     connected: Connected
-    keys: KeySource = field(default_factory=KeySource)
+    keys: PlayKeys = field(default_factory=KeySource)
     extras: Extras = field(default_factory=Extras)
     read: tuple[Path | None, ...] = ()
     tap: Callable[[Datagram], None] | None = None

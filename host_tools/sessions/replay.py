@@ -15,7 +15,7 @@ from host_tools.content.sinks.media_out import MediaOut
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, Replayed
 from host_tools.sessions.extras import Extras
-from host_tools.sessions.keys import KeySource
+from host_tools.sessions.keys import PlayKeys
 from host_tools.sessions.play import Connected
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import judge_replay
@@ -24,7 +24,7 @@ from host_tools.terminal.replay import Replay, Segment
 
 if TYPE_CHECKING:
     from host_tools.terminal.middleware import TerminalMiddleware
-    from host_tools.terminal.purchase import PurchaseFlow
+    from host_tools.terminal.purchase import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ReplayJob:
     pieces: tuple[Segment, ...]
     output: Path | None
     connected: Connected
-    keys: KeySource
+    keys: PlayKeys
     extras: Extras
     layout: Callable[[PacketFormat], PacketFormat]
     forget_teks: bool = False
@@ -63,7 +63,7 @@ class ReplayJob:
             raise SessionError(f"The card refused: {replaying.refused.why}.", Trouble.CARD)
         judge_replay(replaying.played, KNOWN.inside(protection), events)
 
-    def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> PurchaseFlow | None:
+    def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> Remedy | None:
         """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""
         delivery, purchase = self.keys.fetch(middleware, begins)
         if delivery is not None:

@@ -1,4 +1,4 @@
-"""Data of AUTHENTICATE in the GBA context (TS 31.102 clause 7.1.2)."""
+"""Data of AUTHENTICATE in the 3G and the GBA context (TS 31.102 clause 7.1.2)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ class GbaResponse:
     """A successful bootstrapping: RES (4 to 16 bytes); CK and IK stay in the card."""
 
     res: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AkaKeys:
+    """A successful 3G authentication: RES (4 to 16 bytes), CK and IK (16 bytes each)."""
+
+    res: bytes
+    ck: Secret
+    ik: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,16 @@ def decode_gba(data: bytes) -> GbaResponse | SynchronisationFailure:
         res = _lv(reader, "RES", range(4, 17))
         reader.expect_end("response")
         return GbaResponse(res)
+
+
+def decode_3g(data: bytes) -> AkaKeys | SynchronisationFailure:
+    """Read the response to 3G authentication; a Kc behind it is passed over. Raises `MalformedAnswerError`."""
+    with answer_to("3G authentication"):
+        reader = _open(data)
+        if data[0] == SYNCHRONISATION_FAILURE:
+            return _decode_auts(reader)
+        res = _lv(reader, "RES", range(4, 17))
+        return AkaKeys(res, Secret(_lv(reader, "CK", range(16, 17))), Secret(_lv(reader, "IK", range(16, 17))))
 
 
 def decode_naf_key(data: bytes) -> Secret:

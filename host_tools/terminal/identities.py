@@ -11,6 +11,7 @@ from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.http.session import CsimSession, GbaSession, UaSession
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
+from host_tools.terminal.me_keys import MeSession, MukStore
 from host_tools.terminal.middleware import TerminalMiddleware
 
 
@@ -52,3 +53,13 @@ def usim_online(middleware: TerminalMiddleware, bsf: HttpBsf, fqdn: str, clock: 
 def csim_online(middleware: CsimMiddleware, fqdn: str) -> OnlineCard:
     """Return a connected CSIM as the client of the BSM `fqdn`."""
     return OnlineCard(middleware, CsimSession(middleware, fqdn))
+
+
+def me_online(
+    usim: TerminalMiddleware, keys: TerminalMiddleware, keep: MukStore, bsf: HttpBsf, fqdn: str, clock: Clock
+) -> OnlineCard:
+    """Return a terminal that holds its keys itself: a connected USIM authenticates, `keys` is the key store (GBA_ME).
+
+    `keep` gives the key store its MUK.
+    """
+    return OnlineCard(keys, MeSession(usim, keep, bsf, fqdn, clock.now), bsf)

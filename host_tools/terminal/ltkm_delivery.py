@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from card.codec.mikey import Identity, MbmsKeyIds, MikeyMessage, SecurityPolicy, Timestamp, is_newer
+from card.codec.mikey import (
+    Extension,
+    ExtensionType,
+    Identity,
+    MbmsKeyIds,
+    MikeyMessage,
+    SecurityPolicy,
+    Timestamp,
+    is_newer,
+)
 from card.errors import DecodeError
 from card.spec.bcast.tables import Reason
 from card.spec.gba import naf_id
@@ -27,13 +36,25 @@ from host_tools.terminal.usim import Usim
 
 @dataclass(frozen=True, slots=True)
 class LtkmView:
-    """What a terminal reads in an LTKM: key IDs, T (32 bits), IDi and IDr, the SP payloads."""
+    """What a terminal reads in an LTKM: key IDs, T (32 bits), IDi and IDr, the SP payloads.
+
+    `is_bcast`: it has the extension of OMA BCAST.
+    """
 
     ids: MbmsKeyIds
     counter: int
     id_i: bytes
     id_r: bytes
     policies: tuple[SecurityPolicy, ...]
+    is_bcast: bool = False
+
+    @property
+    def is_pull(self) -> bool:
+        """Whether it is a solicited pull: Key Number 0 (TS 33.246 clause 6.3.2.2.4).
+
+        With the extension of OMA BCAST it is none but brings tokens without a key (spec of this project, ours).
+        """
+        return is_pull(self.ids) and not self.is_bcast
 
     @classmethod
     def decode(cls, raw: bytes) -> LtkmView:
@@ -47,7 +68,8 @@ class LtkmView:
         if len(identities) != 2:
             raise DecodeError(f"IDi and IDr are wanted, {len(identities)} identities found")
         id_i, id_r = identities
-        return cls(ids, timestamp.value, id_i.value, id_r.value, message.all(SecurityPolicy))
+        is_bcast = any(item.type == ExtensionType.OMA_BCAST for item in message.all(Extension))
+        return cls(ids, timestamp.value, id_i.value, id_r.value, message.all(SecurityPolicy), is_bcast)
 
 
 class SpareKeys(Protocol):
@@ -214,7 +236,7 @@ class LtkmDelivery:
 
         Without back-off only where the card found a solicited pull authentic (TS 33.246 clause 6.3.2.2.1).
         """
-        domain, group, pull = view.ids.key_domain_id, view.ids.key_group, is_pull(view.ids)
+        domain, group, pull = view.ids.key_domain_id, view.ids.key_group, view.is_pull
         match verdict:
             case LtkmVerdict.TAKEN if pull:
                 return MskRequest(domain, group, back_off=False, b_tid=self.naf_keys.current_b_tid(renewed=False))

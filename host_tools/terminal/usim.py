@@ -12,8 +12,10 @@ from card.spec.ins import INS
 from card.spec.status import SW
 from host_tools.apdu.response import StatusError
 from host_tools.terminal.aka import (
+    AkaKeys,
     GbaResponse,
     SynchronisationFailure,
+    decode_3g,
     decode_gba,
     decode_naf_key,
     encode_lv,
@@ -40,6 +42,13 @@ class Usim(CardApplication):
         if fcp is None:
             raise NoUsimError("The card has no USIM: EF_DIR lists none.")
         return fcp
+
+    def authenticate_3g(self, rand: bytes, autn: bytes) -> AkaKeys | SynchronisationFailure:
+        """Run 3G authentication (RAND, AUTN 16 bytes), whose keys leave the card.
+
+        Raises `NetworkRefusedError` for a wrong MAC.
+        """
+        return decode_3g(self._challenge(EvenP2.UMTS, encode_lv(rand, autn), "3G authentication"))
 
     def gba_bootstrap(self, rand: bytes, autn_star: bytes) -> GbaResponse | SynchronisationFailure:
         """Run GBA_U bootstrapping, RAND and AUTN* 16 bytes each.

@@ -92,6 +92,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     **{(f"terminal {verb}", "scenario"): {"scenario": "@scenario", "ltkms": ""} for verb in ("play", "replay")},
     **{(f"terminal {verb}", "subscriber"): {"scenario": "@scenario", "subscriber": "@profile", "ltkms": ""}
        for verb in ("play", "replay")},
+    ("terminal register", "me"): {"me": "@card"},
     ("terminal register", "ca"): {**HTTPS, "ca": "@ca"},
     ("terminal register", "certificates"): {**HTTPS, "certificates": "@certificates"},
     ("terminal record", "ltkms"): {"scenario": "", "subscriber": "", "ltkms": "@ltkms"},
@@ -140,11 +141,15 @@ COMMANDS = dict(commands())
 ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
                                          "tune", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
+PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
+PLACES = {"network", "ca", "certificates", "state", "me"}
 CASES = [
     (words, parameter.name or "")
     for words, command in COMMANDS.items()
     for parameter in command.params
-    if takes_file(parameter) and not (words in ALIKE and parameter.name in SHARED)
+    if takes_file(parameter)
+    and not (words in ALIKE and parameter.name in SHARED)
+    and not (words in PLAYING and parameter.name in PLACES)
 ]
 USES = [(words, name, value[1:]) for words, recipe in RECIPES.items() for name, value in recipe.items() if "@" in value]
 # The first use of each kind of file meets it cut off at more places than the others.

@@ -23,6 +23,7 @@ from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.machine import Rules
@@ -79,10 +80,12 @@ def head_end(
     scenario: Scenario | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
+    settings: GbaSettings = UICC_BASED_MBMS,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind."""
     clock = SystemClock()
-    network = UsimNetwork(scenario or small_scenario(), subscriber_of(CardProfile.demo()), clock, seed, tables=P1)
+    subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
+    network = UsimNetwork(scenario or small_scenario(), subscriber, clock, seed, tables=P1)
     ready: Future[Running] = Future()
 
     def run() -> None:

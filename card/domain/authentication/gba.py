@@ -97,14 +97,17 @@ class Gba:
         bootstrap = self._bootstrap.get("ks")
         if bootstrap is None:
             raise NoBootstrap
-        internal = derive_ks_int_naf(bootstrap.ks, bootstrap.rand, impi, naf_id)
-        record = StoredNafKey(self._slot_for(naf_id), naf_id, self.b_tid(), internal, self._next_serial())
+        self.keep(naf_id, self.b_tid(), derive_ks_int_naf(bootstrap.ks, bootstrap.rand, impi, naf_id))
+        return derive_ks_ext_naf(bootstrap.ks, bootstrap.rand, impi, naf_id)
+
+    def keep(self, naf_id: bytes, b_tid: bytes, key: Secret) -> None:
+        """Keep the key (32 bytes) of a NAF, derived under this B-TID. Raises `IdentifierTooLong`."""
+        record = StoredNafKey(self._slot_for(naf_id), naf_id, b_tid, key, self._next_serial())
         self._naf_list.require_room(encode_naf_entry(record))
         replaced = self._naf_keys.get(f"{record.slot:02X}")
         self._naf_keys.put(f"{record.slot:02X}", record)
         if replaced is not None and replaced.naf_id != naf_id:
             self.overwritten(replaced)
-        return derive_ks_ext_naf(bootstrap.ks, bootstrap.rand, impi, naf_id)
 
     @property
     def has_impi(self) -> bool:

@@ -38,7 +38,7 @@ def extra_options(command: _C) -> _C:
         click.option("--parental-pin", metavar="DIGITS", envvar="BCAST_UICC_PARENTAL_PIN", callback=parse_pin,
                      help="Parental PIN, given when the card wants it; better as BCAST_UICC_PARENTAL_PIN."),
         click.option("--no-events", is_flag=True, help="Do not tell the card which services are left."),
-        click.option("--buy", is_flag=True, help="Buy what the card lacks from the test head-end (--scenario)."),
+        click.option("--buy", is_flag=True, help="Buy what the card lacks, of the network or the test head-end."),
         click.option("--explain", is_flag=True, help="Show what the card decided about each STKM, and why."),
     ):  # fmt: skip
         command = option(command)
@@ -47,5 +47,5 @@ def extra_options(command: _C) -> _C:
 
 def extras_of(options: Mapping[str, Any]) -> Extras:
     """Take the values of the options out of all that a command got."""
-    names = ("explain", "buy", "parental_pin", "binding", "permissions_issuer", "no_events")
+    names = ("explain", "parental_pin", "binding", "permissions_issuer", "no_events")
     return Extras(**{name: options[name] for name in names})

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from host_tools.cli.terminal.options import FILE, CardChoice
+from host_tools.cli.terminal.options import FILE, CardChoice, key_source
 
 if TYPE_CHECKING:
     from host_tools.exchange.messages.msk import MskName
     from host_tools.exchange.messages.provisioning import PurchaseItem
     from host_tools.exchange.transport import Endpoint
     from host_tools.sessions.events import Events
+    from host_tools.sessions.keys import PlayKeys
     from host_tools.sessions.online.opening import NetworkChoice, Online
+    from host_tools.sessions.play import Connected
 
 _KEY = re.compile(r"([0-9a-f]{6})/([0-9a-f]{8})", re.IGNORECASE)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -83,24 +85,68 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def playing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add those, and where the terminal's own keys are: what a player on a network needs."""
+    for option in (
+        click.option("--me", type=FILE, metavar="FILE.card",
+                     help="Hold the keys in the terminal (GBA_ME), in this file; the card only authenticates."),
+        click.option("--wait", type=click.FloatRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
+                     help="How long to wait for the first key of a network."),
+    ):  # fmt: skip
+        command = option(command)
+    return place_options(command)
+
+
 def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add those, and how the terminal behaves."""
+    """Add all of them."""
     for option in (
         click.option("--csim", is_flag=True, help="Use the card's CSIM in place of its USIM (provisional)."),
         click.option("--client-id", metavar="HEX", callback=parse_client_id,
                      help="BCAST_Client_ID to show when the BSM asks for it, over https."),
-        click.option("--wait", type=click.FloatRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
-                     help="How long to wait for the first key."),
     ):  # fmt: skip
         command = option(command)
-    return place_options(command)
+    return playing_options(command)
+
+
+def keys_to_play(card: CardChoice, options: Mapping[str, Any]) -> tuple[Connected, PlayKeys]:
+    """Return what opens the card to play with, and where its keys come from: a network, a scenario or a file."""
+    from host_tools.cli.console import Console
+    from host_tools.cli.explained import ask_pin
+
+    if options["network"] is None and options["bsm"] is None:
+        return card.connected, key_source(options)
+    from host_tools.sessions.online.opening import opened_online
+    from host_tools.sessions.online.playing import WireKeys
+
+    choice = choice_of(options)
+
+    @contextmanager
+    def opened() -> Iterator[Online]:
+        with card.trace.opened() as sinks, opened_online(card.source, choice, sinks, ask_pin, Console()) as online:
+            yield online
+
+    keys = WireKeys(opened, buys=options["buy"])
+    return keys.connected, keys
 
 
 def choice_of(options: Mapping[str, Any], **more: Any) -> NetworkChoice:
     """Take the values of the options out of all that a command got."""
     from host_tools.sessions.online.opening import NetworkChoice
 
-    names = ("network", "bsm", "bsf", "resolved", "ca", "certificates", "address", "state", "csim", "client_id", "wait")
+    names = (
+        "network",
+        "bsm",
+        "bsf",
+        "resolved",
+        "ca",
+        "certificates",
+        "address",
+        "state",
+        "csim",
+        "me",
+        "client_id",
+        "wait",
+    )
     return NetworkChoice(**{name: options[name] for name in names if name in options}, **more)
 
 

@@ -175,15 +175,20 @@ def check_key_options(options: Mapping[str, Any]) -> None:
         raise click.UsageError(f"--profile {given} is a card file: --scenario needs --subscriber PROFILE, too")
     if options["scenario"] is not None and options["ltkms"] is not None:
         raise click.UsageError("give --scenario or --ltkms, not both")
-    if options.get("buy") and options["scenario"] is None:
-        raise click.UsageError("--buy needs --scenario: its head-end is the one that sells")
+    on_wire = options["network"] is not None or options["bsm"] is not None
+    if on_wire and (options["scenario"] is not None or options["ltkms"] is not None):
+        raise click.UsageError("give --scenario, --ltkms, or a network (--network, --bsm)")
+    if options["me"] is not None and not on_wire:
+        raise click.UsageError("--me needs a network: --network or --bsm")
+    if options["buy"] and options["scenario"] is None and not on_wire:
+        raise click.UsageError("--buy needs somebody who sells: --scenario, --network or --bsm")
 
 
 def key_source(options: Mapping[str, Any]) -> KeySource:
     """Return what `key_options` say; the subscriber is that of --profile where --subscriber names no other."""
     from host_tools.sessions.keys import KeySource
 
-    return KeySource(options["scenario"], options["subscriber"] or options["profile"], options["ltkms"])
+    return KeySource(options["scenario"], options["subscriber"] or options["profile"], options["ltkms"], options["buy"])
 
 
 def _has_profile(options: Mapping[str, Any]) -> bool:

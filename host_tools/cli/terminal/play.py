@@ -10,13 +10,13 @@ import click
 from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal.extras import extra_options, extras_of
+from host_tools.cli.terminal.network_options import keys_to_play, playing_options
 from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
     check_key_options,
     key_options,
-    key_source,
     media_options,
     output_option,
     report_option,
@@ -35,6 +35,7 @@ _PORT = click.IntRange(1, 65_535)
 @click.argument("capture", metavar="FILE.pcap", type=FILE)
 @card_options
 @key_options
+@playing_options
 @extra_options
 @click.option("--stkm-port", type=_PORT, default=2269, show_default=True, help="UDP port of the STKMs.")
 @click.option("--media", type=_PORT, multiple=True, help="UDP port of media, repeatable; without it, all RTP.")
@@ -49,7 +50,7 @@ def play(
     """Decrypt a captured broadcast with the card.
 
     Each STKM in FILE.pcap goes to the card, each TEK it gives opens the media that follow. The card must hold the
-    service's keys already, or get them first with --scenario or --ltkms.
+    service's keys already, or get them with --network, --scenario or --ltkms.
     """
     from host_tools.content.known import KNOWN
     from host_tools.sessions.play import PlayJob
@@ -61,9 +62,8 @@ def play(
     play_options = PlayOptions(protections, stkm_port, frozenset(media), feed_all)
     with explained():
         page = report_page(options, f"{capture.name}, played", capture)
-    job = PlayJob(
-        capture, play_options, output, card.connected, key_source(options), extras, (card.source.profile,), page=page
-    )
+    connected, keys = keys_to_play(card, options)
+    job = PlayJob(capture, play_options, output, connected, keys, extras, (card.source.profile,), page=page)
     with interruptible(), explained(), show_for(capture, card, extras, as_json=as_json) as show:
         job.run(show)
 

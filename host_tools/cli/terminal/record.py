@@ -11,13 +11,13 @@ from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal.extras import extra_options, extras_of
+from host_tools.cli.terminal.network_options import keys_to_play, playing_options
 from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
     check_key_options,
     key_options,
-    key_source,
     media_options,
     report_option,
     report_page,
@@ -40,6 +40,7 @@ _PORT = click.IntRange(1, 65_535)
 @report_option
 @card_options
 @key_options
+@playing_options
 @extra_options
 def record(
     capture: Path, output: Path, content: str | None, terminal_name: str, stkm_port: int, media: tuple[int, ...],
@@ -68,7 +69,8 @@ def record(
     play_options = PlayOptions(KNOWN.with_layout(protection), stkm_port, ports)
     with explained():
         page = report_page(options, f"{capture.name}, recorded", capture)
-    play = PlayJob(capture, play_options, None, card.connected, key_source(options), extras, page=page)
+    connected, keys = keys_to_play(card, options)
+    play = PlayJob(capture, play_options, None, connected, keys, extras, page=page)
     job = RecordJob(
         capture, output, name, terminal_name, stkm_port, ports, protection,
         play=None if unwatched or no_card else play, connected=None if no_card else card.connected,

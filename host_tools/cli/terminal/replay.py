@@ -11,13 +11,13 @@ import click
 from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.terminal.extras import extra_options, extras_of
+from host_tools.cli.terminal.network_options import keys_to_play, playing_options
 from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
     card_options,
     check_key_options,
     key_options,
-    key_source,
     media_options,
     output_option,
     report_option,
@@ -62,6 +62,7 @@ def parse_pieces(_ctx: click.Context, _parameter: click.Parameter, values: tuple
 @report_option
 @card_options
 @key_options
+@playing_options
 @extra_options
 def replay(
     recording: Path, pieces: tuple[Segment, ...], forget_teks: bool, output: Path | None, as_json: bool, **options: Any
@@ -77,8 +78,9 @@ def replay(
     extras = extras_of(options)
     with explained():
         page = report_page(options, f"{recording.name}, played", recording)
+    connected, keys = keys_to_play(CardChoice.of(options), options)
     job = ReplayJob(
-        recording, pieces, output, CardChoice.of(options).connected, key_source(options), extras,
+        recording, pieces, output, connected, keys, extras,
         lambda told: srtp_format(options, told), forget_teks, page,
     )  # fmt: skip
     with interruptible(), explained(), TerminalShow(as_json=as_json, explain=extras.explain) as show:

@@ -157,8 +157,8 @@ def _opened(
         card.trace.opened() as sinks,
         opened_online(card.source, choice, sinks, ask_pin, events, chases=True) as online,
     ):
-        assert online.usim is not None, "there is no --csim here"
-        yield online.usim, online.terminal
+        assert online.keys is not None, "there is no --csim here"
+        yield online.keys, online.terminal
 
 
 def _out(

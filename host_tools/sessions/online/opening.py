@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from host_tools.files.holding import FileInUse
 from host_tools.links.base import Link
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import ClientNews, Events, TerminalOnline
+from host_tools.sessions.online.key_store import KeyStore, key_store
 from host_tools.sessions.opening import AskPin, CardSource
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.waits import WaitingTime
@@ -28,7 +29,7 @@ from host_tools.terminal.client.way import Manners
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import NetworkRefusedError, PinNeededError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
-from host_tools.terminal.identities import OnlineCard, csim_online, usim_online
+from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import Reach, WrongUrl, reach_network, reach_url
@@ -53,7 +54,8 @@ class NetworkChoice:
     """Which network, and how the terminal behaves there.
 
     A network file, the URL of a BSM, or both: the file then says where names are. `resolved` are further places by
-    name. `ca` is whom to trust behind https, `certificates` a folder with terminal.pem and terminal.key besides.
+    name. `me` is a card file in which the terminal holds its keys itself (GBA_ME). `ca` is whom to trust behind https,
+    `certificates` a folder with terminal.pem and terminal.key besides.
     """
 
     network: Path | None = None
@@ -65,6 +67,7 @@ class NetworkChoice:
     address: str = DEFAULT_ADDRESS
     state: Path | None = None
     csim: bool = False
+    me: Path | None = None
     client_id: bytes | None = None
     shows_client_id: bool = False
     waiting: WaitingTime = field(default_factory=WaitingTime)
@@ -77,6 +80,8 @@ class NetworkChoice:
 
         Raises `SessionError`, `UnusableFile`.
         """
+        if self.csim and self.me is not None:
+            raise SessionError("give --csim or --me: a CSIM has no GBA", Trouble.MISUSE)
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
@@ -126,13 +131,13 @@ class NetworkChoice:
 class Online:
     """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
 
-    `usim` is the card's middleware where it is a USIM.
+    `keys` is what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
     """
 
     terminal: OnlineTerminal
     service_ids: tuple[str, ...]
     registers: bool
-    usim: TerminalMiddleware | None = None
+    keys: TerminalMiddleware | None = None
 
 
 @contextmanager
@@ -150,11 +155,12 @@ def opened_online(
     Raises `SessionError`, `TerminalError`, `StatusError`, `LinkError`, `CardError`, `UnusableFile`.
     """
     reach, service_ids = choice.reach()
-    with source.linked(sinks, events) as (link, tables), online_errors():
-        card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin)
+    with source.linked(sinks, events) as (link, tables), online_errors(), ExitStack() as stack:
+        store = stack.enter_context(key_store(choice.me, tables, events)) if choice.me is not None else None
+        card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin, store)
         with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
-            usim = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
-            yield Online(terminal, service_ids, not choice.csim, usim)
+            keys = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
+            yield Online(terminal, service_ids, not choice.csim, keys)
 
 
 @contextmanager
@@ -200,7 +206,13 @@ def online_errors() -> Iterator[None]:
 
 
 def _connected(
-    source: CardSource, choice: NetworkChoice, reach: Reach, link: Link, tables: BcastTables, ask_pin: AskPin
+    source: CardSource,
+    choice: NetworkChoice,
+    reach: Reach,
+    link: Link,
+    tables: BcastTables,
+    ask_pin: AskPin,
+    store: KeyStore | None,
 ) -> tuple[OnlineCard, str, str]:
     """Select the application, give the PIN; return the card for the BSM, its ICCID, and who the subscriber is."""
     if choice.csim:
@@ -212,7 +224,10 @@ def _connected(
     iccid = _iccid(usim.usim.read_iccid())
     _give_pin(usim.connect, source.pin, ask_pin)
     bsf = reach.to_bsf(usim.identity.home_domain, SystemRng())
-    return usim_online(usim, bsf, reach.bsm.fqdn, SystemClock()), iccid, usim.identity.impi
+    fqdn, clock, impi = reach.bsm.fqdn, SystemClock(), usim.identity.impi
+    if store is not None:
+        return me_online(usim, store.middleware, store.card.keep_naf_key, bsf, fqdn, clock), iccid, impi
+    return usim_online(usim, bsf, fqdn, clock), iccid, impi
 
 
 def _give_pin(connect: Callable[[Secret | None], object], pin: Secret | None, ask_pin: AskPin) -> None:

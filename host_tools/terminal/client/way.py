@@ -39,7 +39,7 @@ from host_tools.terminal.client.events import (
     Waiting,
 )
 from host_tools.terminal.client.journal import Journal
-from host_tools.terminal.client.states import Act, Goal, Happening, State, Transition, transition
+from host_tools.terminal.client.states import Act, Goal, Happening, State, transition
 from host_tools.terminal.client.waits import Waits
 from host_tools.terminal.client.wishes import Wish
 from host_tools.terminal.errors import TerminalError
@@ -210,12 +210,19 @@ class Way:
         row = transition(self.state, on)
         if row is None:
             return
-        before, errand = self.state, self._now
-        self.state = self._state_after(row)
-        if self.state is not before:
-            self._emit(Tell(StateChanged(before, self.state, why or on.value)))
+        errand = self._now
         assert errand is not None, "every row is about an errand"
-        self._carry_out(row.do, errand)
+        if row.then is Goal.REST:  # which of the two it is, the answer says
+            self._carry_out(row.do, errand)
+            self._enter(self._rest(), why or on.value)
+        else:
+            self._enter(errand.asking if row.then is Goal.ASKING else row.then, why or on.value)
+            self._carry_out(row.do, errand)
+
+    def _enter(self, state: State, why: str) -> None:
+        before, self.state = self.state, state
+        if state is not before:
+            self._emit(Tell(StateChanged(before, state, why)))
 
     # What is done
 
@@ -270,7 +277,6 @@ class Way:
             self._end(errand, failure=Failure(Trouble.NOT_AUTHENTIC, words, self._verdict.response.status))
             return
         found = consequences(errand, answer, self._journal)
-        self.state = self._rest()
         self._emit(Save())
         self._end(errand, answer=answer)
         self._follow(found)
@@ -311,16 +317,6 @@ class Way:
     def _done(self, errand: Errand, answer: Answer | None = None, failure: Failure | None = None) -> None:
         b_tid = self._identity.username if self._identity else self._journal.b_tid
         self._emit(Tell(ErrandDone(Outcome(errand.wish, b_tid, answer, failure))))
-
-    def _state_after(self, row: Transition) -> State:
-        match row.then:
-            case State() as state:
-                return state
-            case Goal.ASKING:
-                assert self._now is not None, "every row is about an errand"
-                return self._now.asking
-            case Goal.REST:
-                return self._rest()
 
     def _rest(self) -> State:
         return State.READY if self._journal.is_registered else State.IDLE

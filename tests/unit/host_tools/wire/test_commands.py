@@ -47,10 +47,10 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *more: str) -> Iterator[Served]:
+def serving(folder: Path, *more: str, scenario: str = "demo") -> Iterator[Served]:
     """Run `headend serve` until the block ends."""
     file, certificates = folder / "net.toml", folder / "certificates"
-    command = [sys.executable, "-m", "host_tools.cli.main", "headend", "serve", "demo", "--network-file", str(file)]
+    command = [sys.executable, "-m", "host_tools.cli.main", "headend", "serve", scenario, "--network-file", str(file)]
     command += ["--certificates", str(certificates), *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -95,7 +95,7 @@ class TestPlay:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            (("--buy",), "--buy needs --scenario"),
+            (("--buy",), "--buy needs somebody who sells"),
             (("--scenario", "demo"), "--scenario needs --profile"),
             (("--permissions-issuer", "here"), "HOST:PORT"),
             (("--permissions-issuer", "here:99999"), "HOST:PORT"),

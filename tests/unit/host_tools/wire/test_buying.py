@@ -1,0 +1,120 @@
+"""Buying over the wire, by command and while playing; a purchase whose answer dies with the process acts once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from card import CardProfile, create_card
+from host_tools.cli.exits import ExitCode
+from host_tools.cli.main import invoke
+from tests.support.head_end import PIN
+from tests.unit.host_tools.wire.test_commands import Served, run, serving
+
+_MOST_SECONDS = 60
+_KILLED_WITH_THE_ANSWER = """
+import os, signal
+from host_tools.wire.http_client import HttpTransport
+exchange = HttpTransport.exchange
+def killed(self, request):
+    answer = exchange(self, request)
+    if request.target == "/sprov" and answer.status == 200:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+HttpTransport.exchange = killed
+from host_tools.cli.main import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a broadcast of six TEKs at 5 tokens each, of which the network sends 20 tokens."""
+    path = tmp_path_factory.mktemp("made") / "b.pcap"
+    assert invoke(["headend", "record", "pay_per_time", "-o", str(path)]) == ExitCode.OK
+    return path
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path, scenario="pay_per_time") as found:
+        yield found
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    path = tmp_path / "a.card"
+    create_card(CardProfile.demo(), path).close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BCAST_UICC_PIN", PIN.reveal().rstrip(b"\xff").decode())
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def play(served: Served, capture: Path, card: Path, *more: str) -> list[str]:
+    place = ["--network", str(served.file), "--address", served.address]
+    return ["terminal", "play", str(capture), "--link", "inprocess", "--profile", str(card), "--json", *place, *more]
+
+
+def test_a_player_gets_its_keys_from_the_network(
+    served: Served, card: Path, capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(play(served, capture, card)) == ExitCode.OK
+    found = told(capsys)
+    assert found["teks"] == 4
+    assert found["packets"]["decrypted"] == 400  # type: ignore[index]
+
+
+def test_tokens_are_bought_and_spent(served: Served, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(served, "register", card) == ExitCode.OK
+    capsys.readouterr()
+    assert run(served, "buy", card, "--tokens", "10", "--purse", "live") == ExitCode.OK
+    bought = told(capsys)
+    assert bought["charged"] == {"amount": "1.00", "currency": "EUR"}
+    assert [one["verdict"] for one in bought["ltkms"]] == ["taken"]  # type: ignore[attr-defined]
+    assert run(served, "account", card) == ExitCode.OK
+    account = told(capsys)
+    assert account["charged"] == [{"amount": "1.00", "currency": "EUR"}]
+    assert account["purses"] == [{"purse": "live", "granted": 30}]
+
+
+def test_a_purchase_whose_answer_is_lost_acts_once(
+    served: Served, card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(served, "register", card) == ExitCode.OK
+    place = ["--network", str(served.file), "--address", served.address]
+    command = ["terminal", "buy", "--link", "inprocess", "--profile", str(card), *place, "--tokens", "10"]
+    killed = [sys.executable, "-c", _KILLED_WITH_THE_ANSWER, *command, "--purse", "live"]
+    assert subprocess.run(killed, timeout=_MOST_SECONDS, check=False, capture_output=True).returncode == -signal.SIGKILL
+    # The next command sends it again under its name first: it is answered once more, and charged no more.
+    capsys.readouterr()
+    assert run(served, "account", card) == ExitCode.OK
+    assert told(capsys)["charged"] == [{"amount": "1.00", "currency": "EUR"}]
+    # The tokens are in flight, and outstanding until they are taken.
+    online = ["terminal", "online", "--link", "inprocess", "--profile", str(card), "--json", *place, "--for", "4"]
+    assert invoke(online) == ExitCode.OK
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert not any(one.get("request", "").endswith("sent again") for one in events)
+    assert run(served, "account", card) == ExitCode.OK
+    assert told(capsys)["purses"] == [{"purse": "live", "granted": 30}]
+
+
+def test_without_a_network_nobody_sells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["terminal", "buy", "urn:x"]) == ExitCode.USAGE
+    assert "name the network" in capsys.readouterr().err
+    assert invoke(["terminal", "buy", "--network", "x.toml"]) == ExitCode.USAGE
+    assert invoke(["terminal", "online", "--bsm", "http://127.0.0.1:8080"]) == ExitCode.USAGE
+    assert "the name of the BSM is part of its keys" in capsys.readouterr().err
