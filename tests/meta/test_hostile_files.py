@@ -77,6 +77,7 @@ RECIPES: dict[str, dict[str, str]] = {
     "script run": {**CARD, "names": "@script", "junit": ">j.xml", "json_file": ">j.json", "trace_files": ">t.jsonl"},
     "trace diff": {"first": "@trace", "second": "@other trace"},
     "trace filter": {"file": "@trace", "output": ">t.pcapng"},
+    "trace report": {"file": "@trace", "output": ">page.html"},
     "trace show": {"file": "@pcapng"},
     "trace tap": {"listen": "0", "outputs": ">t.jsonl", "quiet": ""},
     "compare learn": {**CARD, "names": "@script", "traces": "@trace", "subscriber": "@profile", "output": ">p.toml"},

@@ -21,7 +21,7 @@ from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.inprocess import InProcessLink
-from host_tools.sessions.events import Event, LiveProgressed
+from host_tools.sessions.events import Event, LiveProgressed, Tuned
 from host_tools.sessions.keys import subscribe
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.programme import Programme
@@ -112,7 +112,7 @@ class Air:
 
 
 class Sender:
-    """Sends a scenario by an absolute schedule, `rounds` times; `ended` is set when all is sent."""
+    """Sends a scenario by an absolute schedule from when every terminal listens; `ended` is set when all is sent."""
 
     def __init__(self, airs: Sequence[Air], speed: float, ways: Mapping[Endpoint, Endpoint] | None = None) -> None:
         self.ended = threading.Event()
@@ -121,6 +121,7 @@ class Sender:
         self._speed = speed
         self._ways = ways or {}
         self._stop = threading.Event()
+        self._go = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -131,11 +132,19 @@ class Sender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        for _ in self._airs:
+            self._go.release()
         self._thread.join()
+
+    def listens(self) -> None:
+        """One terminal listens; when all do, the programme begins."""
+        self._go.release()
 
     def _run(self) -> None:
         datagrams = self._airs[0].datagrams
-        began, first = time.monotonic() + 0.3, datagrams[0].timestamp
+        for _ in self._airs:
+            self._go.acquire()
+        began, first = time.monotonic(), datagrams[0].timestamp
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             for datagram in datagrams:
                 wait = began + (datagram.timestamp - first) / self._speed - time.monotonic()
@@ -157,10 +166,14 @@ class UntilQuiet:
         self._sender = sender
         self._keys = dict(keys or {})
         self._seen = -1
+        self._listens = False
         self._since = time.monotonic()
 
     def emit(self, event: Event, /) -> None:
         self.events.append(event)
+        if isinstance(event, Tuned) and not self._listens:
+            self._listens = True
+            self._sender.listens()
         if isinstance(event, LiveProgressed):
             seen = event.statistics.packets_seen + event.statistics.stkms_seen
             if seen != self._seen:

@@ -131,10 +131,10 @@ def _bar(drawing: _Drawing, lane: str, top: float, span: tuple[float, float], ki
 
 
 def _media(drawing: _Drawing, service: ServiceStory) -> None:
-    top = drawing.label("Media", _MEDIA + _GAP)
     most = max((sum(one.packets.values()) for one in service.media), default=0)
     if not most:
         return
+    top = drawing.label("Media", _MEDIA + _GAP)
     floor = top + _MEDIA
     drawing.parts.append(
         f'<line class="grid" x1="{_LEFT}" y1="{floor}" x2="{_LEFT + drawing.axis.width}" y2="{floor}"/>'

@@ -107,7 +107,7 @@ def test_a_player_hears_what_the_file_has(tmp_path: Path) -> None:
         with av.open(str(sdp), options={"protocol_whitelist": "file,udp,rtp"}, timeout=20) as container:
             for frame in container.decode(audio=0):
                 samples.append(bytes(frame.planes[0])[: 2 * frame.samples])
-                if sum(map(len, samples)) >= 2 * 8_000 * 3:
+                if sum(map(len, samples)) >= 2 * 8_000 * 2:
                     break
 
     player = threading.Thread(target=play)
@@ -120,8 +120,8 @@ def test_a_player_hears_what_the_file_has(tmp_path: Path) -> None:
     with wave.open(str(next(tmp_path.glob("heard-*.wav")))) as file:
         whole = file.readframes(file.getnframes())
     played = b"".join(samples)
-    assert len(played) >= 2 * 8_000 * 3
-    assert whole.startswith(played)
+    assert len(played) >= 2 * 8_000 * 2
+    assert played in whole
 
 
 def test_two_terminals_one_of_which_has_paid() -> None:
