@@ -135,6 +135,7 @@ class _Listening:
         self._controls = controls
         self._events = events
         self._tuned = TunedServices()
+        self._teller = extras.teller
         feed, hooks = extras.apply(middleware, None, Hooks(), events)
         self._feed: KeySource = feed
         self._hooks = replace(
@@ -231,6 +232,8 @@ class _Listening:
         """Listen to a service: the one before is left, and what was for it is over."""
         leave(self._tuned.leave_all(), self._feed, self._hooks)
         self._gaps.clear()
+        if self._teller is not None:
+            self._teller.retuned()
         self._current = number
         programme = self._programme
         self._sockets.tune(Place(place.host, place.port) for place in (*programme.stkms, *programme.media))
