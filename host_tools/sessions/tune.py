@@ -19,18 +19,20 @@ from host_tools.content.captures.datagrams import Datagram, Endpoint
 from host_tools.content.containers.recording import record_to
 from host_tools.content.rtp import looks_like_rtp
 from host_tools.exchange.messages.msk import MskName
+from host_tools.exchange.messages.orders import ServiceRequest
 from host_tools.exchange.transport import Endpoint as Place
 from host_tools.files.writing import write_whole
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
+from host_tools.sessions.online.asking import new_request_id
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.terminal.audit import Auditor, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.client.events import KeyUnknown, Wanted
-from host_tools.terminal.client.wishes import Register
+from host_tools.terminal.client.wishes import Order, Register
 from host_tools.terminal.departure import TunedServices
 from host_tools.terminal.player import Hooks, Player, PlayOptions, leave
 from host_tools.wire.media_sockets import MediaSockets, PacketPort
@@ -38,6 +40,7 @@ from host_tools.wire.media_sockets import MediaSockets, PacketPort
 if TYPE_CHECKING:
     from host_tools.content.containers.recording import RecordingWriter
     from host_tools.content.sinks.live import LiveOut
+    from host_tools.exchange.messages.provisioning import PurchaseItem
     from host_tools.terminal.decision import Decision
     from host_tools.terminal.key_source import KeySource, StkmView
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -70,7 +73,7 @@ class TuneJob:
 
     `address` is the terminal's own. Packets go on to `rtp`, which `sdp` describes for a player; `record` takes the
     broadcast as it comes, and the card hears of it under `terminal_name`. `seconds` ends it. Where the terminal is on a
-    network, it `registers` for what it tunes to.
+    network, it buys `items` and `registers` for what it tunes to.
     """
 
     programmes: tuple[Programme, ...]
@@ -85,6 +88,7 @@ class TuneJob:
     extras: Extras = field(default_factory=Extras)
     page: ReportPage | None = None
     registers: bool = True
+    items: tuple[PurchaseItem, ...] = ()
 
     def run(
         self,
@@ -172,6 +176,9 @@ class _Listening:
     def _listen(self, writer: RecordingWriter | None) -> None:
         if self._online is not None:
             self._online.start(stays=self._job.registers)
+            if self._job.items:
+                order = Order(ServiceRequest(new_request_id(), self._job.items))
+                self._online.tell(Wanted(order, patient=True))
         self._tune(self._job.first)
         try:
             self._player.play(self._datagrams(writer), self._hooks)

@@ -15,12 +15,13 @@ from host_tools.cli.explained import ask_pin, explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal.extras import parse_address as parse_place
-from host_tools.cli.terminal.network_options import choice_of, place_options
+from host_tools.cli.terminal.network_options import choice_of, parse_items, place_options
 from host_tools.cli.terminal.options import FILE, CardChoice, card_options, media_options, parse_output, srtp_format
 from host_tools.sessions.extras import Extras
 
 if TYPE_CHECKING:
     from host_tools.content.sinks.live import LiveOut
+    from host_tools.exchange.messages.provisioning import PurchaseItem
     from host_tools.sessions.events import Events
     from host_tools.terminal.client.waits import WaitingTime
     from host_tools.terminal.middleware import TerminalMiddleware
@@ -41,6 +42,8 @@ _PIPE = "-"
     "--duration", type=click.FloatRange(0, 1e9), metavar="SECONDS", help="End so long after the first packet."
 )
 @click.option("--no-register", is_flag=True, help="Take keys and ask for missing ones, but register for nothing.")
+@click.option("--buy", "items", metavar="ITEM", multiple=True, callback=parse_items,
+              help="Buy GLOBAL_ID or GLOBAL_ID,DATA_ID first, repeatable; needs a network.")  # fmt: skip
 @click.option("--explain", is_flag=True, help="Show what the card decided about each STKM, and why.")
 @click.option("--no-events", is_flag=True, help="Do not tell the card which services are left.")
 @click.option("--report", type=FILE, metavar="FILE.html", help="Leave a page that shows what happened over time.")
@@ -49,8 +52,8 @@ _PIPE = "-"
 @card_options
 def tune(
     target: str, service: str | None, rtp: tuple[str, int] | None, sdp: Path | None, output: str | None,
-    record: Path | None, duration: float | None, no_register: bool, explain: bool, no_events: bool,
-    report: Path | None, as_json: bool, **options: Any,
+    record: Path | None, duration: float | None, no_register: bool, items: tuple[PurchaseItem, ...],
+    explain: bool, no_events: bool, report: Path | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Listen to a service that is on the air, and play it.
 
@@ -70,6 +73,8 @@ def tune(
 
     if sdp is not None and rtp is None:
         raise click.UsageError("--sdp describes what --rtp sends: give both")
+    if items and options["network"] is None and options["bsm"] is None:
+        raise click.UsageError("--buy needs a BSM to buy from: --network or --bsm")
     read = (Path(target) if _is_file(target) else None, options["profile"], options["network"])
     refuse_clash([sdp, record, report], read)
     is_pipe = output == _PIPE
@@ -83,7 +88,7 @@ def tune(
             programmes, options["address"], PlayOptions(KNOWN.with_layout(srtp_format(options))),
             _first(programmes, service or ""), None if rtp is None else Endpoint(*rtp), sdp, record,
             seconds=duration, extras=Extras(explain=explain, no_events=no_events), page=page,
-            registers=not no_register,
+            registers=not no_register, items=items,
         )  # fmt: skip
         waiting = programmes[job.first].waiting
         with _opened(options, waiting, show) as (middleware, online):

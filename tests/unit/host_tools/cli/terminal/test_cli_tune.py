@@ -76,12 +76,28 @@ def test_a_terminal_registers_and_listens(
     assert [path.suffix for path in tmp_path.glob("heard-*")] == [".wav"]
 
 
+def test_a_terminal_buys_and_listens(
+    on_air: OnAir, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    arguments = ["--network", str(on_air.network), "--address", on_air.address, *CARD, "--json", "--duration", "6"]
+    bought = "urn:x-bcast-uicc:item:tone-a,urn:x-bcast-uicc:data:month"
+    status = invoke(["terminal", "tune", "tone-a", *arguments, "--no-register", "--buy", bought])
+    out, err = capsys.readouterr()
+    events = [json.loads(line) for line in out.splitlines()]
+    assert status == ExitCode.OK, err
+    answers = [event for event in events if event["event"] == "answer"]
+    assert any(event["request"] == "service request" for event in answers), answers
+    assert events[-1]["packets"]["decrypted"] > 100
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
         (["nothing"], ExitCode.USAGE, "no URL and no file"),
         (["http://127.0.0.1:9/guide/"], ExitCode.INPUT, "no service to tune to"),
         (["session.sdp", "--service", "other"], ExitCode.USAGE, "other is not announced; there are news"),
+        (["session.sdp", "--buy", "urn:x"], ExitCode.USAGE, "needs a BSM"),
         (["session.sdp", "--sdp", "p.sdp"], ExitCode.USAGE, "give both"),
         (["session.sdp", "--record", "session.sdp"], ExitCode.USAGE, "session.sdp is what this command reads"),
     ],
