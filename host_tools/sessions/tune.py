@@ -26,6 +26,7 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.online.asking import new_request_id
+from host_tools.sessions.online.opening import online_errors
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.terminal.audit import Auditor, quantity_words
@@ -100,9 +101,9 @@ class TuneJob:
     ) -> None:
         """Play until time, user or an interrupt end it; `TuneEnded` tells the result.
 
-        Raises `SessionError`, also where not one packet could be opened, `LinkError`, `TransportError`, `MediaError`.
+        Raises `SessionError`, also where not one packet could be opened, `LinkError`, `MediaError`.
         """
-        with ExitStack() as stack:
+        with ExitStack() as stack, online_errors():
             sockets = stack.enter_context(MediaSockets(self.address))
             extras = stack.enter_context(noted(self.page, middleware, self.extras, events))
             port = None if self.rtp is None else PacketPort(self.rtp)

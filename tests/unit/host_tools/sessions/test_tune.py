@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 import wave
@@ -190,6 +191,15 @@ def test_what_was_recorded_is_bought_and_plays_back(tmp_path: Path) -> None:
         assert replay.play(Segment()).packets_decrypted == 0
         counted = replay.play(Segment(), Hooks(on_refusal=purchase))
     assert counted.packets_decrypted == 600
+
+
+def test_a_port_that_somebody_has_is_named() -> None:
+    air = Air(replace(SHORT, duration=2_000), free_address())
+    job = TuneJob(air.programmes, air.address, OPTIONS)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, Sender([air], 100.0) as sender:
+        taken.bind((air.address, air.first))
+        with pytest.raises(SessionError, match=f"UDP port {air.first} of {air.address}"):
+            listen(job, card(None), sender)
 
 
 def test_where_nothing_comes_it_says_where_it_listened() -> None:
