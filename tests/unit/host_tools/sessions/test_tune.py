@@ -154,14 +154,19 @@ def test_a_zap_leaves_one_service_for_the_other(tmp_path: Path) -> None:
     air = Air(plan, free_address())
     page = tmp_path / "page.html"
     job = TuneJob(air.programmes, air.address, OPTIONS, extras=Extras(explain=True), page=ReportPage(page, "a zap"))
+    network = network_of(plan)
     with Sender([air], 2.0) as sender:
-        controls = listen(job, card(network_of(plan)), sender, keys={40: "n", 90: "1", 120: "x", 121: "7"})
+        controls = listen(job, card(network), sender, keys={40: "n", 90: "1", 120: "x", 121: "7"})
     tuned = [event.service for event in controls.events if isinstance(event, Tuned)]
     names = [service.id for service in plan.services]
     assert tuned == [names[0], names[1], names[0]]
     streams = ended(controls).out.streams
     assert len({stream.destination.port for stream in streams}) == 2
-    assert "a zap" in page.read_text()
+    told = page.read_text()
+    assert "a zap" in told
+    assert len(network.truth.teks) > 2
+    for key in network.truth.teks.values():
+        assert key.tek.reveal().hex() not in told.lower()
     assert all(event.departure.told for event in controls.events if isinstance(event, ServiceLeft))
 
 
