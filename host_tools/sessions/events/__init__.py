@@ -31,6 +31,7 @@ from host_tools.sessions.events.network import (
     BroadcastMade,
     BroadcastOnAir,
     BroadcastProgressed,
+    DistributionServed,
     LtkmsWritten,
     NetworkServed,
     PermissionsServed,
@@ -69,6 +70,7 @@ __all__ = [
     "CardKept",
     "CardMade",
     "ClientNews",
+    "DistributionServed",
     "Event",
     "Events",
     "FaultInjected",
@@ -127,6 +129,7 @@ Event = (
     | PermissionsServed
     | BroadcastEnded
     | BroadcastOnAir
+    | DistributionServed
     | NetworkServed
     | StepDone
     | TerminalOnline
