@@ -4,8 +4,8 @@
 
 `build/compiled` becomes a copy of the project in which these modules are machine code. Who imports from there runs the
 compiled card: `PYTHONPATH=build/compiled .venv/bin/bcast-uicc ...`. With `--wheel` the folder gets a wheel of the same
-name and version for this platform, which pip prefers to the pure one. With `--test` the tests run there. Nothing is written
-beside the source.
+name and version for this platform, which pip prefers to the pure one. With `--test` the tests run there. Nothing is
+written beside the source.
 
 Needs a C compiler and mypy. docs/dev/performance.md says what it gains, and why these modules and no others.
 """
