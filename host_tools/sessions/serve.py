@@ -14,6 +14,8 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
+from host_tools.headend.bsm.ports import Services
+from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
@@ -65,10 +67,7 @@ def serve_scenario(
     catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
-    began, services = clock.now(), None
-    if aired is not None:
-        began, plan = aired.plan.began(scenario, began), aired.plan
-        services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
+    started = clock.now()
     zn_tls, ua_tls = (None, None) if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
@@ -86,6 +85,10 @@ def serve_scenario(
 
     with ExitStack() as closing, _as_session_errors():
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
+        began, services = started, None
+        if aired is not None:
+            plan, began = aired.plan, _began(aired.plan, scenario, parts.services, started)
+            services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
         with parts.books.transactions.transaction():
             # Challenges cannot be repeated: the card may have met those of an earlier run.
             network = UsimNetwork(
@@ -109,6 +112,15 @@ def serve_scenario(
                 beside=runs,
             )
         )
+
+
+def _began(plan: AirPlan, scenario: Scenario, stored: Services | None, started: datetime) -> datetime:
+    """Return when a broadcast began: as its clock file says, or a store from before, unless it has ended; or now."""
+    if plan.clock_file is not None or not isinstance(stored, ScenarioServices) or stored.began >= started:
+        return plan.began(scenario, started)
+    if plan.loop or position(stored.began, started, plan.speed) < scenario.duration:
+        return stored.began
+    return plan.began(scenario, started)
 
 
 @contextmanager

@@ -42,6 +42,7 @@ from host_tools.sessions.events.network import (
 from host_tools.sessions.events.playing import (
     BindingFailed,
     KeptAllTheSame,
+    LiveProgressed,
     MostStayShut,
     NothingKept,
     Played,
@@ -51,6 +52,8 @@ from host_tools.sessions.events.playing import (
     ReportWritten,
     ServiceLeft,
     StkmDecided,
+    Tuned,
+    TuneEnded,
 )
 from host_tools.sessions.events.terminal import (
     ClientNews,
@@ -74,6 +77,7 @@ __all__ = [
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
+    "LiveProgressed",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -100,6 +104,8 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
+    "TuneEnded",
+    "Tuned",
 ]
 
 Event = (
@@ -113,7 +119,10 @@ Event = (
     | Played
     | Replayed
     | ReportWritten
+    | LiveProgressed
     | MostStayShut
+    | Tuned
+    | TuneEnded
     | NothingKept
     | KeptAllTheSame
     | Recorded
