@@ -25,10 +25,8 @@ from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
-from host_tools.wire.network_file import NetworkFile, Place
+from host_tools.wire.network_file import BSM_TLS, NetworkFile, Place
 
-BSM_TLS = "bsm-tls"
-"""Role of the BSM over TLS with certificates on both sides, in the network file."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
