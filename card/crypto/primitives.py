@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR, ECB
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -77,6 +79,22 @@ def aes_cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
     """Decrypt whole 16-byte blocks in CBC mode. Verify their MAC first; the padding is left in place."""
     decryptor = Cipher(AES(key), CBC(iv)).decryptor()
     return decryptor.update(data) + decryptor.finalize()
+
+
+def aes_gcm_seal(key: bytes, nonce: bytes, data: bytes, bound: bytes) -> bytes:
+    """Return `data` encrypted with AES-GCM and its tag (16 bytes more); the tag covers `bound`, too.
+
+    `nonce` (12 bytes) is used once under a key (16, 24 or 32 bytes).
+    """
+    return AESGCM(key).encrypt(nonce, data, bound)
+
+
+def aes_gcm_open(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
+    """Return what `aes_gcm_seal` was given, None when the tag is wrong."""
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, bound)
+    except InvalidTag:
+        return None
 
 
 def aes_cmac(key: bytes, data: bytes) -> bytes:

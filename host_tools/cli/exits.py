@@ -38,7 +38,15 @@ INTERRUPTED = ExitCode.INTERRUPTED
 BROKEN_PIPE = ExitCode.BROKEN_PIPE
 
 # Third-party modules that an extra of the distribution brings.
-EXTRA_OF_MODULE = {"smartcard": "pcsc", "pylibsrtp": "media", "dpkt": "media", "Crypto": "vpicc", "aiohttp": "net"}
+EXTRA_OF_MODULE = {
+    "smartcard": "pcsc",
+    "pylibsrtp": "media",
+    "dpkt": "media",
+    "Crypto": "vpicc",
+    "aiohttp": "net",
+    "sqlalchemy": "net",
+    "psycopg": "postgresql",
+}
 
 
 class CliError(click.ClickException):

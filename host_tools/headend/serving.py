@@ -19,7 +19,9 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.push import Pushes
 from host_tools.headend.push_port import PushPort
+from host_tools.headend.scenario.parts import Parts
 from host_tools.headend.scenario.servers import Servers, service_ids
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.wire.http_server import HttpSite
@@ -186,6 +188,34 @@ def _place(bound: socket.socket) -> Endpoint:
     return Endpoint(*bound.getsockname()[:2])
 
 
+def _kept(pushes: Pushes) -> tuple[Metric, ...]:
+    """Return what the books say of themselves."""
+    figures, sender = pushes.figures, pushes.sender
+    return (
+        Metric("bcast_uicc_outstanding", "LTKMs not acknowledged.", lambda: [("", figures().outstanding)], "gauge"),
+        Metric("bcast_uicc_in_doubt", "LTKMs with tokens in doubt.", lambda: [("", figures().doubtful)], "gauge"),
+        Metric("bcast_uicc_ordered", "LTKMs that wait to be sent.", lambda: [("", figures().orders)], "gauge"),
+        Metric("bcast_uicc_believed_total", "LTKMs taken by a terminal's word.", lambda: [("", sender.believed)]),
+        Metric("bcast_uicc_reminted_total", "LTKMs made anew under a new SMK.", lambda: [("", sender.reminted)]),
+    )
+
+
+def _stored(parts: Parts) -> tuple[Metric, ...]:
+    """Return how much is kept."""
+
+    def count(read: Callable[[], int]) -> Callable[[], list[tuple[str, int]]]:
+        def counted() -> list[tuple[str, int]]:
+            with parts.books.transactions.transaction():
+                return [("", read())]
+
+        return counted
+
+    return (
+        Metric("bcast_uicc_subscribers", "Subscribers known.", count(parts.subscribers.count), "gauge"),
+        Metric("bcast_uicc_registrations", "Subscribers registered.", count(parts.books.registrations.count), "gauge"),
+    )
+
+
 def _metrics(running: Running) -> tuple[Metric, ...]:
     servers, pushes, traffic = running.servers, running.servers.pushes, running.traffic
     return (
@@ -213,11 +243,7 @@ def _metrics(running: Running) -> tuple[Metric, ...]:
         Metric("bcast_uicc_pushes_resent_total", "LTKMs sent again.", lambda: [("", pushes.sender.resent)]),
         Metric("bcast_uicc_acknowledged_total", "LTKMs acknowledged.", lambda: [("", pushes.acknowledged)]),
         Metric("bcast_uicc_dropped_total", "Datagrams that were dropped.", lambda: [("", pushes.dropped)]),
-        Metric(
-            "bcast_uicc_outstanding",
-            "LTKMs not acknowledged.",
-            lambda: [("", pushes.figures().outstanding)],
-            "gauge",
-        ),
+        *_kept(pushes),
+        *_stored(running.servers.parts),
         *(metric for one in running.beside for metric in one.metrics()),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, Events, NetworkServed
+from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -43,32 +43,36 @@ def serve_scenario(
     events: Events,
     air: AirPlan | None = None,
     announce_in: Path | None = None,
+    kept: Keeping | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where.
 
-    With `air` the scenario is broadcast, too, and announced; `announce_in` is a folder for the announcement. Raises
-    `SessionError`, `HeadendError`.
+    With `air` the scenario is broadcast, too, and announced; `announce_in` is a folder for the announcement. What
+    `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
-    clock, tables = SystemClock(), profile.bcast.build_tables()
+    clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     began = None if air is None else air.began(scenario, clock.now())
     services = None
     if air is not None and began is not None:
         services = ScenarioServices(scenario, began, air.speed, loop=air.loop)
-    # A fresh session: the card may have met the challenges of an earlier run.
-    network = UsimNetwork(
-        scenario, subscriber_of(profile), clock, secrets.token_hex(8), tables=tables, services=services
-    )
     zn_tls = None if certificates is None else _certify(scenario, certificates)
+    store = None if kept.db == MEMORY else kept.url(scenario)
     beside: list[Beside] = []
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
-        events.emit(NetworkServed(running.network, network_file))
+        events.emit(NetworkServed(running.network, network_file, store))
         if air is not None:
             events.emit(BroadcastOnAir(scenario, air))
 
     with ExitStack() as closing, _as_session_errors():
+        parts = closing.enter_context(keeping(kept, scenario, profile, clock))
+        with parts.books.transactions.transaction():
+            # Challenges cannot be repeated: the card may have met those of an earlier run.
+            network = UsimNetwork(
+                scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
+            )
         if air is not None and began is not None:
             ended = BroadcastEnded(scenario)
             on_air = OnAir(scenario, air, began, network.back_end, tables, lambda: events.emit(ended))
@@ -77,7 +81,7 @@ def serve_scenario(
             beside.append(made := AirBeside(scenario, on_air, network.keys, clock, service_ids, offers))
             if announce_in is not None:
                 _write_announcement(announce_in, made.documents)
-        asyncio.run(serve(network, clock, SystemRng(), ports, announce, zn_tls=zn_tls, beside=beside))
+        asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=beside))
 
 
 @contextmanager

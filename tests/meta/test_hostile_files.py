@@ -64,8 +64,8 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend check": {"scenario": "@scenario"},
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
-                      "certificates": ">certificates", "air": "", "record": ">air.pcapng", "clock_file": ">clock.json",
-                      "announce": ">announced"},
+                      "certificates": ">certificates", "db": "memory", "air": "", "record": ">air.pcapng",
+                      "clock_file": ">clock.json", "announce": ">announced"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -97,9 +97,13 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("script record", "profile"): {"trace_file": ""},
     ("script record", "trace_files"): {"trace_file": ""},
     ("headend permissions", "scenario"): {"scenario": "@scenario"},
+    ("headend serve", "db"): {"db": ">a.db"},
+    ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
+    ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
+    ("headend serve", "config"): {"config": "@options"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
-NAMES_FILES = {"card_name", "name", "names", "scenario", "side_a", "side_b", "output"}
+NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",

@@ -74,6 +74,9 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["network"].write_text(NETWORK)
     good["state"].write_bytes(encode_state(CardProfile.demo().iccid, {"bsm.example.org": Journal()}))
     good["sms"].write_bytes(SmsDeliver(SmsPull(SmsForm.B, b"no pull").encode()[0]).encode())
+    good["store key"].write_text("00" * 32 + "\n")
+    good["subscribers"].write_text(f"imsi,k,opc\n001010123456780,{'1' * 32},{'2' * 32}\n")
+    good["options"].write_text('db = "memory"\n')
     good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
@@ -110,6 +113,9 @@ GOOD = {
     "state": "state.json",
     "sms": "pull.tpdu",
     "ca": "ca.pem",
+    "store key": "store.key",
+    "subscribers": "subscribers.csv",
+    "options": "options.toml",
     "trace": "trace.jsonl",
     "pcapng": "trace.pcapng",
 }

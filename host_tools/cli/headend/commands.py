@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from host_tools.cli.config import config_option
 from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.headend.air_options import air_options, air_plan, refuse_without
+from host_tools.cli.headend.store_options import store_options
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.files.writing import UnwritableFile
@@ -142,12 +145,17 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     type=click.Path(file_okay=False, path_type=Path),
     help="Write SDP, user service and security descriptions there, with --air; GET /guide/ of the BSM gives them, too.",
 )
+@store_options
+@config_option
 def serve(
     scenario: str,
     profile: Path,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
+    db: str | None,
+    key_file: Path | None,
+    subscribers: Path | None,
     air: bool,
     announce: Path | None,
     **options: Any,
@@ -156,16 +164,21 @@ def serve(
 
     With --air be BSD/A, too: services go out as RTP under changing traffic keys, to a list of listeners one by one.
 
-    SCENARIO is a TOML file or the name of one that ships, by default "demo". The subscriber of the profile may register
-    for each of its services. What is registered and outstanding is kept in memory only.
+    SCENARIO is a TOML file or the name of one that ships, by default "demo". Subscribers are that of the profile and
+    those of --subscribers; each may register for every service that is sent without a purchase, and buy the others.
+
+    What must not be lost (keys, sequence numbers, registrations, sales, LTKMs without an acknowledgement) is kept in a
+    database and is there again after a restart.
     """
     from host_tools.headend.serving import Ports
     from host_tools.sessions.cards import load_profile
+    from host_tools.sessions.keeping import Keeping
     from host_tools.sessions.serve import serve_scenario
     from host_tools.wire.network_file import is_address
 
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
-    refuse_clash([network_file, options["record"], options["clock_file"]], [Path(scenario), profile])
+    written = [network_file, options["record"], options["clock_file"]]
+    refuse_clash(written, [Path(scenario), profile, key_file, subscribers])
     if not air:
         refuse_without("--air", {**options, "announce": announce})
     if not is_address(address):
@@ -176,7 +189,10 @@ def serve(
     with _plain_errors():
         plan = _load(scenario)
         streamed = air_plan(options) if air else None
-        serve_scenario(plan, load_profile(profile), wanted, network_file, certificates, _Show(), streamed, announce)
+        kept = Keeping(db, key_file, subscribers)
+        serve_scenario(
+            plan, load_profile(profile), wanted, network_file, certificates, _Show(), streamed, announce, kept
+        )
 
 
 def _load(scenario: str) -> Scenario:
@@ -213,8 +229,8 @@ class _Show(Console):
                 _show_air(scenario, plan)
             case BroadcastEnded(scenario):
                 click.echo(f"{scenario.name} is over; --loop begins anew")
-            case NetworkServed(network, network_file):
-                _show_network(network, network_file)
+            case NetworkServed(network, network_file, store):
+                _show_network(network, network_file, store)
             case _:
                 super().emit(event)
 
@@ -231,7 +247,7 @@ class _Show(Console):
         self._bar.update(max(reached - self._bar.pos, 0))
 
 
-def _show_network(network: NetworkFile, network_file: Path | None) -> None:
+def _show_network(network: NetworkFile, network_file: Path | None, store: str | None) -> None:
     what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics"}
     rows = [
         (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
@@ -245,7 +261,12 @@ def _show_network(network: NetworkFile, network_file: Path | None) -> None:
         click.echo(f"service {service}")
     if network_file is not None:
         click.echo(f"for terminals: --network {network_file}")
-    click.echo("Registrations and keys are kept in memory only. Ctrl-C ends.")
+    where = "memory only" if store is None else f"{_without_password(store)}"
+    click.echo(f"Registrations and keys are kept in {where}. Ctrl-C ends.")
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

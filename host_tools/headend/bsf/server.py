@@ -17,6 +17,7 @@ from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
 from card.errors import EncodeError
 from card.spec.gba import UA_PROTOCOL_SIZE
+from host_tools.exchange.ports import Rng
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import BootstrapResult, Challenge, NafKeys, Push
 from host_tools.headend.bsf.bootstrappings import Bootstrapping, Bootstrappings
@@ -27,7 +28,6 @@ from host_tools.headend.errors import (
     IdentityUnknownError,
     NafNotAuthorisedError,
 )
-from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscribers.gba_settings import UiccType
 from host_tools.headend.subscribers.ports import Subscribers
 from host_tools.headend.subscribers.subscriber import AuthenticationVector, Subscriber
@@ -55,7 +55,7 @@ class Bsf:
         subscribers: Subscribers,
         runs: Bootstrappings,
         rights: Mapping[str, frozenset[bytes]],
-        rng: SeededRng,
+        rng: Rng,
         clock: NetworkClock,
     ) -> None:
         """Take the server's name (an FQDN), its subscribers, where their Ks go, where RANDs come from, and the time.

@@ -23,6 +23,9 @@ class Transaction(Protocol):
 class Transactions(Protocol):
     """Where transactions come from. One is open at a time in a process; nothing waits inside."""
 
+    def hold(self, identity: str, /) -> None:
+        """Keep other processes from working for this subscriber until the transaction ends."""
+
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Return a transaction: all of it is kept when the block ends, nothing when an exception leaves it."""
 
@@ -60,6 +63,9 @@ class Registrations(Protocol):
     def drop(self, identity: str, /) -> None:
         """Take a registration away, if there is one."""
 
+    def count(self) -> int:
+        """Return how many subscribers are registered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -96,6 +102,9 @@ class OutboxFigures:
 
 class Outbox(Protocol):
     """What is on its way to subscribers: orders that wait, and what was sent and not acknowledged."""
+
+    def hold(self, identity: str, /) -> None:
+        """Keep other processes from working for this subscriber until the transaction ends."""
 
     def line(self, identity: str, /) -> Line | None:
         """Return the way to a subscriber."""

@@ -133,6 +133,9 @@ class LtkmSender:
         """
         b_tid = MikeyMessage.decode(verification).one(Identity).value.decode(errors="replace")
         waiting = self._outbox.outstanding(b_tid)
+        if waiting is not None:
+            self._outbox.hold(waiting.identity)
+            waiting = self._outbox.outstanding(b_tid)
         if waiting is None:
             raise VerificationError("no LTKM waits for a verification message of this B-TID")
         self._bsm.verify(waiting.ltkm, verification)

@@ -6,7 +6,6 @@ B-TID with a solicited pull under it (clause 6.3.2.2.4). Of each subscriber it k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,9 +14,11 @@ from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import NafKeys, Push
+from host_tools.headend.bsm.ports import MbmsKeys, Muks
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 
-_MUKS_OF_A_SUBSCRIBER = 2
+MUKS_OF_A_SUBSCRIBER = 2
+"""How many MUKs of a subscriber are kept: the terminal has no more (TS 33.246 clause 6.1)."""
 
 
 class Zn(Protocol):
@@ -28,16 +29,6 @@ class Zn(Protocol):
 
     def push(self, naf: str, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str, /) -> Push:
         """Set up keys with a terminal that did not ask. Raises `HeadendError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class MbmsKeys:
-    """MUK and MRK of one B-TID (32 bytes each), whose they are, and when their time is over."""
-
-    impi: str
-    muk: Secret
-    mrk: Secret
-    expires: datetime
 
 
 def mbms_keys(keys: NafKeys) -> MbmsKeys:
@@ -51,17 +42,32 @@ def mbms_keys(keys: NafKeys) -> MbmsKeys:
     return MbmsKeys(keys.impi, keys.me_key, derive_ks_naf_mrk(keys.me_key), keys.expires)
 
 
+class MemoryMuks:
+    """MUKs in memory."""
+
+    def __init__(self) -> None:
+        # As many as subscribers may have: an MUK that gave way while it is in use would begin with T = 1 again.
+        self._known: BoundedTable[str, MbmsKeys] = BoundedTable(
+            MUKS_OF_A_SUBSCRIBER, MUKS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
+        )
+
+    def find(self, b_tid: str) -> MbmsKeys | None:
+        """Return the keys of a B-TID, None when there are none."""
+        return self._known.get(b_tid)
+
+    def keep(self, b_tid: str, keys: MbmsKeys) -> None:
+        """Keep the keys of a new B-TID."""
+        self._known.put(keys.impi, b_tid, keys)
+
+
 class MbmsNaf:
     """Knows the MBMS keys of the subscribers of one BSF."""
 
-    def __init__(self, bsf: Zn, name: str) -> None:
-        """Take the BSF, and the name under which it knows this BM-SC."""
+    def __init__(self, bsf: Zn, name: str, muks: Muks | None = None) -> None:
+        """Take the BSF, the name under which it knows this BM-SC, and where MUKs are kept: by default in memory."""
         self._bsf = bsf
         self._name = name
-        # As many as subscribers may have: an MUK that gave way while it is in use would begin with T = 1 again.
-        self._known: BoundedTable[str, MbmsKeys] = BoundedTable(
-            _MUKS_OF_A_SUBSCRIBER, _MUKS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
-        )
+        self._known = muks or MemoryMuks()
 
     def smk(self, b_tid: str, naf_id: bytes, rand: bytes) -> Secret:
         """Return the MUK, the same for every LTKM. Raises `HeadendError`."""
@@ -80,18 +86,22 @@ class MbmsNaf:
         """Return the IMPI, which ties the B-TIDs of a subscriber together. Raises `HeadendError`."""
         return self._keys(b_tid, naf_id).impi
 
+    def knows(self, b_tid: str) -> bool:
+        """Tell whether the keys of a B-TID are here already."""
+        return self._known.find(b_tid) is not None
+
     def push(self, impi: str, naf_id: bytes, lifetime: timedelta, p_tid: str) -> Push:
         """Set up keys with a terminal that cannot ask for them: LTKMs under them go to the push's `downlink_id`.
 
         Such a terminal has no way back, so they ask for no verification message. Raises `HeadendError`.
         """
         pushed = self._bsf.push(self._name, impi, naf_id, lifetime, p_tid)
-        self._known.put(impi, pushed.downlink_id, mbms_keys(pushed.keys))
+        self._known.keep(pushed.downlink_id, mbms_keys(pushed.keys))
         return pushed
 
     def _keys(self, b_tid: str, naf_id: bytes) -> MbmsKeys:
-        found = self._known.get(b_tid)
+        found = self._known.find(b_tid)
         if found is None:
             found = mbms_keys(self._bsf.naf_keys(self._name, b_tid, naf_id, gba_u_aware=True))
-            self._known.put(found.impi, b_tid, found)
+            self._known.keep(b_tid, found)
         return found

@@ -14,13 +14,13 @@ from host_tools.headend.errors import HeadendError
 from host_tools.headend.service_keys import ServiceKey
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 
-_SMKS_OF_A_SUBSCRIBER = 4
-_MSKS_OF_A_GROUP = 2  # a card keeps no more (TS 31.102 clause 4.2.80)
+SMKS_OF_A_SUBSCRIBER = 4
+MSKS_OF_A_GROUP = 2  # a card keeps no more (TS 31.102 clause 4.2.80)
 _SERVICES_OF_A_SUBSCRIBER = 256
 _HELD_IN_ALL = 1_000_000
 _RIGHTS_OF_A_SUBSCRIBER = 1024
 _RIGHTS_IN_ALL = 1_000_000
-_SEKS_OF_A_SERVICE = 0xFFFF  # a Key Number has 16 bits
+SEKS_OF_A_SERVICE = 0xFFFF  # a Key Number has 16 bits
 
 
 class MemoryKeyStore:
@@ -30,7 +30,7 @@ class MemoryKeyStore:
         """Take the services, and the SEKs there are, each service's in order of use. Raises `HeadendError`."""
         self._seks: dict[str, list[ServiceKey]] = {service: [] for service in services}
         self._last_t: BoundedTable[str, int] = BoundedTable(
-            _SMKS_OF_A_SUBSCRIBER, _SMKS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
+            SMKS_OF_A_SUBSCRIBER, SMKS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
         )
         self._held: BoundedTable[tuple[str, str], tuple[ServiceKey, ...]] = BoundedTable(
             _SERVICES_OF_A_SUBSCRIBER, _HELD_IN_ALL
@@ -44,7 +44,7 @@ class MemoryKeyStore:
 
     def add_sek(self, key: ServiceKey) -> None:
         """Keep one more SEK behind those of its service. Raises `HeadendError` for an unknown service."""
-        if len(self._of(key.service)) >= _SEKS_OF_A_SERVICE:
+        if len(self._of(key.service)) >= SEKS_OF_A_SERVICE:
             raise HeadendError(f"the Key Numbers of {key.service} are used up")
         self._of(key.service).append(key)
 
@@ -60,7 +60,7 @@ class MemoryKeyStore:
 
     def note_brought(self, identity: str, key: ServiceKey) -> None:
         """Note that an LTKM brings a SEK to this subscriber; of a service the two newest are kept."""
-        self._note(identity, key.service, (*self._others(identity, key), key)[-_MSKS_OF_A_GROUP:])
+        self._note(identity, key.service, (*self._others(identity, key), key)[-MSKS_OF_A_GROUP:])
 
     def note_withdrawn(self, identity: str, key: ServiceKey) -> None:
         """Note that an LTKM withdraws a SEK from this subscriber."""

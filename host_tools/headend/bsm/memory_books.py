@@ -56,6 +56,9 @@ class NoTransaction:
 class MemoryTransactions:
     """Transactions of what is in memory."""
 
+    def hold(self, identity: str) -> None:
+        """Do nothing: there is one process."""
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Yield a transaction that keeps everything at once."""
@@ -80,6 +83,10 @@ class MemoryRegistrations:
         """Take a registration away, if there is one."""
         self._registered.pop(identity)
 
+    def count(self) -> int:
+        """Return how many subscribers are registered."""
+        return len(self._registered)
+
 
 class MemoryOutbox:
     """What is on its way to subscribers."""
@@ -92,6 +99,9 @@ class MemoryOutbox:
         self._outstanding: BoundedTable[str, Outstanding] = BoundedTable(
             OUTSTANDING_OF_A_SUBSCRIBER, OUTSTANDING_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
         )
+
+    def hold(self, identity: str) -> None:
+        """Do nothing: there is one process."""
 
     def line(self, identity: str) -> Line | None:
         """Return the way to a subscriber."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +25,26 @@ class SubscriberKeys(Protocol):
 
     def identity(self, subscriber: str, naf_id: bytes, /) -> str:
         """Return who it is, the same under every SMK. Raises `HeadendError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MbmsKeys:
+    """MUK and MRK of one B-TID (32 bytes each), whose they are, and when their time is over."""
+
+    impi: str
+    muk: Secret
+    mrk: Secret
+    expires: datetime
+
+
+class Muks(Protocol):
+    """The MUKs that the BM-SC has of its subscribers, by B-TID; of each subscriber the two newest."""
+
+    def find(self, b_tid: str, /) -> MbmsKeys | None:
+        """Return the keys of a B-TID, None when there are none."""
+
+    def keep(self, b_tid: str, keys: MbmsKeys, /) -> None:
+        """Keep the keys of a new B-TID."""
 
 
 class Services(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from card.crypto.secret import Secret
 from host_tools.exchange.digest.compute import Asked, is_digest
@@ -19,9 +20,9 @@ from host_tools.exchange.digest.one_time import (
     one_time_password,
     split_nonce,
 )
+from host_tools.exchange.ports import Rng
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.seeded import SeededRng
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS
 from host_tools.headend.subscribers.ports import Subscribers
 
@@ -37,16 +38,44 @@ class BakDelivery:
     encrypted: bytes
 
 
+class AuthKeys(Protocol):
+    """The Auth-Key of the last challenge that each CSIM answered, by NAI."""
+
+    def auth_key(self, nai: str, /) -> Secret | None:
+        """Return it, None when no challenge was answered."""
+
+    def keep_auth_key(self, nai: str, auth_key: Secret, /) -> None:
+        """Keep it in the place of the one before."""
+
+
+class MemoryAuthKeys:
+    """Auth-Keys in memory."""
+
+    def __init__(self) -> None:
+        self._keys: BoundedTable[str, Secret] = BoundedTable(1, MOST_SUBSCRIBERS)
+
+    def auth_key(self, nai: str) -> Secret | None:
+        """Return the Auth-Key of the last answered challenge, None when there is none."""
+        return self._keys.get(nai)
+
+    def keep_auth_key(self, nai: str, auth_key: Secret) -> None:
+        """Keep it in the place of the one before."""
+        self._keys.put(nai, nai, auth_key)
+
+
 class RkHome:
     """Knows the keys of subscribers, by NAI."""
 
-    def __init__(self, subscribers: Subscribers, realm: str, rng: SeededRng) -> None:
-        """Take the subscribers, the realm of HTTP authentication, and where RANDs and challenges come from."""
+    def __init__(self, subscribers: Subscribers, realm: str, rng: Rng, auth_keys: AuthKeys | None = None) -> None:
+        """Take the subscribers, the realm of HTTP authentication, where RANDs and challenges come from.
+
+        Auth-Keys are kept in memory unless it is said where.
+        """
         self._subscribers = subscribers
         self._realm = realm
         self._rng = rng
         self._waiting: Challenge | None = None
-        self._auth_keys: BoundedTable[str, Secret] = BoundedTable(1, MOST_SUBSCRIBERS)
+        self._auth_keys = auth_keys or MemoryAuthKeys()
 
     # --- keys of OMA BCAST
 
@@ -58,7 +87,7 @@ class RkHome:
     def srk(self, nai: str, naf_id: bytes) -> Secret:
         """Return the Auth-Key of the last answered challenge. Raises `HeadendError` when none was answered."""
         del naf_id
-        auth_key = self._auth_keys.get(self._subscribers.by_nai(nai).nai)
+        auth_key = self._auth_keys.auth_key(self._subscribers.by_nai(nai).nai)
         if auth_key is None:
             raise HeadendError(f"{nai} has not answered a challenge yet")
         return auth_key
@@ -101,7 +130,7 @@ class RkHome:
 
     def note_answered(self, nai: str, rand: bytes) -> None:
         """Take the Auth-Key of this RAND as SRK, as its challenge was answered. Raises `HeadendError`."""
-        self._auth_keys.put(nai, nai, self._subscribers.by_nai(nai).root.derive_auth_key(rand))
+        self._auth_keys.keep_auth_key(nai, self._subscribers.by_nai(nai).root.derive_auth_key(rand))
 
     # --- native BCMCS
 

@@ -4,32 +4,56 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
 from card.errors import DecodeError
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.transport import Peer
+from host_tools.headend.bsm.books import Transaction, Transactions
 from host_tools.headend.http.answers import failure, out_of_order
 
 _log = logging.getLogger(__name__)
 
 
+class _NoTransaction:
+    def void(self) -> None:
+        pass
+
+
+class _EachForItself:
+    """Transactions of a server that opens its own."""
+
+    def hold(self, _identity: str, /) -> None:
+        pass
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        yield _NoTransaction()
+
+
 class GuardedServer(ABC):
-    """A server whose `handle` always answers. `defects` counts exceptions that nobody expected."""
+    """A server whose `handle` always answers. `defects` counts exceptions that nobody expected.
+
+    With `transactions` each request is one of them.
+    """
 
     reference_point: ClassVar[str]
     """How the log names it: Ub, Ua, Zn."""
     every_answer: ClassVar[Headers] = ()
     """Headers that every answer has."""
 
-    def __init__(self) -> None:
+    def __init__(self, transactions: Transactions | None = None) -> None:
         self.defects = 0
+        self._transactions = transactions or _EachForItself()
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer a request: 400 for one that cannot be read, 503 where the server itself is at fault."""
         try:
-            return self._answer(request, peer)
+            with self._transactions.transaction():
+                return self._answer(request, peer)
         except DecodeError as error:
             return failure(HTTPStatus.BAD_REQUEST, str(error), self.every_answer)
         except Exception as error:  # whoever asks must not be able to end the server

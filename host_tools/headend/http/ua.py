@@ -90,12 +90,12 @@ class UaServer(GuardedServer):
         The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself. `certified` answers what
         certificates on both sides suffice for.
         """
-        super().__init__()
+        super().__init__()  # requests without credentials need no transaction
         self._fqdn = fqdn
         self._digest = digest
         self._accounts = accounts
         self._service = service
-        self._transactions = transactions
+        self._each = transactions
         self._certified = certified
         self.replays = 0
 
@@ -105,7 +105,7 @@ class UaServer(GuardedServer):
             open_to_all = None if self._certified is None else self._certified.serve(request, peer)
             return open_to_all or self._demand(self._offered(request))
         credentials = Credentials.parse(shown)
-        with self._transactions.transaction() as transaction:
+        with self._each.transaction() as transaction:
             return self._judge(credentials, request, peer, transaction)
 
     def _judge(
@@ -130,6 +130,7 @@ class UaServer(GuardedServer):
             return failure(HTTPStatus.GATEWAY_TIMEOUT)
         match self._digest.check(credentials, account.password, asked):
             case Verdict.RIGHT:
+                self._each.hold(account.identity)
                 accounts.admitted(credentials.username, credentials.nonce)
                 if self._certified is not None:
                     self._certified.admitted(account.identity, peer)

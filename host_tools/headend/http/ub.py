@@ -28,6 +28,7 @@ from host_tools.exchange.procedures import BOOTSTRAPPING, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bsf.answers import BootstrapResult
 from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.errors import HeadendError, IdentityUnknownError
 from host_tools.headend.http.answers import answer, failure, http_date
 from host_tools.headend.http.guarded import GuardedServer
@@ -54,9 +55,9 @@ class UbServer(GuardedServer):
     reference_point = "Ub"
     every_answer = _SERVER
 
-    def __init__(self, bsf: Bsf, name: str, rng: Rng, clock: Clock) -> None:
-        """Take the BSF and its name, which is the realm, where opaques come from, and the time."""
-        super().__init__()
+    def __init__(self, bsf: Bsf, name: str, rng: Rng, clock: Clock, transactions: Transactions | None = None) -> None:
+        """Take the BSF and its name, which is the realm, where opaques come from, the time, and the transactions."""
+        super().__init__(transactions)
         self._bsf = bsf
         self._name = name
         self._rng = rng

@@ -15,6 +15,7 @@ from host_tools.exchange.messages.zn import ZnAnswer, ZnError, ZnFault, ZnReques
 from host_tools.exchange.procedures import ZN_JSON, ZN_SOAP, Procedure, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError, NafNotAuthorisedError
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.guarded import GuardedServer
@@ -27,9 +28,9 @@ class ZnServer(GuardedServer):
 
     reference_point = "Zn"
 
-    def __init__(self, bsf: Bsf) -> None:
-        """Take the BSF that has the keys."""
-        super().__init__()
+    def __init__(self, bsf: Bsf, transactions: Transactions | None = None) -> None:
+        """Take the BSF that has the keys, and the transactions."""
+        super().__init__(transactions)
         self._bsf = bsf
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:

@@ -10,7 +10,7 @@ from functools import cached_property
 from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
-from host_tools.headend.bsm.ports import Services, SubscriberKeys
+from host_tools.headend.bsm.ports import KeyStore, Rights, Services, SubscriberKeys
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
@@ -35,20 +35,23 @@ class Network:
         clock: NetworkClock,
         tables: BcastTables,
         services: Services | None = None,
+        keys: KeyStore | None = None,
+        rights: Rights | None = None,
     ) -> None:
         """Take what is broadcast, for whom, who knows the subscribers' keys, the time, and the BCAST tables.
 
-        `services` says what is on the air when; without it the broadcast begins now.
+        `services` says what is on the air when; without it the broadcast begins now. Keys and rights are in memory
+        unless it is said where.
 
         The subscriber, who is `identity` to the BSM, has the rights to what the scenario sends without a purchase.
         Raises `HeadendError` when the scenario is meant for another subscriber.
         """
         if imsi != scenario.network.imsi:
             raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
-        keys = make_keys(scenario)
+        keys = keys or make_keys(scenario)
         self.scenario = scenario
         self.subscribers = subscribers
-        self.rights = MemoryRights()
+        self.rights: Rights = rights or MemoryRights()
         self.keys = keys
         self.bsm = make_bsm(scenario, keys, subscribers, clock, services)
         self.back_end = BackEnd(keys, MikeySealer)

@@ -13,18 +13,19 @@ from host_tools.exchange.names import gba_realm
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.ltkm_sender import LtkmSender
-from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.bsm.orders import OrderMint
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.http.accounts import GbaAccounts
+from host_tools.headend.http.accounts import Accounts, GbaAccounts, RkAccounts
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
+from host_tools.headend.http.welcome import Welcome
 from host_tools.headend.http.zn import ZnServer
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.parts import Parts
 from host_tools.headend.scenario.selling import Selling
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.scenario.wares import default_catalogue, included
@@ -44,6 +45,7 @@ class Servers:
     zn: ZnServer
     selling: Selling
     pushes: Pushes
+    parts: Parts
 
     @classmethod
     def of(
@@ -54,31 +56,38 @@ class Servers:
         push_source: Endpoint,
         catalogue: Catalogue | None = None,
         rule: ClientIdRule | None = None,
+        *,
+        include: bool = True,
     ) -> Servers:
-        """Return the servers of a network. Their state is in memory.
+        """Return the servers of a network; their state is where its parts are.
 
-        What the catalogue includes, its subscriber has. `rule` says whose client ID is wanted.
+        What the catalogue includes, every subscriber gets with its first request; without `include`, nobody. `rule`
+        says whose client ID is wanted.
         """
-        names, books = network.scenario.network, memory_books()
+        names, parts = network.scenario.network, network.parts
+        books = parts.books
         catalogue = catalogue or default_catalogue(network.scenario)
         pushes = Pushes(LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox), books, push_source, clock)
         selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule)
-        selling.include(network.subscriber.impi)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
-        accounts = {gba_realm(names.bsm_fqdn): GbaAccounts(network.subscribers, network.bsm.naf_id, clock)}
+        accounts: dict[str, Accounts] = {
+            gba_realm(names.bsm_fqdn): GbaAccounts(network.naf, network.bsm.naf_id, clock),
+            names.bsm_fqdn: RkAccounts(network.home),
+        }
         return cls(
-            UbServer(network.bsf, names.bsf_name, rng, clock),
+            UbServer(network.bsf, names.bsf_name, rng, clock, books.transactions),
             UaServer(
                 names.bsm_fqdn,
                 DigestServer(nonces, NonceCounts()),
                 accounts,
-                selling.routes,
+                Welcome(selling.routes, selling.include) if include else selling.routes,
                 books.transactions,
                 selling.certified,
             ),
-            ZnServer(network.bsf),
+            ZnServer(network.bsf, books.transactions),
             selling,
             pushes,
+            parts,
         )
 
     @property

@@ -8,16 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from card.crypto.aka_choice import make_algorithm
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, UnknownFunctions, find_functions
 from card.crypto.milenage import derive_opc
 from card.crypto.secret import Secret
 from card.crypto.tuak import derive_topc
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
+from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
-from host_tools.headend.subscribers.sequence import SequenceNumbers
-from host_tools.headend.subscribers.subscriber import Subscriber
 
 Complain = Callable[[str, str], None]
 """Takes a field and what is wrong with it."""
@@ -82,7 +80,7 @@ def shown_name(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", name) else f"a name of {len(name)} characters"
 
 
-def read_subscriber(given: Mapping[str, str], complain: Complain) -> Subscriber | RkSubscriber | None:
+def read_subscriber(given: Mapping[str, str], complain: Complain) -> SubscriberRecord | RkSubscriber | None:
     """Return the subscriber that the fields describe, an empty text being none at all; None after a complaint.
 
     One with a registration key (`rk`) is that of a CSIM, any other that of a USIM.
@@ -118,10 +116,11 @@ def _rk_subscriber(given: Mapping[str, str], values: Mapping[str, str], complain
     except UnknownFunctions as error:
         complain("functions", str(error))
         return None
-    return RkSubscriber(values["imsi"], values["nai"], RegistrationKey(_bytes_of(values["rk"]), functions))
+    root = RegistrationKey(_bytes_of(values["rk"]), functions)
+    return RkSubscriber(values["imsi"], values["nai"], root, values["functions"])
 
 
-def _subscriber(given: Mapping[str, str], values: Mapping[str, str], complain: Complain) -> Subscriber | None:
+def _subscriber(given: Mapping[str, str], values: Mapping[str, str], complain: Complain) -> SubscriberRecord | None:
     constant = _operator_constant(values, complain)
     if constant is None or given.get("functions"):
         if constant is not None:
@@ -132,12 +131,15 @@ def _subscriber(given: Mapping[str, str], values: Mapping[str, str], complain: C
     if settings is None:
         return None
     sqn, ind_bits = int(values["sqn"], 16), int(values["ind_bits"])
-    return Subscriber(
+    return SubscriberRecord(
         values["imsi"],
         values["impi"] or _impi(values["imsi"], int(values["mnc_length"])),
-        make_algorithm(algorithm, k, constant),
+        algorithm,
+        k,
+        constant,
         bytes.fromhex(values["amf"]),
-        SequenceNumbers(sqn >> ind_bits, ind_bits),
+        sqn >> ind_bits,
+        ind_bits,
         settings,
     )
 

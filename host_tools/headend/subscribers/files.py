@@ -20,7 +20,8 @@ from card.errors import UnusableFile
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.subscribers.fields import check_names, read_subscriber, shown_name
 from host_tools.headend.subscribers.memory import MemorySubscribers
-from host_tools.headend.subscribers.subscriber import Subscriber
+from host_tools.headend.subscribers.record import SubscriberRecord
+from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 
 _TABLE = "subscriber"
 _MOST_LISTED = 20
@@ -72,9 +73,14 @@ class _Mistakes:
 
 def load_subscribers(path: Path) -> MemorySubscribers:
     """Return the subscribers of a file whose name ends in .csv or .toml. Raises `SubscribersError`."""
+    return _in_memory(load_records(path))
+
+
+def load_records(path: Path) -> tuple[SubscriberRecord | RkSubscriber, ...]:
+    """Return what a file whose name ends in .csv or .toml says of each subscriber. Raises `SubscribersError`."""
     _reader_of(str(path))
     try:
-        return parse_subscribers(read_text(path, SUBSCRIBERS), str(path))
+        return parse_records(read_text(path, SUBSCRIBERS), str(path))
     except UnusableFile as error:
         raise SubscribersError(str(error)) from None
 
@@ -84,8 +90,16 @@ def parse_subscribers(text: str, name: str) -> MemorySubscribers:
 
     Raises `SubscribersError`.
     """
+    return _in_memory(parse_records(text, name))
+
+
+def parse_records(text: str, name: str) -> tuple[SubscriberRecord | RkSubscriber, ...]:
+    """Return what a text says of each subscriber; `name`, which says how it is written, stands in messages.
+
+    Raises `SubscribersError`.
+    """
     mistakes = _Mistakes(name)
-    found, seen = MemorySubscribers(), dict[tuple[str, str], int]()
+    found, seen = list[SubscriberRecord | RkSubscriber](), dict[tuple[str, str], int]()
     entries = 0
     for entry in _reader_of(name)(text, mistakes):
         entries += 1
@@ -93,27 +107,36 @@ def parse_subscribers(text: str, name: str) -> MemorySubscribers:
     if not entries and not mistakes:
         mistakes.add(1, "", f"no subscriber is in it; a line, or a table [[{_TABLE}]], for each is wanted")
     mistakes.raise_any()
-    return found
+    return tuple(found)
 
 
-def _take(entry: _Entry, into: MemorySubscribers, seen: dict[tuple[str, str], int], mistakes: _Mistakes) -> None:
+def _in_memory(records: tuple[SubscriberRecord | RkSubscriber, ...]) -> MemorySubscribers:
+    try:
+        return MemorySubscribers(
+            [one.made() for one in records if isinstance(one, SubscriberRecord)],
+            [one for one in records if isinstance(one, RkSubscriber)],
+        )
+    except HeadendError as error:
+        raise SubscribersError(str(error)) from None
+
+
+def _take(
+    entry: _Entry,
+    into: list[SubscriberRecord | RkSubscriber],
+    seen: dict[tuple[str, str], int],
+    mistakes: _Mistakes,
+) -> None:
     """Add the subscriber of an entry, unless something is wrong with it."""
     made = read_subscriber(entry.fields, partial(mistakes.add_to, entry))
     if made is None:
         return
-    names = {"imsi": made.imsi, "impi": made.impi} if isinstance(made, Subscriber) else {"nai": made.nai}
+    names = {"imsi": made.imsi, "impi": made.impi} if isinstance(made, SubscriberRecord) else {"nai": made.nai}
     for name, value in names.items():
         if (name, value) in seen:
             mistakes.add(entry.line(name), name, f"{value} is that of line {seen[name, value]} already")
             return
         seen[name, value] = entry.line(name)
-    try:
-        if isinstance(made, Subscriber):
-            into.add(made)
-        else:
-            into.add_rk(made)
-    except HeadendError as error:
-        mistakes.add(entry.line(""), "", str(error))
+    into.append(made)
 
 
 def _from_csv(text: str, mistakes: _Mistakes) -> Iterator[_Entry]:

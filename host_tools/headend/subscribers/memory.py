@@ -10,7 +10,7 @@ from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.headend.subscribers.subscriber import Subscriber
 
 MOST_SUBSCRIBERS = 100_000
-_B_TIDS_OF_A_SUBSCRIBER = 2  # a BM-SC goes on under the one before until the terminal comes with the new one
+B_TIDS_OF_A_SUBSCRIBER = 2  # a BM-SC goes on under the one before until the terminal comes with the new one
 
 
 class MemorySubscribers:
@@ -21,7 +21,7 @@ class MemorySubscribers:
         self._by_impi: dict[str, Subscriber] = {}
         self._by_nai: dict[str, RkSubscriber] = {}
         self._b_tids: BoundedTable[str, None] = BoundedTable(
-            _B_TIDS_OF_A_SUBSCRIBER, _B_TIDS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
+            B_TIDS_OF_A_SUBSCRIBER, B_TIDS_OF_A_SUBSCRIBER * MOST_SUBSCRIBERS
         )
         for subscriber in subscribers:
             self.add(subscriber)
@@ -30,6 +30,10 @@ class MemorySubscribers:
 
     def __len__(self) -> int:
         return len(self._by_impi) + len(self._by_nai)
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self)
 
     def add(self, subscriber: Subscriber) -> None:
         """Take one more subscriber. Raises `HeadendError`."""

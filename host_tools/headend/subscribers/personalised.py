@@ -5,10 +5,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from card.crypto.aka_choice import make_algorithm
 from card.crypto.secret import Secret
 from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS
-from host_tools.headend.subscribers.sequence import SequenceNumbers
+from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.subscriber import Subscriber
 
 
@@ -63,9 +62,23 @@ class PersonalisedCard(Protocol):
         """The USIM."""
 
 
+def record_of(profile: PersonalisedCard) -> SubscriberRecord:
+    """Return what the network writes down of the subscriber whose card is personalised from `profile`."""
+    usim = profile.usim
+    constant, counting = usim.derive_operator_constant(), usim.sqn
+    return SubscriberRecord(
+        usim.imsi,
+        usim.impi,
+        usim.algorithm.value,
+        usim.k,
+        constant,
+        usim.amf,
+        counting.initial_seq,
+        counting.ind_bits,
+        UICC_BASED_MBMS,
+    )
+
+
 def subscriber_of(profile: PersonalisedCard) -> Subscriber:
     """Return the network's record of the subscriber whose card is personalised from `profile`."""
-    usim = profile.usim
-    sequence = SequenceNumbers(usim.sqn.initial_seq, usim.sqn.ind_bits)
-    algorithm = make_algorithm(usim.algorithm.value, usim.k, usim.derive_operator_constant())
-    return Subscriber(usim.imsi, usim.impi, algorithm, usim.amf, sequence, UICC_BASED_MBMS)
+    return record_of(profile).made()

@@ -15,6 +15,9 @@ class Subscribers(Protocol):
     sequence number belongs to the subscriber: its `sequence` is kept wherever the subscriber is.
     """
 
+    def count(self) -> int:
+        """Return how many there are."""
+
     def by_impi(self, impi: str, /) -> Subscriber:
         """Return the subscriber with this private identity. Raises `IdentityUnknownError`."""
 

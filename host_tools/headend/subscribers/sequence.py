@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from host_tools.headend.errors import HeadendError
 
-_SQN_SIZE = 6
-_SQN_BITS = 8 * _SQN_SIZE
+SQN_SIZE = 6
+SQN_BITS = 8 * SQN_SIZE
 
 
 class SequenceNumbers:
@@ -21,9 +21,9 @@ class SequenceNumbers:
         """Return the next SQN (6 bytes). Raises `HeadendError` when none is left."""
         self._sequence += 1
         self._index = (self._index + 1) % (1 << self._ind_bits)
-        if self._sequence >> _SQN_BITS - self._ind_bits:
+        if self._sequence >> SQN_BITS - self._ind_bits:
             raise HeadendError("the sequence numbers of this subscriber are used up")
-        return (self._sequence << self._ind_bits | self._index).to_bytes(_SQN_SIZE, "big")
+        return (self._sequence << self._ind_bits | self._index).to_bytes(SQN_SIZE, "big")
 
     def resynchronise(self, sqn_ms: bytes) -> None:
         """Go on behind the highest SQN the card has accepted."""

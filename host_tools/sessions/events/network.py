@@ -53,6 +53,7 @@ class NetworkServed:
 
     network: NetworkFile
     network_file: Path | None
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

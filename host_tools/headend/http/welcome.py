@@ -1,0 +1,33 @@
+"""What a subscriber gets with its first request: the items that come without being asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.procedures import Target
+from host_tools.headend.bounded import BoundedTable
+from host_tools.headend.http.ua import Caller, Service
+
+_REMEMBERED = 100_000
+
+
+class Welcome:
+    """Gives each subscriber what is included, and hands its requests on."""
+
+    def __init__(self, service: Service, include: Callable[[str], None]) -> None:
+        """Take what answers, and what gives a subscriber what is included; done twice it changes nothing."""
+        self._service = service
+        self._include = include
+        self._welcomed: BoundedTable[str, None] = BoundedTable(1, _REMEMBERED)
+
+    def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
+        """Answer an authenticated request. Raises `DecodeError`, `HeadendError`."""
+        known = self._welcomed.owner(caller.identity) is not None
+        if not known:
+            self._include(caller.identity)
+        response = self._service.serve(request, target, caller)
+        if not known and response.status < HTTPStatus.BAD_REQUEST:  # or nothing of the request is kept
+            self._welcomed.put(caller.identity, caller.identity, None)
+        return response

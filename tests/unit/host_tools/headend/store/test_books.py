@@ -1,0 +1,131 @@
+"""The books of the BSM: the same in memory, in SQLite and in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from host_tools.headend.bsm.books import Answered, Books, Line, Outstanding, Registered, Route
+from host_tools.headend.bsm.memory_books import (
+    MOST_ORDERS,
+    OUTSTANDING_OF_A_SUBSCRIBER,
+    RECORDS_OF_A_KIND,
+    REQUESTS_OF_A_SUBSCRIBER,
+)
+from host_tools.headend.bsm.orders import Order
+from host_tools.headend.errors import HeadendError
+
+ME, YOU = "me@home", "you@home"
+ROUTE = Route("127.0.0.2", "b-tid@bsf", 5000)
+ONE, TWO, THREE = Order.for_key("one"), Order.for_key("two"), Order.for_pull("three")
+
+
+def waiting(books: Books, identity: str = ME) -> list[Order]:
+    return [order for _, order in books.outbox.orders(identity)]
+
+
+def test_a_registration_is_of_one_subscriber_and_replaces_the_one_before(books: Books) -> None:
+    first = Registered(("urn:a", "urn:b"), ROUTE, 12.5)
+    assert books.registrations.find(ME) is None
+    books.registrations.put(ME, first)
+    assert books.registrations.find(ME) == first
+    second = replace(first, service_ids=("urn:c",), route=replace(ROUTE, port=None))
+    books.registrations.put(ME, second)
+    assert (books.registrations.find(ME), books.registrations.find(YOU)) == (second, None)
+    books.registrations.drop(ME)
+    books.registrations.drop(ME)
+    assert books.registrations.find(ME) is None
+
+
+def test_orders_wait_in_their_order_and_some_go_ahead(books: Books) -> None:
+    outbox = books.outbox
+    assert outbox.first(ME) is None
+    outbox.add(ME, ONE)
+    outbox.add(ME, TWO)
+    outbox.add(ME, THREE, ahead=True)
+    outbox.add(YOU, ONE)
+    assert waiting(books) == [THREE, ONE, TWO]
+    first = outbox.first(ME)
+    assert first == outbox.orders(ME)[0]
+    assert first is not None
+    outbox.drop(ME, first[0])
+    assert (waiting(books), waiting(books, YOU)) == ([ONE, TWO], [ONE])
+
+
+def test_too_many_orders_are_refused_and_none_is_dropped(books: Books) -> None:
+    for _ in range(MOST_ORDERS):
+        books.outbox.add(ME, ONE)
+    with pytest.raises(HeadendError, match=f"{MOST_ORDERS} LTKMs wait"):
+        books.outbox.add(ME, TWO)
+    books.outbox.add(YOU, TWO)
+    assert books.outbox.figures().orders == MOST_ORDERS + 1
+
+
+def test_lines_are_due_by_their_time(books: Books) -> None:
+    outbox = books.outbox
+    assert (outbox.next_at(), outbox.due(1e9, 10)) == (None, ())
+    for number, at in enumerate([30.0, 10.0, None, 20.0]):
+        outbox.put_line(Line(f"id {number}", ROUTE, at))
+    assert outbox.next_at() == 10.0
+    assert outbox.due(9.9, 10) == ()
+    assert [line.identity for line in outbox.due(20.0, 10)] == ["id 1", "id 3"]
+    assert [line.identity for line in outbox.due(99.0, 1)] == ["id 1"]
+    outbox.put_line(Line("id 1", ROUTE, None, 3))
+    assert outbox.next_at() == 20.0
+    assert outbox.line("id 1") == Line("id 1", ROUTE, None, 3)
+    outbox.put_line(Line("id 1", ROUTE, 5.0, 0))
+    outbox.put_line(Line("id 3", ROUTE, 40.0))
+    assert [line.identity for line in outbox.due(99.0, 10)] == ["id 1", "id 0", "id 3"]
+
+
+def test_there_is_one_outstanding_under_each_b_tid_and_a_bound_for_each_subscriber(books: Books) -> None:
+    outbox = books.outbox
+    made = [Outstanding(ME, f"{number}@bsf", ONE, bytes((number,))) for number in range(OUTSTANDING_OF_A_SUBSCRIBER)]
+    for one in made:
+        outbox.keep(one)
+    again = replace(made[0], ltkm=b"anew")
+    outbox.keep(again)
+    assert outbox.outstanding("0@bsf") == again
+    assert set(outbox.outstanding_of(ME)) == {again, *made[1:]}
+    outbox.keep(Outstanding(YOU, "other@bsf", TWO, b""))
+    outbox.put_line(Line(ME, replace(ROUTE, b_tid="0@bsf"), None))
+    outbox.put_line(Line(YOU, replace(ROUTE, b_tid="other@bsf"), None))
+    figures = outbox.figures()
+    assert (figures.outstanding, figures.doubtful) == (OUTSTANDING_OF_A_SUBSCRIBER + 1, OUTSTANDING_OF_A_SUBSCRIBER - 1)
+    outbox.keep(Outstanding(ME, "more@bsf", ONE, b""))
+    assert len(outbox.outstanding_of(ME)) == OUTSTANDING_OF_A_SUBSCRIBER
+    assert outbox.outstanding("more@bsf") is not None
+    outbox.settle("more@bsf")
+    assert outbox.outstanding("more@bsf") is None
+
+
+def test_an_answered_request_is_found_again_and_the_oldest_gives_way(books: Books) -> None:
+    answered = Answered(b"print", b"<answer/>")
+    assert books.requests.find(ME, "r") is None
+    books.requests.keep(ME, "r", answered)
+    assert books.requests.find(ME, "r") == answered
+    assert books.requests.find(YOU, "r") is None
+    for number in range(REQUESTS_OF_A_SUBSCRIBER):
+        books.requests.keep(ME, f"r{number}", answered)
+    assert books.requests.find(ME, "r") is None
+    assert books.requests.find(ME, "r0") == answered
+
+
+def test_records_are_of_a_kind_a_subscriber_and_a_name(books: Books) -> None:
+    records = books.records
+    records.put("a", ME, "x", b"1")
+    records.put("a", ME, "y", b"2")
+    records.put("b", ME, "x", b"3")
+    records.put("a", ME, "x", b"4")
+    assert records.of("a", ME) == {"x": b"4", "y": b"2"}
+    assert (records.find("b", ME, "x"), records.find("a", YOU, "x")) == (b"3", None)
+    records.drop("a", ME, "x")
+    records.drop("a", ME, "x")
+    assert records.of("a", ME) == {"y": b"2"}
+    for number in range(RECORDS_OF_A_KIND - 1):
+        records.put("a", ME, f"n{number}", b"")
+    with pytest.raises(HeadendError, match="records of a kind"):
+        records.put("a", ME, "more", b"")
+    records.put("a", ME, "y", b"changed")
+    assert records.find("a", ME, "y") == b"changed"
