@@ -78,6 +78,19 @@ def test_a_player_gets_its_keys_from_the_network(
     assert found["packets"]["decrypted"] == 400  # type: ignore[index]
 
 
+def test_a_player_buys_what_the_card_lacks(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = tmp_path / "two.pcap"
+    assert invoke(["headend", "record", "subscribe", "-o", str(capture)]) == ExitCode.OK
+    with serving(tmp_path, scenario="subscribe") as served:
+        capsys.readouterr()
+        assert invoke(play(served, capture, card, "--buy")) == ExitCode.OK
+        found = told(capsys)
+        assert found["packets"]["decrypted"] == 1200  # type: ignore[index]
+        assert found["stkms"]["remedies"] == 1  # type: ignore[index]
+        assert run(served, "account", card) == ExitCode.OK
+        assert told(capsys)["charged"] == [{"amount": "1.50", "currency": "EUR"}]
+
+
 def test_tokens_are_bought_and_spent(served: Served, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(served, "register", card) == ExitCode.OK
     capsys.readouterr()
