@@ -131,3 +131,15 @@ def test_without_a_network_nobody_sells(capsys: pytest.CaptureFixture[str]) -> N
     assert invoke(["terminal", "buy", "--network", "x.toml"]) == ExitCode.USAGE
     assert invoke(["terminal", "online", "--bsm", "http://127.0.0.1:8080"]) == ExitCode.USAGE
     assert "the name of the BSM is part of its keys" in capsys.readouterr().err
+
+
+def test_there_must_be_something_to_ask_for(
+    served: Served, card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.toml"
+    lines = served.file.read_text().splitlines()
+    empty.write_text("\n".join("services = []" if line.startswith("services") else line for line in lines))
+    place = ["--network", str(empty), "--address", served.address]
+    for verb in ("register", "deregister"):
+        assert invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), *place]) == ExitCode.USAGE
+        assert "name a SERVICE" in capsys.readouterr().err
