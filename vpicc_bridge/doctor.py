@@ -243,7 +243,6 @@ _CHECKS: Final[tuple[Callable[[Machine], Finding], ...]] = (
     partial(_check_package, module="rich"),
     _check_pyscard,
     partial(_check_package, module="pylibsrtp"),
-    partial(_check_package, module="dpkt"),
     _check_pcscd,
     _check_driver,
     _check_reader_file,

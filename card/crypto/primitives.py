@@ -10,6 +10,7 @@ import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -123,6 +124,19 @@ class HmacSha1:
 
     def __repr__(self) -> str:
         return "HmacSha1()"
+
+
+def aes_key_wrap(key: bytes, data: bytes) -> bytes:
+    """Wrap a key of whole 8-byte blocks, two or more, under `key` (RFC 3394); returns 8 bytes more."""
+    return keywrap.aes_key_wrap(key, data)
+
+
+def aes_key_unwrap(key: bytes, wrapped: bytes) -> bytes | None:
+    """Unwrap a key (RFC 3394); None when it was not wrapped under `key`."""
+    try:
+        return keywrap.aes_key_unwrap(key, wrapped)
+    except (keywrap.InvalidUnwrap, ValueError):
+        return None
 
 
 def hmac_sha1(key: bytes, data: bytes) -> bytes:

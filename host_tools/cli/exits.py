@@ -41,7 +41,6 @@ BROKEN_PIPE = ExitCode.BROKEN_PIPE
 EXTRA_OF_MODULE = {
     "smartcard": "pcsc",
     "pylibsrtp": "media",
-    "dpkt": "media",
     "Crypto": "vpicc",
     "aiohttp": "net",
     "sqlalchemy": "net",

@@ -71,19 +71,14 @@ class RtpPacket:
         if len(self.csrcs) > _MAX_CSRCS or not 0 <= self.payload_type < 0x80:
             raise RtpError("an RTP packet has at most 15 CSRCs and a payload type below 128")
         flags = _VERSION << 6 | (0x10 if self.extension else 0) | len(self.csrcs)
+        kind = self.payload_type | (0x80 if self.marker else 0)
         try:
-            return b"".join(
-                (
-                    bytes((flags, self.payload_type | (0x80 if self.marker else 0))),
-                    self.sequence.to_bytes(2, "big"),
-                    self.timestamp.to_bytes(4, "big"),
-                    self.ssrc.to_bytes(4, "big"),
-                    *(csrc.to_bytes(4, "big") for csrc in self.csrcs),
-                    _encode_extension(self.extension) if self.extension else b"",
-                    self.payload,
-                )
-            )
-        except OverflowError:
+            head = _HEADER.pack(flags, kind, self.sequence, self.timestamp, self.ssrc)
+            if not flags & 0x1F:
+                return head + self.payload
+            csrcs = b"".join(csrc.to_bytes(4, "big") for csrc in self.csrcs)
+            return head + csrcs + (_encode_extension(self.extension) if self.extension else b"") + self.payload
+        except (OverflowError, struct.error):
             raise RtpError("a number does not fit its field in the RTP header") from None
 
 

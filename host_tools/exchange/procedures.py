@@ -23,6 +23,7 @@ class Proof(Enum):
     SRK = "the subscriber by SRK, under its B-TID or NAI; the BSM by rspauth"
     SRK_OR_TLS = "both, by SRK or by certificates"
     TLS = "both by certificates"
+    TRANSPORT_KEY = "both by a transport key that both have"
     NOBODY = "nobody proves anything"
 
 
@@ -182,6 +183,30 @@ DEVICE_KEY_REQUEST = Procedure(
     Ref("TS 33.259", "annex C", _SOURCED),
 )
 
+_BACK_END = "/backend/v1/"
+_JSON = "application/json"
+_BACK_END_REF = Ref("OMA-AD-BCAST", "5.4.5.3", _OURS)
+
+
+def _back_end(name: str, tail: str) -> Procedure:
+    return Procedure(name, "POST", _BACK_END + tail, "", _JSON, _JSON, Proof.TRANSPORT_KEY, _BACK_END_REF)
+
+
+TEK_OFFER = _back_end("TEK offer", "tek-offers")
+KEY_GRANT = _back_end("key grant", "key-grants")
+STKM_HANDOVER = _back_end("STKM hand-over", "stkms")
+LTKM_HANDOVER = _back_end("LTKM hand-over", "ltkms")
+REGISTRATION_HANDOVER = _back_end("registration material", "registration-materials")
+STKM_REQUEST = Procedure(
+    "STKM over the interaction channel",
+    "GET",
+    "/stkm/",
+    "",
+    "",
+    "application/vnd.oma.bcast.stkm",
+    Proof.NOBODY,
+    Ref("OMA-AD-BCAST", "5.4.4.2.1.3 (the media type is registered, the path is ours)", _OURS),
+)
 ANNOUNCEMENT = Procedure(
     "announcement",
     "GET",
@@ -212,6 +237,12 @@ PROCEDURES = (
     UICC_KEY_REQUEST,
     DEVICE_KEY_REQUEST,
     ANNOUNCEMENT,
+    TEK_OFFER,
+    KEY_GRANT,
+    STKM_HANDOVER,
+    LTKM_HANDOVER,
+    REGISTRATION_HANDOVER,
+    STKM_REQUEST,
 )
 
 TRIGGER_TYPE = "application/vnd.oma.bcast.smartcard-trigger+xml"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.catalogue.items import Catalogue
@@ -51,6 +52,9 @@ class Beside(Protocol):
     @property
     def paths(self) -> Mapping[str, Server]:
         """What answers in place of Ua on the BSM's port, by the begin of the path."""
+
+    async def wait(self, request: HttpRequest) -> None:
+        """Return when a request to the BSM's port may be answered; most wait for nothing."""
 
     def start(self) -> None:
         """Begin, on the event loop."""
@@ -141,13 +145,18 @@ async def serve(
         answering: dict[str, Server] = {"bsf": servers.ub, "bsm": bsm, "zn": servers.zn, "metrics": metrics}
         answering[BSM_TLS] = bsm
         tls = {"zn": zn_tls, BSM_TLS: ua_tls}
+
+        async def patience(request: HttpRequest) -> None:
+            for one in beside:
+                await one.wait(request)
+
         async with AsyncExitStack() as started:
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
             for role, listening in taken.items():
-                site = HttpSite(
-                    answering[role], traffic[role], limits, port.flush if role in ("bsm", BSM_TLS) else None
-                )
+                is_bsm = role in ("bsm", BSM_TLS)
+                after, waits = (port.flush, patience) if is_bsm else (None, None)
+                site = HttpSite(answering[role], traffic[role], limits, after, waits)
                 started.push_async_callback(site.stop)
                 await site.start(listening, tls.get(role))
             started.enter_context(_heeding_signals(running))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +11,16 @@ from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
-from host_tools.guide.announce import Document
-from host_tools.headend.on_air.announcing import named
-from host_tools.headend.on_air.beside import AirBeside
-from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.scenario.wares import default_catalogue
-from host_tools.headend.serving import Beside, Ports, Running, serve
+from host_tools.headend.serving import Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.sessions.air import Aired, beside
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, Events, NetworkServed
+from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.wire.system import SystemClock, SystemRng
 
@@ -41,30 +37,28 @@ def serve_scenario(
     network_file: Path | None,
     certificates: Path | None,
     events: Events,
-    air: AirPlan | None = None,
-    announce_in: Path | None = None,
+    *,
+    aired: Aired | None = None,
     kept: Keeping | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where.
+    """Serve until interrupted; `NetworkServed` tells where. With `aired` the scenario is broadcast, too, and announced.
 
-    With `air` the scenario is broadcast, too, and announced; `announce_in` is a folder for the announcement. What
-    `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
+    What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
-    began = None if air is None else air.began(scenario, clock.now())
-    services = None
-    if air is not None and began is not None:
-        services = ScenarioServices(scenario, began, air.speed, loop=air.loop)
+    began, services = clock.now(), None
+    if aired is not None:
+        began, plan = aired.plan.began(scenario, began), aired.plan
+        services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
     zn_tls = None if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
-    beside: list[Beside] = []
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
         events.emit(NetworkServed(running.network, network_file, store))
-        if air is not None:
-            events.emit(BroadcastOnAir(scenario, air))
+        if aired is not None:
+            events.emit(BroadcastOnAir(scenario, aired.plan))
 
     with ExitStack() as closing, _as_session_errors():
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
@@ -73,15 +67,8 @@ def serve_scenario(
             network = UsimNetwork(
                 scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
             )
-        if air is not None and began is not None:
-            ended = BroadcastEnded(scenario)
-            on_air = OnAir(scenario, air, began, network.back_end, tables, lambda: events.emit(ended))
-            closing.callback(on_air.close)
-            service_ids, offers = named(scenario, default_catalogue(scenario))
-            beside.append(made := AirBeside(scenario, on_air, network.keys, clock, service_ids, offers))
-            if announce_in is not None:
-                _write_announcement(announce_in, made.documents)
-        asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=beside))
+        runs = () if aired is None else (beside(aired, began, network, clock, tables, events),)
+        asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=runs))
 
 
 @contextmanager
@@ -90,16 +77,6 @@ def _as_session_errors() -> Iterator[None]:
         yield
     except TransportError as error:
         raise SessionError(f"{error}.") from None
-
-
-def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
-    """Write the documents of an announcement, those of each service in a folder of its own."""
-    for document in documents:
-        if document.name:
-            path = folder / document.name
-            with told(path.parent):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, document.body)
 
 
 def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:

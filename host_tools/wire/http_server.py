@@ -11,7 +11,7 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import ClientError, web
@@ -51,12 +51,14 @@ class HttpSite:
         traffic: Traffic,
         limits: ServerLimits | None = None,
         after: Callable[[], None] | None = None,
+        patience: Callable[[HttpRequest], Awaitable[None]] | None = None,
     ) -> None:
-        """Take what answers, where is counted, the bounds, and what follows an answer."""
+        """Take what answers, where is counted, the bounds, what follows an answer, and what a request may wait for."""
         self._server = server
         self._traffic = traffic
         self._limits = limits or ServerLimits()
         self._after = after
+        self._patience = patience
         self._web: web.Server | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -120,7 +122,10 @@ class HttpSite:
         except (ConnectionError, ClientError, web.RequestPayloadError, HttpProcessingError):
             self._traffic.cut += 1
             raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
-        return HttpRequest(request.method, request.raw_path, headers, body)
+        read = HttpRequest(request.method, request.raw_path, headers, body)
+        if self._patience is not None:
+            await self._patience(read)
+        return read
 
     async def _read_body(self, request: web.BaseRequest) -> bytes:
         if (request.content_length or 0) > self._limits.body_size:

@@ -109,7 +109,7 @@ class UsimRounds:
     def _make_stkms(self, count: int) -> Iterator[bytes]:
         key = self._network.bsm.current_key(_SERVICE)
         for number in range(1, count + 1):
-            ids = key.traffic_key_ids(1 + number % 1000)
+            ids = key.traffic_key_ids(1 + number)  # above the lower limit, and rising: the card wants it so
             content = StkmContent(ids, Secret(number.to_bytes(16, "big")), Secret(bytes(14)), number)
             message = b"\x02" + seal_stkm(content, key.key, key.csb_id, key.rand)
             body = b"\x53" + bytes((len(message),)) + message

@@ -21,8 +21,10 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import cli, invoke
 from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.on_air.broadcast import OnAir
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.serving import Beside, Ports, Running, serve
+from host_tools.sessions import air as headend_air
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
 from host_tools.trace.tap import Tap
@@ -65,7 +67,9 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
                       "certificates": ">certificates", "db": "memory", "air": "", "record": ">air.pcapng",
-                      "clock_file": ">clock.json", "announce": ">announced"},
+                      "clock_file": ">clock.json", "announce": ">announced", "transport_key": ">transport.key"},
+    "headend air": {"scenario": "@scenario", "bsm": "127.0.0.1:9", "transport_key": ">transport.key",
+                    "profile": "@profile", "record": ">air.pcapng", "clock_file": ">clock.json"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
                        "truth": ">truth.json"},
     "script export": {"name": "@script", "output": ">x.scriptor"},
@@ -251,11 +255,17 @@ def bench(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     ended = SimpleNamespace(Event=lambda: SimpleNamespace(wait=interrupted))
     monkeypatch.setattr(headend_permissions, "threading", ended)
     monkeypatch.setattr(headend_serve, "serve", serve_briefly)
+    monkeypatch.setattr(headend_air, "distribute", distribute_briefly)
     for name in ("BCAST_UICC_PIN", "BCAST_UICC_ALLOW_ICCID", "BCAST_UICC_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     found = Bench(tmp_path, good)
     found.lay_out()
     return found
+
+
+async def distribute_briefly(on_air: OnAir, *_others: object) -> None:
+    """Be on the air for no time at all."""
+    on_air.close()
 
 
 async def serve_briefly(

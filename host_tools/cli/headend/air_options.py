@@ -71,15 +71,26 @@ def refuse_without(given: str, options: Mapping[str, Any]) -> None:
         raise click.UsageError(f"--{names[0].replace('_', '-')} needs {given}")
 
 
+def place(option: str, text: str) -> Endpoint:
+    """Read ADDRESS:PORT. Raises `click.UsageError`."""
+    if ":" not in text:
+        raise click.UsageError(f"{option} {text}: ADDRESS:PORT is wanted")
+    return _place(option, text)
+
+
 def _listener(text: str) -> Endpoint:
+    return _place("--listener", text)
+
+
+def _place(option: str, text: str) -> Endpoint:
     from host_tools.exchange.transport import Endpoint
     from host_tools.wire.network_file import is_address
 
     address, colon, port = text.partition(":")
     if not is_address(address):
-        raise click.UsageError(f"--listener {text}: an IPv4 address is wanted, such as 127.0.0.3 or 127.0.0.3:6000")
+        raise click.UsageError(f"{option} {text}: an IPv4 address is wanted, such as 127.0.0.3 or 127.0.0.3:6000")
     if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
-        raise click.UsageError(f"--listener {text}: a port from 1 to 65535 is wanted")
+        raise click.UsageError(f"{option} {text}: a port from 1 to 65535 is wanted")
     return Endpoint(address, int(port) if colon else _FIRST_PORT)
 
 

@@ -25,6 +25,7 @@ from host_tools.sessions.events import (
     BroadcastMade,
     BroadcastOnAir,
     BroadcastProgressed,
+    DistributionServed,
     Event,
     LtkmsWritten,
     NetworkServed,
@@ -145,6 +146,11 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     type=click.Path(file_okay=False, path_type=Path),
     help="Write SDP, user service and security descriptions there, with --air; GET /guide/ of the BSM gives them, too.",
 )
+@click.option(
+    "--transport-key",
+    type=_FILE,
+    help="Serve a BSD/A in another process (`headend air`), which shares this key; it is made where there is none.",
+)
 @store_options
 @config_option
 def serve(
@@ -158,6 +164,7 @@ def serve(
     subscribers: Path | None,
     air: bool,
     announce: Path | None,
+    transport_key: Path | None,
     **options: Any,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
@@ -171,6 +178,7 @@ def serve(
     database and is there again after a restart.
     """
     from host_tools.headend.serving import Ports
+    from host_tools.sessions.air import Aired
     from host_tools.sessions.cards import load_profile
     from host_tools.sessions.keeping import Keeping
     from host_tools.sessions.serve import serve_scenario
@@ -179,8 +187,11 @@ def serve(
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
     written = [network_file, options["record"], options["clock_file"]]
     refuse_clash(written, [Path(scenario), profile, key_file, subscribers])
-    if not air:
+    aired = air or transport_key is not None
+    if not aired:
         refuse_without("--air", {**options, "announce": announce})
+    if transport_key is not None and not air and options["clock_file"] is None:
+        raise click.UsageError("--transport-key needs --clock-file, which the BSD/A reads too")
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
@@ -188,11 +199,40 @@ def serve(
     )
     with _plain_errors():
         plan = _load(scenario)
-        streamed = air_plan(options) if air else None
+        streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
         kept = Keeping(db, key_file, subscribers)
         serve_scenario(
-            plan, load_profile(profile), wanted, network_file, certificates, _Show(), streamed, announce, kept
+            plan, load_profile(profile), wanted, network_file, certificates, _Show(), aired=streamed, kept=kept
         )
+
+
+@headend.command()
+@click.argument("scenario", metavar="[SCENARIO]", default="demo")
+@click.option("--bsm", metavar="ADDRESS:PORT", required=True, help="Where the BSM is, as `headend serve` prints it.")
+@click.option("--transport-key", type=_FILE, required=True, help="The key that `headend serve --transport-key` made.")
+@click.option(
+    "--profile", type=_FILE, default="usim", show_default=True, help="Card profile whose tables are followed."
+)
+@click.option("--port", type=_PORT, default=0, help="TCP port of metrics and hand-over; without it, any that is free.")
+@air_options
+def air(scenario: str, bsm: str, transport_key: Path, profile: Path, port: int, **options: Any) -> None:
+    """Be the BSD/A of SCENARIO, with a BSM in another process, until interrupted.
+
+    STKMs, or the keys to make them, come from the BSM by HTTP some crypto periods ahead, so that one which stops for a
+    moment is not heard. Give both the same --clock-file, --speed and --loop.
+    """
+    from host_tools.cli.headend.air_options import place
+    from host_tools.exchange.transport import Endpoint
+    from host_tools.sessions.air import distribute_scenario
+    from host_tools.sessions.air import transport_key as read_key
+    from host_tools.sessions.cards import load_profile
+
+    refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key])
+    server = place("--bsm", bsm)
+    with _plain_errors():
+        plan, keys, streamed = _load(scenario), read_key(transport_key), air_plan(options)
+        here = Endpoint("127.0.0.1", port)
+        distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, _Show())
 
 
 def _load(scenario: str) -> Scenario:
@@ -227,6 +267,8 @@ class _Show(Console):
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
             case BroadcastOnAir(scenario, plan):
                 _show_air(scenario, plan)
+            case DistributionServed(place):
+                click.echo(f"BSD/A, http, /metrics: {place.address}:{place.port}")
             case BroadcastEnded(scenario):
                 click.echo(f"{scenario.name} is over; --loop begins anew")
             case NetworkServed(network, network_file, store):

@@ -1,20 +1,19 @@
 """Captures: pcap and pcapng files to UDP datagrams, and datagrams to pcap files.
 
-`records` walks the files, `link_layers` and `datagrams` take frames apart, dpkt makes the packets that are written.
+`records` walks the files, `link_layers` and `datagrams` take frames apart, `ip_packets` makes those that are written.
 Whatever is in a capture, reading ends with what could be read and a report of what could not.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-
-import dpkt
 
 from card.disk.kinds import CAPTURE
 from card.disk.reading import open_plain
@@ -27,6 +26,9 @@ from host_tools.content.errors import CaptureError
 
 __all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
 
+_MAGIC = 0xA1B2C3D4  # of a file with microseconds
+_FILE_HEADER = struct.Struct("<IHHiIII")  # magic, version, time zone, accuracy, longest packet, link type
+_RECORD_HEADER = struct.Struct("<IIII")  # seconds, microseconds, bytes in the file, bytes on the wire
 _SNAP_LENGTH = 65_535
 _END_OF_PCAP = (1 << 32) - 1  # seconds since 1970, in the year 2106
 _MOST_REASONS = 64  # told apart; a hostile capture could name 65,536 link types
@@ -165,10 +167,13 @@ class CaptureWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         """Take a file open for writing; the caller closes it."""
-        self._writer = dpkt.pcap.Writer(file, snaplen=_SNAP_LENGTH, linktype=RAW_IP)
+        self._file = file
+        file.write(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAP_LENGTH, RAW_IP))
 
     def write(self, datagram: Datagram) -> None:
         """Append one datagram. Raises `CaptureError` for an address, port, size or time that the file cannot hold."""
         if not 0 <= datagram.timestamp < _END_OF_PCAP:
             raise CaptureError(f"a datagram to {datagram.destination} cannot be written: pcap ends with the year 2105")
-        self._writer.writepkt_time(udp_packet(datagram), round(datagram.timestamp, 6))
+        packet = udp_packet(datagram)
+        seconds, microseconds = divmod(round(datagram.timestamp * 1_000_000), 1_000_000)
+        self._file.write(_RECORD_HEADER.pack(seconds, microseconds, len(packet), len(packet)) + packet)

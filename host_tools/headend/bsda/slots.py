@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from card.lean import lean_dataclass
 from host_tools.headend.service_keys import KeyTerm
 from host_tools.headend.services import Service
 
 FRAME_MILLISECONDS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StkmSlot:
     """One STKM goes out at `at` for crypto period `mtk_id`, with T = `counter`.
 
@@ -25,7 +24,7 @@ class StkmSlot:
     copy: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MediaSlot:
     """One RTP packet goes out at `at`, the `number`-th of its service, in crypto period `mtk_id`."""
 

@@ -6,10 +6,10 @@ It knows the names of SEKs; the SEKs themselves only when the sealer it was give
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from card.codec.mikey import MbmsKeyIds
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import BcastTables
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.traffic_key import TrafficKey
@@ -25,7 +25,7 @@ from host_tools.headend.stkm import StkmContent
 _SENDER = Endpoint("10.20.30.40", 40_000)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SentStkm:
     """An STKM as it goes out, the name of the TEK in it, and the TEK."""
 
@@ -34,7 +34,7 @@ class SentStkm:
     key: TrafficKey
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SentMedia:
     """A packet as it goes out, and its payload before protection."""
 
@@ -68,7 +68,7 @@ class Bsda:
         self._keys = keys
         self._sealer = sealer
         self._tables = tables
-        self._start = start
+        self._start = start.timestamp()
         self._stkm_port = stkm_port
 
     def order(self, slot: StkmSlot) -> StkmOrder:
@@ -98,5 +98,5 @@ class Bsda:
         return SentMedia(self._datagram(slot.at, slot.service, slot.service.port, protected), packet.payload)
 
     def _datagram(self, at: int, service: Service, port: int, payload: bytes) -> Datagram:
-        moment = self._start.timestamp() + at / 1000
+        moment = self._start + at / 1000
         return Datagram(moment, _SENDER, Endpoint(service.address, port), payload)

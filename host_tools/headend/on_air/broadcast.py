@@ -75,6 +75,11 @@ class AirPlan:
         return kept
 
 
+def position(began: datetime, now: datetime, speed: float) -> float:
+    """Return where a broadcast is, in milliseconds from its begin."""
+    return (now - began).total_seconds() * 1000 * speed
+
+
 class OnAir:
     """One broadcast, from `start` to the end of its scenario or `close`."""
 
@@ -86,8 +91,12 @@ class OnAir:
         back_end: BackEndOfBsm,
         tables: BcastTables,
         on_end: Callable[[], None] | None = None,
+        on_stkm: Callable[[str, bytes], None] | None = None,
     ) -> None:
-        """Open its sockets and files. Raises `HeadendError`, `TransportError`, `UnwritableFile`."""
+        """Open its sockets and files; `on_end` hears of its end, `on_stkm` of every STKM.
+
+        Raises `HeadendError`, `TransportError`, `UnwritableFile`.
+        """
         unknown = set(plan.media) - {service.id for service in scenario.services}
         if unknown:
             raise HeadendError(f"{scenario.name} has no service {min(unknown)}")
@@ -104,7 +113,7 @@ class OnAir:
             if plan.record is not None:
                 recorder = PcapngWriter(opened.enter_context(open_growing(plan.record)), _INTERFACE)
             self.bsda = make_bsda(scenario, back_end, tables, frames=frames, start=began)
-            self._recorder, self._on_end = recorder, on_end
+            self._recorder, self._on_end, self._on_stkm = recorder, on_end, on_stkm
             self._opened = opened.pop_all()
         self.queue: SendQueue | None = None
         self.transmitter: Transmitter | None = None
@@ -114,12 +123,14 @@ class OnAir:
         position = self.position(now)
         behind = position > 0
         self.queue = SendQueue(self.timetable.slots(round(position) if behind else None), self.bsda)
-        self.transmitter = Transmitter(self.queue, self.outlet, self.plan.speed, self._recorder, self._on_end)
+        self.transmitter = Transmitter(
+            self.queue, self.outlet, self.plan.speed, self._recorder, self._on_end, self._on_stkm
+        )
         self.transmitter.start(position)
 
     def position(self, now: datetime) -> float:
         """Return where the broadcast is, in milliseconds from its begin."""
-        return (now - self.began).total_seconds() * 1000 * self.plan.speed
+        return position(self.began, now, self.plan.speed)
 
     def close(self) -> None:
         """Send nothing more and close everything."""

@@ -48,13 +48,18 @@ class Transmitter:
         speed: float,
         recorder: Recorder | None = None,
         on_end: Callable[[], None] | None = None,
+        on_stkm: Callable[[str, bytes], None] | None = None,
     ) -> None:
-        """Take what is sent, where, how many times as fast as the clock, who keeps it, and who hears of its end."""
+        """Take what is sent, where, how many times as fast as the clock, and who keeps it.
+
+        `on_end` hears of its end, `on_stkm` of every STKM: its service and its bytes.
+        """
         self._queue = queue
         self._outlet = outlet
         self._per_second = 1000 * speed
         self._recorder = recorder
         self._on_end = on_end
+        self._on_stkm = on_stkm
         self._begin = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.sent: Counter[tuple[str, str]] = Counter()
@@ -96,6 +101,8 @@ class Transmitter:
             self.lateness.add(loop.time() - self._moment(found.at))
             self.sent[found.service, "stkm" if is_stkm else "media"] += 1
             self._record(found.what.datagram)
+            if is_stkm and self._on_stkm is not None:
+                self._on_stkm(found.service, found.what.datagram.payload)
         self._queue.prepare(position + _AHEAD * self._per_second, position - _OVER * self._per_second, _MOST_AT_ONCE)
 
     def _record(self, datagram: Datagram) -> None:

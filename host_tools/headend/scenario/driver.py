@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from card.lean import lean_dataclass
 from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
 from host_tools.headend.bsda.station import Bsda, SentMedia, SentStkm
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.schedule import slots
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Sent:
     """What goes out at a moment (milliseconds of the broadcast), and of which service."""
 

@@ -26,6 +26,7 @@ from host_tools.headend.scenario.truth import MediaDigest, MediaTruth, TekName, 
 from host_tools.headend.sealing import MikeySealer
 
 Progress = Callable[[int], None]
+_PROGRESS_STEP = 64  # datagrams from one word about the progress to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,17 @@ def _bsda(scenario: Scenario, tables: BcastTables) -> Bsda:
 
 def _write(scenario: Scenario, bsda: Bsda, file: BinaryIO, progress: Progress | None) -> Truth:
     writer, heard = CaptureWriter(file), _Heard(scenario)
-    for sent in play(scenario, bsda):
+    reached = 0
+    for number, sent in enumerate(play(scenario, bsda)):
         # Everything is sent, also what nobody records: the roll-over counters go on.
         if scenario.viewed_at(sent.at) in (None, sent.service):
             heard.note(sent)
             writer.write(sent.what.datagram)
-        if progress is not None:
-            progress(sent.at)
+        reached = sent.at
+        if progress is not None and number % _PROGRESS_STEP == 0:
+            progress(reached)
+    if progress is not None:
+        progress(reached)
     return heard.truth()
 
 

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
 from host_tools.headend.scenario.model import Scenario
-from host_tools.headend.scenario.schedule import slots
+from host_tools.headend.scenario.schedule import slots, stkm_slots
 from host_tools.headend.scenario.seeded_keys import key_term, key_terms
 from host_tools.headend.service_keys import LAST_MTK_ID, KeyTerm
 from host_tools.headend.services import Service
@@ -59,6 +59,15 @@ class Timetable:
         for service in self.scenario.services:
             streams += [self._stkms(service, first), self._media(service, first)]
         return heapq.merge(*streams, key=lambda slot: (slot.at, isinstance(slot, MediaSlot)))
+
+    def stkms(self, begin: int) -> Iterator[StkmSlot]:
+        """Yield the STKMs alone, from `begin` on, in order of time."""
+        if not self.loop:
+            of_each = (stkm_slots(self.scenario, service.id) for service in self.scenario.services)
+            every = heapq.merge(*of_each, key=lambda slot: slot.at)
+            return (slot for slot in every if slot.at >= begin)
+        streams = (self._stkms(service, begin) for service in self.scenario.services)
+        return heapq.merge(*streams, key=lambda slot: slot.at)
 
     def next_rollover(self, service: str, at: int) -> tuple[int, KeyTerm] | None:
         """Return when, after a moment, a service next takes up another SEK, and that SEK; None for never."""

@@ -31,6 +31,7 @@ from host_tools.sessions.events.network import (
     BroadcastMade,
     BroadcastOnAir,
     BroadcastProgressed,
+    DistributionServed,
     LtkmsWritten,
     NetworkServed,
     PermissionsServed,
@@ -66,6 +67,7 @@ __all__ = [
     "CardKept",
     "CardMade",
     "ClientNews",
+    "DistributionServed",
     "Event",
     "Events",
     "FaultInjected",
@@ -118,6 +120,7 @@ Event = (
     | PermissionsServed
     | BroadcastEnded
     | BroadcastOnAir
+    | DistributionServed
     | NetworkServed
     | StepDone
     | TerminalOnline

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from host_tools.exchange.transport import Endpoint
     from host_tools.headend.on_air.broadcast import AirPlan
     from host_tools.headend.scenario.handover import Handover
     from host_tools.headend.scenario.model import Scenario
@@ -62,6 +63,13 @@ class BroadcastOnAir:
 
     scenario: Scenario
     plan: AirPlan
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionServed:
+    """A BSD/A of its own is on the air; its metrics, and what is handed over to it, are at `place`."""
+
+    place: Endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ import pytest
 from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import open_capture
 from host_tools.exchange.http import HttpRequest
+from host_tools.exchange.procedures import ANNOUNCEMENT
 from host_tools.exchange.transport import Endpoint, Peer
 from host_tools.guide.entry import by_usd
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.on_air.beside import AirBeside, add_seks
+from host_tools.headend.http.stkm_shelf import StkmShelf
+from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.lateness import Lateness
 from host_tools.headend.on_air.outlets import unicast_places
@@ -168,9 +170,10 @@ def test_what_cannot_go_on_the_air() -> None:
 
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
-    on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
-    beside = AirBeside(SHORT, on_air, make_keys(SHORT), SystemClock(), IDS, {})
-    (server,) = beside.paths.values()
+    now, clock = datetime.now(UTC), SystemClock()
+    on_air = OnAir(SHORT, plan, now, back_end(), P1)
+    beside = AirBeside(SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}), StkmShelf(clock), on_air)
+    server = beside.paths[ANNOUNCEMENT.tail]
 
     class Web:
         def document(self, uri: str) -> bytes:

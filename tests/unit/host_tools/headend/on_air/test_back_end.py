@@ -1,0 +1,246 @@
+"""A BSD/A that has its BSM over octets sends what the one in the same process sends, whoever makes the STKMs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from card.codec.mikey import MbmsKeyIds
+from card.crypto.secret import Secret
+from card.spec.bcast.p1 import P1
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.messages.back_end import MAC_HEADER, FinishedStkm, Handover, KeyProfile, Stkms, TransportKey
+from host_tools.exchange.procedures import LTKM_HANDOVER, REGISTRATION_HANDOVER, STKM_REQUEST, TEK_OFFER, Procedure
+from host_tools.exchange.transport import Endpoint, InProcessTransport, Peer
+from host_tools.headend.bsda.slots import StkmSlot
+from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.clock import ManualClock
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.back_end import BackEndServer
+from host_tools.headend.http.handover import HandoverServer
+from host_tools.headend.http.stkm_shelf import StkmShelf
+from host_tools.headend.on_air.beside import AirBeside, Names
+from host_tools.headend.on_air.broadcast import AirPlan, OnAir
+from host_tools.headend.on_air.remote import RemoteBsm
+from host_tools.headend.on_air.supplier import PERIODS_AHEAD, Supplier
+from host_tools.headend.scenario.maker import make_keys
+from host_tools.headend.scenario.model import Scenario, StkmBy
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.headend.sealing import MikeySealer
+
+KEYS = TransportKey(Secret(bytes(32)))
+PEER = Peer("127.0.0.1")
+DEMO = shipped_scenario("demo")
+IDS = {service.id: f"urn:{service.id}" for service in DEMO.services}
+BEGAN = datetime(2030, 1, 1, tzinfo=UTC)
+BOTH = pytest.mark.parametrize("by", StkmBy)
+
+
+class Line:
+    """The way to the BSM, which may be cut; what crossed is kept."""
+
+    def __init__(self, server: BackEndServer) -> None:
+        self._inner = InProcessTransport(server, PEER, self._see)
+        self.cut = False
+        self.octets = b""
+
+    def _see(self, sent: bytes, received: bytes) -> None:
+        self.octets += sent + received
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        if self.cut:
+            raise TransportError("no connection")
+        return self._inner.exchange(request)
+
+
+class Bench:
+    """A BSM behind a line, and a BSD/A before it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.clock = ManualClock(BEGAN - timedelta(seconds=1))
+        self.back_end = BackEnd(make_keys(scenario), MikeySealer)
+        self.shelf = StkmShelf(self.clock)
+        self.server = BackEndServer(self.back_end, KEYS, self.shelf)
+        self.line = Line(self.server)
+        self.remote = RemoteBsm(self.line, "bsm.example", KEYS)
+        plan = AirPlan(listeners=(Endpoint("127.0.0.9", 5004),))
+        self.on_air = OnAir(scenario, plan, BEGAN, self.remote, P1)
+        self.supplier = Supplier(scenario, self.on_air, self.remote, self.clock)
+        self.local = OnAir(scenario, plan, BEGAN, BackEnd(make_keys(scenario), MikeySealer), P1)
+
+    def close(self) -> None:
+        self.on_air.close()
+        self.local.close()
+
+    def supply(self) -> bool:
+        return asyncio.run(self.supplier.once())
+
+    def stkms(self, until: int) -> list[tuple[bytes, bytes]]:
+        """Return each STKM as both BSD/As send it."""
+        slots = [slot for slot in self.local.timetable.slots() if isinstance(slot, StkmSlot) and slot.at < until]
+        return [
+            (self.local.bsda.stkm(slot).datagram.payload, self.on_air.bsda.stkm(slot).datagram.payload)
+            for slot in slots
+        ]
+
+
+def bench_of(by: StkmBy, name: str = "demo") -> Bench:
+    return Bench(replace(shipped_scenario(name), stkm_by=by))
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["demo", "pay_per_time", "parental"])
+def test_the_same_stkms_whoever_makes_them(by: StkmBy, name: str) -> None:
+    bench = bench_of(by, name)
+    while bench.on_air.position(bench.clock.now()) < bench.scenario.duration:
+        assert bench.supply()
+        bench.clock.advance(bench.scenario.stkm.crypto_period / 1000)
+    found = bench.stkms(bench.scenario.duration)
+    assert found
+    assert all(one == other for one, other in found)
+    assert bench.server.defects == 0
+    sealed, handed_over = bench.back_end.sealed, bench.back_end.handed_over
+    assert (sealed > 0, handed_over > 0) == (by is StkmBy.BSM, by is StkmBy.BSD)
+    bench.close()
+
+
+@BOTH
+def test_a_bsm_that_stops_for_some_periods_is_not_heard(by: StkmBy) -> None:
+    bench = bench_of(by)
+    assert bench.supply()
+    bench.line.cut = True
+    bench.clock.advance(bench.scenario.stkm.crypto_period / 1000)
+    assert not bench.supply()
+    assert bench.supplier.behind == 1
+    covered = (PERIODS_AHEAD - 1) * bench.scenario.stkm.crypto_period
+    assert all(one == other for one, other in bench.stkms(covered))
+    if by is StkmBy.BSM:
+        with pytest.raises(HeadendError):
+            bench.stkms(bench.scenario.duration)
+    bench.line.cut = False
+    bench.clock.advance(8)
+    assert bench.supply()
+    assert bench.stkms(bench.scenario.duration)
+    bench.close()
+
+
+@BOTH
+def test_keys_cross_wrapped(by: StkmBy) -> None:
+    bench = bench_of(by)
+    assert bench.supply()
+    for key in make_keys(bench.scenario).seks("tone-a"):
+        assert key.key.reveal().hex().encode() not in bench.line.octets
+        tek = bench.on_air.bsda.order(next(bench.on_air.timetable.stkms(-200))).content.tek
+        assert tek.reveal().hex().encode() not in bench.line.octets
+    assert b"/backend/v1/" in bench.line.octets
+    bench.close()
+
+
+def signed(procedure: Procedure, body: bytes, keys: TransportKey = KEYS) -> HttpRequest:
+    mac = keys.sign(procedure.method, procedure.target, body)
+    return procedure.build("bsm.example", body, ((MAC_HEADER, mac),))
+
+
+def test_twice_is_once_and_another_tek_is_refused() -> None:
+    bench = bench_of(StkmBy.BSM)
+    assert bench.supply()
+    offers = [part for part in bench.line.octets.split(b"\r\n\r\n") if part.startswith(b'{"service": "tone-a"')]
+    body = next(part for part in offers if b'"tek"' in part).partition(b"HTTP/1.1")[0]
+    body = body[: body.rindex(b"}") + 1]
+    first = bench.server.handle(signed(TEK_OFFER, body), PEER)
+    assert first.status == 200
+    assert bench.server.handle(signed(TEK_OFFER, body), PEER).body == first.body
+    changed = json.dumps({**json.loads(body), "tek": KEYS.wrap(Secret(bytes(16)))}).encode()
+    assert bench.server.handle(signed(TEK_OFFER, changed), PEER).status == 409
+    assert bench.server.handle(signed(TEK_OFFER, body, TransportKey(Secret(b"y" * 32))), PEER).status == 403
+    assert bench.server.handle(signed(TEK_OFFER, b"{"), PEER).status == 400
+    assert bench.server.handle(HttpRequest("GET", TEK_OFFER.target), PEER).status == 405
+    assert bench.server.refused == 1
+    bench.close()
+
+
+def test_a_key_that_is_not_there() -> None:
+    bench = bench_of(StkmBy.BSD)
+    with pytest.raises(HeadendError, match="409"):
+        bench.remote.fetch_sek("tone-a", MbmsKeyIds(b"\0\xf1\x10", b"\0\1\xff\xff"))
+    with pytest.raises(HeadendError, match="not handed"):
+        bench.remote.sek("tone-a", MbmsKeyIds(b"\0\xf1\x10", b"\0\1\xff\xff"))
+    assert bench.remote.failures == 1
+    bench.close()
+
+
+@BOTH
+def test_the_interaction_channel_has_the_stkm_of_now(by: StkmBy) -> None:
+    bench = bench_of(by)
+    assert bench.supply()
+    bench.clock.advance(1.5)
+    heard = bench.stkms(4000)
+    answer = bench.shelf.handle(HttpRequest("GET", STKM_REQUEST.tail + "tone-a"), PEER)
+    assert answer.status == 200
+    assert answer.one("Content-Type") == STKM_REQUEST.answer
+    assert answer.body in {one for one, _ in heard}
+    tag = answer.one("ETag")
+    again = HttpRequest("GET", f"{STKM_REQUEST.tail}tone-a?after={tag}")
+    assert bench.shelf.handle(again, PEER).status == 304
+    bench.clock.advance(4)
+    later = bench.shelf.handle(again, PEER)
+    assert later.status == 200
+    assert later.body != answer.body
+    for target, status in (("/stkm/none", 404), ("/stkm/", 404), ("/stkm/a/b", 404)):
+        assert bench.shelf.handle(HttpRequest("GET", target), PEER).status == status
+    assert bench.shelf.handle(HttpRequest("POST", "/stkm/tone-a"), PEER).status == 405
+    bench.close()
+
+
+def test_a_long_request_waits_for_the_next_one() -> None:
+    clock = ManualClock(BEGAN)
+    shelf = StkmShelf(clock)
+    shelf.put(Stkms("a", (FinishedStkm(1, BEGAN, b"1"), FinishedStkm(2, BEGAN + timedelta(seconds=5), b"2"))))
+    tag = shelf.handle(HttpRequest("GET", "/stkm/a"), PEER).one("ETag")
+    request = HttpRequest("GET", f"/stkm/a?after={tag}")
+
+    beside = AirBeside(DEMO, AirPlan(), BEGAN, make_keys(DEMO), clock, Names(IDS, {}), shelf)
+
+    async def ask() -> bytes:
+        waiting = asyncio.create_task(beside.wait(request))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        clock.advance(5)
+        async with asyncio.timeout(10):
+            await waiting
+            await beside.wait(HttpRequest("GET", "/stkm/a"))
+            await beside.wait(HttpRequest("GET", "/else"))
+        return shelf.handle(request, PEER).body
+
+    assert asyncio.run(ask()) == b"2"
+
+
+def test_the_shelf_stays_small() -> None:
+    clock = ManualClock(BEGAN)
+    shelf = StkmShelf(clock)
+    for number in range(3000):
+        shelf.put(Stkms("a", (FinishedStkm(number, BEGAN + timedelta(seconds=number), b"%d" % number),)))
+        shelf.put(Stkms(f"service {number}", ()))
+    assert sum(len(kept) for kept in shelf._stkms.values()) <= 1024
+    assert len(shelf._stkms) <= 64
+
+
+def test_what_is_handed_over_for_broadcast_is_of_the_drm_profile() -> None:
+    server = HandoverServer(KEYS)
+    for procedure in (LTKM_HANDOVER, REGISTRATION_HANDOVER):
+        drm = signed(procedure, Handover(KeyProfile.DRM, "tone", procedure.tail.encode()).encode())
+        for _ in range(2):
+            assert server.handle(drm, PEER).status == 200
+        smart = signed(procedure, Handover(KeyProfile.SMARTCARD, "tone", b"ltkm").encode())
+        refused = server.handle(smart, PEER)
+        assert (refused.status, b"interaction channel" in refused.body) == (403, True)
+    assert len(server.taken) == 2
+    assert server.handle(replace(signed(LTKM_HANDOVER, b"{}"), headers=()), PEER).status == 403
+    assert server.handle(HttpRequest("POST", "/else"), PEER).status == 404
+    assert server.handle(HttpRequest("GET", LTKM_HANDOVER.target), PEER).status == 405
