@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
 from host_tools.files.writing import told, write_whole
+from host_tools.headend.bsm.ports import Services
+from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
@@ -46,10 +48,7 @@ def serve_scenario(
     What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
-    began, services = clock.now(), None
-    if aired is not None:
-        began, plan = aired.plan.began(scenario, began), aired.plan
-        services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
+    started = clock.now()
     zn_tls = None if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
@@ -62,6 +61,10 @@ def serve_scenario(
 
     with ExitStack() as closing, _as_session_errors():
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
+        began, services = started, None
+        if aired is not None:
+            plan, began = aired.plan, _began(aired.plan, scenario, parts.services, started)
+            services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
         with parts.books.transactions.transaction():
             # Challenges cannot be repeated: the card may have met those of an earlier run.
             network = UsimNetwork(
@@ -69,6 +72,15 @@ def serve_scenario(
             )
         runs = () if aired is None else (beside(aired, began, network, clock, tables, events),)
         asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=runs))
+
+
+def _began(plan: AirPlan, scenario: Scenario, stored: Services | None, started: datetime) -> datetime:
+    """Return when a broadcast began: as its clock file says, or a store from before, unless it has ended; or now."""
+    if plan.clock_file is not None or not isinstance(stored, ScenarioServices) or stored.began >= started:
+        return plan.began(scenario, started)
+    if plan.loop or position(stored.began, started, plan.speed) < scenario.duration:
+        return stored.began
+    return plan.began(scenario, started)
 
 
 @contextmanager

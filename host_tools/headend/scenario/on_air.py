@@ -20,6 +20,11 @@ class ScenarioServices:
         self._speed = speed
         self._timetable = Timetable(scenario, loop)
 
+    @property
+    def began(self) -> datetime:
+        """When the broadcast began."""
+        return self._began
+
     def mtk_id(self, service: str, moment: datetime) -> int:
         """Return the MTK ID of the crypto period at this moment. Raises `HeadendError` for an unknown service."""
         self._scenario.service(service)
