@@ -55,6 +55,8 @@ RECIPES: dict[str, dict[str, str]] = {
                         "subscriber": "@profile", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
                         "report": ">page.html", "trace_files": ">t.jsonl"},
+    "terminal tune": {**CARD, "target": "@sdp", "output": ">heard", "record": ">film", "pin": "1234", "duration": "0.1",
+                      "rtp": "127.0.0.1:9", "sdp": ">p.sdp", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
     "terminal register": {**CARD, **ONLINE},
     "terminal deregister": {**CARD, **ONLINE},
@@ -79,6 +81,7 @@ RECIPES: dict[str, dict[str, str]] = {
     "script run": {**CARD, "names": "@script", "junit": ">j.xml", "json_file": ">j.json", "trace_files": ">t.jsonl"},
     "trace diff": {"first": "@trace", "second": "@other trace"},
     "trace filter": {"file": "@trace", "output": ">t.pcapng"},
+    "trace report": {"file": "@trace", "output": ">page.html"},
     "trace show": {"file": "@pcapng"},
     "trace tap": {"listen": "0", "outputs": ">t.jsonl", "quiet": ""},
     "compare learn": {**CARD, "names": "@script", "traces": "@trace", "subscriber": "@profile", "output": ">p.toml"},
@@ -107,11 +110,11 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "config"): {"config": "@options"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
-NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output"}
+NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
-              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
-              "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
+              "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
@@ -145,7 +148,7 @@ def takes_file(parameter: click.Parameter) -> bool:
 COMMANDS = dict(commands())
 # Commands with the options of `network_options`: these are the same in all of them, so one meets the bad files.
 ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
-                                         "unsubscribe")}  # fmt: skip
+                                         "tune", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
 PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
 PLACES = {"network", "ca", "certificates", "state", "me"}
@@ -290,6 +293,7 @@ def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
 def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
     expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
                 "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
+                "terminal tune": {ExitCode.DIFFERENT},
                 "terminal gba push": {ExitCode.INPUT},
                 "terminal register": {ExitCode.ENVIRONMENT}, "terminal deregister": {ExitCode.ENVIRONMENT},
                 "terminal keys": {ExitCode.ENVIRONMENT}, "terminal sms": {ExitCode.DIFFERENT},

@@ -41,6 +41,7 @@ from host_tools.sessions.events.network import (
 from host_tools.sessions.events.playing import (
     BindingFailed,
     KeptAllTheSame,
+    LiveProgressed,
     MostStayShut,
     NothingKept,
     Played,
@@ -50,6 +51,8 @@ from host_tools.sessions.events.playing import (
     ReportWritten,
     ServiceLeft,
     StkmDecided,
+    Tuned,
+    TuneEnded,
 )
 from host_tools.sessions.events.terminal import (
     ClientNews,
@@ -72,6 +75,7 @@ __all__ = [
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
+    "LiveProgressed",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -96,6 +100,8 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
+    "TuneEnded",
+    "Tuned",
 ]
 
 Event = (
@@ -109,7 +115,10 @@ Event = (
     | Played
     | Replayed
     | ReportWritten
+    | LiveProgressed
     | MostStayShut
+    | Tuned
+    | TuneEnded
     | NothingKept
     | KeptAllTheSame
     | Recorded
