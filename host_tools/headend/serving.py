@@ -31,12 +31,10 @@ from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
-from host_tools.wire.network_file import NetworkFile, Place
+from host_tools.wire.network_file import BSM_TLS, NetworkFile, Place
 from host_tools.wire.streams import StreamingServer
 
 LOOPBACK = "127.0.0.1"
-BSM_TLS = "bsm-tls"
-"""Role of the BSM over TLS with certificates on both sides, in the network file."""
 _PAGES = ("shop", "console")
 _ORDERING = ("bsm", BSM_TLS, *_PAGES)
 """Servers whose answers may be followed by pushes."""

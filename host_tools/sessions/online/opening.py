@@ -56,7 +56,8 @@ class NetworkChoice:
 
     A network file, the URL of a BSM, or both: the file then says where names are. `resolved` are further places by
     name. `me` is a card file in which the terminal holds its keys itself (GBA_ME). `ca` is whom to trust behind https,
-    `certificates` a folder with terminal.pem and terminal.key besides.
+    `certificates` a folder with terminal.pem and terminal.key besides; with one of them the BSM of a network file is
+    the one behind https.
     """
 
     network: Path | None = None
@@ -86,7 +87,12 @@ class NetworkChoice:
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
-        found = None if network is None else reach_network(network, self.address)
+        wants_tls = self.ca is not None or self.certificates is not None
+        try:
+            tls = self._tls() if wants_tls and self.bsm is None else None
+            found = None if network is None else reach_network(network, self.address, tls)
+        except WrongUrl as error:
+            raise SessionError(f"--network {self.network}: {error}", Trouble.MISUSE) from None
         places: Mapping[str, Endpoint] = {} if found is None else found.places
         if self.bsm is not None:
             bsf = self.bsf or (found.bsf_name if found else "")
