@@ -31,12 +31,12 @@ from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.inprocess import InProcessLink
 from host_tools.sessions.demo.csim import csim_subscriber
 from host_tools.terminal.csim_middleware import CsimMiddleware
-from host_tools.terminal.http.key_port import KeyPort
 from host_tools.terminal.http.session import CsimSession, GbaSession, UaSession
 from host_tools.terminal.http.ua import UaClient
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.middleware import TerminalMiddleware
+from tests.support.key_port import KeyPort
 from tests.support.wire import BSM_PLACE, PIN, TERMINAL
 from tests.unit.host_tools.headend.networks import small_scenario
 from tests.unit.host_tools.headend.store.conftest import KEY
