@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import pytest
@@ -105,6 +105,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
     ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
     ("headend serve", "config"): {"config": "@options"},
+    ("headend serve", "catalogue"): {"catalogue": "@catalogue"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output"}
@@ -270,7 +271,7 @@ async def distribute_briefly(on_air: OnAir, *_others: object) -> None:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside],
+    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside], **sold: Any,
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 
@@ -278,7 +279,7 @@ async def serve_briefly(
         on_ready(running)
         running.stop()
 
-    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside)
+    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside, **sold)
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
