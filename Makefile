@@ -53,8 +53,8 @@ bench: $(TESTS)  ## the speed measurements (tests/bench)
 compiled: $(TESTS)  ## the card with its hot modules as machine code, in build/compiled (needs gcc)
 	$(BIN)/python -m tools.compiled
 
-test-compiled: compiled  ## every test of `make test` against the compiled card
-	cd build/compiled && PYTHONPATH=$(CURDIR)/build/compiled $(CURDIR)/$(BIN)/pytest $(PYTEST_ARGS)
+test-compiled: $(TESTS)  ## build the compiled card, and run every test of `make test` against it
+	$(BIN)/python -m tools.compiled --test $(PYTEST_ARGS)
 
 coverage: $(TESTS)  ## branch coverage of the tests, as a table
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)

@@ -25,6 +25,7 @@ CARD = FileKind("a card file", 128 * _MIB)
 """With the log of a killed process that may lie beside it, each."""
 SCENARIO = FileKind("a scenario", _MIB)
 NETWORK = FileKind("a network file", _MIB)
+ANNOUNCEMENT = FileKind("an announcement", _MIB)
 TERMINAL_STATE = FileKind("a state of a terminal", 16 * _MIB)
 CATALOGUE = FileKind("a catalogue", _MIB)
 SUBSCRIBERS = FileKind("a file of subscribers", 64 * _MIB)

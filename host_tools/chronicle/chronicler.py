@@ -173,6 +173,11 @@ class Chronicler:
         if since is not None:
             found.media.add(since, MediaFate.LOST, -1)
 
+    def listens_anew(self) -> None:
+        """What was sent until now, while something else was listened to, is not missed."""
+        for service in self._services.values():
+            service.gaps.clear()
+
     # --- the rest
 
     def balance(self, name: str, before: int, after: int) -> None:

@@ -51,7 +51,7 @@ class RecordJob:
 
     def _record(self, writer: RecordingWriter, events: Events) -> SessionError | None:
         def signal(middleware: TerminalMiddleware) -> None:
-            _signal(middleware, writer, self.terminal, events)
+            signal_recording(middleware, writer, self.terminal, events)
 
         if self.play is not None:
             return _play(replace(self.play, tap=writer.take), signal, events)
@@ -101,7 +101,9 @@ def _store(capture: Path, writer: RecordingWriter) -> SessionError | None:
     return None
 
 
-def _signal(middleware: TerminalMiddleware, writer: RecordingWriter, terminal_name: str, events: Events) -> None:
+def signal_recording(
+    middleware: TerminalMiddleware, writer: RecordingWriter, terminal_name: str, events: Events
+) -> None:
     """Tell the card of every key the recording needs; one that does not have the key has nothing to keep."""
     from host_tools.apdu.response import StatusError
     from host_tools.terminal.audit import Auditor

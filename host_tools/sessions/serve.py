@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
+from host_tools.exchange.ports import Clock, Rng
+from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
+from host_tools.headend.bsm.ports import Services
+from host_tools.headend.on_air.broadcast import AirPlan, position
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.scenario.wares import default_catalogue
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed
+from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.sessions.sold import Sold
 from host_tools.wire.system import SystemClock, SystemRng
@@ -31,6 +37,9 @@ if TYPE_CHECKING:
 
     from card import CardProfile
 
+DEFAULT_ADDRESS = "127.0.0.2"
+MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
+"""Makes the pages for people: whoever serves brings them, as sessions know none."""
 _TERMINAL = "bcast-uicc"
 """The name in the certificate of the terminal."""
 
@@ -46,18 +55,19 @@ def serve_scenario(
     aired: Aired | None = None,
     kept: Keeping | None = None,
     sold: Sold | None = None,
+    make_rooms: MakeRooms | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where. With `aired` the scenario is broadcast, too, and announced.
+    """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
+
+    With `aired` the scenario is broadcast, too, and announced.
 
     What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
     sold = sold or Sold()
     catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
-    began, services = clock.now(), None
-    if aired is not None:
-        began, plan = aired.plan.began(scenario, began), aired.plan
-        services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
+    rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
+    started = clock.now()
     zn_tls, ua_tls = (None, None) if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
@@ -65,17 +75,27 @@ def serve_scenario(
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
         events.emit(NetworkServed(running.network, network_file, store))
+        if running.pages is not None:
+            shop = running.network.others["shop"].endpoint
+            events.emit(
+                PagesServed(f"http://{shop.address}:{shop.port}/", running.pages.console_url, running.pages.codes())
+            )
         if aired is not None:
             events.emit(BroadcastOnAir(scenario, aired.plan))
 
     with ExitStack() as closing, _as_session_errors():
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
+        began, services = started, None
+        if aired is not None:
+            plan, began = aired.plan, _began(aired.plan, scenario, parts.services, started)
+            services = ScenarioServices(scenario, began, plan.speed, loop=plan.loop)
         with parts.books.transactions.transaction():
             # Challenges cannot be repeated: the card may have met those of an earlier run.
             network = UsimNetwork(
                 scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
             )
         runs = () if aired is None else (beside(aired, began, network, clock, tables, events, catalogue),)
+        # A terminal that never registered is where terminals of this computer are unless they say otherwise.
         asyncio.run(
             serve(
                 network,
@@ -87,9 +107,20 @@ def serve_scenario(
                 ua_tls=ua_tls,
                 catalogue=catalogue,
                 client_ids=sold.rule,
+                rooms=rooms,
+                first_address=DEFAULT_ADDRESS,
                 beside=runs,
             )
         )
+
+
+def _began(plan: AirPlan, scenario: Scenario, stored: Services | None, started: datetime) -> datetime:
+    """Return when a broadcast began: as its clock file says, or a store from before, unless it has ended; or now."""
+    if plan.clock_file is not None or not isinstance(stored, ScenarioServices) or stored.began >= started:
+        return plan.began(scenario, started)
+    if plan.loop or position(stored.began, started, plan.speed) < scenario.duration:
+        return stored.began
+    return plan.began(scenario, started)
 
 
 @contextmanager

@@ -62,6 +62,10 @@ class Teller:
         source = (int.from_bytes(head[8:12], "big"), int.from_bytes(head[2:4], "big")) if looks_like_rtp(head) else None
         self._chronicler.media(datagram.timestamp, datagram.destination.host, key_name, fate, source)
 
+    def retuned(self) -> None:
+        """Another service is listened to from now on."""
+        self._chronicler.listens_anew()
+
     def decision(self, decision: Decision) -> None:
         """Note what an STKM cost."""
         for paid in decision.explanation.payments if decision.explanation else ():

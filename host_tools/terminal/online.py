@@ -209,6 +209,10 @@ class OnlineTerminal:
         while until is None or monotonic() < until:
             self._turn(_LONGEST_TURN if until is None else max(until - monotonic(), 0.0))
 
+    def poll(self) -> None:
+        """Take what is there and do what is due, without waiting for more. Raises `LinkError`, `UnwritableFile`."""
+        self._turn(0.0)
+
     def leave(self, *, deregister: bool) -> None:
         """End, also in the middle of what an interrupt cut; with `deregister` leave all services.
 

@@ -126,6 +126,11 @@ class Player:
         self._gate = gate
         self._session_keys = SessionKeys()
 
+    @property
+    def held(self) -> int:
+        """Number of media packets that wait for their key."""
+        return len(self._held)
+
     def play(self, datagrams: Iterable[Datagram], hooks: Hooks | None = None) -> PlayStatistics:
         """Play everything and return the counters. Raises `LinkError`, `TerminalError`, `MediaError`.
 

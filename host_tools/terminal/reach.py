@@ -13,7 +13,7 @@ from host_tools.exchange.transport import Endpoint
 from host_tools.terminal.client.way import Bsm
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.wire.http_client import HttpTransport
-from host_tools.wire.network_file import NetworkFile
+from host_tools.wire.network_file import BSM_TLS, NetworkFile
 
 _HTTP, _HTTPS = "http", "https"
 _PORTS = {_HTTP: 80, _HTTPS: 443}
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 
 
 class WrongUrl(ValueError):
-    """A URL is none of a BSM; the message says what is wanted."""
+    """A URL is none of a BSM, or a network has no such BSM; the message says what is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,16 @@ class Reach:
         return HttpBsf(HttpTransport(place, self.address), name, rng)
 
 
-def reach_network(network: NetworkFile, address: str) -> Reach:
-    """Return how to reach the servers of a network file."""
-    places = {place.name: place.endpoint for place in (network.bsf, network.bsm)}
-    return Reach(Bsm(network.bsm.name), network.bsm.endpoint.port, address, places, network.bsf.name)
+def reach_network(network: NetworkFile, address: str, tls: ssl.SSLContext | None = None) -> Reach:
+    """Return how to reach the servers of a network file, the BSM over TLS where a context is given.
+
+    Raises `WrongUrl` where the file has no BSM over TLS.
+    """
+    bsm = network.bsm if tls is None else network.others.get(BSM_TLS)
+    if bsm is None:
+        raise WrongUrl("the network file has no BSM behind https")
+    places = {place.name: place.endpoint for place in (network.bsf, bsm)}
+    return Reach(Bsm(bsm.name, tls=tls is not None), bsm.endpoint.port, address, places, network.bsf.name, tls)
 
 
 def reach_url(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from card.codec.apdu import CommandApdu, channel_of
+from card.codec.mikey import MikeyMessage
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
@@ -39,6 +40,18 @@ _CONTEXTS: Mapping[int, str] = {
     EvenP2.GBA: "GBA",
 }
 _LONGEST_OBJECT = 0x10000
+_GOOD = ("TEK given", "accepted", "BCAST status 00")
+LTKM, STKM = _MODES[MbmsMode.MSK_UPDATE], _MODES[MbmsMode.MTK_GENERATION]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMessage:
+    """An LTKM or STKM (by `kind`) that went to a card, and the result in words; `good`: a key came of it."""
+
+    kind: str
+    message: MikeyMessage
+    words: str
+    good: bool
 
 
 @dataclass(slots=True)
@@ -52,7 +65,9 @@ class _Transfer:
 class LadderWatch:
     """Takes exchanges in their order and says, where one ends a step of the key ladder, what it was."""
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[KeyMessage], None] = lambda _message: None) -> None:
+        """`heard` takes each LTKM and STKM that the card answered to, also one it refused."""
+        self._heard = heard
         self._transfers: dict[int, _Transfer] = {}
         self._attribution = Attribution()
 
@@ -97,15 +112,18 @@ class LadderWatch:
         if sw == SW.RESPONSE_AVAILABLE:
             return ""
         del self._transfers[channel]
-        return _delivered(bytes(transfer.sent), bytes(transfer.received), sw)
+        words, message = _delivered(bytes(transfer.sent), bytes(transfer.received), sw)
+        if message is not None:
+            self._heard(message)
+        return words
 
 
-def _delivered(sent: bytes, received: bytes, sw: int) -> str:
-    """Say what became of an MBMS object."""
+def _delivered(sent: bytes, received: bytes, sw: int) -> tuple[str, KeyMessage | None]:
+    """Say what became of an MBMS object; return it where it is a key message."""
     try:
         content = read_tlv(Reader(sent)).value
     except DecodeError:
-        return ""
+        return "", None
     mode = _MODES.get(content[0] if content else 0, "MBMS object")
     message = find_mikey(sent)
     about = mode
@@ -114,9 +132,10 @@ def _delivered(sent: bytes, received: bytes, sw: int) -> str:
             about = f"{mode} for {describe_key_ids(message.key_ids())}"
         except DecodeError:
             about = f"{mode} without key IDs"
-    if sw != SW.OK:
-        return f"{about}: refused, {describe(sw)}"
-    return f"{about}: {_outcome(mode, received)}"
+    outcome = f"refused, {describe(sw)}" if sw != SW.OK else _outcome(mode, received)
+    taken = sw == SW.OK and outcome.startswith(_GOOD)
+    heard = None if message is None else KeyMessage(mode, message, outcome, taken)
+    return f"{about}: {outcome}", heard
 
 
 def _outcome(mode: str, received: bytes) -> str:

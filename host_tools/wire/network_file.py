@@ -20,6 +20,8 @@ from host_tools.exchange.transport import Endpoint
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _FORMAT = 1
+BSM_TLS = "bsm-tls"
+"""Role of the BSM over TLS with certificates on both sides."""
 _NO_PLACES = ("format", "services", "push")
 
 

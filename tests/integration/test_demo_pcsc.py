@@ -64,6 +64,7 @@ class TestDemo:
         assert (done.returncode, done.stderr.count("Error")) == (ExitCode.OK, 0), done.stderr
         result = json.loads(done.stdout)
         assert (result["link"], result["differences"]) == ("pcsc", [])
+        assert result["wire"]["udp"] == {"LTKMs to the terminal": 3, "verification messages to the BSM": 3}
         assert result["packets"]["decrypted"] == result["packets"]["seen"] > 1000
         assert [Path(file).name for file in result["files"]] == ["broadcast-5004.wav", "broadcast-5006.wav"]
         for file in result["files"]:

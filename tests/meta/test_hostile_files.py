@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 import pytest
@@ -23,7 +23,7 @@ from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.on_air.broadcast import OnAir
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Beside, Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Rooms, Running, serve
 from host_tools.sessions import air as headend_air
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
@@ -55,12 +55,15 @@ RECIPES: dict[str, dict[str, str]] = {
                         "subscriber": "@profile", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal replay": {**CARD, "recording": "@recording", "ltkms": "@ltkms", "output": ">heard", "pin": "1234",
                         "report": ">page.html", "trace_files": ">t.jsonl"},
+    "terminal tune": {**CARD, "target": "@sdp", "output": ">heard", "record": ">film", "pin": "1234", "duration": "0.1",
+                      "rtp": "127.0.0.1:9", "sdp": ">p.sdp", "report": ">page.html", "trace_files": ">t.jsonl"},
     "terminal gba push": {**CARD, "message": "@log", "pin": "1234", "trace_files": ">t.jsonl"},
     "terminal register": {**CARD, **ONLINE},
     "terminal deregister": {**CARD, **ONLINE},
     "terminal keys": {**CARD, **ONLINE, "key_names": "00f110/00010000"},
     "terminal account": {**CARD, **ONLINE},
     "terminal online": {**CARD, **ONLINE, "seconds": "0"},
+    "terminal portal": {**CARD, **ONLINE, "seconds": "0"},
     "terminal sms": {**CARD, **ONLINE, "files": "@sms", "wait": "0"},
     **{f"terminal {verb}": {**CARD, **ONLINE, "items": "urn:x"} for verb in ("buy", "prices", "renew", "unsubscribe")},
     "headend check": {"scenario": "@scenario"},
@@ -79,6 +82,7 @@ RECIPES: dict[str, dict[str, str]] = {
     "script run": {**CARD, "names": "@script", "junit": ">j.xml", "json_file": ">j.json", "trace_files": ">t.jsonl"},
     "trace diff": {"first": "@trace", "second": "@other trace"},
     "trace filter": {"file": "@trace", "output": ">t.pcapng"},
+    "trace report": {"file": "@trace", "output": ">page.html"},
     "trace show": {"file": "@pcapng"},
     "trace tap": {"listen": "0", "outputs": ">t.jsonl", "quiet": ""},
     "compare learn": {**CARD, "names": "@script", "traces": "@trace", "subscriber": "@profile", "output": ">p.toml"},
@@ -108,11 +112,11 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "catalogue"): {"catalogue": "@catalogue"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
-NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output"}
+NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
-              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved",
-              "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
+              "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)
@@ -145,8 +149,8 @@ def takes_file(parameter: click.Parameter) -> bool:
 
 COMMANDS = dict(commands())
 # Commands with the options of `network_options`: these are the same in all of them, so one meets the bad files.
-ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
-                                         "unsubscribe")}  # fmt: skip
+ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "portal", "prices", "renew",
+                                         "sms", "tune", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
 PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
 PLACES = {"network", "ca", "certificates", "state", "me"}
@@ -271,7 +275,7 @@ async def distribute_briefly(on_air: OnAir, *_others: object) -> None:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside], **sold: Any,
+    zn_tls: ssl.SSLContext | None, rooms: Rooms | None, first_address: str, beside: Sequence[Beside], **_more: object,
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 
@@ -279,7 +283,9 @@ async def serve_briefly(
         on_ready(running)
         running.stop()
 
-    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside, **sold)
+    await serve(
+        network, clock, rng, ports, ready, zn_tls=zn_tls, rooms=rooms, first_address=first_address, beside=beside
+    )
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
@@ -291,6 +297,7 @@ def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:
 def test_with_good_files_the_command_does_its_work(bench: Bench, words: str) -> None:
     expected = {"run": {ExitCode.ENVIRONMENT}, "card diff": {ExitCode.OK, ExitCode.DIFFERENT},
                 "compare run": {ExitCode.OK, ExitCode.DIFFERENT}, "terminal replay": {ExitCode.CARD},
+                "terminal tune": {ExitCode.DIFFERENT},
                 "terminal gba push": {ExitCode.INPUT},
                 "terminal register": {ExitCode.ENVIRONMENT}, "terminal deregister": {ExitCode.ENVIRONMENT},
                 "terminal keys": {ExitCode.ENVIRONMENT}, "terminal sms": {ExitCode.DIFFERENT},

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from card import CardProfile, memory_card
@@ -20,17 +21,20 @@ from host_tools.exchange.errors import TransportError
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.stored import stored_parts
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.store.store import Store
 from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
-from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.headend.subscribers.personalised import record_of, subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.identities import usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
+from host_tools.web.rooms import Rooms
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.network_file import NetworkFile
@@ -81,12 +85,22 @@ def head_end(
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
     settings: GbaSettings = UICC_BASED_MBMS,
+    store: Store | None = None,
+    pages: bool = False,
 ) -> Iterator[HeadEnd]:
-    """Serve a scenario, by default the small one, on ports that are free; nothing is left behind."""
-    clock = SystemClock()
-    subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
-    network = UsimNetwork(scenario or small_scenario(), subscriber, clock, seed, tables=P1)
+    """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
+
+    With a `store` everything is kept there, and it stays open. With `pages` browsers are served, too.
+    """
+    clock, plan = SystemClock(), scenario or small_scenario()
+    if store is None:
+        subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
+        network = UsimNetwork(plan, subscriber, clock, seed, tables=P1)
+    else:
+        network = _stored(store, plan, clock)
     ready: Future[Running] = Future()
+    made = SeededRng(Seeded(seed), "pages")
+    rooms = partial(Rooms.of, made, clock) if pages else None
 
     def run() -> None:
         rng = SeededRng(Seeded(seed), "serve")
@@ -103,6 +117,7 @@ def head_end(
                     ua_tls=ua_tls,
                     catalogue=catalogue,
                     client_ids=client_ids,
+                    rooms=rooms,
                 )
             )
         except BaseException as error:
@@ -119,6 +134,13 @@ def head_end(
         running.stop()
         thread.join(_MOST_SECONDS)
         assert not thread.is_alive()
+
+
+def _stored(store: Store, plan: Scenario, clock: SystemClock) -> UsimNetwork:
+    parts = stored_parts(store, plan, [record_of(CardProfile.demo())], clock)
+    with store.database.transaction():
+        who = subscriber_of(CardProfile.demo())
+        return UsimNetwork(plan, who, clock, tables=P1, parts=parts, rng=SystemRng())
 
 
 def free_address() -> str:

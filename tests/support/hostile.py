@@ -17,6 +17,7 @@ from card.profile.schema import demo_path
 from host_tools.cli.main import invoke
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
 from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.guide.sdp import MediaStream, SessionDescription
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.terminal.client.journal import Journal
 from host_tools.terminal.client.journal_text import encode_state
@@ -79,6 +80,8 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["options"].write_text('db = "memory"\n')
     good["catalogue"].write_text('[[item]]\nid = "urn:x"\ndays = 1\nprice = "1"\nservices = ["tone-a"]\n')
     good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
+    session = SessionDescription("x", (MediaStream("audio", "127.9.9.8", 45_002, 0, "PCMU/8000"),))
+    good["sdp"].write_bytes(session.encode())
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
          "--ltkms", good["ltkms"]],
@@ -112,6 +115,7 @@ GOOD = {
     "network": "network.toml",
     "recording": "film.bcrec",
     "state": "state.json",
+    "sdp": "session.sdp",
     "sms": "pull.tpdu",
     "ca": "ca.pem",
     "store key": "store.key",

@@ -17,6 +17,11 @@ class LabTls:
         self._folder = folder
         self._ca = LabCa(datetime.now(UTC))
 
+    @property
+    def ca(self) -> bytes:
+        """The certificate to trust, in PEM."""
+        return self._ca.certificate
+
     def server(self, name: str) -> ssl.SSLContext:
         return server_context(self._ca.certify_server([name]), self._ca.certificate)
 

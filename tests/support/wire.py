@@ -35,12 +35,12 @@ from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.csim_middleware import CsimMiddleware
-from host_tools.terminal.http.key_port import KeyPort, LtkmTaker
 from host_tools.terminal.http.session import CsimSession, GbaSession, UaSession
 from host_tools.terminal.http.ua import UaClient
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.middleware import TerminalMiddleware
+from tests.support.key_port import KeyPort, LtkmTaker
 from tests.unit.host_tools.headend.networks import small_scenario
 
 PIN = CardProfile.demo().pins.pin1.value

@@ -1,6 +1,7 @@
 """The picture: for each service its long-term keys, traffic keys, STKMs and media; then the purses, over one time axis.
 
-The names of the lanes stand in a column of their own, which stays while the picture is moved sideways.
+The names of the lanes stand in a column of their own, which stays while the picture moves sideways. They stand in the
+picture, too, left of what the screen shows of it: on paper it is one picture.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _LABELS, _LEFT, _RIGHT, _TOP = 118, 12, 24, 26
 _NARROWEST, _WIDEST, _PER_SECOND = 1_060, 2_600, 3
 _TITLE, _BAR, _SIGNS, _MEDIA, _PURSE, _GAP = 24, 22, 20, 52, 44, 8
 _ROOM_FOR_LABEL = 34
+_SHORTEST = 0.2  # seconds that the axis has at least
 _MARK_EVERY = 90  # pixels between two marks of the axis, at least
 
 
@@ -55,7 +57,7 @@ class _Drawing:
 
 def timeline(chronicle: Chronicle) -> Iterator[str]:
     """Yield the picture as HTML."""
-    seconds = max(chronicle.seconds, 1.0)
+    seconds = max(chronicle.seconds, _SHORTEST)
     width = min(max(_NARROWEST, seconds * _PER_SECOND), _WIDEST)
     drawing = _Drawing(TimeAxis(seconds, width, _LEFT))
     _notes(drawing, chronicle)
@@ -65,10 +67,12 @@ def timeline(chronicle: Chronicle) -> Iterator[str]:
         _balance(drawing, balance)
     height = round(drawing.top + _GAP, 1)
     whole = round(_LEFT + width + _RIGHT, 1)
+    labels = "".join(drawing.labels)
     yield '<figure class="timeline" aria-label="What happened, over time"><div class="frame">'
-    yield f'<svg class="labels" width="{_LABELS}" height="{height}" aria-hidden="true">{"".join(drawing.labels)}</svg>'
+    yield f'<svg class="labels" width="{_LABELS}" height="{height}" aria-hidden="true">{labels}</svg>'
     yield '<div class="strip" tabindex="0" role="group" aria-label="Picture over time; the tables below say the same">'
-    yield f'<svg class="picture" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}">{PATTERNS}'
+    box = f'width="{whole + _LABELS}" height="{height}" viewBox="{-_LABELS} 0 {whole + _LABELS} {height}"'
+    yield f'<svg class="picture" {box}>{PATTERNS}<g transform="translate({-_LABELS})">{labels}</g>'
     yield from _grid(drawing.axis, height)
     yield from drawing.parts
     yield '</svg></div></div><output class="detail" aria-live="polite" hidden></output></figure>'
@@ -131,10 +135,10 @@ def _bar(drawing: _Drawing, lane: str, top: float, span: tuple[float, float], ki
 
 
 def _media(drawing: _Drawing, service: ServiceStory) -> None:
-    top = drawing.label("Media", _MEDIA + _GAP)
     most = max((sum(one.packets.values()) for one in service.media), default=0)
     if not most:
         return
+    top = drawing.label("Media", _MEDIA + _GAP)
     floor = top + _MEDIA
     drawing.parts.append(
         f'<line class="grid" x1="{_LEFT}" y1="{floor}" x2="{_LEFT + drawing.axis.width}" y2="{floor}"/>'

@@ -42,6 +42,10 @@ _RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
     "--link", type=click.Choice([PCSC, IN_PROCESS]), default=PCSC, show_default=True,
     help="Through a private pcscd and the vpcd driver, or with the card in this process.",
 )  # fmt: skip
+@click.option(
+    "--wire/--no-wire", default=True, show_default=True,
+    help="Head-end and terminal over HTTP and UDP on this computer, or by calls in this process.",
+)  # fmt: skip
 @click.option("--csim", is_flag=True, help="Use the CSIM of a card, not a USIM: keys without GBA (provisional).")
 @click.option(
     "--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
@@ -50,11 +54,11 @@ _RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
 @click.option("--no-keep", is_flag=True, help="Keep nothing, not even the audio.")
 @trace_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
-def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool, **trace: Any) -> None:
+def demo(link: str, wire: bool, csim: bool, keep: Path | None, no_keep: bool, as_json: bool, **trace: Any) -> None:
     """Do the whole job once and check every result.
 
-    A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, takes the
-    keys of two services, replays a recorded broadcast through the card and decrypts it. The result is compared
+    A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, registers, takes
+    the keys of two services, replays a recorded broadcast through the card and decrypts it. The result is compared
     with the network's own keys and media; the exit code is 1 when anything differs. What was heard is left as .wav
     files to listen to, beside a page to look at.
     """
@@ -67,7 +71,7 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
         choice = TraceChoice.of(trace)
         sinks = stack.enter_context(choice.opened())
         steps = stack.enter_context(closing(_Steps(to_stderr=as_json, live=not choice.verbose)))
-        outcome = _run(_side(csim), link, folder, steps, sinks)
+        outcome = _run(_side(csim, wire=wire), link, folder, steps, sinks)
         if audio is not None:
             outcome.files = _copied(outcome.files, audio)
             outcome.page = None if outcome.page is None else _copy(outcome.page, audio / outcome.page.name)
@@ -78,7 +82,11 @@ def demo(link: str, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
         raise CliError(f"The result differs from the head-end's own: {outcome.differences[0]}.", DIFFERENT)
 
 
-def _side(csim: bool) -> Side:
+def _side(csim: bool, *, wire: bool) -> Side:
+    if wire:
+        from host_tools.sessions.demo.wired import WiredSide
+
+        return WiredSide(csim=csim)
     if csim:
         from host_tools.sessions.demo.csim import CsimSide
 
@@ -159,6 +167,7 @@ def _report(outcome: Outcome, link: str, as_json: bool) -> None:
             "service_switches": outcome.switches,
             "teks_checked": outcome.teks_checked,
             "differences": outcome.differences,
+            "wire": None if outcome.crossed is None else outcome.crossed.as_dict(),
             "files": files,
             "page": None if page is None else str(page),
         }
@@ -167,6 +176,7 @@ def _report(outcome: Outcome, link: str, as_json: bool) -> None:
     rows = [("LTKMs delivered", str(outcome.ltkms)), *statistics_rows(outcome.statistics)]
     rows += [("Audio", file) for file in files] or [("Audio", "decrypted, compared, not kept")]
     rows += [] if page is None else [("Page to look at", str(page))]
+    rows += [] if outcome.crossed is None else outcome.crossed.lines()
     rows += [("Different", difference) for difference in outcome.differences] or [("Different", "nothing")]
     print_table("Result", rows)
 

@@ -30,6 +30,7 @@ from host_tools.sessions.events import (
     Event,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     TruthWritten,
 )
@@ -135,6 +136,9 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @click.option("--bsf-port", type=_PORT, default=0, help="TCP port of the BSF.")
 @click.option("--push-port", type=_PORT, default=0, help="UDP port from which LTKMs go out.")
 @click.option("--metrics-port", type=_PORT, default=0, help="TCP port of the metrics.")
+@click.option("--shop-port", type=_PORT, default=0, help="TCP port of the open shop.")
+@click.option("--console-port", type=_PORT, default=0, help="TCP port of the console, on this machine alone.")
+@click.option("--pages/--no-pages", default=True, show_default=True, help="Serve shops and console for browsers, too.")
 @click.option("--zn-port", type=_PORT, default=0, help="TCP port of Zn, with --certificates.")
 @click.option(
     "--certificates",
@@ -170,6 +174,7 @@ def serve(
     air: bool,
     announce: Path | None,
     transport_key: Path | None,
+    pages: bool,
     **options: Any,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
@@ -178,6 +183,9 @@ def serve(
 
     SCENARIO is a TOML file or the name of one that ships, by default "demo". Subscribers are that of the profile and
     those of --subscribers; each may register for every service that is sent without a purchase, and buy the others.
+
+    A browser finds an open shop and the operator's console where it says; the shop that knows the subscriber's keys is
+    behind the BSM, and `terminal portal` leads there.
 
     What must not be lost (keys, sequence numbers, registrations, sales, LTKMs without an acknowledgement) is kept in a
     database and is there again after a restart.
@@ -188,6 +196,7 @@ def serve(
     from host_tools.sessions.keeping import Keeping
     from host_tools.sessions.serve import serve_scenario
     from host_tools.sessions.sold import Sold
+    from host_tools.web.rooms import Rooms
     from host_tools.wire.network_file import is_address
 
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
@@ -209,13 +218,26 @@ def serve(
         zn=ports["zn_port"],
         push=ports["push_port"],
         metrics=ports["metrics_port"],
+        shop=ports["shop_port"],
+        console=ports["console_port"],
         bsm_tls=ports["tls_port"],
     )
     with _plain_errors():
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
         kept, sold, card = Keeping(db, key_file, subscribers), Sold(catalogue, client_ids), load_profile(profile)
-        serve_scenario(plan, card, wanted, network_file, certificates, _Show(), aired=streamed, kept=kept, sold=sold)
+        serve_scenario(
+            plan,
+            card,
+            wanted,
+            network_file,
+            certificates,
+            _Show(),
+            aired=streamed,
+            kept=kept,
+            sold=sold,
+            make_rooms=Rooms.of if pages else None,
+        )
 
 
 @headend.command()
@@ -285,6 +307,8 @@ class _Show(Console):
                 click.echo(f"{scenario.name} is over; --loop begins anew")
             case NetworkServed(network, network_file, store):
                 _show_network(network, network_file, store)
+            case PagesServed():
+                _show_pages(event)
             case _:
                 super().emit(event)
 
@@ -302,7 +326,12 @@ class _Show(Console):
 
 
 def _show_network(network: NetworkFile, network_file: Path | None, store: str | None) -> None:
-    what = {"zn": "Zn, https", "bsm-tls": "BSM (Ua, https)", "metrics": "metrics, http, /metrics"}
+    what = {
+        "zn": "Zn, https",
+        "bsm-tls": "BSM (Ua, https)",
+        "metrics": "metrics, http, /metrics",
+        "shop": "open shop, http",
+    }
     rows = [
         (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
         (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
@@ -321,6 +350,13 @@ def _show_network(network: NetworkFile, network_file: Path | None, store: str | 
 
 def _without_password(url: str) -> str:
     return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+
+
+def _show_pages(pages: PagesServed) -> None:
+    click.echo(f"shop for anybody: {pages.shop}")
+    for identity, code in pages.codes.items():
+        click.echo(f"order code of {identity}: {code}")
+    click.echo(f"console, opens once: {pages.console}")
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

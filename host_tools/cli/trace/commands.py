@@ -66,6 +66,21 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
 
 
 @trace.command()
+@click.argument("file", type=_FILE)
+@click.argument("output", metavar="FILE.html", type=_FILE)
+def report(file: Path, output: Path) -> None:
+    """Make a page of what a trace shows over time: LTKMs, STKMs, traffic keys by name, what was refused and why.
+
+    A trace has no media; `terminal play --report` and `terminal tune --report` show those, too.
+    """
+    from host_tools.cli.new_file import refuse_clash
+    from host_tools.sessions.trace_page import page_of_trace
+
+    refuse_clash([output], [file])
+    page_of_trace(file, output, Console())
+
+
+@trace.command()
 @click.argument("first", type=_FILE)
 @click.argument("second", type=_FILE)
 def diff(first: Path, second: Path) -> None:

@@ -222,3 +222,8 @@ _AUDIO: MappingProxyType[int, AudioFormat] = MappingProxyType(
     }
 )
 """Static payload types of RFC 3551 clause 6 that become a .wav file."""
+
+
+def audio_format(payload_type: int) -> AudioFormat | None:
+    """Return how the sound of a static payload type is coded; None for what is no sound, or not known here."""
+    return _AUDIO.get(payload_type)

@@ -234,13 +234,13 @@ class KeyManagement:
 
     def _run(self, procedure: Procedure, caller: Caller, request: HttpRequest) -> bytes:
         """Read the request, do what it asks for, return the body of the answer. Raises `DecodeError`."""
-        self.heard(caller.identity)
         if procedure is REGISTRATION:
             wanted, taken = Registration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
             return RegistrationAnswer(self.register(caller, wanted, taken)).encode()
         if procedure is DEREGISTRATION:
             left, taken = Deregistration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
             return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
+        self.heard(caller.identity)  # the two others write the registration anew
         return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from datetime import UTC
+from datetime import UTC, timedelta
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -32,8 +32,12 @@ from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.errors import HeadendError, IdentityUnknownError
 from host_tools.headend.http.answers import answer, failure, http_date
 from host_tools.headend.http.guarded import GuardedServer
+from host_tools.headend.http.rates import Rates
 
 _log = logging.getLogger(__name__)
+MOST_CHALLENGES = 60
+"""How many challenges one name gets within `CHALLENGES_SPAN`; each costs a sequence number. Ours."""
+CHALLENGES_SPAN = timedelta(seconds=60)
 _MOST_WRONG = 3
 _OPEN_KEPT = 64
 _WRONG_KEPT = 1024
@@ -64,6 +68,7 @@ class UbServer(GuardedServer):
         self._clock = clock
         self._open: OrderedDict[bytes, _Open] = OrderedDict()
         self._wrong: OrderedDict[str, int] = OrderedDict()
+        self._rates = Rates(MOST_CHALLENGES, CHALLENGES_SPAN, clock)
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         del peer
@@ -87,7 +92,12 @@ class UbServer(GuardedServer):
         return self._judge(credentials, request)
 
     def _challenge(self, username: str) -> HttpResponse:
-        """Return 401 with a fresh vector. Raises `IdentityUnknownError`."""
+        """Return 401 with a fresh vector, or 503 for a name that has had too many. Raises `IdentityUnknownError`."""
+        seconds = self._rates.wait(username)
+        if seconds:
+            _log.warning("Ub: too many challenges for one name")
+            headers = (("Retry-After", str(seconds)), *_SERVER)
+            return failure(HTTPStatus.SERVICE_UNAVAILABLE, "too many bootstrappings", headers)
         made = self._bsf.challenge(username)
         nonce = AkaNonce(made.rand, made.autn_star).text()
         opaque = self._rng.random_bytes(_OPAQUE_SIZE).hex()

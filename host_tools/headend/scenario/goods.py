@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables, Source
@@ -49,10 +50,16 @@ class ScenarioGoods:
             orders, credits = [*orders, *more.orders], [*credits, *more.credits]
         return Brought(tuple(orders), tuple(credits))
 
-    def again(self, item: CatalogueItem) -> tuple[Order, ...]:
-        """Return the LTKMs that bring the keys of an item once more, and no credit."""
-        planned = [one for one in self._planned(item) if one.kind is DeliveryKind.KEY]
-        orders = [self._mint.order(one, key_of(self._keys, one)) for one in planned]
+    def again(self, item: CatalogueItem, sent: Collection[Order] = ()) -> tuple[Order, ...]:
+        """Return the LTKMs that bring the keys of an item once more, and no credit; not those that are `sent` anyway.
+
+        A key that came with tokens comes without; one that came with a counter is not sent again, as that would set it.
+        """
+        orders: list[Order] = []
+        for one in self._planned(item):
+            key = key_of(self._keys, one)
+            if one.kind is DeliveryKind.KEY and self._mint.order(one, key) not in sent:
+                orders.append(self._mint.order(replace(one, tokens=None, add=False), key))
         plain = [Order.for_key(service) for service in self._plain(item)]
         return (*(order for order in orders if not order.credits), *plain)
 

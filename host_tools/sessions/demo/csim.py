@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import ExitStack
 
 from card import CardProfile
 from card.crypto.bcmcs import RegistrationKey, find_functions
@@ -31,18 +32,20 @@ class CsimSide:
         self.tags = csim.tags.by_name() if csim else DEFAULT_TAGS
         self.network = CsimNetwork(demo_scenario(), csim_subscriber(self.profile), tables=self.tables)
 
-    def begin(self, link: Link, events: Events, outcome: Outcome) -> tuple[CsimMiddleware, KeyDelivery]:
+    def begin(
+        self, link: Link, events: Events, outcome: Outcome, stack: ExitStack
+    ) -> tuple[CsimMiddleware, KeyDelivery]:
         """Connect, and register with the BSM by an HTTP digest that only a card with RK can answer."""
+        del stack
         middleware = CsimMiddleware(link, tables=self.tables, tags=self.tags)
-        events.emit(StepDone(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}"))
-        identity = middleware.connect(self.profile.pins.pin1.value)
-        outcome.compare("IMSI_M", identity.imsi, self.network.subscriber.imsi)
-        outcome.compare("NAI", identity.nai, self.network.subscriber.nai)
-        events.emit(StepDone(f"CSIM selected, PIN verified, IMSI_M {identity.imsi}, NAI {identity.nai}"))
+        connect_csim(middleware, self.profile, self.network.subscriber, events, outcome)
         self._register(middleware, outcome)
         how = "HTTP digest, user name NAI, password from the Auth-Key of the card"
         events.emit(StepDone(f"registered with the BSM: {how}"))
-        return middleware, keys_to_deliver(middleware, self.network, identity.nai)
+        return middleware, keys_to_deliver(middleware, self.network, self.network.subscriber.nai)
+
+    def end(self, outcome: Outcome) -> None:
+        """Do nothing: each answer of the card was checked when it came."""
 
     def _register(self, middleware: CsimMiddleware, outcome: Outcome) -> None:
         asked = Asked(SERVICE_REQUEST.method, SERVICE_REQUEST.target)
@@ -51,6 +54,17 @@ class CsimSide:
             self.network.home.admit(answer, asked)
         except HeadendError as error:
             outcome.differences.append(f"registration: {error}")
+
+
+def connect_csim(
+    middleware: CsimMiddleware, profile: CardProfile, subscriber: RkSubscriber, events: Events, outcome: Outcome
+) -> None:
+    """Select the CSIM, give its PIN and compare its names with those that the network has."""
+    events.emit(StepDone(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}"))
+    identity = middleware.connect(profile.pins.pin1.value)
+    outcome.compare("IMSI_M", identity.imsi, subscriber.imsi)
+    outcome.compare("NAI", identity.nai, subscriber.nai)
+    events.emit(StepDone(f"CSIM selected, PIN verified, IMSI_M {identity.imsi}, NAI {identity.nai}"))
 
 
 def csim_subscriber(profile: CardProfile) -> RkSubscriber:

@@ -6,7 +6,7 @@ Each finished step is an event, and the outcome says what differs from the head-
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -24,12 +24,12 @@ from host_tools.headend.scenario.network import Network
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.truth import TekName
 from host_tools.links.base import Link
+from host_tools.sessions.demo.crossed import Crossed
 from host_tools.sessions.events import Events, Progressed, StepDone
 from host_tools.sessions.report_page import write_page
 from host_tools.sessions.telling import Teller, service_names
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.card_stkm import CardStkmView
-from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.key_source import KeySource, StkmView
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.mtk_gate import MtkGate
@@ -60,6 +60,7 @@ class Outcome:
     roll_overs: int = 0
     switches: int = 0
     differences: list[str] = field(default_factory=list)
+    crossed: Crossed | None = None
 
     def compare(self, what: str, found: object, expected: object) -> None:
         """Note a difference unless `found` is as expected. Never for secrets: both values are shown."""
@@ -72,6 +73,21 @@ class GatedFeed(KeySource, Protocol):
 
     gate: MtkGate
     on_ltkm: Callable[[bytes, LtkmReceipt], None]
+
+
+class Deliveries(Protocol):
+    """Delivers LTKMs when they are due."""
+
+    @property
+    def delivered(self) -> int:
+        """Number of LTKMs that the card took."""
+
+    @property
+    def remaining(self) -> int:
+        """Number of LTKMs whose time has not come."""
+
+    def deliver_until(self, moment: float, /) -> None:
+        """Deliver everything that is due by `moment`, in seconds on the clock of the capture."""
 
 
 class Side(Protocol):
@@ -89,8 +105,14 @@ class Side(Protocol):
     def tables(self) -> BcastTables:
         """The card's tables of OMA BCAST."""
 
-    def begin(self, link: Link, events: Events, outcome: Outcome, /) -> tuple[GatedFeed, KeyDelivery]:
-        """Connect to the card and establish its keys; return where STKMs go, and the LTKMs to deliver."""
+    def begin(self, link: Link, events: Events, outcome: Outcome, stack: ExitStack, /) -> tuple[GatedFeed, Deliveries]:
+        """Connect to the card and establish its keys; return where STKMs go, and what delivers the LTKMs.
+
+        What is opened is closed with `stack`.
+        """
+
+    def end(self, outcome: Outcome, /) -> None:
+        """Check what the network knows at the end, before anything is closed."""
 
 
 class DemoJob:
@@ -119,11 +141,13 @@ class DemoJob:
         """Do everything. Raises what the parts raise; a wrong result is a difference in the outcome."""
         card_file = self._personalise()
         capture = self._record()
-        with self._open_link(card_file) as link:
-            feed, delivery = self._side.begin(link, self._events, self._outcome)
+        with ExitStack() as stack:
+            link = stack.enter_context(self._open_link(card_file))
+            feed, delivery = self._side.begin(link, self._events, self._outcome, stack)
             feed.on_ltkm = self._teller.ltkm(self._side.tables)
             self._deliver(delivery)
             self._play(feed, delivery, capture)
+            self._side.end(self._outcome)
         self._check()
         return self._outcome
 
@@ -140,14 +164,14 @@ class DemoJob:
         self._events.emit(StepDone(f"broadcast of {names} recorded: {scenario.duration / 1000:g} s into {path.name}"))
         return path
 
-    def _deliver(self, delivery: KeyDelivery) -> None:
+    def _deliver(self, delivery: Deliveries) -> None:
         """Deliver the LTKMs due before the broadcast."""
         delivery.deliver_until(self._network.scenario.start.timestamp())
         self._events.emit(
             StepDone(f"{delivery.delivered} LTKMs delivered, the card's verification messages checked by the BSM")
         )
 
-    def _play(self, feed: GatedFeed, delivery: KeyDelivery, capture: Path) -> None:
+    def _play(self, feed: GatedFeed, delivery: Deliveries, capture: Path) -> None:
         out = MediaOut(self._folder / MEDIA_STEM)
         options = PlayOptions(KNOWN, stkm_port=self._network.scenario.stkm.port)
         player = Player(feed, out, options, gate=feed.gate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from card import CardProfile
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
@@ -21,10 +23,13 @@ class UsimSide:
         self.tables = self.profile.bcast.build_tables()
         self.network = UsimNetwork(demo_scenario(), subscriber_of(self.profile), tables=self.tables)
 
-    def begin(self, link: Link, events: Events, outcome: Outcome) -> tuple[TerminalMiddleware, KeyDelivery]:
+    def begin(
+        self, link: Link, events: Events, outcome: Outcome, stack: ExitStack
+    ) -> tuple[TerminalMiddleware, KeyDelivery]:
         """Connect, run GBA and compare the keys with the network's."""
+        del stack
         middleware = TerminalMiddleware(link, tables=self.tables)
-        self._connect(middleware, events, outcome)
+        connect_usim(middleware, self.profile, events, outcome)
         bootstrapped = middleware.bootstrap(self.network.bsf)
         events.emit(StepDone("GBA_U bootstrapping with the BSF: Ks agreed, B-TID and lifetime written to the card"))
         srk = middleware.establish(self.network.bsm.naf_id)
@@ -33,8 +38,13 @@ class UsimSide:
         events.emit(StepDone("NAF derivation with the BSM: SMK in the card, SRK in the terminal"))
         return middleware, keys_to_deliver(middleware, self.network, bootstrapped.b_tid)
 
-    def _connect(self, middleware: TerminalMiddleware, events: Events, outcome: Outcome) -> None:
-        events.emit(StepDone(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}"))
-        identity = middleware.connect(self.profile.pins.pin1.value)
-        outcome.compare("IMSI", identity.imsi, self.profile.usim.imsi)
-        events.emit(StepDone(f"USIM selected, PIN verified, IMSI {identity.imsi}"))
+    def end(self, outcome: Outcome) -> None:
+        """Do nothing: each answer of the card was checked when it came."""
+
+
+def connect_usim(middleware: TerminalMiddleware, profile: CardProfile, events: Events, outcome: Outcome) -> None:
+    """Select the USIM, give its PIN and compare the IMSI."""
+    events.emit(StepDone(f"card in reader “{middleware.reader}”, ATR {middleware.atr.hex(' ').upper()}"))
+    identity = middleware.connect(profile.pins.pin1.value)
+    outcome.compare("IMSI", identity.imsi, profile.usim.imsi)
+    events.emit(StepDone(f"USIM selected, PIN verified, IMSI {identity.imsi}"))

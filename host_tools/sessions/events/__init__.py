@@ -34,6 +34,7 @@ from host_tools.sessions.events.network import (
     DistributionServed,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     StepDone,
     TruthWritten,
@@ -41,6 +42,7 @@ from host_tools.sessions.events.network import (
 from host_tools.sessions.events.playing import (
     BindingFailed,
     KeptAllTheSame,
+    LiveProgressed,
     MostStayShut,
     NothingKept,
     Played,
@@ -50,9 +52,12 @@ from host_tools.sessions.events.playing import (
     ReportWritten,
     ServiceLeft,
     StkmDecided,
+    Tuned,
+    TuneEnded,
 )
 from host_tools.sessions.events.terminal import (
     ClientNews,
+    PortalOpened,
     TerminalOnline,
 )
 
@@ -72,6 +77,7 @@ __all__ = [
     "Events",
     "FaultInjected",
     "KeptAllTheSame",
+    "LiveProgressed",
     "LtkmsWritten",
     "MostStayShut",
     "NetworkServed",
@@ -79,9 +85,11 @@ __all__ = [
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
+    "PagesServed",
     "PcscdStarted",
     "PermissionsServed",
     "Played",
+    "PortalOpened",
     "Progressed",
     "Recorded",
     "Replayed",
@@ -96,6 +104,8 @@ __all__ = [
     "TapOpened",
     "TerminalOnline",
     "TruthWritten",
+    "TuneEnded",
+    "Tuned",
 ]
 
 Event = (
@@ -109,7 +119,10 @@ Event = (
     | Played
     | Replayed
     | ReportWritten
+    | LiveProgressed
     | MostStayShut
+    | Tuned
+    | TuneEnded
     | NothingKept
     | KeptAllTheSame
     | Recorded
@@ -122,6 +135,8 @@ Event = (
     | BroadcastOnAir
     | DistributionServed
     | NetworkServed
+    | PagesServed
+    | PortalOpened
     | StepDone
     | TerminalOnline
     | ClientNews

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +70,35 @@ class ReportWritten:
     """The page that shows how a programme played is in a file."""
 
     output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A service on the air is listened to: its name, number and of how many; what the terminal registers for."""
+
+    service: str
+    number: int
+    of: int
+    registers_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProgressed:
+    """A service is played as it comes. `statistics` are the live counters; `status` has what is held, lost and paid."""
+
+    service: str
+    statistics: PlayStatistics
+    status: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TuneEnded:
+    """Nothing is listened to any more."""
+
+    service: str
+    statistics: PlayStatistics
+    out: MediaOut
+    status: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

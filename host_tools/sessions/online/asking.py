@@ -27,6 +27,7 @@ from host_tools.exchange.messages.tokens import (
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.client.errands import Answer, Outcome
+from host_tools.terminal.client.errands import Trouble as ErrandTrouble
 from host_tools.terminal.client.wishes import Deregister, Order, OrderMessage, Register, RequestKeys, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.online import error_of
@@ -183,8 +184,11 @@ def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
     """
     outcome: Outcome = online.terminal.ask(wish)
     if outcome.answer is None:
-        assert outcome.failure is not None, "an outcome is an answer or a failure"
-        raise error_of(outcome.failure)
+        failure = outcome.failure
+        assert failure is not None, "an outcome is an answer or a failure"
+        if failure.trouble is ErrandTrouble.NOTHING_TO_ASK:
+            raise SessionError("there is nothing to ask for: name a SERVICE, an ITEM or a KEY", Trouble.MISUSE)
+        raise error_of(failure)
     reply = Reply(outcome.b_tid, outcome.answer)
     if not (follows and reply.grants_keys):
         return reply

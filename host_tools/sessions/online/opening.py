@@ -29,6 +29,7 @@ from host_tools.terminal.client.way import Manners
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import NetworkRefusedError, PinNeededError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
+from host_tools.terminal.http.session import UaSession
 from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
@@ -55,7 +56,8 @@ class NetworkChoice:
 
     A network file, the URL of a BSM, or both: the file then says where names are. `resolved` are further places by
     name. `me` is a card file in which the terminal holds its keys itself (GBA_ME). `ca` is whom to trust behind https,
-    `certificates` a folder with terminal.pem and terminal.key besides.
+    `certificates` a folder with terminal.pem and terminal.key besides; with one of them the BSM of a network file is
+    the one behind https.
     """
 
     network: Path | None = None
@@ -85,7 +87,12 @@ class NetworkChoice:
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
-        found = None if network is None else reach_network(network, self.address)
+        wants_tls = self.ca is not None or self.certificates is not None
+        try:
+            tls = self._tls() if wants_tls and self.bsm is None else None
+            found = None if network is None else reach_network(network, self.address, tls)
+        except WrongUrl as error:
+            raise SessionError(f"--network {self.network}: {error}", Trouble.MISUSE) from None
         places: Mapping[str, Endpoint] = {} if found is None else found.places
         if self.bsm is not None:
             bsf = self.bsf or (found.bsf_name if found else "")
@@ -131,12 +138,15 @@ class NetworkChoice:
 class Online:
     """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
 
-    `keys` is what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
+    `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside its own requests. `keys` is
+    what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
     """
 
     terminal: OnlineTerminal
     service_ids: tuple[str, ...]
     registers: bool
+    session: UaSession
+    reach: Reach
     keys: TerminalMiddleware | None = None
 
 
@@ -160,7 +170,7 @@ def opened_online(
         card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin, store)
         with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
             keys = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
-            yield Online(terminal, service_ids, not choice.csim, keys)
+            yield Online(terminal, service_ids, not choice.csim, card.session, reach, keys)
 
 
 @contextmanager

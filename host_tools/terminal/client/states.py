@@ -57,7 +57,7 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One row. `then` is None for the state the errand is for, and after it for IDLE or READY: `Goal` says which."""
+    """One row. `then` is the state that follows, or what tells it."""
 
     state: State
     on: Happening

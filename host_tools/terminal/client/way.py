@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from card.errors import DecodeError, EncodeError
 from host_tools.apdu.response import StatusError
@@ -305,10 +306,15 @@ class Way:
         self._done(errand, answer, failure)
 
     def _refusal(self, errand: Errand) -> Answer | None:
-        """Return the document that a refusal of service provisioning carries. The request is answered: cross it off."""
+        """Return the document that a refusal of service provisioning carries.
+
+        The request is answered: cross it off. But who met an error of the server does not know whether it was done:
+        it is sent again by the next run, and acts once.
+        """
         assert self._verdict is not None, "a refusal is an answer"
-        self._journal.answered(errand.request_id)
-        self._emit(Save())
+        if self._verdict.response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._journal.answered(errand.request_id)
+            self._emit(Save())
         try:
             return errand.read(self._verdict.response)
         except DecodeError:

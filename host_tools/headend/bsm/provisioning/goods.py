@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,8 +34,11 @@ class Goods(Protocol):
     def of_item(self, item: CatalogueItem, /) -> Brought:
         """Return what the purchase of an item brings. Raises `HeadendError`."""
 
-    def again(self, item: CatalogueItem, /) -> tuple[Order, ...]:
-        """Return the LTKMs that bring the keys of an item once more, and no credit. Raises `HeadendError`."""
+    def again(self, item: CatalogueItem, sent: Collection[Order] = (), /) -> tuple[Order, ...]:
+        """Return the LTKMs that bring the keys of an item once more, and no credit; not those that are `sent` anyway.
+
+        Raises `HeadendError`.
+        """
 
     def of_tokens(self, service: str, purse: PurseKind, quantity: int, /) -> Brought:
         """Return what brings tokens to the purse of a service's domain or group. Raises `HeadendError`."""

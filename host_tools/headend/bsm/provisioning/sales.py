@@ -169,7 +169,7 @@ class Sales:
             self.ledger.settle(identity, debt)
         orders = [debt.ltkm for debt in debts]
         items = [self.catalogue.find(one) for one in wanted]
-        for ltkm in (order for item in items if item is not None for order in self._goods.again(item)):
+        for ltkm in (order for item in items if item is not None for order in self._goods.again(item, orders)):
             if ltkm not in orders:
                 orders.append(ltkm)
         return tuple(orders)

@@ -55,6 +55,16 @@ def test_packets_that_never_came_are_missed_and_late_ones_are_not() -> None:
     assert story(notes).packets == Counter({MediaFate.OPENED: 5, MediaFate.LOST: 2})
 
 
+def test_what_was_sent_while_something_else_was_listened_to_is_not_missed() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1)
+    opened(notes, 1, 1, 10)
+    notes.listens_anew()
+    opened(notes, 9, 1, 400)
+    opened(notes, 9, 1, 402)
+    assert story(notes).packets == Counter({MediaFate.OPENED: 3, MediaFate.LOST: 1})
+
+
 def test_a_source_that_starts_anew_has_lost_nothing() -> None:
     gaps = Gaps()
     assert [gaps.take(number, 0.0) for number in (5, 6, 40_000, 40_001)] == [(0, None)] * 4

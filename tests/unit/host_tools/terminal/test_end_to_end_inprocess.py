@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ from card.spec.status import SW
 from host_tools.content.captures.pcap import CaptureReader, Datagram, open_capture
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.media_out import MediaOut
+from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION
+from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import HeadendError, VerificationError
 from host_tools.headend.scenario.handover import Handover
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -27,11 +31,13 @@ from host_tools.links.inprocess import InProcessLink
 from host_tools.sessions.demo.csim import CsimSide
 from host_tools.sessions.demo.job import DemoJob, Side
 from host_tools.sessions.demo.usim import UsimSide
+from host_tools.sessions.demo.wired import WiredSide
 from host_tools.sessions.events import Event, StepDone
 from host_tools.sessions.keys import keys_from_file, keys_from_network
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.online import Patience
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 
 PROFILE = CardProfile.demo()
@@ -83,14 +89,38 @@ def datagrams(recording: Recording, tmp_path: Path) -> list[Datagram]:
 
 
 class TestDemoJob:
-    @pytest.mark.parametrize("side", [UsimSide, CsimSide])
-    def test_everything_equals_the_head_end(self, tmp_path: Path, side: type[Side]) -> None:
+    @pytest.mark.parametrize(
+        "side", [UsimSide, CsimSide, partial(WiredSide, csim=False), partial(WiredSide, csim=True)]
+    )
+    def test_everything_equals_the_head_end(self, tmp_path: Path, side: Callable[[], Side]) -> None:
         reporter = Quiet()
         outcome = DemoJob(side(), tmp_path, strict_card, reporter).run()
         assert outcome.differences == []
         assert outcome.teks_checked == outcome.statistics.teks > 5
         assert [path.name for path in outcome.files] == ["broadcast-5004.wav", "broadcast-5006.wav"]
         assert "equal the head-end's own" in reporter.steps[-1]
+
+    def test_it_says_what_crossed_which_wire(self, tmp_path: Path) -> None:
+        outcome = DemoJob(WiredSide(csim=False), tmp_path, strict_card, Quiet()).run()
+        assert outcome.crossed is not None
+        register, msk = (f"POST {row.target}" for row in (REGISTRATION, MSK_REQUEST))
+        assert dict(outcome.crossed.requests) == {
+            ("BSF", "GET /", 401): 1, ("BSF", "GET /", 200): 1,
+            ("BSM", register, 401): 1, ("BSM", register, 200): 1, ("BSM", msk, 200): 1,
+        }  # fmt: skip
+        assert set(outcome.crossed.datagrams.values()) == {3}
+        assert outcome.crossed.commands > 50
+
+    def test_an_ltkm_that_the_card_refuses_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent = Bsm.ltkm
+
+        def damaged(bsm: Bsm, *rest: Any, **more: Any) -> bytes:
+            return sent(bsm, *rest, **more)[:-1] + b"\0"
+
+        monkeypatch.setattr(Bsm, "ltkm", damaged)
+        outcome = DemoJob(WiredSide(csim=False, patience=Patience(1.0, 0.1)), tmp_path, strict_card, Quiet()).run()
+        assert "LTKMs that the BSM waits for: 1 instead of 0" in outcome.differences
+        assert outcome.ltkms < 3
 
     def test_a_damaged_media_packet_is_noticed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = UsimNetwork.recording

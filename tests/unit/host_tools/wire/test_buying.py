@@ -78,6 +78,19 @@ def test_a_player_gets_its_keys_from_the_network(
     assert found["packets"]["decrypted"] == 400  # type: ignore[index]
 
 
+def test_a_player_buys_what_the_card_lacks(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = tmp_path / "two.pcap"
+    assert invoke(["headend", "record", "subscribe", "-o", str(capture)]) == ExitCode.OK
+    with serving(tmp_path, scenario="subscribe") as served:
+        capsys.readouterr()
+        assert invoke(play(served, capture, card, "--buy")) == ExitCode.OK
+        found = told(capsys)
+        assert found["packets"]["decrypted"] == 1200  # type: ignore[index]
+        assert found["stkms"]["remedies"] == 1  # type: ignore[index]
+        assert run(served, "account", card) == ExitCode.OK
+        assert told(capsys)["charged"] == [{"amount": "1.50", "currency": "EUR"}]
+
+
 def test_tokens_are_bought_and_spent(served: Served, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(served, "register", card) == ExitCode.OK
     capsys.readouterr()
@@ -118,3 +131,15 @@ def test_without_a_network_nobody_sells(capsys: pytest.CaptureFixture[str]) -> N
     assert invoke(["terminal", "buy", "--network", "x.toml"]) == ExitCode.USAGE
     assert invoke(["terminal", "online", "--bsm", "http://127.0.0.1:8080"]) == ExitCode.USAGE
     assert "the name of the BSM is part of its keys" in capsys.readouterr().err
+
+
+def test_there_must_be_something_to_ask_for(
+    served: Served, card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.toml"
+    lines = served.file.read_text().splitlines()
+    empty.write_text("\n".join("services = []" if line.startswith("services") else line for line in lines))
+    place = ["--network", str(empty), "--address", served.address]
+    for verb in ("register", "deregister"):
+        assert invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), *place]) == ExitCode.USAGE
+        assert "name a SERVICE" in capsys.readouterr().err

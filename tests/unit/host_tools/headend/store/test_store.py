@@ -13,7 +13,7 @@ from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf.bootstrappings import Bootstrapping
-from host_tools.headend.bsm.books import Outstanding, Registered, Route
+from host_tools.headend.bsm.books import Line, Outstanding, Registered, Route
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.ports import MbmsKeys
 from host_tools.headend.clock import ManualClock
@@ -27,6 +27,7 @@ from host_tools.headend.store.vault import KeyVault, OpenVault
 from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
 from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
+from tests.support.postgresql import PostgreSql
 from tests.unit.host_tools.headend.networks import IMPI, IMSI, OPC, K, small_scenario
 from tests.unit.host_tools.headend.store.conftest import KEY
 
@@ -304,3 +305,27 @@ def fill(store: Store) -> None:
         store.books.outbox.add(IMPI, tokens)
         store.books.outbox.keep(Outstanding(IMPI, "b@bsf", tokens, b"what goes over the air"))
         store.books.records.put("pin", IMPI, "x", planted("L"))
+
+
+def test_two_processes_on_one_database_send_a_line_once(postgresql: PostgreSql) -> None:
+    url = postgresql.database()
+    one, other = Store.connect(url), Store.connect(url)
+    lines = [Line(name, Route("127.0.0.2", f"{name}@bsf"), 1.0) for name in ("a", "b")]
+    with one.database.transaction():
+        for line in lines:
+            one.books.outbox.put_line(line)
+    with one.database.transaction():
+        mine = one.books.outbox.due(2.0, 1)
+        with other.database.transaction():  # while the first has not finished
+            theirs = other.books.outbox.due(2.0, 10)
+            for line in theirs:
+                other.books.outbox.put_line(replace(line, at=None))
+        for line in mine:
+            one.books.outbox.put_line(replace(line, at=None))
+    assert {line.identity for line in mine}.isdisjoint(line.identity for line in theirs)
+    assert len(mine) == 1
+    for store in (one, other):
+        with store.database.transaction():
+            left = store.books.outbox.due(2.0, 10)
+        assert {line.identity for line in left}.isdisjoint(line.identity for line in (*mine, *theirs))
+        store.close()

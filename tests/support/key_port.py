@@ -1,4 +1,4 @@
-"""Where key messages arrive as datagrams: LTKMs go to the card, verification messages go back (TS 33.246 6.4.6.1)."""
+"""Where key messages arrive as datagrams in tests without a journal: to the card, and verification messages back."""
 
 from __future__ import annotations
 

@@ -1,0 +1,42 @@
+"""Keys that are pressed while something goes on: no Enter is needed, and nothing is shown."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+
+class KeyPresses:
+    """Keys from standard input, where that is a terminal. A context manager, which puts the terminal back."""
+
+    def __init__(self) -> None:
+        self._file = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
+        self._undo: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Self:
+        if self._file is not None:
+            self._undo = partial(termios.tcsetattr, self._file, termios.TCSADRAIN, termios.tcgetattr(self._file))
+            tty.setcbreak(self._file)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo()
+
+    def poll(self) -> str | None:
+        """Return a key that was pressed, None for none."""
+        if self._file is None or not select.select([self._file], (), (), 0)[0]:
+            return None
+        pressed = os.read(self._file, 1)
+        if not pressed:  # the terminal is gone
+            self._file = None
+            return None
+        return pressed.decode("ascii", "replace").lower()

@@ -1,0 +1,163 @@
+"""Every step of terminal and BSM through a port that dies, before the step and after it; then the books must balance.
+
+A terminal that dies is a process that ends there: nothing runs after it, and the next one has its card and journal. A
+BSM whose database fails goes on: the request or datagram is as good as never come, or everything of it was kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from host_tools.exchange.messages.orders import ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.tokens import TokenPurchaseRequest
+from host_tools.headend.store.database import Database
+from host_tools.headend.store.papers import StoredRequests
+from host_tools.terminal.client.wishes import Order
+from tests.flows.offers import FILM_ASKED, ITEM1, TOKENS
+from tests.support.chaos.mortal import Died, Fate
+from tests.support.chaos.world import World
+
+_NUMBERS = itertools.count()
+_MOST_STEPS = 400
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with World(tmp_path) as made:
+        yield made
+
+
+def buys_tokens(world: World, fate: Fate) -> object:
+    order = Order(TokenPurchaseRequest(f"dies-{next(_NUMBERS)}", items=(TOKENS,)))
+    return world.buy(order, Decimal(2), 10, fate)
+
+
+def buys_and_must_register(world: World, fate: Fate) -> object:
+    order = Order(ServiceRequest(f"dies-{next(_NUMBERS)}", (FILM_ASKED,)))
+    return world.buy(order, Decimal("1.50"), 0, fate)
+
+
+def buys_tokens_before_a_new_smk(world: World, fate: Fate) -> object:
+    """The SMK changes while tokens are on their way: the next life begins with a new one."""
+    try:
+        return buys_tokens(world, fate)
+    finally:
+        world.bootstrap()
+
+
+def subscribes_or_leaves(world: World, fate: Fate) -> object:
+    has = ITEM1.service_id in world.books().rights
+    message = (UnsubscribeRequest if has else ServiceRequest)(f"dies-{next(_NUMBERS)}", (ITEM1,))
+    return world.buy(Order(message), Decimal(0) if has else Decimal("4.99"), 0, fate)
+
+
+Deed = Callable[[World, Fate], object]
+_DEEDS = (
+    buys_tokens_before_a_new_smk,
+    pytest.param(buys_tokens, marks=pytest.mark.nightly),
+    pytest.param(buys_and_must_register, marks=pytest.mark.nightly),
+    pytest.param(subscribes_or_leaves, marks=pytest.mark.nightly),
+)
+
+
+@pytest.mark.parametrize("deed", _DEEDS)
+@pytest.mark.parametrize("after", [False, True])
+def test_the_terminal_dies_at_every_step(world: World, deed: Deed, after: bool) -> None:
+    deaths = Counter[str]()
+    for at in range(1, _MOST_STEPS):
+        fate, died = Fate(at, after), False
+        try:
+            deed(world, fate)
+        except Died as death:
+            died = True
+            deaths[str(death)] += 1
+        try:
+            world.require_balance()
+        except AssertionError as error:
+            raise AssertionError(f"it died at step {at} ({fate.calls[-1]}), after it {after}: {error}") from error
+        if not died:
+            break
+    assert sum(deaths.values()) == at - 1 >= 8
+    print(f"\n{deed.__name__}, after the step {after}: {sum(deaths.values())} deaths, {dict(deaths)}")
+    assert world.served.defects == 0
+
+
+class Failing:
+    """Lets the n-th statement or the n-th commit of a database fail, before or after it, once."""
+
+    def __init__(self, database: Database, patched: pytest.MonkeyPatch) -> None:
+        self.fate = Fate()
+        self._run = database.run
+        patched.setattr(database, "run", self._statement)
+        commit = Connection.commit
+        patched.setattr(Connection, "commit", lambda connection: self._meet("commit", lambda: commit(connection)))
+
+    def _statement(self, statement: Any, values: Any = None) -> Any:
+        return self._meet("statement", lambda: self._run(statement, values))
+
+    def _meet(self, name: str, call: Callable[[], Any]) -> Any:
+        try:
+            return self.fate.meet(name, call)
+        except Died:
+            raise sqlite3.OperationalError("disk I/O error") from None
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("deed", [buys_tokens, subscribes_or_leaves])
+def test_the_database_fails_at_every_step(
+    world: World, deed: Deed, after: bool, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failing(world.store.database, monkeypatch)
+    failures = 0
+    for at in range(1, _MOST_STEPS, stride):
+        failing.fate = Fate(at, after)
+        with suppress(Died):
+            deed(world, Fate())
+        calls, failing.fate = failing.fate.calls, Fate()
+        try:
+            world.require_balance()
+        except AssertionError as error:
+            raise AssertionError(f"step {at} ({calls[-1]}) failed, after it {after}: {error}") from error
+        if len(calls) < at:
+            break
+        failures += 1
+    assert failures >= 5
+    print(f"\n{deed.__name__}, after the step {after}: {failures} failures of the database")
+
+
+def test_the_books_see_a_charge_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A BSM that knows no requestID again charges twice."""
+    monkeypatch.setattr(StoredRequests, "find", lambda *_: None)
+    _dies_at(world, "HttpTransport.exchange", 2)
+    with pytest.raises(AssertionError, match="spent="):
+        world.require_balance()
+
+
+def test_the_books_see_a_credit_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A BSM that believes no terminal makes tokens anew that the card has."""
+    monkeypatch.setattr("host_tools.headend.http.key_management.find_taken", lambda *_: ())
+    _dies_at(world, "TerminalMiddleware.deliver", 1)
+    world.bootstrap()
+    with pytest.raises(AssertionError, match="purses="):
+        world.require_balance()
+
+
+def _dies_at(world: World, call: str, number: int) -> None:
+    """Let a terminal die after the n-th call of this name while it buys tokens."""
+    buys_tokens(world, Fate())  # the first bootstraps
+    learned = Fate()
+    buys_tokens(world, learned)
+    places = [at for at, name in enumerate(learned.calls, 1) if name == call]
+    with pytest.raises(Died):
+        buys_tokens(world, Fate(places[number - 1], after=True))

@@ -1,0 +1,76 @@
+"""Datagrams that are lost, doubled, delayed and so reordered, under registrations, purchases and withdrawals."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from host_tools.exchange.messages.orders import ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.provisioning import PurchaseItem
+from host_tools.exchange.messages.tokens import TokenPurchaseRequest
+from host_tools.headend.bsm import ltkm_sender
+from host_tools.terminal.client.wishes import Order, Register
+from tests.flows.offers import BOTH, ITEM1, TOKENS
+from tests.support.chaos.lossy import Weather
+from tests.support.chaos.world import World
+
+_NUMBERS = itertools.count()
+_FIRST_WAIT = 0.05
+"""Seconds until an LTKM goes out again: the real 2 s would make this last."""
+_WEATHERS = {
+    "loss": Weather(lost=0.4),
+    "doubles": Weather(doubled=0.6),
+    "delays": Weather(delay=0.15),
+    "storm": Weather(lost=0.3, doubled=0.3, delay=0.15),
+    "nothing arrives": Weather(lost=1.0),
+}
+
+
+@pytest.mark.parametrize("weather", _WEATHERS)
+@pytest.mark.parametrize("rounds", [3, pytest.param(150, marks=pytest.mark.nightly)])
+def test_weather(tmp_path: Path, weather: str, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", _FIRST_WAIT)
+    chance = random.Random(f"{weather} {rounds}")
+    with World(tmp_path, chance.getrandbits(32)) as world:
+        for number in range(rounds):
+            world.air.weather = _WEATHERS[weather]
+            for _ in range(chance.randint(1, 3)):
+                _do_something(world, chance)
+            if chance.random() < 0.3:
+                world.bootstrap()  # a new SMK while LTKMs are on the way
+            try:
+                world.require_balance()
+            except AssertionError as error:
+                raise AssertionError(f"round {number}: {error}") from error
+        sender = world.served.running.servers.pushes.sender
+        print(
+            f"\n{weather}: {rounds} rounds, {dict(world.air.counts)}, sent again {sender.resent}, taken by the word of "
+            f"the terminal {sender.believed}, made anew {sender.reminted}; {len(world.tally.begun)} orders for "
+            f"{sum(world.tally.begun.values())}, {world.tally.tokens} tokens sold and in the purse"
+        )
+        assert world.air.counts["seen"] > rounds
+        assert world.served.defects == 0
+
+
+def _do_something(world: World, chance: random.Random) -> None:
+    request_id, items = f"weather-{next(_NUMBERS)}", world.books().items
+    match chance.choice(("tokens", "tokens", "both", "one", "register")):
+        case "tokens":
+            world.buy(Order(TokenPurchaseRequest(request_id, items=(TOKENS,))), Decimal(2), 10)
+        case "both":
+            _buy_or_leave(world, request_id, BOTH, Decimal("7.99"), items)
+        case "one":
+            _buy_or_leave(world, request_id, ITEM1, Decimal("4.99"), items)
+        case _:
+            world.ask(Register(), listens=chance.choice((0.0, 0.1, 0.3)))
+
+
+def _buy_or_leave(world: World, request_id: str, item: PurchaseItem, price: Decimal, items: frozenset[str]) -> None:
+    if item.service_id in items:
+        world.buy(Order(UnsubscribeRequest(request_id, (item,))), Decimal(0))
+    else:
+        world.buy(Order(ServiceRequest(request_id, (item,))), price)

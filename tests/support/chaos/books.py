@@ -1,0 +1,107 @@
+"""The books, computed from what is left on disk and nothing else: the card file, the store, the terminal's journal.
+
+Nothing of the product reads here: SQL, JSON, and the names of tables and keys.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Books:
+    """What everybody has, after everything has come to rest or not."""
+
+    spent: Decimal
+    """Money that the BSM has charged, over all orders."""
+    charges: Counter[str]
+    """How often each order (its requestID) was charged, of the newest ones."""
+    granted: int
+    """Tokens that the BSM has sold."""
+    purses: int
+    """Tokens that the card has."""
+    rights: frozenset[str]
+    """serviceIDs that the BSM says are bought."""
+    registered: frozenset[str]
+    """serviceIDs for which the BSM has the terminal registered."""
+    items: frozenset[str]
+    """serviceIDs that the terminal holds to be in force."""
+    on_the_way: int
+    """Orders, LTKMs without an answer and debts at the BSM."""
+    pending: frozenset[str]
+    """Requests that the terminal has no answer to."""
+    unknown: int
+    """LTKMs of which the terminal does not know whether the card took them."""
+
+
+def books(card: Path, store: Path, state: Path) -> Books:
+    """Read the three files, of which others may be writing."""
+    with closing(sqlite3.connect(store)) as database:
+        papers = list(_papers(database))
+        registered = database.execute("SELECT service_ids FROM registrations").fetchone()
+        on_the_way = _on_the_way(database)
+    journal = _journal(state)
+    return Books(
+        spent=sum((Decimal(value) for kind, _, value in papers if kind == "spent"), Decimal(0)),
+        charges=Counter(value[0] for kind, _, value in papers if kind == "charge"),
+        granted=sum(value for kind, _, value in papers if kind == "purse"),
+        purses=_purses(card),
+        rights=frozenset(value[0] for kind, _, value in papers if kind == "subscription"),
+        registered=frozenset(json.loads(registered[0]) if registered else ()),
+        items=frozenset(one["service"] for one in journal.get("items", ())),
+        on_the_way=on_the_way + sum(kind == "debt" for kind, _, _ in papers),
+        pending=pending(state),
+        unknown=sum(not one["taken"] for one in journal.get("ltkms", ())),
+    )
+
+
+def is_at_rest(store: Path, state: Path) -> bool:
+    """Tell whether nothing is on the way and the terminal has an answer to everything."""
+    with closing(sqlite3.connect(store)) as database:
+        on_the_way = _on_the_way(database)
+    journal = _journal(state)
+    return not (on_the_way or journal.get("pending") or any(not one["taken"] for one in journal.get("ltkms", ())))
+
+
+def pending(state: Path) -> frozenset[str]:
+    """Return the requestIDs that the journal of a terminal has no answer to."""
+    return frozenset(one["request_id"] for one in _journal(state).get("pending", ()))
+
+
+def _on_the_way(database: sqlite3.Connection) -> int:
+    counts = (database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("orders", "outstanding"))
+    return sum(int(count) for (count,) in counts)
+
+
+def _journal(state: Path) -> dict[str, Any]:
+    if not state.exists():
+        return {}
+    found: dict[str, Any] = next(iter(json.loads(state.read_text())["bsms"].values()), {})
+    return found
+
+
+def _papers(database: sqlite3.Connection) -> Iterator[tuple[str, str, Any]]:
+    """The small records; the first octet says that they are not encrypted."""
+    for kind, name, value in database.execute("SELECT kind, name, value FROM records ORDER BY kind, name"):
+        assert value[0] == 0
+        if kind in ("spent", "charge", "purse", "subscription", "debt"):
+            yield kind, name, json.loads(value[1:])
+
+
+def _purses(card: Path) -> int:
+    """All tokens in the purses of the USIM, of whatever kind."""
+    with closing(sqlite3.connect(f"file:{card}?mode=ro", uri=True)) as database:
+        rows = database.execute("SELECT key, value FROM nv WHERE key LIKE 'purse%'").fetchall()
+    tokens = 0
+    for _, value in rows:
+        found = json.loads(value)
+        tokens += sum(found.get(name, 0) for name in ("user", "live_ppt", "playback_ppt", "service"))
+    return tokens

@@ -1,0 +1,211 @@
+"""A head-end on a store, a card in a file and a terminal with a journal, and between them wires that fail.
+
+Whoever dies comes back: the terminal as a new one with the same card and journal, the head-end from its store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from card import Card, CardProfile, create_card, open_card
+from card.crypto.secret import Secret
+from card.spec.bcast.p1 import P1
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.messages.ltkm_push import LTKM_PORTS
+from host_tools.exchange.transport import Endpoint, Transport
+from host_tools.headend.store.store import Store
+from host_tools.links.inprocess import InProcessLink
+from host_tools.terminal.client.errands import Outcome
+from host_tools.terminal.client.keeper import JournalKeeper
+from host_tools.terminal.client.machine import Rules
+from host_tools.terminal.client.waits import Waits
+from host_tools.terminal.client.wishes import Order, Wish
+from host_tools.terminal.errors import TerminalError
+from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError
+from host_tools.terminal.http.session import UaSession
+from host_tools.terminal.identities import KeyCard, usim_online
+from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.terminal.reach import reach_network
+from host_tools.terminal.state_file import open_state
+from host_tools.wire.key_sockets import KeySockets
+from host_tools.wire.network_file import NetworkFile, Place
+from host_tools.wire.system import SystemClock, SystemRng
+from tests.flows import offers
+from tests.support.chaos.books import Books, books, is_at_rest, pending
+from tests.support.chaos.cutter import NEVER, CuttingRelay
+from tests.support.chaos.lossy import LossyRelay, Weather
+from tests.support.chaos.mortal import Fate, Mortal
+from tests.support.head_end import PIN, HeadEnd, free_address, head_end
+
+_SECONDS = 60.0
+CALM = Weather()
+
+
+@dataclass
+class Tally:
+    """What was done, for the books and for a report."""
+
+    begun: dict[str, Decimal] = field(default_factory=dict)
+    """Requests that cost and that came as far as the journal or the wire, with their price."""
+    tokens: int = 0
+    tries: int = 0
+    lives: int = 0
+
+    def owe(self, request_id: str, price: Decimal, tokens: int = 0) -> None:
+        """Note a purchase that was begun: it is to be charged once, and what was bought must come once."""
+        if request_id not in self.begun:
+            self.begun[request_id] = price
+            self.tokens += tokens
+
+
+class World:
+    """Everything together, for the length of a `with` block."""
+
+    def __init__(self, folder: Path, seed: int = 1) -> None:
+        self.card_file, self.store_file, self.state_file = folder / "a.card", folder / "a.db", folder / "state.json"
+        self.tally = Tally()
+        self._seed = seed
+        self._stack = ExitStack()
+        self.served: HeadEnd
+        self.ua: CuttingRelay
+        self.ub: CuttingRelay
+        self.air: LossyRelay
+
+    def __enter__(self) -> Self:
+        with self._stack as opened:
+            self.store = Store.connect(str(self.store_file))
+            opened.callback(self.store.close)
+            create_card(CardProfile.demo(), self.card_file).close()
+            self.served = opened.enter_context(
+                head_end(scenario=offers.scenario(), catalogue=offers.catalogue(), store=self.store)
+            )
+            # What the BSM takes for the terminal is the relay's address; the terminal is behind it.
+            outer, self._inner = free_address(), free_address()
+            ways = {Endpoint(outer, port): Endpoint(self._inner, port) for port in LTKM_PORTS}
+            self.air = opened.enter_context(LossyRelay(ways, CALM, self._seed))
+            self.ua = opened.enter_context(CuttingRelay(self.served.running.network.bsm.endpoint, source=outer))
+            self.ub = opened.enter_context(CuttingRelay(self.served.running.network.bsf.endpoint))
+            self._stack = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def terminal(self, fate: Fate | None = None, *, resends: int = 2) -> Iterator[OnlineTerminal]:
+        """Yield a terminal as after a start: only the files of card and journal are those of the one before."""
+        with (
+            closing(open_card(self.card_file, strict=True)) as card,
+            self._terminal(card, fate or Fate(), resends) as made,
+        ):
+            yield made
+
+    @contextmanager
+    def _terminal(self, opened: Card, fate: Fate, resends: int) -> Iterator[OnlineTerminal]:
+        self.tally.lives += 1
+        told = self.served.running.network
+        network = replace(told, bsm=Place(told.bsm.name, self.ua.place), bsf=Place(told.bsf.name, self.ub.place))
+        reach = reach_network(network, self._inner)
+        middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
+        middleware.connect(Secret(PIN.reveal()))
+        clock, rng, waits = SystemClock(), SystemRng(), Waits(resends=resends)
+        bsf = reach.to_bsf(middleware.identity.home_domain, rng)
+        card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
+        card.middleware = cast(KeyCard, Mortal(middleware, fate, "deliver"))
+        card.session = cast(UaSession, Mortal(card.session, fate, "current", "renew"))
+        with open_state(self.state_file, "8949010000000000001", reach.bsm.fqdn) as keeper:
+            made = OnlineTerminal(
+                card,
+                reach.bsm,
+                cast(Transport, Mortal(reach.to_bsm(), fate, "exchange")),
+                cast(KeySockets, Mortal(KeySockets(self._inner), fate, "send")),
+                clock,
+                rng,
+                rules=Rules(chases=False, waits=waits),
+                keeper=cast(JournalKeeper, Mortal(keeper, fate, "save")),
+                patience=Patience(0.1, 0.05),
+            )
+            with made:
+                yield made
+
+    def ask(self, wish: Wish, fate: Fate | None = None, *, resends: int = 2, listens: float = 0.05) -> Outcome:
+        """Let a new terminal want something, whatever comes of it."""
+        with self.terminal(fate, resends=resends) as terminal:
+            terminal.start(stays=False)
+            outcome = terminal.ask(wish)
+            terminal.listen(Patience(listens, 0.02))
+            return outcome
+
+    def buy(
+        self, order: Order, price: Decimal, tokens: int = 0, fate: Fate | None = None, *, resends: int = 2
+    ) -> Outcome:
+        """Let a new terminal buy something, and note it in the tally if the purchase was begun."""
+        request_id = order.message.request_id
+        try:
+            return self.ask(order, fate, resends=resends)
+        finally:
+            if request_id in pending(self.state_file) or self._crossed(request_id):
+                self.tally.owe(request_id, price, tokens)
+
+    def bootstrap(self) -> bool:
+        """Let a terminal with the card, and nothing else, make a new SMK; return whether it came to one."""
+        told = self.served.running.network
+        return bootstrap(self.card_file, replace(told, bsf=Place(told.bsf.name, self.ub.place)))
+
+    def settle(self) -> Books:
+        """Let all wires be well and a terminal start; return the books when everything has come to rest."""
+        self.ua.plan = self.ub.plan = lambda _: NEVER
+        self.air.weather = CALM
+        until = time.monotonic() + _SECONDS
+        with self.terminal() as terminal:
+            terminal.start()
+            while time.monotonic() < until:
+                terminal.listen(Patience(0.02, 0.02))
+                if is_at_rest(self.store_file, self.state_file):
+                    break
+        return self.books()
+
+    def books(self) -> Books:
+        """Return the books as they are now. No terminal may run: it holds its card."""
+        return books(self.card_file, self.store_file, self.state_file)
+
+    def require_balance(self) -> Books:
+        """Settle, and check the books: nothing paid is lost, nothing is given twice, everybody says the same."""
+        found = self.settle()
+        assert (found.on_the_way, found.pending, found.unknown) == (0, frozenset(), 0), found
+        assert found.spent == sum(self.tally.begun.values(), Decimal(0)), found
+        twice = {name: count for name, count in found.charges.items() if count != 1 or name not in self.tally.begun}
+        assert not twice, twice
+        assert (found.granted, found.purses) == (self.tally.tokens, self.tally.tokens), found
+        assert found.items <= found.rights, found
+        assert found.registered == found.items, found
+        return found
+
+    def _crossed(self, request_id: str) -> bool:
+        """Whether a request left the terminal whole enough to be told by its number."""
+        mark = request_id.encode()
+        return any(mark in one.up for one in self.ua.crossed)
+
+
+def bootstrap(card_file: Path, network: NetworkFile) -> bool:
+    """Make a new SMK on a card in a file, behind the back of its terminal; return whether it came to one."""
+    reach = reach_network(network, "")
+    with closing(open_card(card_file, strict=True)) as opened:
+        middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
+        middleware.connect(Secret(PIN.reveal()))
+        bsf = reach.to_bsf(middleware.identity.home_domain, SystemRng())
+        try:
+            usim_online(middleware, bsf, reach.bsm.fqdn, SystemClock()).session.renew()
+        except (TransportError, TerminalError, AnswerRefusedError, NotAdmittedError):
+            return False
+    return True

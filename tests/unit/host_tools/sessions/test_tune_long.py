@@ -1,0 +1,69 @@
+"""A programme that goes on and on: the terminal keeps up, loses nothing, and does not grow."""
+
+from __future__ import annotations
+
+import gc
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from host_tools.content.known import KNOWN
+from host_tools.content.sinks.live import LiveOut
+from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.sessions.extras import Extras
+from host_tools.sessions.report_page import ReportPage
+from host_tools.sessions.tune import TuneJob
+from host_tools.terminal.player import PlayOptions
+from tests.support.air import Air, Sender, UntilQuiet, card, network_of
+from tests.support.head_end import free_address
+
+DEMO = shipped_scenario("demo")
+_PAGE = resource.getpagesize()
+_MIB = 1 << 20
+
+
+def resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+
+
+class Weighing(UntilQuiet):
+    """Notes how large the process is at every so many packets."""
+
+    sizes: dict[int, int]
+
+    def poll(self) -> str | None:
+        reached = self._seen // 1_000
+        if reached not in self.sizes:
+            self.sizes[reached] = resident()
+        return super().poll()
+
+
+@pytest.mark.parametrize(
+    "minutes", [pytest.param(1.6, id="short"), pytest.param(60, marks=pytest.mark.nightly, id="an hour")]
+)
+def test_memory_stays_flat(minutes: float, tmp_path: Path) -> None:
+    plan = replace(DEMO, duration=int(minutes * 60_000), events=DEMO.events[:0])
+    air, page = Air(plan, free_address()), tmp_path / "page.html"
+    job = TuneJob(
+        air.programmes, air.address, PlayOptions(KNOWN), extras=Extras(), page=ReportPage(page, "a long programme")
+    )
+    with Sender([air], 20.0) as sender:
+        controls = Weighing(sender)
+        controls.sizes = {}
+        outs: list[LiveOut] = []
+
+        def made(send: object) -> LiveOut:
+            outs.append(LiveOut(send=None))
+            return outs[0]
+
+        job.run(card(network_of(plan)), None, made, controls, controls)
+    expected = int(minutes * 60 * 50)
+    (stream,) = outs[0].streams
+    assert stream.packets == expected
+    sizes = [controls.sizes[number] for number in sorted(controls.sizes)]
+    assert len(sizes) >= 4
+    assert sizes[-1] - sizes[1] < 6 * _MIB
+    assert f"{expected} of {expected} media packets decrypted" in page.read_text()
