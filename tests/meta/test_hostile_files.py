@@ -109,6 +109,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
     ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
     ("headend serve", "config"): {"config": "@options"},
+    ("headend serve", "catalogue"): {"catalogue": "@catalogue"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
