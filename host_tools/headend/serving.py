@@ -156,7 +156,8 @@ async def serve(
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
     with `ua_tls`. Without `include` nobody gets what the catalogue includes. `on_ready` hears when all sockets listen.
-    What runs `beside` begins then, and ends before the sockets close. Raises `TransportError` for a port that cannot be had.
+    What runs `beside` begins then, and ends before the sockets close. Raises `TransportError` for a port that cannot be
+    had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
