@@ -34,6 +34,7 @@ from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.sealing import MikeySealer
 from host_tools.headend.serving import Beside
 from host_tools.headend.store.store import Store
+from host_tools.terminal.online import OnlineTerminal
 from host_tools.wire.system import SystemClock
 from tests.support.air import free_ports
 from tests.support.head_end import HeadEnd, fresh_card, head_end, terminal
@@ -155,12 +156,13 @@ def broadcast(began: datetime, speed: float, store: Store | None = None) -> Iter
         yield headend, made[0]
 
 
-def waited(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
+def stays(online: OnlineTerminal, until: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Let a terminal take what comes until something is so; tell whether it came to be."""
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
             return False
-        time.sleep(0.05)
+        online.stay(0.2)
     return True
 
 
@@ -181,12 +183,12 @@ def test_a_terminal_that_asks_for_nothing_has_each_sek_before_it_is_used() -> No
         with terminal(fresh_card(), headend.running.network) as online:
             assert online.register(service_ids(DEMO)).granted
             online.listen()
-            assert waited(lambda: online.listen() is not None and held(headend, "tone-b") == [2, 3])
+            assert stays(online, lambda: held(headend, "tone-b") == [2, 3])
             assert datetime.now(UTC) < began + timedelta(milliseconds=2 * DEMO.duration)
             assert held(headend, "tone-a") == [4, 5]
             assert beside._pushes is not None
             assert beside._pushes.ordered == 2
-            assert waited(lambda: headend.call(lambda: headend.running.servers.pushes.figures().outstanding) == 0)
+            assert stays(online, lambda: headend.call(headend.running.servers.pushes.figures).outstanding == 0)
         assert headend.defects == 0
 
 
@@ -200,7 +202,7 @@ def test_an_operator_rolls_a_sek_and_a_restart_keeps_it(tmp_path: Path) -> None:
                 online.listen()
                 assert held(headend, "tone-b") == [1]
                 key = headend.call(lambda: beside.roll("tone-b"))
-                assert waited(lambda: online.listen() is not None and held(headend, "tone-b") == [1, FIRST_ROLLED])
+                assert stays(online, lambda: held(headend, "tone-b") == [1, FIRST_ROLLED])
             assert headend.defects == 0
         with broadcast(began, 1.0, store) as (headend, again):
             rolls = headend.call(lambda: again._timetable.rolls.of("tone-b"))
