@@ -139,8 +139,12 @@ class RawTerminal:
     def establish(self) -> None:
         """Bootstrap, and derive SRK and SMK: that is assumed before every flow."""
         served, log = self.served, self.log
-        log.b_tid = served.call(lambda: self.card.bootstrap(served.network.bsf).b_tid)
+        log.b_tid = served.call(self._bootstrap)
         log.srk = self.card.establish(served.network.bsm.naf_id, now=served.network.bsm._clock.now()).reveal()
+
+    def _bootstrap(self) -> str:
+        with self.served.running.servers.parts.books.transactions.transaction():
+            return self.card.bootstrap(self.served.network.bsf).b_tid
 
     def place(self) -> Endpoint:
         network = self.served.running.network

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.ltkm_push import LTKM_PORTS
 from host_tools.exchange.transport import Endpoint, Transport
+from host_tools.headend.http.rates import Rates
 from host_tools.headend.store.store import Store
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.errands import Outcome
@@ -87,6 +89,8 @@ class World:
             self.served = opened.enter_context(
                 head_end(scenario=offers.scenario(), catalogue=offers.catalogue(), store=self.store)
             )
+            # Each death may cost a bootstrapping, and more in a minute than one subscriber is allowed.
+            self.served.running.servers.ub._rates = Rates(1 << 30, timedelta(days=1), SystemClock())
             # What the BSM takes for the terminal is the relay's address; the terminal is behind it.
             outer, self._inner = free_address(), free_address()
             ways = {Endpoint(outer, port): Endpoint(self._inner, port) for port in LTKM_PORTS}
