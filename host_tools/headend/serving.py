@@ -26,7 +26,7 @@ from host_tools.headend.operating.happenings import Happenings, Watched
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.parts import Parts
-from host_tools.headend.scenario.servers import Servers, service_ids
+from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.service_keys import ServiceKey
 from host_tools.wire.http_server import HttpSite
@@ -154,6 +154,7 @@ async def serve(
     ua_tls: ssl.SSLContext | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
+    include: bool = True,
     limits: ServerLimits | None = None,
     beside: Sequence[Beside] = (),
 ) -> None:
@@ -161,8 +162,9 @@ async def serve(
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
-    with `ua_tls`. `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets
-    close. Raises `TransportError` for a port that cannot be had.
+    with `ua_tls`. Without `include` nobody gets what the catalogue includes. `on_ready` hears when all sockets listen.
+    What runs `beside` begins then, and ends before the sockets close. Raises `TransportError` for a port that cannot be
+    had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
@@ -183,7 +185,7 @@ async def serve(
             taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
-        servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids)
+        servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids, include=include)
         traffic = {role: Traffic() for role in (*taken, "push")}
         happenings = Happenings(clock)
         port = PushPort(servers.pushes, push_place, traffic["push"], happenings)
@@ -192,7 +194,7 @@ async def serve(
             Place(names.bsf_name, places.pop("bsf")),
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
-            tuple(service_ids(network.scenario)),
+            servers.selling.sales.catalogue.included if include else (),
             {
                 role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end)
                 for role, end in places.items()

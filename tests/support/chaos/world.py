@@ -45,6 +45,7 @@ from tests.support.chaos.books import Books, books, is_at_rest, pending
 from tests.support.chaos.cutter import NEVER, CuttingRelay
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.chaos.mortal import Fate, Mortal
+from tests.support.documents import Documents, is_whole
 from tests.support.head_end import PIN, HeadEnd, free_address, head_end
 
 _SECONDS = 60.0
@@ -104,6 +105,16 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        if error is None:
+            self._check_documents()
+
+    def _check_documents(self) -> None:
+        """Hold every 3GPP document that crossed whole against its schema."""
+        documents = Documents()
+        for crossed in (*self.ua.crossed, *self.ub.crossed):
+            for stream in (crossed.up, crossed.down):
+                if is_whole(bytes(stream)):
+                    documents.check(bytes(stream))
 
     @contextmanager
     def terminal(self, fate: Fate | None = None, *, resends: int = 2) -> Iterator[OnlineTerminal]:
