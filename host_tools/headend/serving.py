@@ -28,6 +28,7 @@ from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.parts import Parts
 from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.service_keys import ServiceKey
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
@@ -95,6 +96,12 @@ class Beside(Protocol):
 
     async def wait(self, request: HttpRequest) -> None:
         """Return when a request to the BSM's port may be answered; most wait for nothing."""
+
+    def join(self, servers: Servers, flush: Callable[[], None]) -> None:
+        """Take the servers it stands beside, and what sends out the LTKMs that it orders. Comes before `start`."""
+
+    def roll(self, service: str) -> ServiceKey:
+        """Give a service a new SEK out of turn, which all who need it hear of. Raises `HeadendError`."""
 
     def start(self) -> None:
         """Begin, on the event loop."""
@@ -196,7 +203,11 @@ async def serve(
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
-        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects)
+        for one in beside:
+            one.join(servers, port.flush)
+        # What broadcasts knows from when on a SEK can be used; without a broadcast it can be at once.
+        roll = next((one.roll for one in beside), None)
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll)
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
