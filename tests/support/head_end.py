@@ -20,6 +20,8 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.operating.happenings import Hearer
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.stored import stored_parts
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -87,6 +89,9 @@ def head_end(
     settings: GbaSettings = UICC_BASED_MBMS,
     store: Store | None = None,
     pages: bool = False,
+    most_requests: int | None = None,
+    sms: SmsPlace | None = None,
+    hears: Hearer | None = None,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
 
@@ -118,6 +123,9 @@ def head_end(
                     catalogue=catalogue,
                     client_ids=client_ids,
                     rooms=rooms,
+                    most_requests=most_requests,
+                    sms=sms,
+                    hears=hears,
                 )
             )
         except BaseException as error:
