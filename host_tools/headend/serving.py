@@ -151,6 +151,7 @@ async def serve(
     include: bool = True,
     most_requests: int | None = None,
     sms: SmsPlace | None = None,
+    remint: bool = True,
     hears: Hearer | None = None,
     limits: ServerLimits | None = None,
     beside: Sequence[Beside] = (),
@@ -160,7 +161,8 @@ async def serve(
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
     with `ua_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a subscriber has at the
-    BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears` is told what happens.
+    BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears` is told what happens;
+    `remint` is as in `LtkmSender`.
     `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close. Raises
     `TransportError` for a port that cannot be had.
     """
@@ -193,6 +195,7 @@ async def serve(
             include=include,
             most_requests=most_requests,
             sms=sms,
+            remint=remint,
         )
         traffic = {role: Traffic() for role in (*taken, "push")}
         happenings = Happenings(clock)

@@ -46,11 +46,13 @@ MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
 class Manners:
     """How a network treats terminals: `most_requests` that one has at the BSM in a minute, None for any number.
 
-    Short messages for those whose address nobody knows go to `sms`, None for nowhere.
+    Short messages for those whose address nobody knows go to `sms`, None for nowhere. With `remint` tokens in doubt
+    after a change of SMK are made anew, unless the terminal says that it took them.
     """
 
     most_requests: int | None = None
     sms: SmsPlace | None = None
+    remint: bool = True
 
 
 def serve_scenario(
@@ -123,6 +125,7 @@ def serve_scenario(
                 include=sold.included,
                 most_requests=manners.most_requests,
                 sms=manners.sms,
+                remint=manners.remint,
                 hears=None if lines is None else lines.hear,
                 rooms=rooms,
                 first_address=DEFAULT_ADDRESS,

@@ -81,22 +81,22 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
 @click.argument("scenario", metavar="SCENARIO")
 def check(scenario: str) -> None:
     """Check SCENARIO and print what would be sent when, without any key."""
-    from host_tools.headend.scenario.schedule import deliveries
+    from host_tools.sessions.checking import check_scenario
 
     with _plain_errors():
-        plan = _load(scenario)
+        checked = check_scenario(scenario)
+    plan = checked.scenario
     services, seconds = len(plan.services), plan.duration / 1000
     click.echo(f"{plan.name}: {services} services, {plan.periods} crypto periods in {seconds:g} s")
-    for delivery in deliveries(plan):
+    for delivery in checked.deliveries:
         key = delivery.key
         planned = f": {delivery.planned}" if delivery.planned else ""
         click.echo(
             f"  {delivery.at / 1000:+8.1f} s  LTKM for {key.service}: key domain {key.key_domain_id.hex()}, "
             f"MSK ID {key.msk_id.hex()}, MTK IDs {key.first_mtk_id} to {key.last_mtk_id}{planned}"
         )
-    for planned_sale in plan.planned:
-        if planned_sale.offer:
-            click.echo(f"  for sale    {planned_sale.offer}, for {planned_sale.service}: {planned_sale}")
+    for sale in checked.for_sale:
+        click.echo(f"  for sale    {sale.offer}, for {sale.service}: {sale}")
 
 
 @headend.command()
@@ -182,6 +182,7 @@ def serve(
     sms: str | None,
     sms_form: str,
     most_requests: int,
+    remint: bool,
     log: Path | None,
     **options: Any,
 ) -> None:
@@ -230,7 +231,7 @@ def serve(
         console=ports["console_port"],
         bsm_tls=ports["tls_port"],
     )
-    treated = manners(sms, sms_form, most_requests)
+    treated = manners(sms, sms_form, most_requests, remint=remint)
     with _plain_errors(), words_beside(log):
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None

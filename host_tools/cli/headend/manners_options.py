@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -38,6 +39,13 @@ _OPTIONS = (
         help="Requests of one subscriber to the BSM in a minute; more are answered 503 with Retry-After.",
     ),
     click.option(
+        "--remint/--no-remint",
+        default=True,
+        show_default=True,
+        help="Make tokens anew that were in flight when the terminal bootstrapped again, unless it says that it took "
+        "them; otherwise they stay in doubt until it answers.",
+    ),
+    click.option(
         "--log",
         type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
         help="Write what happens there, one JSON object a line, without secrets; - is standard output, and what a "
@@ -53,15 +61,14 @@ def manners_options(command: _Command) -> _Command:
     return command
 
 
-def manners(sms: str | None, form: str, most_requests: int) -> Manners:
+def manners(sms: str | None, form: str, most_requests: int, *, remint: bool) -> Manners:
     """Return what the options say. Raises `click.UsageError`."""
     from host_tools.exchange.messages.sms_pull import SmsForm
     from host_tools.headend.http.pull_desk import SmsPlace
     from host_tools.sessions.serve import Manners
 
-    return Manners(
-        most_requests, None if sms is None else SmsPlace(place("--sms", sms), SmsForm.A if form == "A" else SmsForm.B)
-    )
+    chosen = SmsForm.A if form == "A" else SmsForm.B
+    return Manners(most_requests, None if sms is None else SmsPlace(place("--sms", sms), chosen), remint)
 
 
 @contextmanager
@@ -70,5 +77,5 @@ def words_beside(log: Path | None) -> Iterator[None]:
     if log is None or str(log) != "-":
         yield
         return
-    with redirect_stdout(click.get_text_stream("stderr")):
+    with redirect_stdout(sys.stderr):
         yield

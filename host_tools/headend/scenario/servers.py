@@ -71,17 +71,19 @@ class Servers:
         include: bool = True,
         most_requests: int | None = None,
         sms: SmsPlace | None = None,
+        remint: bool = True,
     ) -> Servers:
         """Return the servers of a network; their state is where its parts are.
 
         What the catalogue includes, every subscriber gets with its first request; without `include`, nobody. `rule`
         says whose client ID is wanted. A subscriber has `most_requests` a minute at the BSM, None for any number.
-        Terminals whose address nobody knows are reached by short messages with `sms`.
+        Terminals whose address nobody knows are reached by short messages with `sms`. `remint` is as in `LtkmSender`.
         """
         names, parts = network.scenario.network, network.parts
         books = parts.books
         catalogue = catalogue or default_catalogue(network.scenario)
-        pushes = Pushes(LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox), books, push_source, clock)
+        sender = LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox, remint=remint)
+        pushes = Pushes(sender, books, push_source, clock)
         selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
         accounts: dict[str, Accounts] = {
