@@ -284,7 +284,7 @@ def air(scenario: str, bsm: str, transport_key: Path, profile: Path, port: int, 
     refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key])
     server = place("--bsm", bsm)
     with _plain_errors():
-        plan, keys, streamed = _load(scenario), read_key(transport_key), air_plan(options)
+        plan, keys, streamed = _load(scenario), read_key(transport_key, made=False), air_plan(options)
         here = Endpoint("127.0.0.1", port)
         distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, _Show())
 
