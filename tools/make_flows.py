@@ -71,9 +71,6 @@ STEPS: Mapping[tuple[str, str], str] = {
 """The steps of each clause as they are numbered there, which is not always one after the other."""
 LATER: Mapping[tuple[str, str, str], str] = {
     ("000", "5.4.4.2.1.3", "1"): "broadcast of STKMs on a wire",
-    **{("002", "5.4.7.2.9", step): "the pages of the shop" for step in "123489"},
-    ("002", "5.4.7.2.10", "1"): "the pages of the shop",
-    ("002", "5.4.7.2.10", "12"): "the pages of the shop",
 }
 """Steps that no test need prove yet, and what they wait for."""
 

@@ -24,6 +24,7 @@ _ROWS = (
     ("terminal keys", f"{_TERMINAL}.asking", "keys", "Ask for keys and take them."),
     ("terminal online", f"{_TERMINAL}.online", "online", "Be a terminal on its network until Ctrl-C."),
     ("terminal play", f"{_TERMINAL}.play", "play", "Decrypt a captured broadcast with the card."),
+    ("terminal portal", f"{_TERMINAL}.portal", "portal", "Open the BSM's web shop in a browser."),
     ("terminal prices", f"{_TERMINAL}.asking", "prices", "Ask the BSM what items cost."),
     ("terminal record", f"{_TERMINAL}.record", "record", "Record a broadcast, with the STKMs that open it."),
     ("terminal register", f"{_TERMINAL}.asking", "register", "Register for services and take their keys."),

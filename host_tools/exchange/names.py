@@ -28,6 +28,9 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _CLIENT_ID = re.compile(r"BCAST_Client_ID=([A-Za-z0-9+/]+={0,2})")
 _LONGEST_CLIENT_ID = 64
 
+SHOP_PATH = "/shop/"
+"""Where the pages of a web shop begin, at a BSM that knows SMK and SRK; ours."""
+
 
 def gba_realm(fqdn: str) -> str:
     """Return the realm of a key that the terminal has, for a server of this name (TS 24.109 clause 5.2)."""

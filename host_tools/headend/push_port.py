@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from host_tools.exchange.transport import Datagram, Endpoint
 from host_tools.headend.http.push import Pushes
@@ -17,14 +17,25 @@ _LONGEST_REST = 10.0
 """Seconds after which it looks what is due in any case: another process on the same store may have ended."""
 
 
+class PushWatch(Protocol):
+    """Who sees what crosses the port."""
+
+    def sent(self, datagram: Datagram, /) -> None:
+        """See a datagram that went out."""
+
+    def heard(self, datagram: Datagram, taken: bool, /) -> None:
+        """See one that came; `taken`: it acknowledges what was outstanding."""
+
+
 class PushPort(asyncio.DatagramProtocol):
     """Sends what `pushes` has due, again where no acknowledgement comes, and hands it what arrives."""
 
-    def __init__(self, pushes: Pushes, place: Endpoint, traffic: Traffic) -> None:
-        """Take what goes out and when again, the own address and port, and where defects are counted."""
+    def __init__(self, pushes: Pushes, place: Endpoint, traffic: Traffic, watch: PushWatch | None = None) -> None:
+        """Take what goes out and when again, the own address and port, where defects are counted, and who watches."""
         self._pushes = pushes
         self._place = place
         self._traffic = traffic
+        self._watch = watch
         self._transport: asyncio.DatagramTransport | None = None
         self._wake: asyncio.TimerHandle | None = None
         self.sent = 0
@@ -36,7 +47,10 @@ class PushPort(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Take a datagram of a terminal."""
-        self._do(lambda: self._pushes.received(Datagram(Endpoint(addr[0], addr[1]), self._place, data)))
+        came, before = Datagram(Endpoint(addr[0], addr[1]), self._place, data), self._pushes.acknowledged
+        self._do(lambda: self._pushes.received(came))
+        if self._watch is not None:
+            self._watch.heard(came, self._pushes.acknowledged != before)
 
     def error_received(self, exc: Exception) -> None:
         """Hear that nobody listens at a terminal's address: its timer deals with it."""
@@ -72,4 +86,6 @@ class PushPort(asyncio.DatagramProtocol):
         for datagram in datagrams:
             if self._transport is not None:
                 self.sent += 1
+                if self._watch is not None:
+                    self._watch.sent(datagram)
                 self._transport.sendto(datagram.payload, (datagram.destination.address, datagram.destination.port))

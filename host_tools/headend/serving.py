@@ -21,6 +21,9 @@ from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.ua import Service
+from host_tools.headend.operating.happenings import Happenings, Watched
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.parts import Parts
 from host_tools.headend.scenario.servers import Servers, service_ids
@@ -29,7 +32,12 @@ from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
 from host_tools.wire.network_file import BSM_TLS, NetworkFile, Place
+from host_tools.wire.streams import StreamingServer
 
+LOOPBACK = "127.0.0.1"
+_PAGES = ("shop", "console")
+_ORDERING = ("bsm", BSM_TLS, *_PAGES)
+"""Servers whose answers may be followed by pushes."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,9 +49,41 @@ class Ports:
     bsf: int = 0
     bsm: int = 0
     zn: int = 0
-    bsm_tls: int = 0
     push: int = 0
     metrics: int = 0
+    bsm_tls: int = 0
+    shop: int = 0
+    console: int = 0
+
+
+class Pages(Protocol):
+    """The pages for people: a shop behind the digest of Ua, one for anybody, and the console of the operator."""
+
+    @property
+    def behind_digest(self) -> Service:
+        """The shop that knows who asks."""
+
+    @property
+    def shop(self) -> StreamingServer:
+        """The shop that knows nobody."""
+
+    @property
+    def console(self) -> StreamingServer:
+        """The console."""
+
+    @property
+    def console_url(self) -> str:
+        """Where the operator goes: an address with a key that opens once."""
+
+    def defects(self) -> int:
+        """Return how many exceptions nobody expected."""
+
+    def codes(self) -> Mapping[str, str]:
+        """Return the order codes of subscribers, by identity."""
+
+
+Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]
+"""Makes the pages; it is told where `shop` and `console` listen."""
 
 
 class Beside(Protocol):
@@ -80,6 +120,7 @@ class Running:
     loop: asyncio.AbstractEventLoop
     beside: Sequence[Beside] = ()
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    pages: Pages | None = None
 
     def stop(self) -> None:
         """End the head-end."""
@@ -88,6 +129,7 @@ class Running:
     def defects(self) -> int:
         """Return how many exceptions nobody expected; it must stay 0."""
         met = sum(traffic.defects for traffic in self.traffic.values())
+        met += 0 if self.pages is None else self.pages.defects()
         met += sum(one.defects() for one in self.beside)
         return met + sum(count for _, count in self.servers.defects())
 
@@ -100,6 +142,8 @@ async def serve(
     on_ready: Callable[[Running], None],
     *,
     zn_tls: ssl.SSLContext | None = None,
+    rooms: Rooms | None = None,
+    first_address: str = "",
     ua_tls: ssl.SSLContext | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
@@ -108,9 +152,10 @@ async def serve(
 ) -> None:
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
-    Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides with `ua_tls`.
-    `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close.
-    Raises `TransportError` for a port that cannot be had.
+    `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
+    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
+    with `ua_tls`. `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets
+    close. Raises `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
@@ -124,26 +169,44 @@ async def serve(
         }
         if zn_tls is not None:
             taken["zn"] = _listen(opened, ports.address, ports.zn)
+        if rooms is not None:
+            taken["shop"] = _listen(opened, ports.address, ports.shop)
+            taken["console"] = _listen(opened, LOOPBACK, ports.console)
         if ua_tls is not None:
             taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
         servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids)
         traffic = {role: Traffic() for role in (*taken, "push")}
-        port = PushPort(servers.pushes, push_place, traffic["push"])
+        happenings = Happenings(clock)
+        port = PushPort(servers.pushes, push_place, traffic["push"], happenings)
         places = {role: _place(one) for role, one in taken.items()}
         told = NetworkFile(
             Place(names.bsf_name, places.pop("bsf")),
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
             tuple(service_ids(network.scenario)),
-            {role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end) for role, end in places.items()},
+            {
+                role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end)
+                for role, end in places.items()
+                if role != "console"
+            },
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects)
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
-        answering: dict[str, Server] = {"bsf": servers.ub, "bsm": bsm, "zn": servers.zn, "metrics": metrics}
-        answering[BSM_TLS] = bsm
+        answering: dict[str, Server | StreamingServer] = {
+            "bsf": Watched(servers.ub, "Ub", happenings),
+            "bsm": Watched(bsm, "Ua", happenings),
+            BSM_TLS: Watched(bsm, "Ua", happenings),
+            "zn": Watched(servers.zn, "Zn", happenings),
+            "metrics": metrics,
+        }
+        if rooms is not None:
+            running.pages = rooms(operator, {role: places[role] for role in _PAGES})
+            servers.front.shop = running.pages.behind_digest
+            answering |= {"shop": running.pages.shop, "console": running.pages.console}
         tls = {"zn": zn_tls, BSM_TLS: ua_tls}
 
         async def patience(request: HttpRequest) -> None:
@@ -154,8 +217,8 @@ async def serve(
             await running.loop.create_datagram_endpoint(lambda: port, sock=push)
             started.callback(port.close)
             for role, listening in taken.items():
-                is_bsm = role in ("bsm", BSM_TLS)
-                after, waits = (port.flush, patience) if is_bsm else (None, None)
+                after = port.flush if role in _ORDERING else None
+                waits = patience if role in ("bsm", BSM_TLS) else None
                 site = HttpSite(answering[role], traffic[role], limits, after, waits)
                 started.push_async_callback(site.stop)
                 await site.start(listening, tls.get(role))

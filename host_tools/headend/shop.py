@@ -1,35 +1,27 @@
-"""Where a terminal buys what its card lacks: stands in for the Token Purchase Request of OMA BCAST.
+"""Where a terminal in the same process buys what its card lacks: the Token Purchase Request of OMA BCAST as a call.
 
-The real exchange is HTTP under the SRK; here it is a call.
+Over a wire the same is HTTP under the SRK (`http.provisioning`). Both stand on the same catalogue and the same sales.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from host_tools.exchange.messages.tokens import KeyWish
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.ports import Rights
+from host_tools.headend.bsm.provisioning.goods import Goods
+from host_tools.headend.bsm.provisioning.sales import Sales
+from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.service_keys import KeyTerm
 
 _SALES_OF_A_SUBSCRIBER = 256
 _SALES_IN_ALL = 1_000_000
-
 _MSK_ID = 4  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ware:
-    """One LTKM that is sold under the name of an offer: its service, the SEK it is about, and the order of it."""
-
-    offer: str
-    service: str
-    key: KeyTerm
-    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +42,19 @@ class StkmNames(Protocol):
 
 
 class Shop:
-    """Sells wares and grants the rights to what was bought; `sold` counts the offers sold by name."""
+    """Sells the items that stand for an offer, and hands their LTKMs over; `sold` counts the offers sold by name."""
 
     def __init__(
         self,
-        wares: Iterable[Ware],
+        sales: Sales,
+        goods: Goods,
         rights: Rights,
         identity: Callable[[str], str],
         mint: Callable[[Order, str], bytes],
     ) -> None:
-        """Take what is sold, where rights are noted, what tells who is behind a B-TID (or NAI), and the mint."""
-        self._wares = tuple(wares)
+        """Take what sells, what things come to as LTKMs, where rights are noted, whose a B-TID is, and the mint."""
+        self._sales = sales
+        self._goods = goods
         self._rights = rights
         self._identity = identity
         self._mint = mint
@@ -69,30 +63,36 @@ class Shop:
 
     def offers(self, key_domain_id: bytes | None = None, msk_id: bytes | None = None) -> tuple[Offer, ...]:
         """Return the offers for a SEK (key domain 3 bytes, MSK ID 4), or all of them."""
-        wanted = [
-            ware
-            for ware in self._wares
-            if msk_id is None or (ware.key.key_domain_id, ware.key.msk_id) == (key_domain_id, msk_id)
-        ]
-        names = dict.fromkeys((ware.offer, ware.service) for ware in wanted)
-        return tuple(Offer(name, service, sum(ware.offer == name for ware in self._wares)) for name, service in names)
+        items = [item for item in self._sales.catalogue.items if item.offer]
+        if key_domain_id is not None and msk_id is not None:
+            items = list(self._goods.with_key(items, KeyWish(key_domain_id + msk_id)))
+        return tuple(
+            Offer(item.offer, service, len(self._goods.of_item(item).orders))
+            for item in items
+            for service in item.services
+        )
 
     def buy(self, offer: str, b_tid: str) -> tuple[bytes, ...]:
         """Sell an offer to the subscriber behind `b_tid` and return its LTKMs. Raises `HeadendError`."""
-        bought = [ware for ware in self._wares if ware.offer == offer]
-        if not bought:
-            raise HeadendError(f"nothing is offered under the name {offer}")
-        identity = self._identity(b_tid)
-        ltkms = tuple(self._mint(ware.order, b_tid) for ware in bought)
-        for ware in bought:
-            self._rights.grant(identity, ware.service)
+        item, identity = self._item(offer), self._identity(b_tid)
+        count = self.sold_to(b_tid, offer) + 1
+        sold = self._sales.buy(identity, item, f"{offer} {count}")
+        ltkms = tuple(self._mint(order, b_tid) for order in sold.orders)
+        for service in item.services:
+            self._rights.grant(identity, service)
         self.sold[offer] += 1
-        self._sold_to.put(identity, (identity, offer), self.sold_to(b_tid, offer) + 1)
+        self._sold_to.put(identity, (identity, offer), count)
         return ltkms
 
     def sold_to(self, b_tid: str, offer: str) -> int:
         """Return how often the subscriber behind `b_tid` bought an offer. Raises `HeadendError`."""
         return self._sold_to.get((self._identity(b_tid), offer)) or 0
+
+    def _item(self, offer: str) -> CatalogueItem:
+        for item in self._sales.catalogue.items:
+            if offer and item.offer == offer:
+                return item
+        raise HeadendError(f"nothing is offered under the name {offer}")
 
 
 class TokenDesk:

@@ -23,6 +23,7 @@ from host_tools.exchange.messages.back_end import TRANSPORT_KEY_SIZE, TransportK
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
 from host_tools.guide.announce import Document
+from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
@@ -33,7 +34,6 @@ from host_tools.headend.on_air.distribution import Distribution, distribute
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.supplier import Supplier
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, DistributionServed, Events
 from host_tools.wire.http_client import HttpTransport
@@ -63,9 +63,18 @@ class Aired:
 
 
 def beside(
-    aired: Aired, began: datetime, network: UsimNetwork, clock: SystemClock, tables: BcastTables, events: Events
+    aired: Aired,
+    began: datetime,
+    network: UsimNetwork,
+    clock: SystemClock,
+    tables: BcastTables,
+    events: Events,
+    catalogue: Catalogue,
 ) -> AirBeside:
-    """Return what runs beside the servers of a network. Raises `SessionError`, `HeadendError`, `TransportError`."""
+    """Return what runs beside the servers of a network, which sell what the catalogue has.
+
+    Raises `SessionError`, `HeadendError`, `TransportError`.
+    """
     scenario, shelf = network.scenario, StkmShelf(clock)
     keys = None if aired.transport_key is None else transport_key(aired.transport_key)
     desk = None if keys is None else BackEndServer(network.back_end, keys, shelf)
@@ -75,7 +84,7 @@ def beside(
     with ExitStack() as closing:
         if on_air is not None:
             closing.callback(on_air.close)
-        names = Names(*named(scenario, default_catalogue(scenario)))
+        names = Names(*named(scenario, catalogue), catalogue.waiting)
         made = AirBeside(scenario, aired.plan, began, network.keys, clock, names, shelf, on_air, desk)
         if aired.announce is not None:
             _write_announcement(aired.announce, made.documents)

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.errors import TransportError
+from host_tools.exchange.ports import Clock, Rng
+from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import told, write_whole
 from host_tools.headend.bsm.ports import Services
 from host_tools.headend.on_air.broadcast import AirPlan, position
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.scenario.wares import default_catalogue
+from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed
+from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
+from host_tools.sessions.sold import Sold
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
     import ssl
 
     from card import CardProfile
+
+DEFAULT_ADDRESS = "127.0.0.2"
+MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
+"""Makes the pages for people: whoever serves brings them, as sessions know none."""
+_TERMINAL = "bcast-uicc"
+"""The name in the certificate of the terminal."""
 
 
 def serve_scenario(
@@ -42,20 +54,32 @@ def serve_scenario(
     *,
     aired: Aired | None = None,
     kept: Keeping | None = None,
+    sold: Sold | None = None,
+    make_rooms: MakeRooms | None = None,
 ) -> None:
-    """Serve until interrupted; `NetworkServed` tells where. With `aired` the scenario is broadcast, too, and announced.
+    """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
+
+    With `aired` the scenario is broadcast, too, and announced.
 
     What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
     """
+    sold = sold or Sold()
+    catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
+    rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
     started = clock.now()
-    zn_tls = None if certificates is None else _certify(scenario, certificates)
+    zn_tls, ua_tls = (None, None) if certificates is None else _certify(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
         if network_file is not None:
             write_whole(network_file, running.network.to_toml().encode())
         events.emit(NetworkServed(running.network, network_file, store))
+        if running.pages is not None:
+            shop = running.network.others["shop"].endpoint
+            events.emit(
+                PagesServed(f"http://{shop.address}:{shop.port}/", running.pages.console_url, running.pages.codes())
+            )
         if aired is not None:
             events.emit(BroadcastOnAir(scenario, aired.plan))
 
@@ -70,8 +94,24 @@ def serve_scenario(
             network = UsimNetwork(
                 scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
             )
-        runs = () if aired is None else (beside(aired, began, network, clock, tables, events),)
-        asyncio.run(serve(network, clock, rng, ports, announce, zn_tls=zn_tls, beside=runs))
+        runs = () if aired is None else (beside(aired, began, network, clock, tables, events, catalogue),)
+        # A terminal that never registered is where terminals of this computer are unless they say otherwise.
+        asyncio.run(
+            serve(
+                network,
+                clock,
+                rng,
+                ports,
+                announce,
+                zn_tls=zn_tls,
+                ua_tls=ua_tls,
+                catalogue=catalogue,
+                client_ids=sold.rule,
+                rooms=rooms,
+                first_address=DEFAULT_ADDRESS,
+                beside=runs,
+            )
+        )
 
 
 def _began(plan: AirPlan, scenario: Scenario, stored: Services | None, started: datetime) -> datetime:
@@ -91,11 +131,17 @@ def _as_session_errors() -> Iterator[None]:
         raise SessionError(f"{error}.") from None
 
 
-def _certify(scenario: Scenario, folder: Path) -> ssl.SSLContext:
-    """Write the certificate of a test authority and one for the BSM as client of Zn; return the server's context."""
+def _certify(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Write the certificate of a test authority, one for a client of Zn, one for a terminal.
+
+    Return the contexts of the BSF and the BSM as servers.
+    """
     ca = LabCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "ca.pem", ca.certificate)
     ca.certify_naf(scenario.network.bsm_fqdn).write(folder / "naf")
-    return server_context(ca.certify_server([scenario.network.bsf_name]), ca.certificate)
+    ca.certify_terminal(_TERMINAL).write(folder / "terminal")
+    names = scenario.network.bsf_name, scenario.network.bsm_fqdn
+    bsf, bsm = (server_context(ca.certify_server([name]), ca.certificate) for name in names)
+    return bsf, bsm

@@ -1,7 +1,8 @@
 """HTTP servers on sockets: aiohttp carries, what answers is a `Server` of the exchange.
 
 Everything that reads or waits is bounded (`limits`). The handler runs between reading a request and writing its answer
-without giving way, so requests are served one after another and one request is one step of the server's state.
+without giving way, so requests are served one after another and one request is one step of the server's state. An
+answer may have no end (`streams`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from aiohttp import ClientError, web
@@ -21,6 +23,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse, reason_of
 from host_tools.exchange.transport import Peer, Server
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Traffic
+from host_tools.wire.streams import STILL_HERE, Streamed, StreamingServer
 
 _log = logging.getLogger(__name__)
 _TARGET = re.compile(r"[!-~]{1,2048}")
@@ -47,7 +50,7 @@ class HttpSite:
 
     def __init__(
         self,
-        server: Server,
+        server: Server | StreamingServer,
         traffic: Traffic,
         limits: ServerLimits | None = None,
         after: Callable[[], None] | None = None,
@@ -61,6 +64,8 @@ class HttpSite:
         self._patience = patience
         self._web: web.Server | None = None
         self._runner: web.ServerRunner | None = None
+        self._streams = 0
+        self._ending = asyncio.Event()
 
     async def start(self, listening: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Serve on a bound socket, which belongs to this object from now on; with `tls` over TLS."""
@@ -80,7 +85,8 @@ class HttpSite:
         await web.SockSite(self._runner, listening, ssl_context=tls).start()
 
     async def stop(self) -> None:
-        """Close the socket; requests in flight may end first, within the limit."""
+        """Close the socket; requests in flight may end first, within the limit. Answers without an end are ended."""
+        self._ending.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -90,6 +96,13 @@ class HttpSite:
             answer = self._answer(await self._read(request), request)
         except _RefusedError as error:
             answer, refused = _plain(error.status), True
+        if isinstance(answer, Streamed):
+            if self._streams < self._limits.streams:
+                return await self._stream(request, answer)
+            answer = _plain(HTTPStatus.SERVICE_UNAVAILABLE)
+        return await self._write_whole(request, answer, closes=refused)
+
+    async def _write_whole(self, request: web.BaseRequest, answer: HttpResponse, *, closes: bool) -> web.StreamResponse:
         self._traffic.answers[answer.status] += 1
         response = web.Response(
             status=answer.status,
@@ -97,14 +110,57 @@ class HttpSite:
             body=answer.body,
             headers=[(name, value) for name, value in answer.headers if name.lower() not in _OWN_HEADERS],
         )
-        if refused:
+        if closes:
             response.force_close()
         try:
-            await self._write(request, response)
+            async with self._in_time(request, response):
+                await response.prepare(request)
+                await response.write_eof()
         finally:
             if self._after is not None:
                 self._after()
         return response
+
+    async def _stream(self, request: web.BaseRequest, answer: Streamed) -> web.StreamResponse:
+        """Write what comes until the client leaves, does not keep up, or the server ends."""
+        self._traffic.answers[HTTPStatus.OK] += 1
+        response = web.StreamResponse(headers=list(answer.headers))
+        response.force_close()
+        waiting: asyncio.Queue[bytes] = asyncio.Queue(self._limits.stream_backlog)
+        full = asyncio.Event()
+
+        def hear(piece: bytes) -> None:
+            try:
+                waiting.put_nowait(piece)
+            except asyncio.QueueFull:
+                full.set()  # whoever is that slow asks anew
+
+        self._streams += 1
+        leave = answer.listen(hear)
+        try:
+            async with self._in_time(request, response):
+                await response.prepare(request)
+            while not (full.is_set() or self._ending.is_set() or _is_gone(request)):
+                piece = await self._next(waiting)
+                async with self._in_time(request, response):
+                    await response.write(piece)
+            if not _is_gone(request):
+                async with self._in_time(request, response):
+                    await response.write_eof()
+        finally:
+            leave()
+            self._streams -= 1
+        return response
+
+    async def _next(self, waiting: asyncio.Queue[bytes]) -> bytes:
+        """Return what comes next, and a sign of life where nothing does or the server ends."""
+        coming, ending = asyncio.ensure_future(waiting.get()), asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait((coming, ending), timeout=self._limits.heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            return coming.result() if coming.done() else STILL_HERE
+        finally:
+            coming.cancel()
+            ending.cancel()
 
     async def _read(self, request: web.BaseRequest) -> HttpRequest:
         """Return the whole request. Raises `_RefusedError`."""
@@ -137,7 +193,7 @@ class HttpSite:
                 raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return bytes(body)
 
-    def _answer(self, read: HttpRequest, request: web.BaseRequest) -> HttpResponse:
+    def _answer(self, read: HttpRequest, request: web.BaseRequest) -> HttpResponse | Streamed:
         try:
             answer = self._server.handle(read, _peer(request))
         except Exception as error:  # a server raises nothing: this is a defect, and nothing of it goes out
@@ -150,17 +206,21 @@ class HttpSite:
         _log.error("a server answers with a header that is no printable ASCII")
         return _plain(HTTPStatus.SERVICE_UNAVAILABLE)
 
-    async def _write(self, request: web.BaseRequest, response: web.Response) -> None:
-        """Write the answer; a client that does not take it in time is cut off."""
+    @asynccontextmanager
+    async def _in_time(self, request: web.BaseRequest, response: web.StreamResponse) -> AsyncIterator[None]:
+        """Bound how long a write takes; a client that does not take it in time is cut off."""
         try:
             async with asyncio.timeout(self._limits.answer):
-                await response.prepare(request)
-                await response.write_eof()
+                yield
         except (TimeoutError, ConnectionError, ClientError):
             self._traffic.cut += 1
             response.force_close()
             if request.transport is not None:
                 request.transport.abort()
+
+
+def _is_gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _peer(request: web.BaseRequest) -> Peer:

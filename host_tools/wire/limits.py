@@ -12,7 +12,8 @@ class ServerLimits:
     """Bounds of a server; sizes in octets, times in seconds.
 
     `idle` also bounds how long the head of a request may take, `body` how long its body, `answer` how long the client
-    may take to read the answer.
+    may take to read the answer. Of answers without an end there are `streams` at a time; one ends when so many pieces
+    wait for its client, and shows every `heartbeat` that it is still there.
     """
 
     body_size: int = LARGEST_BODY
@@ -24,6 +25,9 @@ class ServerLimits:
     answer: float = 10.0
     linger: float = 1.0
     shutdown: float = 1.0
+    streams: int = 16
+    stream_backlog: int = 256
+    heartbeat: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

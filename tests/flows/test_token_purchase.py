@@ -18,9 +18,10 @@ from host_tools.exchange.messages.tokens import (
     Tokens,
 )
 from host_tools.exchange.procedures import REGISTRATION, TOKEN_PURCHASE
+from tests.flows import offers
 from tests.flows.offers import FILM_ASKED, TOKENS
 from tests.support.flows import ANSWER, PUSH, REQUEST, VERIFICATION, Log, raw_terminal
-from tests.support.head_end import HeadEnd
+from tests.support.head_end import HeadEnd, head_end
 
 _DIGEST = [REQUEST, ANSWER, REQUEST, ANSWER]
 _PAY = bytes.fromhex("0003")
@@ -119,11 +120,10 @@ def test_5_4_7_2_8_step_5(implied: Log) -> None:
     assert (name.key_group, name.key_number) == (_PAY, bytes(2))
 
 
-def test_tokens_by_purse_and_keys_by_name(served: HeadEnd) -> None:
+def test_tokens_by_purse_and_keys_by_name() -> None:
     """Ours, within clause 5.4.7.2.8: five tokens for the user purse, then a key with a span of timestamps."""
-    key = served.network.bsm.keys("pay")[0]
-    with raw_terminal(served) as terminal:
-        log = terminal.log
+    with head_end(scenario=offers.scenario(), catalogue=offers.catalogue()) as served, raw_terminal(served) as terminal:
+        log, key = terminal.log, served.network.bsm.keys("pay")[0]
         by_purse = TokenPurchaseRequest("purse-1", tokens=Tokens(PurseKind.USER, 5))
         answer = TokenPurchaseAnswer.decode(terminal.ask(TOKEN_PURCHASE, by_purse.encode()).body)
         assert answer.charged == Price(Decimal("0.50"), "EUR")

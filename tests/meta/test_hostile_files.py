@@ -23,7 +23,7 @@ from host_tools.exchange.ports import Rng
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.on_air.broadcast import OnAir
 from host_tools.headend.scenario.usim import UsimNetwork
-from host_tools.headend.serving import Beside, Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Rooms, Running, serve
 from host_tools.sessions import air as headend_air
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
@@ -63,6 +63,7 @@ RECIPES: dict[str, dict[str, str]] = {
     "terminal keys": {**CARD, **ONLINE, "key_names": "00f110/00010000"},
     "terminal account": {**CARD, **ONLINE},
     "terminal online": {**CARD, **ONLINE, "seconds": "0"},
+    "terminal portal": {**CARD, **ONLINE, "seconds": "0"},
     "terminal sms": {**CARD, **ONLINE, "files": "@sms", "wait": "0"},
     **{f"terminal {verb}": {**CARD, **ONLINE, "items": "urn:x"} for verb in ("buy", "prices", "renew", "unsubscribe")},
     "headend check": {"scenario": "@scenario"},
@@ -108,6 +109,7 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
     ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
     ("headend serve", "config"): {"config": "@options"},
+    ("headend serve", "catalogue"): {"catalogue": "@catalogue"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
@@ -147,8 +149,8 @@ def takes_file(parameter: click.Parameter) -> bool:
 
 COMMANDS = dict(commands())
 # Commands with the options of `network_options`: these are the same in all of them, so one meets the bad files.
-ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "prices", "renew", "sms",
-                                         "tune", "unsubscribe")}  # fmt: skip
+ALIKE = {f"terminal {verb}" for verb in ("account", "buy", "deregister", "keys", "online", "portal", "prices", "renew",
+                                         "sms", "tune", "unsubscribe")}  # fmt: skip
 SHARED = {parameter.name for parameter in COMMANDS["terminal register"].params if takes_file(parameter)}
 PLAYING = {f"terminal {verb}" for verb in ("play", "record", "replay")}
 PLACES = {"network", "ca", "certificates", "state", "me"}
@@ -273,7 +275,7 @@ async def distribute_briefly(on_air: OnAir, *_others: object) -> None:
 
 async def serve_briefly(
     network: UsimNetwork, clock: NetworkClock, rng: Rng, ports: Ports, on_ready: Callable[[Running], None], *,
-    zn_tls: ssl.SSLContext | None, beside: Sequence[Beside],
+    zn_tls: ssl.SSLContext | None, rooms: Rooms | None, first_address: str, beside: Sequence[Beside], **_more: object,
 ) -> None:  # fmt: skip
     """Serve, and stop when everything listens."""
 
@@ -281,7 +283,9 @@ async def serve_briefly(
         on_ready(running)
         running.stop()
 
-    await serve(network, clock, rng, ports, ready, zn_tls=zn_tls, beside=beside)
+    await serve(
+        network, clock, rng, ports, ready, zn_tls=zn_tls, rooms=rooms, first_address=first_address, beside=beside
+    )
 
 
 def recipe_of(bench: Bench, words: str, parameter: str = "") -> dict[str, str]:

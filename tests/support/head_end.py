@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from card import CardProfile, memory_card
@@ -33,6 +34,7 @@ from host_tools.terminal.identities import usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
+from host_tools.web.rooms import Rooms
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.network_file import NetworkFile
@@ -84,10 +86,11 @@ def head_end(
     client_ids: ClientIdRule | None = None,
     settings: GbaSettings = UICC_BASED_MBMS,
     store: Store | None = None,
+    pages: bool = False,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
 
-    With a `store` everything is kept there, and it stays open.
+    With a `store` everything is kept there, and it stays open. With `pages` browsers are served, too.
     """
     clock, plan = SystemClock(), scenario or small_scenario()
     if store is None:
@@ -96,6 +99,8 @@ def head_end(
     else:
         network = _stored(store, plan, clock)
     ready: Future[Running] = Future()
+    made = SeededRng(Seeded(seed), "pages")
+    rooms = partial(Rooms.of, made, clock) if pages else None
 
     def run() -> None:
         rng = SeededRng(Seeded(seed), "serve")
@@ -112,6 +117,7 @@ def head_end(
                     ua_tls=ua_tls,
                     catalogue=catalogue,
                     client_ids=client_ids,
+                    rooms=rooms,
                 )
             )
         except BaseException as error:

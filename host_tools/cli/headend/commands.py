@@ -16,6 +16,7 @@ from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.headend.air_options import air_options, air_plan, refuse_without
+from host_tools.cli.headend.selling_options import selling_options
 from host_tools.cli.headend.store_options import store_options
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
@@ -29,6 +30,7 @@ from host_tools.sessions.events import (
     Event,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     TruthWritten,
 )
@@ -127,17 +129,22 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @headend.command()
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
 @click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@selling_options
 @click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
 @click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=_PORT, default=0, help="TCP port of the BSM; without it, any that is free.")
 @click.option("--bsf-port", type=_PORT, default=0, help="TCP port of the BSF.")
 @click.option("--push-port", type=_PORT, default=0, help="UDP port from which LTKMs go out.")
 @click.option("--metrics-port", type=_PORT, default=0, help="TCP port of the metrics.")
+@click.option("--shop-port", type=_PORT, default=0, help="TCP port of the open shop.")
+@click.option("--console-port", type=_PORT, default=0, help="TCP port of the console, on this machine alone.")
+@click.option("--pages/--no-pages", default=True, show_default=True, help="Serve shops and console for browsers, too.")
 @click.option("--zn-port", type=_PORT, default=0, help="TCP port of Zn, with --certificates.")
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn over TLS, too; write ca.pem, naf.pem and naf.key for its client there.",
+    help="Serve Zn and Ua over TLS, too; write ca.pem there, naf.pem and naf.key for a client of Zn, terminal.pem and "
+    "terminal.key for a terminal.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
 @air_options
@@ -156,6 +163,8 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 def serve(
     scenario: str,
     profile: Path,
+    catalogue: Path | None,
+    client_ids: bool,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
@@ -165,6 +174,7 @@ def serve(
     air: bool,
     announce: Path | None,
     transport_key: Path | None,
+    pages: bool,
     **options: Any,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
@@ -174,6 +184,9 @@ def serve(
     SCENARIO is a TOML file or the name of one that ships, by default "demo". Subscribers are that of the profile and
     those of --subscribers; each may register for every service that is sent without a purchase, and buy the others.
 
+    A browser finds an open shop and the operator's console where it says; the shop that knows the subscriber's keys is
+    behind the BSM, and `terminal portal` leads there.
+
     What must not be lost (keys, sequence numbers, registrations, sales, LTKMs without an acknowledgement) is kept in a
     database and is there again after a restart.
     """
@@ -182,27 +195,48 @@ def serve(
     from host_tools.sessions.cards import load_profile
     from host_tools.sessions.keeping import Keeping
     from host_tools.sessions.serve import serve_scenario
+    from host_tools.sessions.sold import Sold
+    from host_tools.web.rooms import Rooms
     from host_tools.wire.network_file import is_address
 
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
     written = [network_file, options["record"], options["clock_file"]]
-    refuse_clash(written, [Path(scenario), profile, key_file, subscribers])
+    refuse_clash(written, [Path(scenario), profile, catalogue, key_file, subscribers])
     aired = air or transport_key is not None
     if not aired:
         refuse_without("--air", {**options, "announce": announce})
     if transport_key is not None and not air and options["clock_file"] is None:
         raise click.UsageError("--transport-key needs --clock-file, which the BSD/A reads too")
+    if client_ids and certificates is None:
+        raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
-        address, ports["bsf_port"], ports["port"], ports["zn_port"], ports["push_port"], ports["metrics_port"]
+        address,
+        bsf=ports["bsf_port"],
+        bsm=ports["port"],
+        zn=ports["zn_port"],
+        push=ports["push_port"],
+        metrics=ports["metrics_port"],
+        shop=ports["shop_port"],
+        console=ports["console_port"],
+        bsm_tls=ports["tls_port"],
     )
     with _plain_errors():
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
-        kept = Keeping(db, key_file, subscribers)
+        kept, sold, card = Keeping(db, key_file, subscribers), Sold(catalogue, client_ids), load_profile(profile)
         serve_scenario(
-            plan, load_profile(profile), wanted, network_file, certificates, _Show(), aired=streamed, kept=kept
+            plan,
+            card,
+            wanted,
+            network_file,
+            certificates,
+            _Show(),
+            aired=streamed,
+            kept=kept,
+            sold=sold,
+            make_rooms=Rooms.of if pages else None,
         )
 
 
@@ -273,6 +307,8 @@ class _Show(Console):
                 click.echo(f"{scenario.name} is over; --loop begins anew")
             case NetworkServed(network, network_file, store):
                 _show_network(network, network_file, store)
+            case PagesServed():
+                _show_pages(event)
             case _:
                 super().emit(event)
 
@@ -290,7 +326,12 @@ class _Show(Console):
 
 
 def _show_network(network: NetworkFile, network_file: Path | None, store: str | None) -> None:
-    what = {"zn": "Zn, https", "metrics": "metrics, http, /metrics"}
+    what = {
+        "zn": "Zn, https",
+        "bsm-tls": "BSM (Ua, https)",
+        "metrics": "metrics, http, /metrics",
+        "shop": "open shop, http",
+    }
     rows = [
         (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
         (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
@@ -309,6 +350,13 @@ def _show_network(network: NetworkFile, network_file: Path | None, store: str | 
 
 def _without_password(url: str) -> str:
     return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
+
+
+def _show_pages(pages: PagesServed) -> None:
+    click.echo(f"shop for anybody: {pages.shop}")
+    for identity, code in pages.codes.items():
+        click.echo(f"order code of {identity}: {code}")
+    click.echo(f"console, opens once: {pages.console}")
 
 
 def _summary(plan: Scenario, truth: Truth) -> str:

@@ -53,6 +53,7 @@ class ProvisioningStatus(IntEnum):
     ALREADY_PROCESSED = 16
     ELEMENT_NON_EXISTENT = 17
     INVALID = 18
+    ROAMING_AUTHORISATION_FAILED = 128  # its name is known, its number not: one of those for private use
 
 
 _Code = ProvisioningStatus
@@ -77,6 +78,7 @@ HTTP_STATUS_OF: Mapping[ProvisioningStatus, HTTPStatus] = MappingProxyType(
         _Code.ALREADY_PROCESSED: HTTPStatus.CONFLICT,
         _Code.ELEMENT_NON_EXISTENT: HTTPStatus.NOT_FOUND,
         _Code.INVALID: HTTPStatus.BAD_REQUEST,
+        _Code.ROAMING_AUTHORISATION_FAILED: HTTPStatus.FORBIDDEN,
     }
 )
 """The HTTP status that goes with a global status code; ours."""

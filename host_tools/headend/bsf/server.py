@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from card.crypto import gba
@@ -171,6 +171,11 @@ class Bsf:
         downlink_id = gba.b_tid(vector.rand, _DOWNLINK).decode()
         pushed = Bootstrapping(impi, downlink_id, vector.rand, ks, created, created + lifetime)
         return Push(message, _derive(subscriber, pushed, naf_id, with_uicc_key=gba_u), downlink_id)
+
+    def current(self, impi: str) -> tuple[str, datetime] | None:
+        """Return the B-TID of a subscriber's last run and when it is over; None where there is none."""
+        run = self._runs.current(impi)
+        return None if run is None else (run.b_tid, run.expires)
 
     def _authorise(self, naf: str, naf_id: bytes) -> None:
         fqdn = naf_id[:-UA_PROTOCOL_SIZE]

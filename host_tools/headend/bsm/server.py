@@ -77,6 +77,10 @@ class Bsm:
         """Return who is behind a B-TID, the same under every SMK. Raises `HeadendError`."""
         return self._subscribers.identity(b_tid, self.naf_id)
 
+    def mtk_id(self, service: str) -> int:
+        """Return the MTK ID of the crypto period of now. Raises `HeadendError` for an unknown service."""
+        return self._services.mtk_id(service, self._clock.now())
+
     def current_key(self, service: str) -> ServiceKey:
         """Return the SEK in use now. Raises `HeadendError` for an unknown service."""
         mtk_id = self._services.mtk_id(service, self._clock.now())

@@ -119,6 +119,7 @@ class _Reader:
                 tokens=self._grant(table.table("tokens")) if "tokens" in table else None,
                 period=_period(days, seconds),
                 registration_required=table.flag("registration_required"),
+                home_only=table.flag("home_only"),
             )
             self._check(table, item, days is not None and seconds is not None)
             table.finish()

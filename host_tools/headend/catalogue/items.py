@@ -58,7 +58,8 @@ class CatalogueItem:
     It gives the right to `services`. Their current keys follow as plain LTKMs, unless the item stands for an `offer` of
     a scenario: then what that offer plans is sent. `tokens` go to a purse of the card besides. A subscription lasts for
     `period`; without one there is no end. With `registration_required` the terminal is told to register by itself.
-    What is `included` comes to some subscribers without being asked for, and is neither sold nor ended.
+    What is `included` comes to some subscribers without being asked for, and is neither sold nor ended. What is
+    `home_only` is not sold to subscribers of other networks, who roam (ours).
     """
 
     global_id: str
@@ -72,6 +73,7 @@ class CatalogueItem:
     period: timedelta | None = None
     registration_required: bool = False
     included: bool = False
+    home_only: bool = False
 
     @property
     def service_id(self) -> str:

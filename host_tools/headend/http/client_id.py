@@ -21,7 +21,7 @@ from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.names import CLIENT_ID_WANTED, find_client_id
-from host_tools.exchange.procedures import REGISTRATION, Target
+from host_tools.exchange.procedures import CLIENT_ID, REGISTRATION, Target
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.books import Records
 from host_tools.headend.clock import NetworkClock
@@ -91,7 +91,7 @@ class ClientIds:
 
         Raises `DecodeError`, `HeadendError`.
         """
-        if f"{REGISTRATION.query}" not in target.query.split("&"):
+        if REGISTRATION.query not in target.query.split("&"):
             return self._service.serve(request, target, caller)
         shown = _shown(request, caller)
         if shown is not None and not self._take(caller.identity, shown):
@@ -148,7 +148,7 @@ class UaRoutes:
 
     def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
         """Return the answer to an authenticated request. Raises `DecodeError`, `HeadendError`."""
-        if request.method == "GET" and target.path == "/":
+        if request.method == CLIENT_ID.method and target.path == CLIENT_ID.tail:
             return self._keys.show(request, caller)
         if self._is_provisioning(target):
             return self._provisioning.serve(request, target, caller)

@@ -13,7 +13,7 @@ from host_tools.guide.names import USD_TYPE
 from host_tools.guide.sdp import MediaStream
 from host_tools.guide.security import KeyManagement
 from host_tools.guide.usd import DeliveryMethod, UserService, UserServiceDescription
-from host_tools.headend.catalogue.items import Catalogue, CatalogueItem
+from host_tools.headend.catalogue.items import Catalogue, CatalogueItem, Waiting
 from host_tools.headend.on_air.outlets import Places
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
@@ -50,13 +50,18 @@ _GROUP_ALONE = bytes(2)
 
 
 def announced(
-    scenario: Scenario, places: Places, service_ids: Mapping[str, str], offers: Mapping[str, Offer]
+    scenario: Scenario,
+    places: Places,
+    service_ids: Mapping[str, str],
+    offers: Mapping[str, Offer],
+    waiting: Waiting | None = None,
 ) -> tuple[AnnouncedService, ...]:
-    """Return what is announced of each service.
+    """Return what is announced of each service; `waiting` is how long terminals wait before they ask for keys.
 
     `service_ids` has the serviceID of each service by its name, `offers` what it is sold as.
     """
-    management = KeyManagement((f"http://{scenario.network.bsm_fqdn}/",))
+    wait = waiting or Waiting()
+    management = KeyManagement((f"http://{scenario.network.bsm_fqdn}/",), wait.offset, wait.random)
     return tuple(
         _announced(service, places, service_ids[service.id], management, offers.get(service.id))
         for service in scenario.services

@@ -15,6 +15,7 @@ from host_tools.exchange.procedures import ANNOUNCEMENT, KEY_GRANT, STKM_HANDOVE
 from host_tools.exchange.transport import Server
 from host_tools.guide.announce import Document, Offer
 from host_tools.headend.bsm.ports import KeyStore
+from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.guide import GuideServer
@@ -42,10 +43,14 @@ def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Under which serviceID each service is registered, and as what it is sold, both by its name in the scenario."""
+    """Under which serviceID each service is registered, and as what it is sold, both by its name in the scenario.
+
+    `waiting` is how long terminals wait before they ask for keys.
+    """
 
     service_ids: Mapping[str, str]
     offers: Mapping[str, Offer]
+    waiting: Waiting | None = None
 
 
 class AirBeside:
@@ -78,7 +83,7 @@ class AirBeside:
         self._timetable = Timetable(scenario, plan.loop)
         self._timer: asyncio.TimerHandle | None = None
         self._period = scenario.stkm.crypto_period / 1000 / plan.speed
-        described = announced(scenario, plan.targets(scenario)[0], names.service_ids, names.offers)
+        described = announced(scenario, plan.targets(scenario)[0], names.service_ids, names.offers, names.waiting)
         by_name = dict(zip((service.id for service in scenario.services), described, strict=True))
         self.documents: tuple[Document, ...] = tuple(announcement(by_name))
         self._guide = GuideServer(self.documents)

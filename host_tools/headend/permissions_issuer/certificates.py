@@ -20,6 +20,8 @@ from host_tools.files.writing import write_whole
 _LIFETIME = timedelta(days=1)
 _CLOCK_SKEW = timedelta(minutes=5)
 
+_LONGEST_COMMON_NAME = 64  # X.520
+
 
 @dataclass(frozen=True, slots=True)
 class Certified:
@@ -55,9 +57,9 @@ class LabCa:
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def certify_server(self, hosts: Sequence[str]) -> Certified:
-        """Return certificate and key for a server of these names."""
+        """Return certificate and key for a server of these names; the common name is the first, cut where needed."""
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-        return self._certify(hosts[0], names, ExtendedKeyUsageOID.SERVER_AUTH)
+        return self._certify(hosts[0][:_LONGEST_COMMON_NAME], names, ExtendedKeyUsageOID.SERVER_AUTH)
 
     def certify_terminal(self, terminal: str) -> Certified:
         """Return certificate and key for a terminal of this name (up to 64 characters)."""

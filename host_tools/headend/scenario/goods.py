@@ -80,11 +80,22 @@ class ScenarioGoods:
         for one in self._planned(item):
             if key_of(self._keys, one) is not key:
                 continue
-            if one.kind is DeliveryKind.TOKENS:
+            if one.kind is DeliveryKind.TOKENS and self._pays(one, key):
                 return True
             if one.kind is DeliveryKind.KEY and (one.spe is None or self._covers(one, key, wish)):
                 return True
         return key.service in self._plain(item)
+
+    def _pays(self, tokens: PlannedDelivery, key: ServiceKey) -> bool:
+        """Tell whether a policy for a key is paid from the purse that tokens go to."""
+        policies = [
+            one for one in self._scenario.planned if one.kind is DeliveryKind.KEY and key_of(self._keys, one) is key
+        ]
+        return self._source(tokens) in [self._source(one) for one in policies]
+
+    def _source(self, planned: PlannedDelivery) -> Source | None:
+        row = None if planned.spe is None else self._tables.find_spe(planned.spe)
+        return None if row is None else row.source
 
     def _covers(self, planned: PlannedDelivery, key: ServiceKey, wish: KeyWish) -> bool:
         validity = self._mint.validity(planned, key)
@@ -109,8 +120,8 @@ class ScenarioGoods:
         return [service for service in item.services if service not in self._policed]
 
     def _credit(self, planned: PlannedDelivery) -> Credit | None:
-        row = None if planned.spe is None or planned.tokens is None else self._tables.find_spe(planned.spe)
-        purse = None if row is None else _PURSE_OF.get(row.source)
+        source = self._source(planned)
+        purse = None if source is None else _PURSE_OF.get(source)
         if purse is None or planned.tokens is None:
             return None
         return Credit(purse, key_of(self._keys, planned).key_domain_id, planned.tokens)

@@ -17,13 +17,16 @@ from host_tools.headend.bsda.frames import FrameSource
 from host_tools.headend.bsda.handed_seks import HandedSeks
 from host_tools.headend.bsda.station import Bsda
 from host_tools.headend.bsm.memory import MemoryKeyStore
+from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.bsm.ports import KeyStore, Rights, Services, SubscriberKeys
+from host_tools.headend.bsm.provisioning.goods import Goods
+from host_tools.headend.bsm.provisioning.ledger import Ledger
+from host_tools.headend.bsm.provisioning.sales import Sales
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.scenario.mint import BcastMint
 from host_tools.headend.scenario.model import Scenario, StkmBy
 from host_tools.headend.scenario.on_air import ScenarioServices
-from host_tools.headend.scenario.schedule import key_of
 from host_tools.headend.scenario.seeded_keys import (
     SeededTrafficKeys,
     key_term,
@@ -31,9 +34,10 @@ from host_tools.headend.scenario.seeded_keys import (
     media_stream,
     service_keys,
 )
+from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.sealing import MikeySealer, SekSource, StkmSealer
 from host_tools.headend.service_keys import ServiceKey
-from host_tools.headend.shop import Shop, Ware
+from host_tools.headend.shop import Shop
 
 MakeSealer = Callable[[SekSource], StkmSealer]
 _MELODIES: Mapping[str, FrameSource] = MappingProxyType({})
@@ -93,14 +97,7 @@ def make_bsm(
     return Bsm(scenario.network.bsm_fqdn, on_air, keys, make_sek, subscribers, clock)
 
 
-def make_shop(scenario: Scenario, mint: BcastMint, bsm: Bsm, rights: Rights) -> Shop:
-    """Return the shop that sells what the scenario offers."""
-    keys = service_keys(scenario)
-
-    def ware(number: int) -> Ware:
-        planned = scenario.planned[number]
-        key = key_of(keys, planned)
-        return Ware(planned.offer, planned.service, key.term, mint.order(planned, key))
-
-    wares = [ware(number) for number, planned in enumerate(scenario.planned) if planned.offer]
-    return Shop(wares, rights, bsm.identity, mint.mint_order)
+def make_shop(scenario: Scenario, mint: BcastMint, goods: Goods, bsm: Bsm, rights: Rights, clock: NetworkClock) -> Shop:
+    """Return the shop that sells what the scenario offers; its books are in memory."""
+    sales = Sales(default_catalogue(scenario), Ledger(memory_books().records), goods, clock)
+    return Shop(sales, goods, rights, bsm.identity, mint.mint_order)

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
-from host_tools.headend.bsm.ports import KeyStore, Rights, Services, SubscriberKeys
+from host_tools.headend.bsm.ports import KeyStore, Rights, SubscriberKeys
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
 from host_tools.headend.scenario.maker import make_bsda, make_bsm, make_keys, make_shop
 from host_tools.headend.scenario.mint import BcastMint
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.recorder import Recording, record_from
 from host_tools.headend.scenario.schedule import Delivery, deliveries
 from host_tools.headend.scenario.truth import Truth
@@ -34,7 +36,7 @@ class Network:
         subscribers: SubscriberKeys,
         clock: NetworkClock,
         tables: BcastTables,
-        services: Services | None = None,
+        services: ScenarioServices | None = None,
         keys: KeyStore | None = None,
         rights: Rights | None = None,
     ) -> None:
@@ -50,15 +52,16 @@ class Network:
             raise HeadendError(f"scenario {scenario.name} is for IMSI {scenario.network.imsi}, not for {imsi}")
         keys = keys or make_keys(scenario)
         self.scenario = scenario
+        self._on_air = services or ScenarioServices(scenario, clock.now())
         self.subscribers = subscribers
         self.rights: Rights = rights or MemoryRights()
         self.keys = keys
-        self.bsm = make_bsm(scenario, keys, subscribers, clock, services)
+        self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
         self.bsda = make_bsda(scenario, self.back_end, tables)
         self._mint = BcastMint(scenario, self.bsm, tables)
         self.goods = ScenarioGoods(scenario, self._mint, tables)
-        self.shop = make_shop(scenario, self._mint, self.bsm, self.rights)
+        self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)
 
@@ -66,6 +69,10 @@ class Network:
     def deliveries(self) -> tuple[Delivery, ...]:
         """Which SEK is to be delivered when, in this order."""
         return deliveries(self.scenario)
+
+    def crypto_period(self, service: str, now: datetime) -> tuple[int, float, float]:
+        """Return the MTK ID of now, how long its crypto period has run and how long it is (seconds)."""
+        return self.bsm.mtk_id(service), *self._on_air.crypto_period(now)
 
     @property
     def truth(self) -> Truth:

@@ -30,6 +30,11 @@ class ScenarioServices:
         self._scenario.service(service)
         return self._timetable.mtk_id(self._elapsed(moment))
 
+    def crypto_period(self, moment: datetime) -> tuple[float, float]:
+        """Return how long the crypto period of this moment has run, and how long it is, in seconds of the clock."""
+        period = self._scenario.stkm.crypto_period
+        return self._elapsed(moment) % period / 1000 / self._speed, period / 1000 / self._speed
+
     def stream(self, service: str, moment: datetime, first_mtk_id: int) -> SrtpDescription:
         """Describe the stream as it stands at this moment, or at the begin of this crypto period if that is later."""
         elapsed, period = self._elapsed(moment), self._scenario.stkm.crypto_period

@@ -9,10 +9,11 @@ from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.mbms_naf import MemoryMuks
 from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.memory_books import memory_books
-from host_tools.headend.bsm.ports import KeyStore, Muks, Rights, Services
+from host_tools.headend.bsm.ports import KeyStore, Muks, Rights
 from host_tools.headend.bsm.rk_home import AuthKeys, MemoryAuthKeys
 from host_tools.headend.scenario.maker import make_keys
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.subscribers.memory import MOST_SUBSCRIBERS, MemorySubscribers
 from host_tools.headend.subscribers.ports import Subscribers
 
@@ -21,7 +22,8 @@ from host_tools.headend.subscribers.ports import Subscribers
 class Parts:
     """What a network is put together from, besides its scenario.
 
-    `services` says what is on the air when, None for a broadcast that begins now.
+    `services` says what is on the air when, None for a broadcast that begins now. `identities` are subscribers by name,
+    as far as they are to be shown to an operator.
     """
 
     subscribers: Subscribers
@@ -31,7 +33,8 @@ class Parts:
     keys: KeyStore
     rights: Rights
     books: Books
-    services: Services | None = None
+    services: ScenarioServices | None = None
+    identities: tuple[str, ...] = ()
 
 
 def memory_parts(scenario: Scenario, subscribers: MemorySubscribers) -> Parts:

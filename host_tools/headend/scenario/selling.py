@@ -45,9 +45,13 @@ class Selling:
         books: Books,
         clock: NetworkClock,
         rule: ClientIdRule | None = None,
+        home: str = "",
     ) -> Selling:
-        """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's."""
-        sales = Sales(catalogue, Ledger(books.records), goods, clock)
+        """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's.
+
+        `home` is how the identities of the own subscribers end.
+        """
+        sales = Sales(catalogue, Ledger(books.records), goods, clock, home)
         orders = ShopOrders(sales, books.records, books.outbox, clock)
         pushes.sender.on_answer = orders.acknowledged
         delivery = SalesDelivery(sales, goods, orders.registered)

@@ -12,12 +12,14 @@ from host_tools.exchange.digest.server import DigestServer
 from host_tools.exchange.names import gba_realm
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.ltkm_sender import LtkmSender
 from host_tools.headend.bsm.orders import OrderMint
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.accounts import Accounts, GbaAccounts, RkAccounts
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.front import Refusals, UaFront
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import UaServer
@@ -44,6 +46,9 @@ class Servers:
     ua: UaServer
     zn: ZnServer
     selling: Selling
+    books: Books
+    refusals: Refusals
+    front: UaFront
     pushes: Pushes
     parts: Parts
 
@@ -74,18 +79,23 @@ class Servers:
             gba_realm(names.bsm_fqdn): GbaAccounts(network.naf, network.bsm.naf_id, clock),
             names.bsm_fqdn: RkAccounts(network.home),
         }
+        refusals = Refusals(books.records)
+        front = UaFront(selling.routes, refusals)
         return cls(
             UbServer(network.bsf, names.bsf_name, rng, clock, books.transactions),
             UaServer(
                 names.bsm_fqdn,
                 DigestServer(nonces, NonceCounts()),
                 accounts,
-                Welcome(selling.routes, selling.include) if include else selling.routes,
+                Welcome(front, selling.include) if include else front,
                 books.transactions,
                 selling.certified,
             ),
             ZnServer(network.bsf, books.transactions),
             selling,
+            books,
+            refusals,
+            front,
             pushes,
             parts,
         )

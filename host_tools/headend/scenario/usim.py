@@ -10,11 +10,11 @@ from host_tools.exchange.ports import Rng
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.bsm.any_keys import AnyKeys
 from host_tools.headend.bsm.mbms_naf import MbmsNaf
-from host_tools.headend.bsm.ports import Services
 from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.clock import ManualClock, NetworkClock
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.network import Network
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.parts import Parts, memory_parts
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.subscribers.memory import MemorySubscribers
@@ -33,7 +33,7 @@ class UsimNetwork(Network):
         *,
         tables: BcastTables,
         others: Iterable[Subscriber] = (),
-        services: Services | None = None,
+        services: ScenarioServices | None = None,
         parts: Parts | None = None,
         rng: Rng | None = None,
     ) -> None:
@@ -45,6 +45,7 @@ class UsimNetwork(Network):
         it is made within a transaction of theirs. `rng` gives challenges that cannot be repeated. Raises
         `HeadendError` when the scenario is meant for another subscriber.
         """
+        others = tuple(others)
         clock = clock or ManualClock(scenario.start)
         self.subscriber = subscriber
         rng = rng or SeededRng(Seeded(scenario.seed), f"bsf rand {session}".rstrip())
@@ -54,6 +55,7 @@ class UsimNetwork(Network):
             parts = memory_parts(scenario, MemorySubscribers([subscriber.with_settings(settings), *others]))
         self.parts = parts
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
+        self.identities = tuple(dict.fromkeys((subscriber.impi, *(one.impi for one in others), *parts.identities)))
         self.bsf = Bsf(names.bsf_name, parts.subscribers, parts.runs, rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn, parts.muks)
         self.home = RkHome(parts.subscribers, names.bsm_fqdn, rng, parts.auth_keys)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         DistributionServed,
         LtkmsWritten,
         NetworkServed,
+        PagesServed,
         PermissionsServed,
         StepDone,
         TruthWritten,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     )
     from host_tools.sessions.events.terminal import (
         ClientNews,
+        PortalOpened,
         TerminalOnline,
     )
 else:
@@ -97,9 +99,11 @@ __all__ = [
     "NotSent",
     "NothingKept",
     "PacketsLeftOut",
+    "PagesServed",
     "PcscdStarted",
     "PermissionsServed",
     "Played",
+    "PortalOpened",
     "Progressed",
     "Recorded",
     "Replayed",

@@ -27,6 +27,7 @@ from host_tools.sessions.events.network import (
     DistributionServed,
     LtkmsWritten,
     NetworkServed,
+    PagesServed,
     PermissionsServed,
     StepDone,
     TruthWritten,
@@ -49,6 +50,7 @@ from host_tools.sessions.events.playing import (
 )
 from host_tools.sessions.events.terminal import (
     ClientNews,
+    PortalOpened,
     TerminalOnline,
 )
 
@@ -79,9 +81,11 @@ Event = (
     | BroadcastOnAir
     | DistributionServed
     | NetworkServed
+    | PagesServed
     | StepDone
     | TerminalOnline
     | ClientNews
+    | PortalOpened
     | ScriptStepDone
     | ScriptDone
     | ScriptsDone

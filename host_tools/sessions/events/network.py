@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,18 @@ class NetworkServed:
     network: NetworkFile
     network_file: Path | None
     store: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PagesServed:
+    """The pages for people: the open shop, the console, and the order codes of subscribers by identity.
+
+    `console` holds a key that opens once: it is for the person there and for no log.
+    """
+
+    shop: str
+    console: str = field(repr=False)
+    codes: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,13 @@ class TerminalOnline:
     bsm: str
     address: str
     state_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PortalOpened:
+    """A portal listens. `url` holds the key that lets one browser in: it is for the person there and for no log."""
+
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

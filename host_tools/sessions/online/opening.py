@@ -29,6 +29,7 @@ from host_tools.terminal.client.way import Manners
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.errors import NetworkRefusedError, PinNeededError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
+from host_tools.terminal.http.session import UaSession
 from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
@@ -137,12 +138,15 @@ class NetworkChoice:
 class Online:
     """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
 
-    `keys` is what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
+    `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside its own requests. `keys` is
+    what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
     """
 
     terminal: OnlineTerminal
     service_ids: tuple[str, ...]
     registers: bool
+    session: UaSession
+    reach: Reach
     keys: TerminalMiddleware | None = None
 
 
@@ -166,7 +170,7 @@ def opened_online(
         card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin, store)
         with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
             keys = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
-            yield Online(terminal, service_ids, not choice.csim, keys)
+            yield Online(terminal, service_ids, not choice.csim, card.session, reach, keys)
 
 
 @contextmanager

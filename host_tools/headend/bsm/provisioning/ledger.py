@@ -105,7 +105,7 @@ class Ledger:
         """Note money."""
         price = charge.price
         listed = sorted(self._records.of(_CHARGE, identity))
-        for name in listed[: len(listed) - MOST_CHARGES + 1]:
+        for name in listed[: max(len(listed) - MOST_CHARGES + 1, 0)]:
             self._records.drop(_CHARGE, identity, name)
         value = _json([charge.order, charge.what, str(price.amount), price.currency, charge.at.isoformat()])
         self._records.put(_CHARGE, identity, _next(listed), value)

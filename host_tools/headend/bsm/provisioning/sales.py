@@ -41,18 +41,24 @@ class Sold:
 class Sales:
     """Sells from a catalogue and keeps the books."""
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock) -> None:
-        """Take what is sold, the books, what things come to as LTKMs, and the time."""
+    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock, home: str = "") -> None:
+        """Take what is sold, the books, what things come to as LTKMs, and the time.
+
+        `home` is how the identities of the own network's subscribers end; those of others roam.
+        """
         self.catalogue = catalogue
         self.ledger = ledger
         self._goods = goods
         self._clock = clock
+        self._home = home
 
     def buy(self, identity: str, item: CatalogueItem, order: str, expected: Price | None = None) -> Sold:
         """Sell an item. Raises `SaleRefusedError`, also for a price that is not the `expected` one."""
         now, before = self._clock.now(), self.ledger.subscription(identity, item.service_id)
         if item.included:
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
+        if item.home_only and not identity.endswith(self._home):
+            raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
         if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
         self._require_price(item.price, expected)
@@ -110,20 +116,23 @@ class Sales:
         return Sold(Price(price.amount, price.currency), orders=brought.orders)
 
     def buy_key(self, identity: str, wish: KeyWish, order: str) -> Sold:
-        """Sell the cheapest item that does something about a key.
+        """Sell what does something about a key.
 
-        One that was bought and may not be bought again brings its keys once more, for nothing. Raises
-        `SaleRefusedError`.
+        To one who has an item with this key: the cheapest tokens that its policies are paid with, or else the key once
+        more, for nothing. To others: the cheapest item that brings it. Raises `SaleRefusedError`.
         """
         found = self._goods.with_key(self.catalogue.items, wish)
-        if not found:
+        tokens = [item for item in found if item.kind is ItemKind.TOKENS and not item.included]
+        bringing = [item for item in found if item.kind is not ItemKind.TOKENS]
+        held = [item for item in bringing if self.may_receive(identity, item.service_id)]
+        for item in () if tokens else held:
+            if again := self._goods.again(item):
+                return Sold(Price(Decimal(0), item.price.currency), item, orders=again)
+        offered = [item for item in bringing if not item.included and item not in held]
+        wanted = (tokens or offered) if held else (offered or tokens)
+        if not wanted:
             raise SaleRefusedError(_Status.ELEMENT_NON_EXISTENT, "nothing that is sold brings this key for this time")
-        now = self._clock.now()
-        for item in found:
-            has = self.ledger.subscription(identity, item.service_id)
-            if item.kind is ItemKind.SUBSCRIPTION and has is not None and has.in_force(now):
-                return Sold(Price(Decimal(0), item.price.currency), item, _window(has), self._goods.again(item))
-        return self.buy(identity, min(found, key=lambda item: item.price.amount), order)
+        return self.buy(identity, min(wanted, key=lambda item: item.price.amount), order)
 
     def in_force(self, identity: str) -> tuple[Subscription, ...]:
         """Return what a subscriber has now; what is over is purged from the books."""

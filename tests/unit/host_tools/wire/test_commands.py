@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -21,9 +22,11 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.messages.orders import PricingAnswer, PricingRequest
+from host_tools.exchange.messages.provisioning import Price, PurchaseItem
 from host_tools.exchange.messages.zn import ZnRequest
 from host_tools.exchange.messages.zn_json import decode_answer, encode_request
-from host_tools.exchange.procedures import ZN_JSON
+from host_tools.exchange.procedures import PRICING, ZN_JSON
 from host_tools.exchange.transport import Endpoint
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.network_file import NetworkFile, load_network
@@ -193,3 +196,29 @@ def test_nobody_listens(tmp_path: Path, card: Path, capsys: pytest.CaptureFixtur
 def test_a_name_is_resolved_elsewhere(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert offline(tmp_path, card, "--resolve", "bsf.example.org:127.9.9.6:7") == ExitCode.ENVIRONMENT
     assert "no connection to 127.9.9.6:7" in capsys.readouterr().err
+
+
+def test_a_catalogue_of_its_own_and_client_ids(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalogue = tmp_path / "catalogue.toml"
+    item = 'id = "urn:example:item1"\ndata = "urn:example:data1"\ndays = 30\nprice = "1"\nservices = ["tone-a"]\n'
+    catalogue.write_text(f"[[item]]\n{item}")
+    with serving(tmp_path, "--catalogue", str(catalogue), "--client-ids") as served:
+        assert run(served, "register", card, "urn:example:item1urn:example:data1") == ExitCode.DIFFERENT
+        assert "refused" in capsys.readouterr().err
+        tls = served.network.others["bsm-tls"]
+        assert tls.name == served.network.bsm.name
+        context = ssl.create_default_context(cafile=str(served.certificates / "ca.pem"))
+        context.load_cert_chain(served.certificates / "terminal.pem", served.certificates / "terminal.key")
+        body = PricingRequest("p", (PurchaseItem("urn:example:item1", "urn:example:data1"),)).encode()
+        told = ask(tls.endpoint, tls.name, context, PRICING.build(tls.name, body, (("User-Agent", "raw"),)))
+        assert PricingAnswer.decode(told.body).results[0].prices == (Price(Decimal(1), "EUR", "period"),)
+
+
+def test_a_catalogue_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    catalogue = tmp_path / "catalogue.toml"
+    catalogue.write_text('[[item]]\nid = "urn:example:item1"\nprice = "1"\nservices = ["tone-z"]\n')
+    assert invoke(["headend", "serve", "--catalogue", str(catalogue)]) == ExitCode.INPUT
+    told = capsys.readouterr().err
+    assert f"{catalogue}:4: item[1].services: a list of at most 64 of tone-a, tone-b is wanted" in told
+    assert "item[1].days: a subscription lasts" in told
+    assert invoke(["headend", "serve", "--client-ids"]) == ExitCode.USAGE

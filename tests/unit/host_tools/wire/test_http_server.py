@@ -22,6 +22,7 @@ from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Traffic
+from host_tools.wire.streams import StreamingServer
 from tests.support.head_end import head_end
 
 CALM = ServerLimits(body_size=1000)
@@ -70,7 +71,7 @@ def read_all(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def site(server: Server, limits: ServerLimits = CALM) -> Iterator[Site]:
+def site(server: Server | StreamingServer, limits: ServerLimits = CALM) -> Iterator[Site]:
     """Serve on a free port, in a thread."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

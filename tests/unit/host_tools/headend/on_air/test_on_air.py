@@ -20,6 +20,7 @@ from host_tools.exchange.procedures import ANNOUNCEMENT
 from host_tools.exchange.transport import Endpoint, Peer
 from host_tools.guide.entry import by_usd
 from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.stkm_shelf import StkmShelf
 from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
@@ -172,7 +173,9 @@ def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     now, clock = datetime.now(UTC), SystemClock()
     on_air = OnAir(SHORT, plan, now, back_end(), P1)
-    beside = AirBeside(SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}), StkmShelf(clock), on_air)
+    beside = AirBeside(
+        SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock), on_air
+    )
     server = beside.paths[ANNOUNCEMENT.tail]
 
     class Web:
@@ -190,6 +193,9 @@ def test_the_announcement_leads_to_the_listener() -> None:
         assert medium.flow_id == f"127.0.0.5/{places[service.id].media.port}"
         assert entry.session.key_streams[0].port == places[service.id].stkms.port
         assert entry.security is not None
+        assert entry.security.management is not None
+        told = entry.security.management
+        assert (told.offset_time, told.random_time_period) == (5, 10)  # TS 26.346 clause 11.3
         assert entry.security.msk_of(medium.flow_id) is not None
         assert entry.servers == (f"http://{SHORT.network.bsm_fqdn}/",)
     for request, status in (("/guide/none", 404), ("/guide/usd.xml", 200)):

@@ -1,0 +1,240 @@
+"""What an operator sees of a head-end and does with it. Each act is one transaction; what goes out goes after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from card.codec.mikey import MikeyMessage, Timestamp
+from card.crypto.secret import Secret
+from card.errors import DecodeError
+from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT
+from host_tools.exchange.messages.trigger import Trigger
+from host_tools.exchange.ports import Rng
+from host_tools.exchange.transport import Endpoint, Peer
+from host_tools.headend.bsm.books import Registered, Route
+from host_tools.headend.bsm.orders import Order
+from host_tools.headend.bsm.server import Bsm
+from host_tools.headend.catalogue.items import CatalogueItem
+from host_tools.headend.clock import NetworkClock
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.front import Refusals
+from host_tools.headend.http.ua import Caller
+from host_tools.headend.operating.codes import OrderCodes
+from host_tools.headend.operating.happenings import Happenings, Kind
+from host_tools.headend.operating.picture import (
+    Bootstrapped,
+    HeldItem,
+    Picture,
+    SekPicture,
+    ServicePicture,
+    SubscriberPicture,
+    WaitingLtkm,
+)
+from host_tools.headend.scenario.servers import Servers
+from host_tools.headend.scenario.usim import UsimNetwork
+
+MOST_SHOWN = 200
+"""Subscribers of a picture."""
+_TRIGGER_ID_SIZE, _CODE_SECRET_SIZE = 12, 32
+_log = logging.getLogger(__name__)
+
+
+class Operator:
+    """The desk of one head-end."""
+
+    def __init__(
+        self,
+        network: UsimNetwork,
+        servers: Servers,
+        clock: NetworkClock,
+        rng: Rng,
+        happenings: Happenings,
+        first_address: str = "",
+        defects: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Take network, servers, time and randomness, what happens, and what went wrong.
+
+        `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
+        """
+        self._network = network
+        self.servers = servers
+        self._clock = clock
+        self._rng = rng
+        self.first_address = first_address
+        self._defects = defects
+        self.happenings = happenings
+        self.codes = OrderCodes(Secret(rng.random_bytes(_CODE_SECRET_SIZE)))
+
+    # --- looking
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Who is shown."""
+        return self._network.identities[:MOST_SHOWN]
+
+    def picture(self) -> Picture:
+        """Return the head-end as it is now."""
+        now, catalogue = self._clock.now(), self.servers.selling.sales.catalogue
+        with self.servers.books.transactions.transaction():
+            registered = {name: self.servers.keys.registration(name) for name in self.identities}
+            subscribers = tuple(self._subscriber(name, registered[name], now) for name in self.identities)
+            heard = [self.servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
+            services = tuple(
+                self._service(service.id, now, sum(service.id in one for one in heard))
+                for service in self._network.scenario.services
+            )
+        items = tuple((item.service_id, item.title or item.service_id) for item in catalogue.items)
+        return Picture(now, self._network.scenario.name, subscribers, services, items, self._defects())
+
+    def _subscriber(self, identity: str, registered: Registered | None, now: datetime) -> SubscriberPicture:
+        books = self.servers.books
+        line, held = books.outbox.line(identity), registered.service_ids if registered else ()
+        route = registered.route if registered else (line.route if line else None)
+        run = self._network.bsf.current(identity)
+        return SubscriberPicture(
+            identity,
+            self.codes.of(identity),
+            None if run is None else Bootstrapped(run[0], run[1], run[1] <= now),
+            route.address if route else "",
+            datetime.fromtimestamp(registered.heard, UTC) if registered else None,
+            self._items(identity, held),
+            tuple(
+                _waiting(one.order, one.ltkm, line.tries if line else 0)
+                for one in books.outbox.outstanding_of(identity)
+            ),
+            tuple(_waiting(order) for _, order in books.outbox.orders(identity)),
+            self.refusals.are_for(identity),
+        )
+
+    def _items(self, identity: str, registered: Iterable[str]) -> tuple[HeldItem, ...]:
+        sales = self.servers.selling.sales
+        names = set(registered)
+        found = []
+        for one in sales.in_force(identity):
+            item = sales.catalogue.find(one.service_id)
+            title = item.title if item else ""
+            found.append(HeldItem(one.service_id, title or one.service_id, one.end, one.service_id in names))
+        return tuple(found)
+
+    def _service(self, service: str, now: datetime, listeners: int) -> ServicePicture:
+        bsm, (mtk_id, elapsed, period) = self._network.bsm, self._network.crypto_period(service, now)
+        seks = [
+            SekPicture(key.key_domain_id.hex(), key.msk_id.hex(), key.first_mtk_id, key.last_mtk_id)
+            for key in bsm.keys(service)
+        ]
+        return ServicePicture(service, mtk_id, elapsed, period, tuple(seks), listeners)
+
+    # --- acting
+
+    @property
+    def refusals(self) -> Refusals:
+        """Whose requests are refused."""
+        return self.servers.refusals
+
+    def roll(self, service: str) -> None:
+        """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`."""
+        bsm: Bsm = self._network.bsm
+        with self.servers.books.transactions.transaction():
+            key = bsm.rekey(service)
+            reached = 0
+            for identity in self.identities:
+                registered = self.servers.keys.registration(identity)
+                if registered is not None and service in self.servers.keys.services(registered.service_ids):
+                    self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
+                    reached += 1
+        self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}")
+
+    def push(self, identity: str) -> None:
+        """Send a registered subscriber what it is registered for once more. Raises `HeadendError`."""
+        with self.servers.books.transactions.transaction():
+            registered = self._registered(identity)
+            orders = self.servers.selling.sales.due(identity, registered.service_ids)
+            self.servers.pushes.order(identity, registered.route, orders)
+        self._done(f"{len(orders)} LTKMs ordered for {identity}")
+
+    def pull(self, identity: str) -> None:
+        """Have a registered terminal ask for its keys. Raises `HeadendError`."""
+        with self.servers.books.transactions.transaction():
+            self._registered(identity)
+            self.servers.keys.pull(identity)
+        self._done(f"solicited pull for {identity}")
+
+    def withdraw(self, identity: str, service_id: str) -> None:
+        """Take an item from a subscriber, and its keys off the card. Raises `HeadendError`."""
+        sales, keys = self.servers.selling.sales, self.servers.keys
+        with self.servers.books.transactions.transaction():
+            self._known(identity)
+            if sales.ledger.subscription(identity, service_id) is None:
+                raise HeadendError(f"{identity} has no {service_id}")
+            sales.ledger.unsubscribe(identity, service_id)
+            registered = keys.registration(identity)
+            if registered is not None:
+                keys.leave(_caller(identity, registered.route), [service_id], sales.services(identity))
+        self._done(f"{service_id} withdrawn from {identity}")
+
+    def trigger(self, identity: str, service_ids: Iterable[str]) -> None:
+        """Send a Smartcard Profile Trigger for items. Raises `HeadendError` where nobody knows the terminal's address.
+
+        It may lead to a Registration and to nothing else: what is not bought is refused there.
+        """
+        with self.servers.books.transactions.transaction():
+            self._known(identity)
+            found = [self.servers.selling.sales.catalogue.find(one) for one in service_ids]
+            items = [item for item in found if item is not None]
+            if not items:
+                raise HeadendError("a trigger names one item at least that is in the catalogue")
+            if not self._send(identity, items):
+                raise HeadendError(f"where the terminal of {identity} is, nobody knows: it never registered")
+        self._done(f"trigger for {identity}")
+
+    def refuse(self, identity: str, *, refused: bool) -> None:
+        """Refuse all that a subscriber asks at the BSM, or let it in again. Raises `HeadendError`."""
+        with self.servers.books.transactions.transaction():
+            self._known(identity)
+            self.refusals.put(identity, refused=refused)
+        self._done(f"{identity} is {'refused' if refused else 'let in again'}")
+
+    def _send(self, identity: str, items: Sequence[CatalogueItem]) -> bool:
+        """Send a trigger for items to where a subscriber's terminal was heard last; False where that is not known."""
+        line = self.servers.books.outbox.line(identity)
+        address = line.route.address if line is not None else self.first_address
+        if not address:
+            return False
+        port = line.route.port if line is not None else None
+        name = self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
+        uri = f"http://{self._network.scenario.network.bsm_fqdn}/"
+        trigger = Trigger(name, uri, tuple(item.reference for item in items))
+        self.servers.pushes.tell(Endpoint(address, port or OMA_LTKM_PORT), trigger.encode())
+        return True
+
+    def _known(self, identity: str) -> None:
+        if identity not in self._network.identities:
+            raise HeadendError(f"there is no subscriber {identity}")
+
+    def _registered(self, identity: str) -> Registered:
+        self._known(identity)
+        found = self.servers.keys.registration(identity)
+        if found is None:
+            raise HeadendError(f"{identity} is not registered, so it is not known where its terminal is")
+        return found
+
+    def _done(self, words: str) -> None:
+        _log.info("operator: %s", words)
+        self.happenings.note(Kind.DONE, "console", words)
+
+
+def _caller(identity: str, route: Route) -> Caller:
+    return Caller(identity, route.b_tid, Peer(route.address), route.port)
+
+
+def _waiting(order: Order, ltkm: bytes = b"", tries: int = 0) -> WaitingLtkm:
+    counter = None
+    if ltkm:
+        try:
+            counter = MikeyMessage.decode(ltkm).one(Timestamp).value
+        except DecodeError:
+            counter = None
+    key = "" if order.key is None else f"{order.key.key_domain_id.hex()}/{order.key.msk_id.hex()}"
+    return WaitingLtkm(order.kind.value, order.service, key, order.credits, counter, tries)
