@@ -143,7 +143,8 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn and Ua over TLS, too; write ca.pem there, naf.pem and naf.key for a client of Zn, terminal.pem and "
+    help="Serve Zn and Ua over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the server's a "
+    "test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, terminal.pem and "
     "terminal.key for a terminal.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
@@ -165,6 +166,7 @@ def serve(
     profile: Path,
     catalogue: Path | None,
     client_ids: bool,
+    included: bool,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
@@ -225,7 +227,11 @@ def serve(
     with _plain_errors():
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
-        kept, sold, card = Keeping(db, key_file, subscribers), Sold(catalogue, client_ids), load_profile(profile)
+        kept, sold, card = (
+            Keeping(db, key_file, subscribers),
+            Sold(catalogue, client_ids, included),
+            load_profile(profile),
+        )
         serve_scenario(
             plan,
             card,

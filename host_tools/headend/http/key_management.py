@@ -95,6 +95,20 @@ class KeyManagement:
             self._registrations.put(identity, found)
         return found
 
+    def bring(self, identity: str, key: ServiceKey) -> bool:
+        """Order a key for a subscriber that did not ask for it, as a roll-over comes; tell whether anything was.
+
+        It goes to one who is registered for the service of the key, and comes as if it had been asked for. Raises
+        `HeadendError` when too much waits.
+        """
+        before = self.registration(identity)
+        if before is None or key.service not in self.services(before.service_ids):
+            return False
+        orders = self._asked(identity, before.service_ids, key)
+        if orders:
+            self._pushes.order(identity, before.route, orders)
+        return bool(orders)
+
     def heard(self, identity: str) -> None:
         """Note that a subscriber has shown who it is: its registration lives on."""
         found = self.registration(identity)
@@ -228,7 +242,9 @@ class KeyManagement:
             if name.key_number == 0:
                 return current
             keys = self._bsm.keys(service)
-            good = keys[keys.index(current) :]
+            # One that an operator took up in between stands behind those of the schedule that come after it.
+            place, first = keys.index(current), current.first_mtk_id
+            good = (key for at, key in enumerate(keys) if at >= place or key.first_mtk_id > first)
             return next((key for key in good if key.msk_id == name.msk_id), None)
         return None
 
