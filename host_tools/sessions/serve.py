@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import write_whole
 from host_tools.headend.bsm.ports import Services
+from host_tools.headend.http.pull_desk import SmsPlace
 from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.model import Scenario
@@ -28,6 +30,7 @@ from host_tools.sessions.certificates import server_contexts
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
+from host_tools.sessions.log_lines import log_lines
 from host_tools.sessions.sold import Sold
 from host_tools.wire.system import SystemClock, SystemRng
 
@@ -37,6 +40,19 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS = "127.0.0.2"
 MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
 """Makes the pages for people: whoever serves brings them, as sessions know none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a network treats terminals: `most_requests` that one has at the BSM in a minute, None for any number.
+
+    Short messages for those whose address nobody knows go to `sms`, None for nowhere. With `remint` tokens in doubt
+    after a change of SMK are made anew, unless the terminal says that it took them.
+    """
+
+    most_requests: int | None = None
+    sms: SmsPlace | None = None
+    remint: bool = True
 
 
 def serve_scenario(
@@ -51,14 +67,17 @@ def serve_scenario(
     kept: Keeping | None = None,
     sold: Sold | None = None,
     make_rooms: MakeRooms | None = None,
+    manners: Manners | None = None,
+    log: Path | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
 
     With `aired` the scenario is broadcast, too, and announced.
 
-    What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
+    What `kept` says is by default in memory. `log` is a file for what happens, in JSON lines; `-` is standard output.
+    Raises `SessionError`, `HeadendError`.
     """
-    sold = sold or Sold()
+    sold, manners = sold or Sold(), manners or Manners()
     catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
@@ -79,6 +98,7 @@ def serve_scenario(
             events.emit(BroadcastOnAir(scenario, aired.plan))
 
     with ExitStack() as closing, _as_session_errors():
+        lines = closing.enter_context(log_lines(log))
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
         began, services = started, None
         if aired is not None:
@@ -103,6 +123,10 @@ def serve_scenario(
                 catalogue=catalogue,
                 client_ids=sold.rule,
                 include=sold.included,
+                most_requests=manners.most_requests,
+                sms=manners.sms,
+                remint=manners.remint,
+                hears=None if lines is None else lines.hear,
                 rooms=rooms,
                 first_address=DEFAULT_ADDRESS,
                 beside=runs,

@@ -71,7 +71,7 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
                       "certificates": ">certificates", "db": "memory", "air": "", "record": ">air.pcapng",
                       "clock_file": ">clock.json", "announce": ">announced", "transport_key": ">transport.key",
-                      "random_keys": ">random.key"},
+                      "log": ">serve.log", "random_keys": ">random.key"},
     "headend air": {"scenario": "@scenario", "bsm": "127.0.0.1:9", "transport_key": ">transport.key",
                     "random_keys": ">random.key", "profile": "@profile", "record": ">air.pcapng",
                     "clock_file": ">clock.json"},
@@ -118,7 +118,7 @@ NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
-              "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "service", "services", "settings", "sms", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)

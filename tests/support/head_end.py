@@ -20,6 +20,8 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.operating.happenings import Hearer
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.stored import stored_parts
@@ -90,6 +92,9 @@ def head_end(
     pages: bool = False,
     services: ScenarioServices | None = None,
     beside: Callable[[UsimNetwork], Sequence[Beside]] = lambda _: (),
+    most_requests: int | None = None,
+    sms: SmsPlace | None = None,
+    hears: Hearer | None = None,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
 
@@ -123,6 +128,9 @@ def head_end(
                     client_ids=client_ids,
                     rooms=rooms,
                     beside=beside(network),
+                    most_requests=most_requests,
+                    sms=sms,
+                    hears=hears,
                 )
             )
         except BaseException as error:

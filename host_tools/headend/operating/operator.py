@@ -164,11 +164,10 @@ class Operator:
         self._done(f"{len(orders)} LTKMs ordered for {identity}")
 
     def pull(self, identity: str) -> None:
-        """Have a registered terminal ask for its keys. Raises `HeadendError`."""
-        with self.servers.books.transactions.transaction():
-            self._registered(identity)
-            self.servers.keys.pull(identity)
-        self._done(f"solicited pull for {identity}")
+        """Have a terminal ask for its keys, by short message where nobody knows its address. Raises `HeadendError`."""
+        self._known(identity)
+        way = self.servers.pulls.pull(identity)
+        self._done(f"solicited pull for {identity}, by {way.value}")
 
     def withdraw(self, identity: str, service_id: str) -> None:
         """Take an item from a subscriber, and its keys off the card. Raises `HeadendError`."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,9 @@ from tests.support.documents import Documents, is_whole
 from tests.support.head_end import PIN, HeadEnd, free_address, head_end
 
 _SECONDS = 60.0
+_GROUPS = {offers.ITEM1.service_id: (1,), offers.BOTH.service_id: (1, 2)}
+"""The key groups of what is sold by the month; that of the films, which are for good, is another."""
+_PAY = 3
 CALM = Weather()
 
 
@@ -69,13 +72,25 @@ class Tally:
             self.tokens += tokens
 
 
+class _Ahead:
+    """The clock of a terminal."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+
 class World:
     """Everything together, for the length of a `with` block."""
 
-    def __init__(self, folder: Path, seed: int = 1) -> None:
+    def __init__(self, folder: Path, seed: int = 1, *, ahead: timedelta = timedelta()) -> None:
+        """Take the folder of all files, the seed of the weather, and how far ahead the terminal's clock is."""
         self.card_file, self.store_file, self.state_file = folder / "a.card", folder / "a.db", folder / "state.json"
         self.tally = Tally()
         self._seed = seed
+        self._clock = _Ahead(ahead)
         self._stack = ExitStack()
         self.served: HeadEnd
         self.ua: CuttingRelay
@@ -133,7 +148,7 @@ class World:
         reach = reach_network(network, self._inner)
         middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
         middleware.connect(Secret(PIN.reveal()))
-        clock, rng, waits = SystemClock(), SystemRng(), Waits(resends=resends)
+        clock, rng, waits = self._clock, SystemRng(), Waits(resends=resends)
         bsf = reach.to_bsf(middleware.identity.home_domain, rng)
         card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
         card.middleware = cast(KeyCard, Mortal(middleware, fate, "deliver"))
@@ -204,6 +219,8 @@ class World:
         assert (found.granted, found.purses) == (self.tally.tokens, self.tally.tokens), found
         assert found.items <= found.rights, found
         assert found.registered == found.items, found
+        keys = {group for item, groups in _GROUPS.items() if item in found.items for group in groups}
+        assert found.groups - {_PAY} == keys, found
         return found
 
     def _crossed(self, request_id: str) -> bool:
