@@ -106,9 +106,9 @@ def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
             write_whole(path, document.body)
 
 
-def transport_key(path: Path, *, made: bool = True) -> TransportKey:
-    """Read a transport key, or make one where there is no file and `made`. Raises `UnusableFile`, `SessionError`."""
-    if made and not path.exists():
+def transport_key(path: Path) -> TransportKey:
+    """Read a transport key, or make one where there is no file. Raises `UnusableFile`, `SessionError`."""
+    if not path.exists():
         write_whole(path, (secrets.token_hex(TRANSPORT_KEY_SIZE) + "\n").encode(), private=True)
     text = read_text(path, TRANSPORT_KEY)
     if not _HEX.fullmatch(text):

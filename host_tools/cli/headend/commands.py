@@ -302,7 +302,7 @@ def air(
     refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key, random_keys])
     server = place("--bsm", bsm)
     with _plain_errors():
-        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, made=False), air_plan(options)
+        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key), air_plan(options)
         here = Endpoint("127.0.0.1", port)
         distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, _Show())
 
