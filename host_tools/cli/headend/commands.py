@@ -218,6 +218,10 @@ def serve(
         raise click.UsageError("--transport-key needs --clock-file, which the BSD/A reads too")
     if client_ids and certificates is None:
         raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
+    if certificates is None:
+        refuse_without("--certificates", {name: ports[name] for name in ("zn_port", "tls_port")})
+    if not pages:
+        refuse_without("--pages", {name: ports[name] for name in ("shop_port", "console_port")})
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
@@ -388,10 +392,13 @@ def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
     from host_tools.content.errors import MediaError
     from host_tools.headend.errors import HeadendError
+    from host_tools.headend.store.errors import StoreUnavailable
 
     try:
         with session_errors():
             yield
+    except StoreUnavailable as error:
+        raise CliError(str(error), ENVIRONMENT) from None
     except (HeadendError, MediaError) as error:
         raise CliError(str(error), INPUT) from None
     except UnwritableFile as error:

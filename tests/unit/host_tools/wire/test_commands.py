@@ -139,6 +139,23 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"port {port} of 127.0.0.1 cannot be had: Address already in use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["headend", "serve", "--zn-port", "1"], ExitCode.USAGE, "--zn-port needs --certificates"),
+        (["headend", "serve", "--tls-port", "1"], ExitCode.USAGE, "--tls-port needs --certificates"),
+        (["headend", "serve", "--no-pages", "--shop-port", "1"], ExitCode.USAGE, "--shop-port needs --pages"),
+        (["headend", "serve", "--db", "postgresql://x@127.0.0.1:1/x"], ExitCode.ENVIRONMENT, "Connection refused"),
+        (["terminal", "online", "--show-client-id"], ExitCode.USAGE, "--show-client-id needs --client-id"),
+    ],
+)
+def test_what_does_not_go_together(
+    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(arguments) == status
+    assert said in capsys.readouterr().err
+
+
 def test_a_server_that_asks_over_zn_shows_its_certificate(
     tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
