@@ -156,7 +156,10 @@ class TestProcedures:
 
     def test_what_is_ours_says_so(self) -> None:
         ours = {row.tail for row in PROCEDURES if row.ref.provisional}
-        assert ours == {"/guide/", "/sprov", "/tbk"}
+        back_end = {
+            f"/backend/v1/{one}" for one in ("ltkms", "registration-materials", "stkms", "tek-offers", "key-grants")
+        }
+        assert ours == {"/guide/", "/stkm/", "/sprov", "/tbk", *back_end}
 
     def test_names_are_unique(self) -> None:
         assert len({row.name for row in PROCEDURES}) == len(PROCEDURES)
