@@ -156,9 +156,8 @@ class TestProcedures:
 
     def test_what_is_ours_says_so(self) -> None:
         ours = {row.tail for row in PROCEDURES if row.ref.provisional}
-        back_end = {
-            f"/backend/v1/{one}" for one in ("ltkms", "registration-materials", "stkms", "tek-offers", "key-grants")
-        }
+        tails = ("ltkms", "registration-materials", "stkms", "tek-offers", "key-grants")
+        back_end = {f"/backend/v1/{one}" for one in tails}
         assert ours == {"/guide/", "/stkm/", "/sprov", "/tbk", *back_end}
 
     def test_names_are_unique(self) -> None:
