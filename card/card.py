@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from card.commands.context import NO_CHANNEL, Context
 from card.commands.dispatch import abandon, execute, find_row
@@ -11,7 +12,6 @@ from card.commands.parts import CardParts
 from card.commands.registry import CommandRow
 from card.commands.reply import Refused
 from card.commands.session import Session
-from card.commands.tracing import ExchangeDescriber
 from card.crypto.secret import Secret
 from card.domain.secure_channel.protection import Protection
 from card.errors import CardError, StoreError
@@ -21,6 +21,9 @@ from card.spec.status import SW
 from card.state.nonvolatile import ATR_KEY, NonVolatile
 from card.state.session import BASIC_CHANNEL, Channel
 from card.trace import InternalFault, NullTrace, PowerEvent
+
+if TYPE_CHECKING:
+    from card.commands.tracing import ExchangeDescriber
 
 _USIM = "USIM"
 
@@ -42,7 +45,7 @@ class Card:
             raise StoreError("the store holds no personalised card")
         self._atr = atr
         self._trace = trace or NullTrace()
-        self._describer = ExchangeDescriber()
+        self._describer = None if trace is None else _describer()
         self._strict = strict
         self._powered = False
         self._context = Context(CardParts(self._nv, rng, clock, self._answer_inside), Session())
@@ -68,7 +71,8 @@ class Card:
     def _begin(self, what: str) -> bytes:
         self._powered = True
         self._context.session = Session({BASIC_CHANNEL: Channel(directory=MF_PATH)})
-        self._describer.reset()
+        if self._describer is not None:
+            self._describer.reset()
         self._trace.emit(PowerEvent(what))
         return self._atr
 
@@ -116,7 +120,7 @@ class Card:
             if self._strict:
                 raise
             response = SW.INTERNAL_ERROR.to_bytes(2, "big")
-        if type(self._trace) is not NullTrace:
+        if self._describer is not None:
             inside = context.protection is not None
             self._trace.emit(self._describer.describe(raw, response, row, inside=inside))
         return response
@@ -141,6 +145,13 @@ class Card:
         """Remove power and release the card file."""
         self._powered = False
         self._nv.close()
+
+
+def _describer() -> ExchangeDescriber:
+    """Return what describes commands. Imported for a card that is traced only: it knows every secret of every file."""
+    from card.commands.tracing import ExchangeDescriber
+
+    return ExchangeDescriber()
 
 
 def _fault_event(fault: Exception, row: CommandRow | None) -> InternalFault:

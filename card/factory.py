@@ -1,17 +1,21 @@
-"""Opens cards with the default ports: an SQLite card file, the system's randomness and its monotonic clock."""
+"""Opens cards with the default ports: an SQLite card file, the system's randomness and its monotonic clock.
+
+What makes a card from a profile is imported only where one is made: it takes as long as the card itself.
+"""
 
 from __future__ import annotations
 
 import os
-import secrets
 import time
+from typing import TYPE_CHECKING
 
 from card.card import Card
-from card.personalisation.personalise import personalise
 from card.ports import Clock, Rng, Store, TraceSink
-from card.profile.schema import CardProfile
 from card.store.memory import MemoryStore
 from card.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from card.profile.schema import CardProfile
 
 
 class SystemRng:
@@ -19,7 +23,7 @@ class SystemRng:
 
     def random_bytes(self, count: int, /) -> bytes:
         """Return `count` bytes."""
-        return secrets.token_bytes(count)
+        return os.urandom(count)
 
 
 class SystemClock:
@@ -55,6 +59,8 @@ def create_card(
 
     Raises `ProfileError`, `StoreError`. A profile that does not fit together leaves no file behind.
     """
+    from card.personalisation.personalise import personalise
+
     store = SqliteStore(path, create=True)
     try:
         personalise(profile, store)
@@ -74,6 +80,8 @@ def memory_card(
     strict: bool = False,
 ) -> Card:
     """Personalise a card that lives as long as the process. Raises `ProfileError`."""
+    from card.personalisation.personalise import personalise
+
     store = MemoryStore()
     personalise(profile, store)
     return _card(store, rng, clock, trace, strict)

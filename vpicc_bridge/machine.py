@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shutil
 import sys
 from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -41,6 +40,8 @@ _LISTEN: Final = "0A"
 
 def find_program(name: str) -> Path | None:
     """Locate a program on the path or in the system directories a plain user's path leaves out."""
+    import shutil
+
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
     return Path(found) if found else None
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.milenage import Milenage
 from card.crypto.secret import Secret
-from card.crypto.tuak import Tuak
-from card.crypto.xor import XorTest
 
 
 def make_algorithm(name: str, k: Secret, constant: Secret) -> AkaAlgorithm:
@@ -18,7 +16,11 @@ def make_algorithm(name: str, k: Secret, constant: Secret) -> AkaAlgorithm:
         case "milenage":
             return Milenage(k, constant)
         case "tuak":
+            from card.crypto.tuak import Tuak
+
             return Tuak(k, constant)
         case "xor":
+            from card.crypto.xor import XorTest
+
             return XorTest(k)
     raise ValueError(f"unknown authentication algorithm {name}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -111,6 +110,8 @@ def find_functions(name: str) -> BcmcsFunctions:
     built_in = BUILT_IN.get(name)
     if built_in is not None:
         return built_in
+    from importlib.metadata import entry_points  # only here: it takes as long to import as all of this package
+
     found = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
     if found is None:
         raise UnknownFunctions(f"BCMCS functions {name} are not installed")

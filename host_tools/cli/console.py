@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from host_tools.sessions.events import (
-    BindingFailed,
-    CardFileExposed,
-    CardKept,
-    CardMade,
-    Event,
-    KeptAllTheSame,
-    MostStayShut,
-    NothingKept,
-    PacketsLeftOut,
-    ReportWritten,
-    TapOpened,
-)
+if TYPE_CHECKING:
+    from host_tools.sessions.events import Event
 
 _WARNED = "host_tools.cli.console.warned"
 
@@ -36,6 +26,19 @@ class Console:
 
 def words_of(event: Event) -> str:
     """Return the line for an event; nothing for one that a command has to show in its own way."""
+    from host_tools.sessions.events import (
+        BindingFailed,
+        CardFileExposed,
+        CardKept,
+        CardMade,
+        KeptAllTheSame,
+        MostStayShut,
+        NothingKept,
+        PacketsLeftOut,
+        ReportWritten,
+        TapOpened,
+    )
+
     match event:
         case CardMade():
             return f"{event.card_file}: new card made from {event.profile}"

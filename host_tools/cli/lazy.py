@@ -32,11 +32,11 @@ class LazyGroup(click.Group):
         """Return the names of the subcommands that are installed, in the order of the table."""
         return [name for name, entry in self._table().items() if find_spec(entry.module) is not None]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         """Import the subcommand `cmd_name` and return it; None when there is none."""
-        if cmd_name not in self.list_commands(ctx):
+        entry = self._table().get(cmd_name)
+        if entry is None or find_spec(entry.module) is None:
             return None
-        entry = self._table()[cmd_name]
         command = getattr(import_module(entry.module), entry.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module}:{entry.attribute} is not a click command")

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,7 +193,7 @@ class _Draft(io.BufferedRandom):
         self._target = target
         before = _kept_mode(target)
         self._before = None if private else before
-        self._place = target.with_name(f"{target.name[:_SHOWN_NAME]}.{secrets.token_hex(8)}.part")
+        self._place = target.with_name(f"{target.name[:_SHOWN_NAME]}.{os.urandom(8).hex()}.part")
         mode = PRIVATE if private or self._before is not None else PUBLIC
         descriptor = os.open(self._place, os.O_RDWR | _NEW, mode)
         super().__init__(io.FileIO(descriptor, "r+b"))

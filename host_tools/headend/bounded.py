@@ -25,6 +25,9 @@ class BoundedTable(Generic[_K, _V]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __iter__(self) -> Iterator[_K]:
+        return iter(self._entries)
+
     def put(self, owner: str, key: _K, value: _V) -> None:
         """Take an entry as the newest; one of the same key goes, whoever owned it."""
         self.pop(key)

@@ -20,14 +20,16 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.pull_desk import SmsPlace
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import Service
-from host_tools.headend.operating.happenings import Happenings, Watched
+from host_tools.headend.operating.happenings import Happenings, Hearer, Watched
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.push_port import PushPort
 from host_tools.headend.scenario.parts import Parts
-from host_tools.headend.scenario.servers import Servers, service_ids
+from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.service_keys import ServiceKey
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
@@ -96,6 +98,12 @@ class Beside(Protocol):
     async def wait(self, request: HttpRequest) -> None:
         """Return when a request to the BSM's port may be answered; most wait for nothing."""
 
+    def join(self, servers: Servers, flush: Callable[[], None]) -> None:
+        """Take the servers it stands beside, and what sends out the LTKMs that it orders. Comes before `start`."""
+
+    def roll(self, service: str) -> ServiceKey:
+        """Give a service a new SEK out of turn, which all who need it hear of. Raises `HeadendError`."""
+
     def start(self) -> None:
         """Begin, on the event loop."""
 
@@ -147,6 +155,11 @@ async def serve(
     ua_tls: ssl.SSLContext | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
+    include: bool = True,
+    most_requests: int | None = None,
+    sms: SmsPlace | None = None,
+    remint: bool = True,
+    hears: Hearer | None = None,
     limits: ServerLimits | None = None,
     beside: Sequence[Beside] = (),
 ) -> None:
@@ -154,8 +167,11 @@ async def serve(
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
-    with `ua_tls`. `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets
-    close. Raises `TransportError` for a port that cannot be had.
+    with `ua_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a subscriber has at the
+    BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears` is told what happens;
+    `remint` is as in `LtkmSender`.
+    `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close. Raises
+    `TransportError` for a port that cannot be had.
     """
     names = network.scenario.network
     with ExitStack() as opened:
@@ -176,16 +192,29 @@ async def serve(
             taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
         push_place = _place(push)
-        servers = Servers.of(network, clock, rng, push_place, catalogue, client_ids)
+        servers = Servers.of(
+            network,
+            clock,
+            rng,
+            push_place,
+            catalogue,
+            client_ids,
+            include=include,
+            most_requests=most_requests,
+            sms=sms,
+            remint=remint,
+        )
         traffic = {role: Traffic() for role in (*taken, "push")}
         happenings = Happenings(clock)
+        if hears is not None:
+            happenings.listen(hears)
         port = PushPort(servers.pushes, push_place, traffic["push"], happenings)
         places = {role: _place(one) for role, one in taken.items()}
         told = NetworkFile(
             Place(names.bsf_name, places.pop("bsf")),
             Place(names.bsm_fqdn, places.pop("bsm")),
             push_place,
-            tuple(service_ids(network.scenario)),
+            servers.selling.sales.catalogue.included if include else (),
             {
                 role: Place(names.bsm_fqdn if role == BSM_TLS else names.bsf_name, end)
                 for role, end in places.items()
@@ -194,7 +223,11 @@ async def serve(
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
         metrics = MetricsServer(_metrics(running))
-        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects)
+        for one in beside:
+            one.join(servers, port.flush)
+        # What broadcasts knows from when on a SEK can be used; without a broadcast it can be at once.
+        roll = next((one.roll for one in beside), None)
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll)
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
@@ -311,6 +344,7 @@ def _metrics(running: Running) -> tuple[Metric, ...]:
             lambda: [("", running.defects())],
         ),
         Metric("bcast_uicc_ua_replays_total", "Nonce counts that came twice.", lambda: [("", servers.ua.replays)]),
+        Metric("bcast_uicc_ua_limited_total", "Requests of who asks too often.", lambda: [("", servers.ua.limited)]),
         Metric("bcast_uicc_pushes_total", "Datagrams sent to terminals.", lambda: [("", running.port.sent)]),
         Metric("bcast_uicc_pushes_resent_total", "LTKMs sent again.", lambda: [("", pushes.sender.resent)]),
         Metric("bcast_uicc_acknowledged_total", "LTKMs acknowledged.", lambda: [("", pushes.acknowledged)]),

@@ -33,6 +33,7 @@ from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.distribution import Distribution, distribute
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.supplier import Supplier
+from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, DistributionServed, Events
@@ -75,17 +76,19 @@ def beside(
 
     Raises `SessionError`, `HeadendError`, `TransportError`.
     """
-    scenario, shelf = network.scenario, StkmShelf(clock)
+    scenario, shelf, rolls = network.scenario, StkmShelf(clock), Rolls()
     keys = None if aired.transport_key is None else transport_key(aired.transport_key)
     desk = None if keys is None else BackEndServer(network.back_end, keys, shelf)
     ended, on_air = BroadcastEnded(scenario), None
     if aired.here:
-        on_air = OnAir(scenario, aired.plan, began, network.back_end, tables, lambda: events.emit(ended), shelf.put_now)
+        on_air = OnAir(
+            scenario, aired.plan, began, network.back_end, tables, lambda: events.emit(ended), shelf.put_now, rolls
+        )
     with ExitStack() as closing:
         if on_air is not None:
             closing.callback(on_air.close)
         names = Names(*named(scenario, catalogue), catalogue.waiting)
-        made = AirBeside(scenario, aired.plan, began, network.keys, clock, names, shelf, on_air, desk)
+        made = AirBeside(scenario, aired.plan, began, network.keys, clock, names, shelf, on_air, desk, rolls)
         if aired.announce is not None:
             _write_announcement(aired.announce, made.documents)
         closing.pop_all()

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from host_tools.files.temporary import remove_leftovers
 from host_tools.realism.wrapped import WrappedCard
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import Events, PcscdStarted
@@ -57,6 +56,7 @@ def named_place(host: str | None, port: int | None, slot: int) -> Place:
 
 def private_place(stack: ExitStack, slot: int, events: Events) -> Place:
     """Start a pcscd of our own for the life of `stack` and say how clients find it. Raises `SessionError`."""
+    from host_tools.files.temporary import remove_leftovers
     from vpicc_bridge.pcscd import SOCKET_VARIABLE, PcscdError, PrivatePcscd
 
     remove_leftovers()

@@ -24,6 +24,10 @@ _OK = 200
 _SDP_START = b"v=0"
 
 
+class _UnreachableError(LookupError):
+    """A document could not be had because its server is not there."""
+
+
 class WebLibrary:
     """Documents behind http URLs; `places` says where servers are, by name."""
 
@@ -46,7 +50,7 @@ class WebLibrary:
         try:
             answer = HttpTransport(place, self._address).exchange(request)
         except TransportError as error:
-            raise LookupError(str(error)) from None
+            raise _UnreachableError(str(error)) from None
         if answer.status != _OK:
             raise LookupError(f"{uri}: the server answered {answer.status}")
         return answer.body
@@ -73,7 +77,8 @@ def programmes_at(target: str, library: Library) -> tuple[Programme, ...]:
         return tuple(Programme.of_entry(entry) for entry in by_usd(body, target, library) if entry.session.media)
     except (LookupError, DecodeError) as error:
         reason = error.args[0] if error.args else error
-        raise SessionError(f"{target}: no service to tune to: {reason}.", Trouble.INPUT) from None
+        trouble = Trouble.ENVIRONMENT if isinstance(error, _UnreachableError) else Trouble.INPUT
+        raise SessionError(f"{target}: no service to tune to: {reason}.", trouble) from None
 
 
 def guide_of(place: Endpoint) -> str:

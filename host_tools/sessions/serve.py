@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,11 @@ from typing import TYPE_CHECKING
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
-from host_tools.files.writing import told, write_whole
+from host_tools.files.writing import write_whole
 from host_tools.headend.bsm.ports import Services
+from host_tools.headend.http.pull_desk import SmsPlace
 from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.operating.operator import Operator
-from host_tools.headend.permissions_issuer.certificates import LabCa
-from host_tools.headend.permissions_issuer.service import server_context
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -26,22 +26,33 @@ from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
+from host_tools.sessions.certificates import server_contexts
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
+from host_tools.sessions.log_lines import log_lines
 from host_tools.sessions.sold import Sold
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
-    import ssl
-
     from card import CardProfile
 
 DEFAULT_ADDRESS = "127.0.0.2"
 MakeRooms = Callable[[Rng, Clock, Operator, Mapping[str, Endpoint]], Pages]
 """Makes the pages for people: whoever serves brings them, as sessions know none."""
-_TERMINAL = "bcast-uicc"
-"""The name in the certificate of the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a network treats terminals: `most_requests` that one has at the BSM in a minute, None for any number.
+
+    Short messages for those whose address nobody knows go to `sms`, None for nowhere. With `remint` tokens in doubt
+    after a change of SMK are made anew, unless the terminal says that it took them.
+    """
+
+    most_requests: int | None = None
+    sms: SmsPlace | None = None
+    remint: bool = True
 
 
 def serve_scenario(
@@ -56,19 +67,22 @@ def serve_scenario(
     kept: Keeping | None = None,
     sold: Sold | None = None,
     make_rooms: MakeRooms | None = None,
+    manners: Manners | None = None,
+    log: Path | None = None,
 ) -> None:
     """Serve until interrupted; `NetworkServed` tells where, and `PagesServed` with `make_rooms`.
 
     With `aired` the scenario is broadcast, too, and announced.
 
-    What `kept` says is by default in memory. Raises `SessionError`, `HeadendError`.
+    What `kept` says is by default in memory. `log` is a file for what happens, in JSON lines; `-` is standard output.
+    Raises `SessionError`, `HeadendError`.
     """
-    sold = sold or Sold()
+    sold, manners = sold or Sold(), manners or Manners()
     catalogue = sold.read(scenario) or default_catalogue(scenario)
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
     started = clock.now()
-    zn_tls, ua_tls = (None, None) if certificates is None else _certify(scenario, certificates)
+    zn_tls, ua_tls = (None, None) if certificates is None else server_contexts(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
@@ -84,6 +98,7 @@ def serve_scenario(
             events.emit(BroadcastOnAir(scenario, aired.plan))
 
     with ExitStack() as closing, _as_session_errors():
+        lines = closing.enter_context(log_lines(log))
         parts = closing.enter_context(keeping(kept, scenario, profile, clock))
         began, services = started, None
         if aired is not None:
@@ -107,6 +122,11 @@ def serve_scenario(
                 ua_tls=ua_tls,
                 catalogue=catalogue,
                 client_ids=sold.rule,
+                include=sold.included,
+                most_requests=manners.most_requests,
+                sms=manners.sms,
+                remint=manners.remint,
+                hears=None if lines is None else lines.hear,
                 rooms=rooms,
                 first_address=DEFAULT_ADDRESS,
                 beside=runs,
@@ -129,19 +149,3 @@ def _as_session_errors() -> Iterator[None]:
         yield
     except TransportError as error:
         raise SessionError(f"{error}.") from None
-
-
-def _certify(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Write the certificate of a test authority, one for a client of Zn, one for a terminal.
-
-    Return the contexts of the BSF and the BSM as servers.
-    """
-    ca = LabCa(datetime.now(UTC))
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "ca.pem", ca.certificate)
-    ca.certify_naf(scenario.network.bsm_fqdn).write(folder / "naf")
-    ca.certify_terminal(_TERMINAL).write(folder / "terminal")
-    names = scenario.network.bsf_name, scenario.network.bsm_fqdn
-    bsf, bsm = (server_context(ca.certify_server([name]), ca.certificate) for name in names)
-    return bsf, bsm

@@ -14,10 +14,14 @@ from host_tools.headend.scenario.wares import offers_of
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """A catalogue file, or None for what the scenario brings along; whether terminals must show a client ID."""
+    """A catalogue file, or None for what the scenario brings along; whether terminals must show a client ID.
+
+    Without `included` nobody gets what the catalogue includes, until it is bought or given otherwise.
+    """
 
     catalogue: Path | None = None
     client_ids: bool = False
+    included: bool = True
 
     def read(self, scenario: Scenario) -> Catalogue | None:
         """Return the catalogue of the file, None where there is none. Raises `CatalogueError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Iterator
@@ -36,9 +37,10 @@ class KeySockets:
                 try:
                     opened.bind((self._address, port))
                 except OSError as error:
+                    taken = "; another terminal may have it: give each an address of its own, such as 127.0.0.3"
+                    hint = taken if error.errno == errno.EADDRINUSE else ""
                     raise TransportError(
-                        f"UDP port {port} of {self._address} cannot be had: {error.strerror}; another terminal may "
-                        "have it: give each an address of its own, such as 127.0.0.3"
+                        f"UDP port {port} of {self._address} cannot be had: {error.strerror}{hint}"
                     ) from None
                 opened.setblocking(False)
                 self._sockets[opened] = Endpoint(self._address, port)

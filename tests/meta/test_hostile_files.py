@@ -70,7 +70,8 @@ RECIPES: dict[str, dict[str, str]] = {
     "headend permissions": {"scenario": "terminal_binding", "folder": ">certificates"},
     "headend serve": {"scenario": "@scenario", "profile": "@profile", "network_file": ">net.toml",
                       "certificates": ">certificates", "db": "memory", "air": "", "record": ">air.pcapng",
-                      "clock_file": ">clock.json", "announce": ">announced", "transport_key": ">transport.key"},
+                      "clock_file": ">clock.json", "announce": ">announced", "transport_key": ">transport.key",
+                      "log": ">serve.log"},
     "headend air": {"scenario": "@scenario", "bsm": "127.0.0.1:9", "transport_key": ">transport.key",
                     "profile": "@profile", "record": ">air.pcapng", "clock_file": ">clock.json"},
     "headend record": {"scenario": "@scenario", "output": ">b.pcap", "profile": "@profile", "ltkms": ">l.json",
@@ -109,13 +110,14 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
     ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
     ("headend serve", "config"): {"config": "@options"},
+    ("headend serve", "catalogue"): {"catalogue": "@catalogue"},
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
 NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
-              "service", "services", "settings", "terminal_name", "terms", "title", "value"}  # fmt: skip
+              "service", "services", "settings", "sms", "terminal_name", "terms", "title", "value"}  # fmt: skip
 UNUSABLE = {"sparse", "device", "pipe", "folder", "dangling link", "link in a circle"}
 FOR_OUTPUT = UNUSABLE | {"binary", "full disk"}
 NO_FILES = (click.Choice, click.types.BoolParamType, click.types.IntParamType, click.types.FloatParamType)

@@ -23,6 +23,7 @@ from host_tools.exchange.procedures import Procedure
 from host_tools.exchange.transport import Endpoint
 from host_tools.terminal.middleware import TerminalMiddleware
 from tests.oracle import http_digest
+from tests.support.documents import Documents
 from tests.support.head_end import HeadEnd, free_address, fresh_card
 
 _SECONDS = 30.0
@@ -46,8 +47,12 @@ class Log:
     b_tid: str = ""
     fqdn: str = ""
     srk: bytes = b""
+    documents: Documents = field(default_factory=Documents)
 
     def note(self, kind: str, octets: bytes, port: int = 0) -> None:
+        """Note what crossed; a document of 3GPP in it must be valid."""
+        if kind in (REQUEST, ANSWER):
+            self.documents.check(octets)
         self.crossed.append(Crossed(kind, octets, port))
 
     def kinds(self) -> list[str]:
@@ -139,8 +144,12 @@ class RawTerminal:
     def establish(self) -> None:
         """Bootstrap, and derive SRK and SMK: that is assumed before every flow."""
         served, log = self.served, self.log
-        log.b_tid = served.call(lambda: self.card.bootstrap(served.network.bsf).b_tid)
+        log.b_tid = served.call(self._bootstrap)
         log.srk = self.card.establish(served.network.bsm.naf_id, now=served.network.bsm._clock.now()).reveal()
+
+    def _bootstrap(self) -> str:
+        with self.served.running.servers.parts.books.transactions.transaction():
+            return self.card.bootstrap(self.served.network.bsf).b_tid
 
     def place(self) -> Endpoint:
         network = self.served.running.network

@@ -7,7 +7,7 @@ import itertools
 import os
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +20,14 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
+from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.operating.happenings import Hearer
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.stored import stored_parts
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.serving import Ports, Running, serve
+from host_tools.headend.serving import Beside, Ports, Running, serve
 from host_tools.headend.store.store import Store
 from host_tools.headend.subscribers.gba_settings import UICC_BASED_MBMS, GbaSettings
 from host_tools.headend.subscribers.personalised import record_of, subscriber_of
@@ -87,17 +90,23 @@ def head_end(
     settings: GbaSettings = UICC_BASED_MBMS,
     store: Store | None = None,
     pages: bool = False,
+    services: ScenarioServices | None = None,
+    beside: Callable[[UsimNetwork], Sequence[Beside]] = lambda _: (),
+    most_requests: int | None = None,
+    sms: SmsPlace | None = None,
+    hears: Hearer | None = None,
 ) -> Iterator[HeadEnd]:
     """Serve a scenario, by default the small one, on ports that are free; nothing is left behind.
 
     With a `store` everything is kept there, and it stays open. With `pages` browsers are served, too.
+    `beside` makes what runs beside the servers, whose broadcast is that of `services`.
     """
     clock, plan = SystemClock(), scenario or small_scenario()
     if store is None:
         subscriber = subscriber_of(CardProfile.demo()).with_settings(settings)
-        network = UsimNetwork(plan, subscriber, clock, seed, tables=P1)
+        network = UsimNetwork(plan, subscriber, clock, seed, tables=P1, services=services)
     else:
-        network = _stored(store, plan, clock)
+        network = _stored(store, plan, clock, services)
     ready: Future[Running] = Future()
     made = SeededRng(Seeded(seed), "pages")
     rooms = partial(Rooms.of, made, clock) if pages else None
@@ -118,6 +127,10 @@ def head_end(
                     catalogue=catalogue,
                     client_ids=client_ids,
                     rooms=rooms,
+                    beside=beside(network),
+                    most_requests=most_requests,
+                    sms=sms,
+                    hears=hears,
                 )
             )
         except BaseException as error:
@@ -136,11 +149,11 @@ def head_end(
         assert not thread.is_alive()
 
 
-def _stored(store: Store, plan: Scenario, clock: SystemClock) -> UsimNetwork:
+def _stored(store: Store, plan: Scenario, clock: SystemClock, services: ScenarioServices | None) -> UsimNetwork:
     parts = stored_parts(store, plan, [record_of(CardProfile.demo())], clock)
     with store.database.transaction():
         who = subscriber_of(CardProfile.demo())
-        return UsimNetwork(plan, who, clock, tables=P1, parts=parts, rng=SystemRng())
+        return UsimNetwork(plan, who, clock, tables=P1, services=services, parts=parts, rng=SystemRng())
 
 
 def free_address() -> str:

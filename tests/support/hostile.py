@@ -78,6 +78,7 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["store key"].write_text("00" * 32 + "\n")
     good["subscribers"].write_text(f"imsi,k,opc\n001010123456780,{'1' * 32},{'2' * 32}\n")
     good["options"].write_text('db = "memory"\n')
+    good["catalogue"].write_text('[[item]]\nid = "urn:x"\ndays = 1\nprice = "1"\nservices = ["tone-a"]\n')
     good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
     session = SessionDescription("x", (MediaStream("audio", "127.9.9.8", 45_002, 0, "PCMU/8000"),))
     good["sdp"].write_bytes(session.encode())
@@ -120,6 +121,7 @@ GOOD = {
     "store key": "store.key",
     "subscribers": "subscribers.csv",
     "options": "options.toml",
+    "catalogue": "catalogue.toml",
     "trace": "trace.jsonl",
     "pcapng": "trace.pcapng",
 }

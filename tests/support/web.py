@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -17,9 +18,11 @@ from host_tools.headend.http.ua import Caller
 from host_tools.headend.operating.happenings import Happenings
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.servers import Servers
+from host_tools.headend.scenario.stored import stored_parts
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.headend.store.store import Store
+from host_tools.headend.subscribers.personalised import record_of, subscriber_of
 from host_tools.web.pages import Answer
 from host_tools.web.rooms import Rooms
 from tests.unit.host_tools.headend.networks import IMPI, small_scenario
@@ -38,18 +41,24 @@ _HIDDEN = re.compile(r'name="token" value="([^"]+)"')
 
 @dataclass
 class PageBench:
-    """A head-end with pages; its clock stands still."""
+    """A head-end with pages; its clock stands still. With a `store` everything is kept there."""
 
+    store: Store | None = None
     clock: ManualClock = field(init=False)
     cookie: Headers = ()
 
     def __post_init__(self) -> None:
         scenario = small_scenario()
         self.clock = ManualClock(scenario.start)
-        self.network = UsimNetwork(scenario, subscriber_of(CardProfile.demo()), self.clock, "web", tables=P1)
+        subscriber, parts = subscriber_of(CardProfile.demo()), None
+        if self.store is not None:
+            parts = stored_parts(self.store, scenario, [record_of(CardProfile.demo())], self.clock)
+        with self.store.database.transaction() if self.store else nullcontext():
+            self.network = UsimNetwork(scenario, subscriber, self.clock, "web", tables=P1, parts=parts)
         rng = SeededRng(Seeded("web"), "pages")
         self.servers = Servers.of(self.network, self.clock, rng, PUSH)
-        self.servers.selling.include(IMPI)
+        with self.servers.books.transactions.transaction():
+            self.servers.selling.include(IMPI)
         self.happenings = Happenings(self.clock)
         self.operator = Operator(self.network, self.servers, self.clock, rng, self.happenings, "127.0.0.2")
         self.rooms = Rooms.of(rng, self.clock, self.operator, {"shop": SHOP, "console": CONSOLE})

@@ -16,6 +16,7 @@ from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.headend.air_options import air_options, air_plan, refuse_without
+from host_tools.cli.headend.manners_options import manners, manners_options, words_beside
 from host_tools.cli.headend.selling_options import selling_options
 from host_tools.cli.headend.store_options import store_options
 from host_tools.cli.interrupts import interruptible
@@ -80,22 +81,22 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
 @click.argument("scenario", metavar="SCENARIO")
 def check(scenario: str) -> None:
     """Check SCENARIO and print what would be sent when, without any key."""
-    from host_tools.headend.scenario.schedule import deliveries
+    from host_tools.sessions.checking import check_scenario
 
     with _plain_errors():
-        plan = _load(scenario)
+        checked = check_scenario(scenario)
+    plan = checked.scenario
     services, seconds = len(plan.services), plan.duration / 1000
     click.echo(f"{plan.name}: {services} services, {plan.periods} crypto periods in {seconds:g} s")
-    for delivery in deliveries(plan):
+    for delivery in checked.deliveries:
         key = delivery.key
         planned = f": {delivery.planned}" if delivery.planned else ""
         click.echo(
             f"  {delivery.at / 1000:+8.1f} s  LTKM for {key.service}: key domain {key.key_domain_id.hex()}, "
             f"MSK ID {key.msk_id.hex()}, MTK IDs {key.first_mtk_id} to {key.last_mtk_id}{planned}"
         )
-    for planned_sale in plan.planned:
-        if planned_sale.offer:
-            click.echo(f"  for sale    {planned_sale.offer}, for {planned_sale.service}: {planned_sale}")
+    for sale in checked.for_sale:
+        click.echo(f"  for sale    {sale.offer}, for {sale.service}: {sale}")
 
 
 @headend.command()
@@ -143,7 +144,8 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn and Ua over TLS, too; write ca.pem there, naf.pem and naf.key for a client of Zn, terminal.pem and "
+    help="Serve Zn and Ua over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the server's a "
+    "test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, terminal.pem and "
     "terminal.key for a terminal.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
@@ -159,12 +161,14 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     help="Serve a BSD/A in another process (`headend air`), which shares this key; it is made where there is none.",
 )
 @store_options
+@manners_options
 @config_option
 def serve(
     scenario: str,
     profile: Path,
     catalogue: Path | None,
     client_ids: bool,
+    included: bool,
     network_file: Path | None,
     certificates: Path | None,
     address: str,
@@ -175,6 +179,11 @@ def serve(
     announce: Path | None,
     transport_key: Path | None,
     pages: bool,
+    sms: str | None,
+    sms_form: str,
+    most_requests: int,
+    remint: bool,
+    log: Path | None,
     **options: Any,
 ) -> None:
     """Be BSF and BSM of SCENARIO over HTTP and UDP on this machine, until interrupted.
@@ -200,7 +209,7 @@ def serve(
     from host_tools.wire.network_file import is_address
 
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
-    written = [network_file, options["record"], options["clock_file"]]
+    written = [network_file, options["record"], options["clock_file"], log]
     refuse_clash(written, [Path(scenario), profile, catalogue, key_file, subscribers])
     aired = air or transport_key is not None
     if not aired:
@@ -209,6 +218,10 @@ def serve(
         raise click.UsageError("--transport-key needs --clock-file, which the BSD/A reads too")
     if client_ids and certificates is None:
         raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
+    if certificates is None:
+        refuse_without("--certificates", {name: ports[name] for name in ("zn_port", "tls_port")})
+    if not pages:
+        refuse_without("--pages", {name: ports[name] for name in ("shop_port", "console_port")})
     if not is_address(address):
         raise click.UsageError(f"--address {address}: an IPv4 address is wanted, such as 127.0.0.1")
     wanted = Ports(
@@ -222,10 +235,15 @@ def serve(
         console=ports["console_port"],
         bsm_tls=ports["tls_port"],
     )
-    with _plain_errors():
+    treated = manners(sms, sms_form, most_requests, remint=remint)
+    with _plain_errors(), words_beside(log):
         plan = _load(scenario)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
-        kept, sold, card = Keeping(db, key_file, subscribers), Sold(catalogue, client_ids), load_profile(profile)
+        kept, sold, card = (
+            Keeping(db, key_file, subscribers),
+            Sold(catalogue, client_ids, included),
+            load_profile(profile),
+        )
         serve_scenario(
             plan,
             card,
@@ -237,6 +255,8 @@ def serve(
             kept=kept,
             sold=sold,
             make_rooms=Rooms.of if pages else None,
+            manners=treated,
+            log=log,
         )
 
 
@@ -372,10 +392,13 @@ def _plain_errors() -> Iterator[None]:
     """Turn errors of the head-end into one sentence and an exit code."""
     from host_tools.content.errors import MediaError
     from host_tools.headend.errors import HeadendError
+    from host_tools.headend.store.errors import StoreUnavailable
 
     try:
         with session_errors():
             yield
+    except StoreUnavailable as error:
+        raise CliError(str(error), ENVIRONMENT) from None
     except (HeadendError, MediaError) as error:
         raise CliError(str(error), INPUT) from None
     except UnwritableFile as error:

@@ -20,6 +20,12 @@ _OPTIONS = (
         is_flag=True,
         help="Want a BCAST_Client_ID before a terminal registers; with --certificates, as it comes over TLS only.",
     ),
+    click.option(
+        "--included/--no-included",
+        default=True,
+        show_default=True,
+        help="Give each subscriber the items that the catalogue includes (price 0) with its first request.",
+    ),
     click.option("--tls-port", type=click.IntRange(0, 65_535), default=0, help="TCP port of the BSM over TLS."),
 )
 

@@ -18,7 +18,7 @@ from host_tools.cli.interrupts import interruptible
 from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.sessions.bridges import lines_to, make_bridge
 from host_tools.sessions.cards import open_named_card
-from host_tools.sessions.events import Event, FaultInjected, PcscdStarted
+from host_tools.sessions.events import FaultInjected, PcscdStarted
 from host_tools.sessions.place import LOOPBACK, AskedCard, Outlook, Place, hint, named_place, private_place, watch
 from host_tools.sessions.realism import Realism
 from vpicc_bridge.machine import VPCD_FIRST_PORT
@@ -27,6 +27,7 @@ from vpicc_bridge.slots import Bridge, Slots
 
 if TYPE_CHECKING:
     from card import Card
+    from host_tools.sessions.events import Event
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., object])
@@ -47,10 +48,13 @@ def realism_options(command: _C) -> _C:
 
 def realism_of(options: Mapping[str, Any]) -> Realism:
     """Read the files that the options name. Raises `CliError`."""
+    latency, faults = options["latency"], options["faults"]
+    if latency is None and faults is None:
+        return Realism(None, (), options["seed"])
     from host_tools.cli.script.commands import plain_script_errors
 
     with plain_script_errors():
-        return Realism.read(options["latency"], options["faults"], options["seed"])
+        return Realism.read(latency, faults, options["seed"])
 
 
 class Console:

@@ -38,6 +38,8 @@ def online(
     with --json it is one JSON object. Ctrl-C ends it with status 0 and leaves the registration as it is; with --leave
     the terminal deregisters first, and its keys become invalid.
     """
+    if show_client_id and options["client_id"] is None:
+        raise click.UsageError("--show-client-id needs --client-id")
     from host_tools.cli.terminal.replies import OnlineShow
     from host_tools.sessions.online.staying import Stay
     from host_tools.terminal.client.waits import WaitingTime

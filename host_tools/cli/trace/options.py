@@ -69,6 +69,8 @@ class TraceChoice:
             yield tuple(stack.enter_context(closing(sink)) for sink in sinks)
 
     def _sinks(self) -> Iterator[TraceSink]:
+        if not (self.verbose or self.files or self.gsmtap is not None):
+            return
         from host_tools.links.base import LinkError
         from host_tools.trace.sinks import file_sink, gsmtap_sink
         from host_tools.trace.text import TextSink

@@ -66,6 +66,12 @@ class Registrations(Protocol):
     def count(self) -> int:
         """Return how many subscribers are registered."""
 
+    def page(self, after: str, most: int, /) -> tuple[tuple[str, Registered], ...]:
+        """Return the next registrations behind an identity, "" for the first, by identity, at most so many.
+
+        So all of them can be walked, a page in each transaction, whatever comes and goes meanwhile.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

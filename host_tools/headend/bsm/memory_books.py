@@ -87,6 +87,11 @@ class MemoryRegistrations:
         """Return how many subscribers are registered."""
         return len(self._registered)
 
+    def page(self, after: str, most: int) -> tuple[tuple[str, Registered], ...]:
+        """Return the next registrations behind an identity, by identity, at most so many."""
+        names = heapq.nsmallest(most, (name for name in self._registered if name > after))
+        return tuple((name, found) for name in names if (found := self._registered.get(name)) is not None)
+
 
 class MemoryOutbox:
     """What is on its way to subscribers."""

@@ -143,6 +143,11 @@ class Catalogue:
                 )
             self._by_pair[item.global_id, item.data_id] = item
 
+    @property
+    def included(self) -> tuple[str, ...]:
+        """The serviceIDs of items that subscribers get without a purchase."""
+        return tuple(item.service_id for item in self.items if item.included)
+
     def find(self, service_id: str) -> CatalogueItem | None:
         """Return the item of a serviceID, None for one that is not sold."""
         return self._by_service_id.get(service_id)

@@ -31,6 +31,9 @@ _REQUEST_TYPE = "requesttype="
 
 REGISTRATION_LIFE = 24 * 3600.0
 """Seconds without an authenticated request after which a registration is over; ours."""
+PULLED_LIFE = 3600.0
+"""Seconds for which one who was pulled by short message may ask for keys though it is not registered; ours."""
+_PULLED, _AT = "pulled", "at"
 _HEARD_STEP = 3600.0
 """How much later a subscriber must be heard again for that to be written down."""
 
@@ -76,6 +79,7 @@ class KeyManagement:
         self._rights = rights
         self._pushes = pushes
         self._registrations = books.registrations
+        self._records = books.records
         self._delivery = delivery
 
     def registration(self, identity: str) -> Registered | None:
@@ -94,6 +98,20 @@ class KeyManagement:
             found = replace(found, service_ids=good)
             self._registrations.put(identity, found)
         return found
+
+    def bring(self, identity: str, key: ServiceKey) -> bool:
+        """Order a key for a subscriber that did not ask for it, as a roll-over comes; tell whether anything was.
+
+        It goes to one who is registered for the service of the key, and comes as if it had been asked for. Raises
+        `HeadendError` when too much waits.
+        """
+        before = self.registration(identity)
+        if before is None or key.service not in self.services(before.service_ids):
+            return False
+        orders = self._asked(identity, before.service_ids, key)
+        if orders:
+            self._pushes.order(identity, before.route, orders)
+        return bool(orders)
 
     def heard(self, identity: str) -> None:
         """Note that a subscriber has shown who it is: its registration lives on."""
@@ -163,6 +181,14 @@ class KeyManagement:
             self._pushes.order(identity, before.route, orders)
         return before is not None
 
+    def entitled(self, identity: str) -> tuple[str, ...]:
+        """Return the serviceIDs that a subscriber may register for."""
+        return tuple(one for one in self._catalogue if self._rights.may_receive(identity, one))
+
+    def expect(self, identity: str) -> None:
+        """Let a subscriber that is not registered ask for the keys of what it may have, for a while."""
+        self._records.put(_PULLED, identity, _AT, str(self._pushes.now).encode())
+
     def deregister(
         self, caller: Caller, service_ids: Iterable[str], taken: Iterable[tuple[str, int]] = ()
     ) -> tuple[ServiceCode, ...]:
@@ -183,11 +209,11 @@ class KeyManagement:
         codes: list[MskCode] = []
         before = self.registration(caller.identity)
         route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        held = self._expected(caller.identity) if before is None else before.service_ids
         for name in dict.fromkeys(names):
-            key = self._find(before, name)
+            key = self._find(held, name)
             codes.append(MskCode(name, HTTPStatus.FORBIDDEN if key is None else HTTPStatus.OK))
             if key is not None:
-                held = before.service_ids if before else ()
                 self._pushes.order(caller.identity, route, self._asked(caller.identity, held, key))
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
@@ -219,16 +245,24 @@ class KeyManagement:
             return self._delivery.asked(identity, service_ids, key)
         return [Order.for_key(key.service, key)]
 
-    def _find(self, before: Registered | None, name: MskName) -> ServiceKey | None:
-        """Return the key of this name, in use or to come, if the subscriber is registered for a service that has it."""
-        for service in self.services(before.service_ids if before else ()):
+    def _expected(self, identity: str) -> tuple[str, ...]:
+        """Return what one may ask keys of that is not registered: nothing, unless it was pulled by short message."""
+        at = self._records.find(_PULLED, identity, _AT)
+        fresh = at is not None and 0 <= self._pushes.now - float(at) < PULLED_LIFE
+        return self.entitled(identity) if fresh else ()
+
+    def _find(self, held: Sequence[str], name: MskName) -> ServiceKey | None:
+        """Return the key of this name, in use or to come, if one of these serviceIDs has a service with it."""
+        for service in self.services(held):
             current = self._bsm.current_key(service)
             if (current.key_domain_id, current.key_ids.key_group) != (name.key_domain_id, name.key_group):
                 continue
             if name.key_number == 0:
                 return current
             keys = self._bsm.keys(service)
-            good = keys[keys.index(current) :]
+            # One that an operator took up in between stands behind those of the schedule that come after it.
+            place, first = keys.index(current), current.first_mtk_id
+            good = (key for at, key in enumerate(keys) if at >= place or key.first_mtk_id > first)
             return next((key for key in good if key.msk_id == name.msk_id), None)
         return None
 

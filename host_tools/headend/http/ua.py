@@ -28,6 +28,7 @@ from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
 from host_tools.headend.http.accounts import Account, Accounts, AccountUnknownError
 from host_tools.headend.http.answers import failure
 from host_tools.headend.http.guarded import GuardedServer
+from host_tools.headend.http.rates import Rates
 
 _log = logging.getLogger(__name__)
 _NOBODY = Account("", Secret(b""))
@@ -71,7 +72,7 @@ class Certified(Protocol):
 class UaServer(GuardedServer):
     """Authenticates subscribers and hands their requests on.
 
-    `replays` counts nonce counts that came twice.
+    `replays` counts nonce counts that came twice, `limited` requests of those who ask too often.
     """
 
     reference_point = "Ua"
@@ -84,11 +85,12 @@ class UaServer(GuardedServer):
         service: Service,
         transactions: Transactions,
         certified: Certified | None = None,
+        rates: Rates | None = None,
     ) -> None:
         """Take its name, the digest, the accounts by realm, what answers the authenticated, and the transactions.
 
         The realms are `gba_realm(fqdn)` and, for subscribers without GBA, the name itself. `certified` answers what
-        certificates on both sides suffice for.
+        certificates on both sides suffice for. `rates` says how often one subscriber may ask, None for any number.
         """
         super().__init__()  # requests without credentials need no transaction
         self._fqdn = fqdn
@@ -97,7 +99,9 @@ class UaServer(GuardedServer):
         self._service = service
         self._each = transactions
         self._certified = certified
+        self._rates = rates
         self.replays = 0
+        self.limited = 0
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         shown = request.one("Authorization")
@@ -167,6 +171,10 @@ class UaServer(GuardedServer):
         return HttpResponse(response.status, headers, response.body, response.reason)
 
     def _served(self, request: HttpRequest, caller: Caller) -> HttpResponse:
+        seconds = 0 if self._rates is None else self._rates.wait(caller.identity)
+        if seconds:
+            self.limited += 1
+            return failure(HTTPStatus.SERVICE_UNAVAILABLE, "asked too often", (("Retry-After", str(seconds)),))
         try:
             return self._service.serve(request, Target.parse(request.target), caller)
         except DecodeError as error:

@@ -6,7 +6,8 @@ The broadcast itself may be here, too, or in a BSD/A of its own, which then come
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,13 +23,20 @@ from host_tools.headend.http.guide import GuideServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
 from host_tools.headend.on_air.announcing import announced, announcement
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir, position
+from host_tools.headend.on_air.rollovers import ORDERS_A_SECOND, RolledSeks, RolloverPushes
+from host_tools.headend.on_air.supplier import PERIODS_AHEAD
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.seeded_keys import make_key
+from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.timetable import Timetable
+from host_tools.headend.service_keys import ServiceKey
 from host_tools.wire.metrics import Metric
 
 _LONGEST_WAIT = 20.0  # seconds that a request waits for the next STKM
 _LOOK = 0.05
+_STEP, _REST, _LOOKS_A_LEAD = 0.05, 0.5, 4
+_log = logging.getLogger(__name__)
 
 
 def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
@@ -67,11 +75,12 @@ class AirBeside:
         shelf: StkmShelf,
         on_air: OnAir | None = None,
         back_end: BackEndServer | None = None,
+        rolls: Rolls | None = None,
     ) -> None:
         """Take what is broadcast how and since when, the keys of the BSM, the time, and what services are called.
 
         `shelf` has the STKMs that terminals ask for. `on_air` is the broadcast where it is here, `back_end` answers a
-        BSD/A elsewhere. Raises `EncodeError`, `HeadendError`.
+        BSD/A elsewhere; both have these `rolls`. Raises `EncodeError`, `HeadendError`.
         """
         self._plan = plan
         self._began = began
@@ -80,9 +89,15 @@ class AirBeside:
         self._shelf = shelf
         self._on_air = on_air
         self._back_end = back_end
-        self._timetable = Timetable(scenario, plan.loop)
-        self._timer: asyncio.TimerHandle | None = None
+        self._timetable = Timetable(scenario, plan.loop, Rolls() if rolls is None else rolls)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._period = scenario.stkm.crypto_period / 1000 / plan.speed
+        self._rolled = RolledSeks(self._timetable, keys, self._periods_ahead(scenario))
+        self._rolled.recover(self._position)
+        self._pushes: RolloverPushes | None = None
+        self._flush: Callable[[], None] = lambda: None
+        self._idle = min(max(scenario.ltkm_lead / 1000 / plan.speed / _LOOKS_A_LEAD, _STEP), _REST)
+        self._defects = 0
         described = announced(scenario, plan.targets(scenario)[0], names.service_ids, names.offers, names.waiting)
         by_name = dict(zip((service.id for service in scenario.services), described, strict=True))
         self.documents: tuple[Document, ...] = tuple(announcement(by_name))
@@ -103,16 +118,36 @@ class AirBeside:
                 return
             await asyncio.sleep(_LOOK)
 
+    def join(self, servers: Servers, flush: Callable[[], None]) -> None:
+        """Take the servers, whose subscribers hear of roll-overs, and what sends orders out."""
+        self._pushes = RolloverPushes(
+            self._timetable,
+            self._plan.speed,
+            self._keys,
+            servers.keys,
+            servers.books,
+            servers.refusals.are_for,
+        )
+        self._flush = flush
+
+    def roll(self, service: str) -> ServiceKey:
+        """Give a service a new SEK out of turn, which BSD/A and all who are registered hear of.
+
+        It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`.
+        """
+        return self._rolled.roll(service, self._position)
+
     def start(self) -> None:
         """Begin to send, where the broadcast is here."""
-        self._follow()
+        self._every("SEKs", self._add_seks)
+        self._every("pushes", self._push)
         if self._on_air is not None:
             self._on_air.start(self._clock.now())
 
     def close(self) -> None:
         """Send nothing more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
         if self._on_air is not None:
             self._on_air.close()
 
@@ -120,7 +155,11 @@ class AirBeside:
         """Return what the broadcast counts."""
         if self._on_air is not None:
             yield from self._on_air.metrics()
-        back_end = self._back_end
+        back_end, pushes = self._back_end, self._pushes
+        if pushes is not None:
+            yield Metric(
+                "bcast_uicc_rollover_ltkms_total", "LTKMs ordered for a SEK to come.", lambda: [("", pushes.ordered)]
+            )
         if back_end is not None:
             yield Metric(
                 "bcast_uicc_back_end_refused_total", "Requests without the MAC.", lambda: [("", back_end.refused)]
@@ -128,12 +167,44 @@ class AirBeside:
 
     def defects(self) -> int:
         """Return how many exceptions nobody expected."""
-        others = 0 if self._on_air is None else self._on_air.defects()
+        others = self._defects + (0 if self._on_air is None else self._on_air.defects())
         others += 0 if self._back_end is None else self._back_end.defects
         return others + self._guide.defects + self._shelf.defects
 
-    def _follow(self) -> None:
+    @property
+    def _position(self) -> int:
+        """Where the broadcast is now, in milliseconds from its begin."""
+        return round(position(self._began, self._clock.now(), self._plan.speed))
+
+    def _periods_ahead(self, scenario: Scenario) -> int:
+        """Return how many whole crypto periods before it begins a SEK must be known to whoever broadcasts."""
+        if self._on_air is None:
+            return PERIODS_AHEAD + 1
+        return 1 + scenario.stkm.lead // scenario.stkm.crypto_period
+
+    def _every(self, name: str, step: Callable[[], float]) -> None:
+        """Take a step again and again, each after the seconds that the one before returns."""
+        pause = _REST
+        try:
+            pause = step()
+        except Exception as error:  # the broadcast goes on, and so do the steps
+            self._defects += 1
+            _log.error("a broadcast could not see to its %s: %s", name, type(error).__name__)
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(pause, self._every, name, step)
+
+    def _add_seks(self) -> float:
         """See to it, in every crypto period, that the BSM has the SEKs to come."""
-        at = position(self._began, self._clock.now(), self._plan.speed)
-        add_seks(self._keys, self._timetable, round(at))
-        self._timer = asyncio.get_running_loop().call_later(self._period, self._follow)
+        add_seks(self._keys, self._timetable, self._position)
+        return self._period
+
+    def _push(self) -> float:
+        """Order LTKMs for the next roll-over, a few at a time."""
+        pushes = self._pushes
+        if pushes is None:
+            return _REST
+        before = pushes.ordered
+        busy = pushes.step(self._position, round(ORDERS_A_SECOND * _STEP))
+        if pushes.ordered > before:
+            self._flush()
+        return _STEP if busy else self._idle

@@ -24,6 +24,7 @@ from host_tools.headend.on_air.sources import open_source
 from host_tools.headend.on_air.transmitter import Transmitter
 from host_tools.headend.scenario.maker import BackEndOfBsm, make_bsda
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.wire.metrics import Metric
 
@@ -92,8 +93,9 @@ class OnAir:
         tables: BcastTables,
         on_end: Callable[[], None] | None = None,
         on_stkm: Callable[[str, bytes], None] | None = None,
+        rolls: Rolls | None = None,
     ) -> None:
-        """Open its sockets and files; `on_end` hears of its end, `on_stkm` of every STKM.
+        """Open its sockets and files; `on_end` hears of its end, `on_stkm` of every STKM. `rolls` are those of its BSM.
 
         Raises `HeadendError`, `TransportError`, `UnwritableFile`.
         """
@@ -103,7 +105,7 @@ class OnAir:
         self.plan = plan
         self.began = began
         self.targets = plan.targets(scenario)
-        self.timetable = Timetable(scenario, plan.loop)
+        self.timetable = Timetable(scenario, plan.loop, Rolls() if rolls is None else rolls)
         self._opened = ExitStack()
         with self._opened as opened:
             frames = {service: open_source(text, service, opened) for service, text in plan.media.items()}

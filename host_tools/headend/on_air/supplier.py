@@ -43,8 +43,10 @@ class Supplier:
             await asyncio.sleep(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
     async def once(self) -> bool:
-        """Fetch what is missing; tell whether all of it came."""
+        """Fetch what is missing; tell whether all of it came. When the scenario is over, nothing is."""
         slots = list(self._coming())
+        if not slots:
+            return True
         try:
             await asyncio.to_thread(self._fetch, slots)
         except HeadendError as error:

@@ -34,6 +34,7 @@ from host_tools.headend.operating.picture import (
 )
 from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
+from host_tools.headend.service_keys import ServiceKey
 
 MOST_SHOWN = 200
 """Subscribers of a picture."""
@@ -53,9 +54,11 @@ class Operator:
         happenings: Happenings,
         first_address: str = "",
         defects: Callable[[], int] = lambda: 0,
+        roll: Callable[[str], ServiceKey] | None = None,
     ) -> None:
         """Take network, servers, time and randomness, what happens, and what went wrong.
 
+        `roll` gives a service of a broadcast a new SEK and sends it to all; without it nothing is broadcast.
         `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
         """
         self._network = network
@@ -64,6 +67,7 @@ class Operator:
         self._rng = rng
         self.first_address = first_address
         self._defects = defects
+        self._roll = roll
         self.happenings = happenings
         self.codes = OrderCodes(Secret(rng.random_bytes(_CODE_SECRET_SIZE)))
 
@@ -135,6 +139,11 @@ class Operator:
 
     def roll(self, service: str) -> None:
         """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`."""
+        if self._roll is not None:
+            with self.servers.books.transactions.transaction():
+                key = self._roll(service)
+            self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent before that")
+            return
         bsm: Bsm = self._network.bsm
         with self.servers.books.transactions.transaction():
             key = bsm.rekey(service)
@@ -155,11 +164,10 @@ class Operator:
         self._done(f"{len(orders)} LTKMs ordered for {identity}")
 
     def pull(self, identity: str) -> None:
-        """Have a registered terminal ask for its keys. Raises `HeadendError`."""
-        with self.servers.books.transactions.transaction():
-            self._registered(identity)
-            self.servers.keys.pull(identity)
-        self._done(f"solicited pull for {identity}")
+        """Have a terminal ask for its keys, by short message where nobody knows its address. Raises `HeadendError`."""
+        self._known(identity)
+        way = self.servers.pulls.pull(identity)
+        self._done(f"solicited pull for {identity}, by {way.value}")
 
     def withdraw(self, identity: str, service_id: str) -> None:
         """Take an item from a subscriber, and its keys off the card. Raises `HeadendError`."""

@@ -75,8 +75,9 @@ class ServicePicture:
 
     @property
     def current(self) -> SekPicture:
-        """The SEK in use: the last that has begun."""
-        return [sek for sek in self.seks if sek.first <= self.mtk_id][-1]
+        """The SEK in use: the last that is good for the crypto period, or else that has begun."""
+        begun = [sek for sek in self.seks if sek.first <= self.mtk_id]
+        return ([sek for sek in begun if self.mtk_id <= sek.last] or begun)[-1]
 
 
 @dataclass(frozen=True, slots=True)

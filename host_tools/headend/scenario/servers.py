@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from card.crypto.secret import Secret
 from host_tools.exchange.digest.counts import NonceCounts
@@ -21,7 +22,9 @@ from host_tools.headend.http.accounts import Accounts, GbaAccounts, RkAccounts
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.front import Refusals, UaFront
 from host_tools.headend.http.key_management import KeyManagement
+from host_tools.headend.http.pull_desk import PullDesk, SmsPlace, UdpShortMessages
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.rates import Rates
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.http.welcome import Welcome
@@ -31,6 +34,8 @@ from host_tools.headend.scenario.parts import Parts
 from host_tools.headend.scenario.selling import Selling
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.scenario.wares import default_catalogue, included
+
+_A_MINUTE = timedelta(minutes=1)
 
 
 def service_ids(scenario: Scenario) -> dict[str, tuple[str, ...]]:
@@ -51,6 +56,7 @@ class Servers:
     front: UaFront
     pushes: Pushes
     parts: Parts
+    pulls: PullDesk
 
     @classmethod
     def of(
@@ -63,16 +69,21 @@ class Servers:
         rule: ClientIdRule | None = None,
         *,
         include: bool = True,
+        most_requests: int | None = None,
+        sms: SmsPlace | None = None,
+        remint: bool = True,
     ) -> Servers:
         """Return the servers of a network; their state is where its parts are.
 
         What the catalogue includes, every subscriber gets with its first request; without `include`, nobody. `rule`
-        says whose client ID is wanted.
+        says whose client ID is wanted. A subscriber has `most_requests` a minute at the BSM, None for any number.
+        Terminals whose address nobody knows are reached by short messages with `sms`. `remint` is as in `LtkmSender`.
         """
         names, parts = network.scenario.network, network.parts
         books = parts.books
         catalogue = catalogue or default_catalogue(network.scenario)
-        pushes = Pushes(LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox), books, push_source, clock)
+        sender = LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox, remint=remint)
+        pushes = Pushes(sender, books, push_source, clock)
         selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
         accounts: dict[str, Accounts] = {
@@ -81,6 +92,8 @@ class Servers:
         }
         refusals = Refusals(books.records)
         front = UaFront(selling.routes, refusals)
+        messages = None if sms is None else UdpShortMessages(sms, pushes)
+        pulls = PullDesk(network.bsm, selling.keys, books, _newest(network), messages)
         return cls(
             UbServer(network.bsf, names.bsf_name, rng, clock, books.transactions),
             UaServer(
@@ -90,6 +103,7 @@ class Servers:
                 Welcome(front, selling.include) if include else front,
                 books.transactions,
                 selling.certified,
+                None if most_requests is None else Rates(most_requests, _A_MINUTE, clock),
             ),
             ZnServer(network.bsf, books.transactions),
             selling,
@@ -98,6 +112,7 @@ class Servers:
             front,
             pushes,
             parts,
+            pulls,
         )
 
     @property
@@ -113,3 +128,13 @@ class Servers:
             ("zn", self.zn.defects),
             ("push", self.pushes.defects),
         )
+
+
+def _newest(network: UsimNetwork) -> Callable[[str], str | None]:
+    """Return what tells the B-TID of a subscriber's last run of Ub."""
+
+    def newest(identity: str) -> str | None:
+        run = network.bsf.current(identity)
+        return None if run is None else run[0]
+
+    return newest

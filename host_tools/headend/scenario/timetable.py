@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.rolls import FIRST_ROLLED, Rolls
 from host_tools.headend.scenario.schedule import slots, stkm_slots
 from host_tools.headend.scenario.seeded_keys import key_term, key_terms
 from host_tools.headend.service_keys import LAST_MTK_ID, KeyTerm
 from host_tools.headend.services import Service
 
-_KEY_NUMBERS = 0xFFFF
+_KEY_NUMBERS = FIRST_ROLLED - 1
+_ROUNDS_KEPT = 4
 _NO_END = 1 << 62
 
 
@@ -32,6 +34,7 @@ class Timetable:
 
     scenario: Scenario
     loop: bool = False
+    rolls: Rolls = field(default_factory=Rolls)
 
     def mtk_id(self, at: int) -> int:
         """Return the MTK ID of the crypto period at a moment; after the end it is as if time went on."""
@@ -42,10 +45,22 @@ class Timetable:
 
         Once played, a scenario has the same SEKs all the time.
         """
+        rolled = [roll.term for roll in self.rolls.of(service)]
         if not self.loop:
-            return tuple(self._terms[service])
+            return (*self._terms[service], *rolled)
         this = self._round(max(at, 0) // self.scenario.stkm.crypto_period)
-        return tuple(term for number in (this, this + 1) for term in self._terms_of(service, number))
+        return (*(term for number in (this, this + 1) for term in self._terms_of(service, number)), *rolled)
+
+    def scheduled(self, service: str, period: int) -> KeyTerm:
+        """Return the SEK of a crypto period, counted from 0, by the scenario alone."""
+        mtk_id = self._mtk_id(period)
+        return next(term for term in self._terms_of(service, self._round(period)) if term.is_good_for(mtk_id))
+
+    def period_of(self, term: KeyTerm, at: int) -> tuple[int, int]:
+        """Return the first and the last crypto period, from 0, of a SEK that was named about this moment or later."""
+        lap = self._rounds_of_lap * self.scenario.periods if self.loop else _NO_END
+        begins = max(at, 0) // self.scenario.stkm.crypto_period // lap * lap
+        return begins + term.first_mtk_id - 1, begins + term.last_mtk_id - 1
 
     def slots(self, begin: int | None = None) -> Iterator[StkmSlot | MediaSlot]:
         """Yield what is broadcast from `begin` on, in order of time; at the same moment STKMs come first.
@@ -54,7 +69,7 @@ class Timetable:
         """
         first = -self.scenario.stkm.lead if begin is None else begin
         if not self.loop:
-            return (slot for slot in slots(self.scenario) if slot.at >= first)
+            return (self._rolled(slot) for slot in slots(self.scenario) if slot.at >= first)
         streams: list[Iterator[StkmSlot | MediaSlot]] = []
         for service in self.scenario.services:
             streams += [self._stkms(service, first), self._media(service, first)]
@@ -65,12 +80,19 @@ class Timetable:
         if not self.loop:
             of_each = (stkm_slots(self.scenario, service.id) for service in self.scenario.services)
             every = heapq.merge(*of_each, key=lambda slot: slot.at)
-            return (slot for slot in every if slot.at >= begin)
+            rolled = map(self._rolled, every)
+            return (slot for slot in rolled if isinstance(slot, StkmSlot) and slot.at >= begin)
         streams = (self._stkms(service, begin) for service in self.scenario.services)
         return heapq.merge(*streams, key=lambda slot: slot.at)
 
     def next_rollover(self, service: str, at: int) -> tuple[int, KeyTerm] | None:
         """Return when, after a moment, a service next takes up another SEK, and that SEK; None for never."""
+        period = self.scenario.stkm.crypto_period
+        rolled = [(roll.begins * period, roll.term) for roll in self.rolls.of(service) if roll.begins * period > at]
+        planned = self._next_scheduled(service, at)
+        return min([*rolled, *([] if planned is None else [planned])], key=lambda found: found[0], default=None)
+
+    def _next_scheduled(self, service: str, at: int) -> tuple[int, KeyTerm] | None:
         period = self.scenario.stkm.crypto_period
         if not self.loop:
             begins = ((term.first_mtk_id - 1) * period for term in self._terms[service])
@@ -129,19 +151,28 @@ class Timetable:
         return period % (self._rounds_of_lap * self.scenario.periods) + 1
 
     def _term(self, service: str, period: int) -> KeyTerm:
-        mtk_id = self._mtk_id(period)
-        number = self._round(period)
-        return next(term for term in self._terms_of(service, number) if term.is_good_for(mtk_id))
+        return self.rolls.find(service, period) or self.scheduled(service, period)
+
+    def _rolled(self, slot: StkmSlot | MediaSlot) -> StkmSlot | MediaSlot:
+        """Return a slot of the schedule, under the SEK of an operator where there is one."""
+        term = self.rolls.find(slot.service.id, slot.mtk_id - 1)
+        if term is None:
+            return slot
+        if isinstance(slot, StkmSlot) and self.scenario.is_plain_mbms(slot.service.id):
+            return replace(slot, key=term, counter=slot.mtk_id - term.first_mtk_id + 1)
+        return replace(slot, key=term)
 
     def _terms_of(self, service: str, number: int) -> tuple[KeyTerm, ...]:
         """Return the SEKs of a service in a round, counted from 0."""
-        kept = self._of_round.get(service)
-        if kept is None or kept[0] != number:
-            kept = self._of_round[service] = number, self._make_terms(service, number)
-        return kept[1]
+        kept = self._of_round.get((service, number))
+        if kept is None:
+            if len(self._of_round) > _ROUNDS_KEPT * len(self.scenario.services):
+                self._of_round.clear()
+            kept = self._of_round[service, number] = self._make_terms(service, number)
+        return kept
 
     @cached_property
-    def _of_round(self) -> dict[str, tuple[int, tuple[KeyTerm, ...]]]:
+    def _of_round(self) -> dict[tuple[str, int], tuple[KeyTerm, ...]]:
         """The SEKs that were asked for last, of each service."""
         return {}
 

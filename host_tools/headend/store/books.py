@@ -23,6 +23,10 @@ _REGISTER = text(
     " heard = excluded.heard"
 )
 _UNREGISTER = text("DELETE FROM registrations WHERE identity = :identity")
+_REGISTERED_PAGE = text(
+    "SELECT identity, service_ids, address, b_tid, port, heard FROM registrations WHERE identity > :after"
+    " ORDER BY identity LIMIT :most"
+)
 _REGISTERED_COUNT = text("SELECT count(*) FROM registrations")
 _LINE = text("SELECT * FROM lines WHERE identity = :identity")
 _PUT_LINE = text(
@@ -79,9 +83,7 @@ class StoredRegistrations:
     def find(self, identity: str) -> Registered | None:
         """Return what a subscriber is registered for, None for nothing."""
         row = self._database.run(_REGISTERED, {"identity": identity}).one_or_none()
-        if row is None:
-            return None
-        return Registered(tuple(json.loads(row.service_ids)), Route(row.address, row.b_tid, row.port), row.heard)
+        return None if row is None else _registered(row)
 
     def put(self, identity: str, registered: Registered) -> None:
         """Register a subscriber; what was before is replaced."""
@@ -100,6 +102,11 @@ class StoredRegistrations:
     def count(self) -> int:
         """Return how many subscribers are registered."""
         return int(self._database.run(_REGISTERED_COUNT).scalar_one())
+
+    def page(self, after: str, most: int) -> tuple[tuple[str, Registered], ...]:
+        """Return the next registrations behind an identity, by identity, at most so many."""
+        rows = self._database.run(_REGISTERED_PAGE, {"after": after, "most": most}).all()
+        return tuple((row.identity, _registered(row)) for row in rows)
 
 
 class StoredOutbox:
@@ -201,6 +208,10 @@ class StoredOutbox:
             return Order.decode(self._vault.unseal((table, "body", key), stored))
         except DecodeError as error:
             raise StoreError(str(error)) from None
+
+
+def _registered(row: Row[Any]) -> Registered:
+    return Registered(tuple(json.loads(row.service_ids)), Route(row.address, row.b_tid, row.port), row.heard)
 
 
 def _line(row: Row[Any]) -> Line:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from host_tools.headend.bsm.books import Transaction
 from host_tools.headend.store import schema
-from host_tools.headend.store.errors import StoreError
+from host_tools.headend.store.errors import StoreError, StoreUnavailable
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "busy_timeout=5000")
@@ -56,7 +56,8 @@ class Database:
                 schema.prepare(opened.connection)
         except (DBAPIError, sqlite3.Error) as error:  # SQLAlchemy wraps what happens at its first look, too, or not
             engine.dispose()
-            raise StoreError(f"the store {shown(url)} cannot be used: {_reason(error)}") from None
+            wrong = StoreUnavailable if isinstance(error, OperationalError | sqlite3.OperationalError) else StoreError
+            raise wrong(f"the store {shown(url)} cannot be used: {_reason(error)}") from None
         except BaseException:
             engine.dispose()
             raise

@@ -54,8 +54,8 @@ class Reply:
             case _:
                 results, status = results_of(self.answer), self.answer.status
                 whole = () if status is ProvisioningStatus.SUCCESS else (words_of(status),)
-                bad = (one.item for one in results if one.status is not ProvisioningStatus.SUCCESS)
-                return (*whole, *map(item_text, bad))
+                bad = [one.item for one in results if one.status is not ProvisioningStatus.SUCCESS]
+                return tuple(map(item_text, bad)) or whole
 
     @property
     def grants_keys(self) -> bool:

@@ -120,8 +120,10 @@ class NetworkChoice:
                 return files.context()
             cadata = None if self.ca is None else read_text(self.ca, CERTIFICATE)
             context = ssl.create_default_context(cadata=cadata)
-        except (UnusableFile, TerminalError, ValueError, ssl.SSLError) as error:
-            raise SessionError(f"the certificates cannot be used: {error}", Trouble.INPUT) from None
+        except TerminalError as error:
+            raise SessionError(str(error), Trouble.INPUT) from None
+        except (UnusableFile, ValueError, ssl.SSLError) as error:
+            raise SessionError(f"the certificates of --ca cannot be used: {error}.", Trouble.INPUT) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
 

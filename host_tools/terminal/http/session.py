@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from card.crypto.gba import tmpi_of
@@ -47,7 +47,8 @@ class UaSession(Protocol):
 class GbaSession:
     """A USIM: the B-TID and the base64 text of Ks_ext_NAF, which is the SRK (TS 33.246 clause 6.1).
 
-    It bootstraps when the card has no Ks that is fit, and when the BSM wants a new one.
+    It bootstraps when the card has no Ks that is fit, and when the BSM wants a new one. Whether one is fit is told by
+    the clock of the BSF, once it has said what time it is: that of a terminal may be wrong by days (ours).
     """
 
     def __init__(self, middleware: TerminalMiddleware, bsf: HttpBsf, fqdn: str, now: Callable[[], datetime]) -> None:
@@ -57,6 +58,7 @@ class GbaSession:
         self._fqdn = fqdn
         self._now = now
         self._known: UaIdentity | None = None
+        self._behind = timedelta()
 
     @property
     def agent(self) -> str:
@@ -66,7 +68,7 @@ class GbaSession:
     def current(self) -> UaIdentity:
         """Return the identity under the Ks in the card; bootstraps where there is none."""
         try:
-            b_tid = usable_ks(self._middleware.usim, self._now()).b_tid
+            b_tid = usable_ks(self._middleware.usim, self._now() + self._behind).b_tid
         except NoUsableKsError:
             return self.renew()
         if self._known is None or self._known.username != b_tid:
@@ -76,12 +78,16 @@ class GbaSession:
     def renew(self) -> UaIdentity:
         """Bootstrap, and return the identity under the new Ks."""
         b_tid = self._middleware.bootstrap(self._bsf).b_tid
+        if self._bsf.result is not None and self._bsf.result.server_time is not None:
+            self._behind = self._bsf.result.server_time - self._now()
         self._make_tmpi()
-        self._known = self._establish(b_tid)
+        self._known = self._establish(b_tid, is_new=True)
         return self._known
 
-    def _establish(self, b_tid: str) -> UaIdentity:
-        srk = self._middleware.establish(naf_id(self._fqdn.encode()), now=self._now())
+    def _establish(self, b_tid: str, *, is_new: bool = False) -> UaIdentity:
+        srk = self._middleware.establish(
+            naf_id(self._fqdn.encode()), now=None if is_new else self._now() + self._behind
+        )
         password = Secret(base64.b64encode(srk.reveal()))
         return UaIdentity(b_tid, gba_realm(self._fqdn), FixedPassword(password))
 

@@ -17,7 +17,7 @@ from host_tools.exchange.digest.aka import NO_PASSWORD, AkaNonce
 from host_tools.exchange.digest.client import answer, check_info
 from host_tools.exchange.digest.compute import Algorithm, Asked, Qop
 from host_tools.exchange.digest.headers import Challenge, Credentials
-from host_tools.exchange.errors import ServerNotAuthenticError
+from host_tools.exchange.errors import ServerNotAuthenticError, TransportError
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.names import TMPI_TOKEN
@@ -151,4 +151,13 @@ class HttpBsf:
     def _ask(self, credentials: Credentials) -> HttpResponse:
         shown: Headers = (("Authorization", credentials.header_value()),)
         request: HttpRequest = BOOTSTRAPPING.build(self._name, headers=(*_AGENT, *shown))
-        return self._transport.exchange(request)
+        response = self._transport.exchange(request)
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:  # another time may bring more: it is no refusal
+            wait = f"; it says to try again in {said} s" if (said := _retry_after(response)) else ""
+            raise TransportError(f"the BSF is busy (status {response.status}){wait}")
+        return response
+
+
+def _retry_after(response: HttpResponse) -> str:
+    said = response.all("Retry-After")
+    return said[0] if said and said[0].isdecimal() and said[0].isascii() and len(said[0]) < 6 else ""

@@ -34,6 +34,8 @@ class Books:
     """serviceIDs for which the BSM has the terminal registered."""
     items: frozenset[str]
     """serviceIDs that the terminal holds to be in force."""
+    groups: frozenset[int]
+    """Key groups of which the card has a key that is good for something."""
     on_the_way: int
     """Orders, LTKMs without an answer and debts at the BSM."""
     pending: frozenset[str]
@@ -57,6 +59,7 @@ def books(card: Path, store: Path, state: Path) -> Books:
         rights=frozenset(value[0] for kind, _, value in papers if kind == "subscription"),
         registered=frozenset(json.loads(registered[0]) if registered else ()),
         items=frozenset(one["service"] for one in journal.get("items", ())),
+        groups=_groups(card),
         on_the_way=on_the_way + sum(kind == "debt" for kind, _, _ in papers),
         pending=pending(state),
         unknown=sum(not one["taken"] for one in journal.get("ltkms", ())),
@@ -98,10 +101,17 @@ def _papers(database: sqlite3.Connection) -> Iterator[tuple[str, str, Any]]:
 
 def _purses(card: Path) -> int:
     """All tokens in the purses of the USIM, of whatever kind."""
+    names = ("user", "live_ppt", "playback_ppt", "service")
+    return sum(found.get(name, 0) for found in _of_card(card, "purse%") for name in names)
+
+
+def _groups(card: Path) -> frozenset[int]:
+    """The Key Group parts of all MSKs that were not made invalid."""
+    found = _of_card(card, "msk/USIM/%")
+    return frozenset(int(one["msk_id"][:4], 16) for one in found if one["lower"] <= one["upper"])
+
+
+def _of_card(card: Path, keys: str) -> list[dict[str, Any]]:
     with closing(sqlite3.connect(f"file:{card}?mode=ro", uri=True)) as database:
-        rows = database.execute("SELECT key, value FROM nv WHERE key LIKE 'purse%'").fetchall()
-    tokens = 0
-    for _, value in rows:
-        found = json.loads(value)
-        tokens += sum(found.get(name, 0) for name in ("user", "live_ppt", "playback_ppt", "service"))
-    return tokens
+        rows = database.execute("SELECT value FROM nv WHERE key LIKE ?", (keys,)).fetchall()
+    return [json.loads(value) for (value,) in rows]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.ltkm_push import LTKM_PORTS
 from host_tools.exchange.transport import Endpoint, Transport
+from host_tools.headend.http.rates import Rates
 from host_tools.headend.store.store import Store
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.errands import Outcome
@@ -43,9 +45,13 @@ from tests.support.chaos.books import Books, books, is_at_rest, pending
 from tests.support.chaos.cutter import NEVER, CuttingRelay
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.chaos.mortal import Fate, Mortal
+from tests.support.documents import Documents, is_whole
 from tests.support.head_end import PIN, HeadEnd, free_address, head_end
 
 _SECONDS = 60.0
+_GROUPS = {offers.ITEM1.service_id: (1,), offers.BOTH.service_id: (1, 2)}
+"""The key groups of what is sold by the month; that of the films, which are for good, is another."""
+_PAY = 3
 CALM = Weather()
 
 
@@ -66,13 +72,25 @@ class Tally:
             self.tokens += tokens
 
 
+class _Ahead:
+    """The clock of a terminal."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+
 class World:
     """Everything together, for the length of a `with` block."""
 
-    def __init__(self, folder: Path, seed: int = 1) -> None:
+    def __init__(self, folder: Path, seed: int = 1, *, ahead: timedelta = timedelta()) -> None:
+        """Take the folder of all files, the seed of the weather, and how far ahead the terminal's clock is."""
         self.card_file, self.store_file, self.state_file = folder / "a.card", folder / "a.db", folder / "state.json"
         self.tally = Tally()
         self._seed = seed
+        self._clock = _Ahead(ahead)
         self._stack = ExitStack()
         self.served: HeadEnd
         self.ua: CuttingRelay
@@ -87,6 +105,8 @@ class World:
             self.served = opened.enter_context(
                 head_end(scenario=offers.scenario(), catalogue=offers.catalogue(), store=self.store)
             )
+            # Each death may cost a bootstrapping, and more in a minute than one subscriber is allowed.
+            self.served.running.servers.ub._rates = Rates(1 << 30, timedelta(days=1), SystemClock())
             # What the BSM takes for the terminal is the relay's address; the terminal is behind it.
             outer, self._inner = free_address(), free_address()
             ways = {Endpoint(outer, port): Endpoint(self._inner, port) for port in LTKM_PORTS}
@@ -100,6 +120,16 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+        if error is None:
+            self._check_documents()
+
+    def _check_documents(self) -> None:
+        """Hold every 3GPP document that crossed whole against its schema."""
+        documents = Documents()
+        for crossed in (*self.ua.crossed, *self.ub.crossed):
+            for stream in (crossed.up, crossed.down):
+                if is_whole(bytes(stream)):
+                    documents.check(bytes(stream))
 
     @contextmanager
     def terminal(self, fate: Fate | None = None, *, resends: int = 2) -> Iterator[OnlineTerminal]:
@@ -118,7 +148,7 @@ class World:
         reach = reach_network(network, self._inner)
         middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
         middleware.connect(Secret(PIN.reveal()))
-        clock, rng, waits = SystemClock(), SystemRng(), Waits(resends=resends)
+        clock, rng, waits = self._clock, SystemRng(), Waits(resends=resends)
         bsf = reach.to_bsf(middleware.identity.home_domain, rng)
         card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
         card.middleware = cast(KeyCard, Mortal(middleware, fate, "deliver"))
@@ -189,6 +219,8 @@ class World:
         assert (found.granted, found.purses) == (self.tally.tokens, self.tally.tokens), found
         assert found.items <= found.rights, found
         assert found.registered == found.items, found
+        keys = {group for item, groups in _GROUPS.items() if item in found.items for group in groups}
+        assert found.groups - {_PAY} == keys, found
         return found
 
     def _crossed(self, request_id: str) -> bool:

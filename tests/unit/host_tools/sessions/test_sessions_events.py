@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,11 +39,8 @@ def asked_in_vain() -> Secret:
 
 
 def test_every_event_is_frozen_and_belongs_to_the_port() -> None:
-    defined = {
-        kind
-        for _, kind in inspect.getmembers(events, dataclasses.is_dataclass)
-        if isinstance(kind, type) and kind.__module__.startswith(events.__name__)
-    }
+    named = {getattr(events, name) for name in events.__all__}
+    defined = {kind for kind in named if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     assert defined == set(get_args(Event))
     for kind in defined:
         assert kind.__dataclass_params__.frozen, kind.__name__  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from urllib.request import urlopen
@@ -28,6 +29,9 @@ from host_tools.exchange.messages.zn import ZnRequest
 from host_tools.exchange.messages.zn_json import decode_answer, encode_request
 from host_tools.exchange.procedures import PRICING, ZN_JSON
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.permissions_issuer.certificates import LabCa
+from host_tools.headend.scenario.reading import find_scenario
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.network_file import NetworkFile, load_network
 from tests.support.head_end import PIN, free_address
@@ -135,6 +139,23 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"port {port} of 127.0.0.1 cannot be had: Address already in use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["headend", "serve", "--zn-port", "1"], ExitCode.USAGE, "--zn-port needs --certificates"),
+        (["headend", "serve", "--tls-port", "1"], ExitCode.USAGE, "--tls-port needs --certificates"),
+        (["headend", "serve", "--no-pages", "--shop-port", "1"], ExitCode.USAGE, "--shop-port needs --pages"),
+        (["headend", "serve", "--db", "postgresql://x@127.0.0.1:1/x"], ExitCode.ENVIRONMENT, "Connection refused"),
+        (["terminal", "online", "--show-client-id"], ExitCode.USAGE, "--show-client-id needs --client-id"),
+    ],
+)
+def test_what_does_not_go_together(
+    arguments: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(arguments) == status
+    assert said in capsys.readouterr().err
+
+
 def test_a_server_that_asks_over_zn_shows_its_certificate(
     tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +233,57 @@ def test_a_catalogue_of_its_own_and_client_ids(tmp_path: Path, card: Path, capsy
         body = PricingRequest("p", (PurchaseItem("urn:example:item1", "urn:example:data1"),)).encode()
         told = ask(tls.endpoint, tls.name, context, PRICING.build(tls.name, body, (("User-Agent", "raw"),)))
         assert PricingAnswer.decode(told.body).results[0].prices == (Price(Decimal(1), "EUR", "period"),)
+
+
+def test_certificates_that_are_there_are_used_and_nothing_is_written(
+    tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, ca = tmp_path / "certificates", LabCa(datetime.now(UTC))
+    folder.mkdir()
+    (folder / "ca.pem").write_bytes(ca.certificate)
+    names = find_scenario("demo").network
+    ca.certify_server([names.bsm_fqdn, names.bsf_name]).write(folder / "server")
+    ca.certify_terminal("mine").write(folder / "terminal")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with serving(tmp_path, "--no-included") as served:
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+        assert served.network.service_ids == ()
+        end = served.network.others["bsm-tls"].endpoint
+        url = f"https://{names.bsm_fqdn}:{end.port}"
+        over_tls = [
+            "--certificates",
+            str(folder),
+            "--bsm",
+            url,
+            "--resolve",
+            f"{names.bsm_fqdn}:{end.address}:{end.port}",
+        ]
+        assert run(served, "register", card, SERVICE_PREFIX + "tone-a", *over_tls) == ExitCode.DIFFERENT
+        captured = capsys.readouterr()
+        assert [one["status"] for one in json.loads(captured.out)["answers"]] == [403], captured.err
+        end = served.network.others["metrics"].endpoint
+        with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
+            assert 'http_answers_total{server="bsm-tls",status="200"} 1' in answer.read().decode()
+
+
+def test_certificates_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ca, command = LabCa(datetime.now(UTC)), ["headend", "serve", "--certificates", str(tmp_path)]
+    certificate, key = ca.certify_server(["bsm.example"]).write(tmp_path / "server")
+    assert invoke(command) == ExitCode.INPUT
+    assert "has server.pem and no ca.pem" in capsys.readouterr().err
+    (tmp_path / "ca.pem").write_bytes(ca.certificate)
+    secret = key.read_text()
+    key.write_bytes(ca.certify_server(["bsm.example"]).key)
+    assert invoke(command) == ExitCode.INPUT
+    told = capsys.readouterr().err
+    assert "cannot be used: KEY_VALUES_MISMATCH" in told
+    for broken in ("nothing", secret[:60]):
+        key.write_text(broken)
+        assert invoke(command) == ExitCode.INPUT
+        told = capsys.readouterr().err
+        assert "cannot be used" in told
+        assert secret[40:60] not in told
+    assert certificate.exists()
 
 
 def test_a_catalogue_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

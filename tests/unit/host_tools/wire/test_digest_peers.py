@@ -11,13 +11,16 @@ import aiohttp
 import pytest
 from aiohttp import DigestAuthMiddleware
 
+from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest
+from host_tools.exchange.messages.provisioning import ProvisioningStatus, PurchaseItem
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.names import GBA_TOKEN
-from host_tools.exchange.procedures import REGISTRATION
+from host_tools.exchange.procedures import REGISTRATION, SERVICE_REQUEST, Procedure
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from tests.support.head_end import HeadEnd, fresh_card, head_end
 
 ONE = SERVICE_PREFIX + "one"
+_REGISTRATION = Registration((ONE,)).encode()
 
 
 @pytest.fixture
@@ -36,21 +39,28 @@ def account(served: HeadEnd) -> tuple[str, str]:
     return b_tid, base64.b64encode(srk.reveal()).decode()
 
 
-def url(served: HeadEnd) -> str:
+def url(served: HeadEnd, procedure: Procedure = REGISTRATION) -> str:
     end = served.running.network.bsm.endpoint
-    return f"http://{end.address}:{end.port}{REGISTRATION.target}"
+    return f"http://{end.address}:{end.port}{procedure.target}"
 
 
-def post(served: HeadEnd, username: str, password: str, times: int = 1) -> list[tuple[int, bytes]]:
-    """Register with aiohttp's own digest and return status and body of each answer."""
+def post(
+    served: HeadEnd,
+    username: str,
+    password: str,
+    times: int = 1,
+    procedure: Procedure = REGISTRATION,
+    body: bytes = _REGISTRATION,
+) -> list[tuple[int, bytes]]:
+    """Ask with aiohttp's own digest and return status and body of each answer."""
 
     async def run() -> list[tuple[int, bytes]]:
         digest = DigestAuthMiddleware(login=username, password=password)
-        headers = {"User-Agent": f"stranger {GBA_TOKEN}", "Content-Type": REGISTRATION.request}
+        headers = {"User-Agent": f"stranger {GBA_TOKEN}", "Content-Type": procedure.request or ""}
         found = []
         async with aiohttp.ClientSession(middlewares=(digest,), headers=headers) as session:
             for _ in range(times):
-                async with session.post(url(served), data=Registration((ONE,)).encode()) as answer:
+                async with session.post(url(served, procedure), data=body) as answer:
                     found.append((answer.status, await answer.read()))
         return found
 
@@ -65,6 +75,18 @@ def test_aiohttp_registers_with_the_body_under_the_digest(served: HeadEnd, accou
     assert answered == {401: 1, 200: 3}  # from the second request on it authenticates at once
     registered = served.call(lambda: served.running.servers.keys.registration(served.network.subscriber.impi))
     assert registered is not None
+
+
+def test_aiohttp_buys_with_the_body_under_the_digest(served: HeadEnd, account: tuple[str, str]) -> None:
+    """Twice under one requestID: it is sold once, and both answers are the same octets."""
+    item = next(item for item in served.running.servers.selling.sales.catalogue.items if not item.included)
+    asked = ServiceRequest("aiohttp-1", (PurchaseItem(item.global_id, item.data_id),))
+    answers = post(served, *account, times=2, procedure=SERVICE_REQUEST, body=asked.encode())
+    assert [status for status, _ in answers] == [200, 200]
+    assert answers[0] == answers[1]
+    assert ServiceAnswer.decode(answers[0][1]).results[0].status is ProvisioningStatus.SUCCESS
+    impi, ledger = served.network.subscriber.impi, served.running.servers.selling.sales.ledger
+    assert served.call(lambda: len(ledger.charges(impi))) == 1
 
 
 def test_aiohttp_with_a_wrong_password(served: HeadEnd, account: tuple[str, str]) -> None:

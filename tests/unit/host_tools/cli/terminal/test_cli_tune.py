@@ -95,7 +95,7 @@ def test_a_terminal_buys_and_listens(
     ("arguments", "status", "said"),
     [
         (["nothing"], ExitCode.USAGE, "no URL and no file"),
-        (["http://127.0.0.1:9/guide/"], ExitCode.INPUT, "no service to tune to"),
+        (["http://127.0.0.1:9/guide/"], ExitCode.ENVIRONMENT, "no service to tune to"),
         (["session.sdp", "--service", "other"], ExitCode.USAGE, "other is not announced; there are news"),
         (["session.sdp", "--buy", "urn:x"], ExitCode.USAGE, "needs a BSM"),
         (["session.sdp", "--sdp", "p.sdp"], ExitCode.USAGE, "give both"),

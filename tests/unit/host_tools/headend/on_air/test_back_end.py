@@ -130,6 +130,17 @@ def test_a_bsm_that_stops_for_some_periods_is_not_heard(by: StkmBy) -> None:
     bench.close()
 
 
+def test_the_end_of_the_scenario_is_no_bsm_that_came_back(caplog: pytest.LogCaptureFixture) -> None:
+    bench = bench_of(StkmBy.BSM)
+    bench.line.cut = True
+    assert not bench.supply()
+    bench.clock.advance(bench.scenario.duration / 1000 + 60)
+    assert bench.supply()
+    assert [record.message for record in caplog.records if "back" in record.message] == []
+    bench.line.cut = False
+    bench.close()
+
+
 @BOTH
 def test_keys_cross_wrapped(by: StkmBy) -> None:
     bench = bench_of(by)

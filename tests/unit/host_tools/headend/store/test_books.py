@@ -38,6 +38,17 @@ def test_a_registration_is_of_one_subscriber_and_replaces_the_one_before(books: 
     assert books.registrations.find(ME) is None
 
 
+def test_registrations_are_walked_by_pages_whatever_comes_and_goes(books: Books) -> None:
+    made = {f"id {number}@home": Registered(("urn:a",), ROUTE, float(number)) for number in range(5)}
+    for name in reversed(made):
+        books.registrations.put(name, made[name])
+    assert books.registrations.page("", 2) == tuple(made.items())[:2]
+    books.registrations.drop("id 1@home")
+    assert books.registrations.page("id 1@home", 2) == tuple(made.items())[2:4]
+    assert books.registrations.page("id 3@home", 9) == tuple(made.items())[4:]
+    assert books.registrations.page("id 4@home", 9) == ()
+
+
 def test_orders_wait_in_their_order_and_some_go_ahead(books: Books) -> None:
     outbox = books.outbox
     assert outbox.first(ME) is None

@@ -19,7 +19,7 @@ from host_tools.headend.bsm.ports import MbmsKeys
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError
 from host_tools.headend.scenario.seeded_keys import service_keys
-from host_tools.headend.store.errors import StoreError
+from host_tools.headend.store.errors import StoreError, StoreUnavailable
 from host_tools.headend.store.keys import StoredKeys
 from host_tools.headend.store.schema import VERSION
 from host_tools.headend.store.store import Store
@@ -267,6 +267,7 @@ class TestSchema:
         with pytest.raises(StoreError, match=words) as caught:
             Store.connect(wrong)
         assert "hidden" not in str(caught.value)
+        assert isinstance(caught.value, StoreUnavailable) == (words == "cannot be used")
 
     def test_a_store_is_of_one_scenario_and_remembers_when_it_began(self, store: Store) -> None:
         with store.database.transaction():

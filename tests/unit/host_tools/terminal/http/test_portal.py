@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
 from card.codec.mikey import MikeyMessage
+from host_tools.exchange.digest.headers import Credentials
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.transport import Datagram, Peer, Transport
@@ -169,6 +171,28 @@ def test_the_ltkm_is_pushed(flow: Flow) -> None:
     (pushed, *_) = flow.pushed
     assert pushed.destination.port == 2269
     assert MikeyMessage.decode(pushed.payload).header.verification_requested
+
+
+def test_no_key_of_the_subscriber_is_on_any_page(served: HeadEnd) -> None:
+    """Neither on those of the shop nor on the wire to it, and not in the console either."""
+    with opened(served) as found:
+        seen = b"".join(found.ask(path).body for path in ("/shop/", "/shop/account", "/shop/static/style.css"))
+        seen += b"".join(request.encode() for request in found.wire.asked)
+        username = Credentials.parse(found.wire.asked[-1].one("Authorization") or "").username
+    assert served.running.pages is not None
+    console, url = served.running.pages.console, urlsplit(served.running.pages.console_url)
+    host = (("Host", url.netloc),)
+    entered = console.handle(HttpRequest("GET", f"/?{url.query}", host), BROWSER)
+    assert isinstance(entered, HttpResponse)
+    cookie = ("Cookie", (entered.one("Set-Cookie") or "").partition(";")[0])
+    page = served.call(lambda: console.handle(HttpRequest("GET", "/", (*host, cookie)), BROWSER))
+    assert isinstance(page, HttpResponse)
+    assert username.encode() in page.body
+    seen += page.body
+    bsm = served.network.bsm
+    for secret in served.call(lambda: (bsm.srk(username), bsm.smk(username))):
+        for octets in (secret.reveal(), secret.reveal().hex().encode(), base64.b64encode(secret.reveal())):
+            assert octets[:12] not in seen
 
 
 def test_what_is_not_signed_is_not_shown(served: HeadEnd) -> None:

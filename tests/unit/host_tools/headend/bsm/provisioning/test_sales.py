@@ -215,9 +215,10 @@ def test_what_comes_without_being_asked_for() -> None:
     for _ in range(2):
         found.sales.include(ME, news)
     delivery = SalesDelivery(found.sales, found.goods)
-    (first,) = delivery.registered(ME, (news.service_id,))
+    first = delivery.registered(ME, (news.service_id,))[0]
     assert first.credits
-    assert delivery.registered(ME, (news.service_id,)) == ()
+    (again,) = delivery.registered(ME, (news.service_id,))
+    assert (again.key, again.credits) == (first.key, False)
     for sale in (found.sales.buy, found.sales.renew):
         with pytest.raises(SaleRefusedError):
             sale(ME, news, "o")

@@ -1,0 +1,168 @@
+"""SEKs that follow one another: the next one goes to all who are registered, and an operator may take one up at once.
+
+Before a roll-over the BSM orders the LTKM of the next SEK for every subscriber that is registered for the service and
+has the right. They are spread over time: a bounded number a second, so that neither the wire nor the broadcast beside
+it feels them. What is written down says who has the key already or waits for it, so a BSM that is started again in the
+middle goes on and orders nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from host_tools.headend.bsm.books import Books
+from host_tools.headend.bsm.ports import KeyStore
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.key_management import KeyManagement
+from host_tools.headend.scenario.rolls import FIRST_ROLLED, LAST_ROLLED, Roll, rolled_number
+from host_tools.headend.scenario.seeded_keys import key_term, make_key
+from host_tools.headend.scenario.timetable import Timetable
+from host_tools.headend.service_keys import KeyTerm, ServiceKey, find_key
+
+ORDERS_A_SECOND = 200
+"""LTKMs that a roll-over orders in a second at most; ours."""
+_log = logging.getLogger(__name__)
+
+
+class RolledSeks:
+    """SEKs out of turn, for BSM and BSD/A alike: `timetable.rolls` is what both follow."""
+
+    def __init__(self, timetable: Timetable, keys: KeyStore, ahead: int) -> None:
+        """Take the timetable, the keys of the BSM, and how many whole crypto periods a BSD/A must know of it before."""
+        self._timetable = timetable
+        self._keys = keys
+        self._ahead = ahead
+
+    def recover(self, at: int) -> None:
+        """Find those that are in use or to come in the keys that are kept, at a moment (ms) of the broadcast."""
+        timetable = self._timetable
+        now = max(at, 0) // timetable.scenario.stkm.crypto_period
+        for service in timetable.scenario.services:
+            for key in self._keys.seks(service.id):
+                if rolled_number(key) is not None:
+                    begins, ends = timetable.period_of(key.term, at)
+                    if ends >= now:
+                        timetable.rolls.put(Roll(begins, ends, key.term))
+
+    def roll(self, service: str, at: int) -> ServiceKey:
+        """Give a service a new SEK, in use until the next roll-over by the schedule; return it.
+
+        It begins as soon as everybody can know of it. Raises `HeadendError`: for an unknown service, one whose policies
+        name its SEKs, at the end of a broadcast, and while an earlier one has not begun.
+        """
+        timetable, scenario = self._timetable, self._timetable.scenario
+        described = scenario.service(service)
+        if any(planned.service == service for planned in scenario.planned):
+            raise HeadendError(f"the LTKMs of {service} are planned by the scenario, and so are its SEKs")
+        begins = max(at, 0) // scenario.stkm.crypto_period + 1 + self._ahead
+        if not timetable.loop and begins >= scenario.periods:
+            raise HeadendError(f"the broadcast ends before another SEK of {service} could begin")
+        if any(roll.begins >= begins for roll in timetable.rolls.of(service)):
+            raise HeadendError(f"a new SEK of {service} waits for its time already")
+        scheduled = timetable.scheduled(service, begins)
+        first = timetable.mtk_id(begins * scenario.stkm.crypto_period)
+        key = make_key(scenario, key_term(described, self._number(service), first, scheduled.last_mtk_id))
+        self._keys.add_sek(key)
+        timetable.rolls.put(Roll(begins, begins + scheduled.last_mtk_id - first, key.term))
+        return key
+
+    def _number(self, service: str) -> int:
+        used = [number for key in self._keys.seks(service) if (number := rolled_number(key)) is not None]
+        number = max(used, default=FIRST_ROLLED - 1) + 1
+        if number > LAST_ROLLED:
+            raise HeadendError(f"the Key Numbers of {service} for SEKs out of turn are used up")
+        return number
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far the registrations were walked for a SEK."""
+
+    term: KeyTerm
+    after: str = ""
+    ended: bool = False
+
+
+class RolloverPushes:
+    """Orders the LTKMs of roll-overs to come. `ordered` counts them, `refused` those for whom too much waits."""
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        speed: float,
+        keys: KeyStore,
+        management: KeyManagement,
+        books: Books,
+        is_refused: Callable[[str], bool] = lambda _: False,
+        a_second: int = ORDERS_A_SECOND,
+    ) -> None:
+        """Take what rolls over when and how fast its time goes, the keys, who is registered, and the books.
+
+        Who `is_refused` gets nothing.
+        """
+        self._timetable = timetable
+        self._speed = speed
+        self._keys = keys
+        self._management = management
+        self._books = books
+        self._is_refused = is_refused
+        self._a_second = a_second
+        self._walks: dict[str, _Walk] = {}
+        self.ordered = 0
+        self.refused = 0
+
+    def step(self, at: int, most: int) -> bool:
+        """Look at no more than so many subscribers, at a moment (ms) of the broadcast; tell whether there are more.
+
+        One step is one transaction. It begins so early that the last order is out in time.
+        """
+        with self._books.transactions.transaction():
+            lead = self._lead()
+            for service in self._timetable.scenario.services:
+                walk = self._due(service.id, at, lead)
+                if walk is None:
+                    continue
+                most -= self._page(walk, most)
+                if most <= 0:
+                    return True
+        return False
+
+    def _lead(self) -> float:
+        """Return how early to begin, in milliseconds of the broadcast."""
+        needed = self._books.registrations.count() / self._a_second * 1000 * self._speed
+        return self._timetable.scenario.ltkm_lead + needed
+
+    def _due(self, service: str, at: int, lead: float) -> _Walk | None:
+        found = self._timetable.next_rollover(service, at)
+        if found is None or (found[0] - at > lead and rolled_number(found[1]) is None):
+            return None
+        walk = self._walks.get(service)
+        if walk is None or walk.term != found[1]:
+            walk = self._walks[service] = _Walk(found[1])
+        return None if walk.ended else walk
+
+    def _page(self, walk: _Walk, most: int) -> int:
+        """Order for the next subscribers; return how many were looked at."""
+        key = find_key(self._keys.seks(walk.term.service), walk.term.key_ids)
+        if key is None:
+            return 0  # it is made within a crypto period
+        page = self._books.registrations.page(walk.after, most)
+        for identity, _ in page:
+            self._books.transactions.hold(identity)
+            try:
+                if self._is_wanted(identity, key) and self._management.bring(identity, key):
+                    self.ordered += 1
+            except HeadendError as error:
+                self.refused += 1
+                _log.info("no SEK of a roll-over for %s: %s", identity, error)
+            walk.after = identity
+        walk.ended = len(page) < most
+        return len(page)
+
+    def _is_wanted(self, identity: str, key: ServiceKey) -> bool:
+        """Tell whether a subscriber may have the key, does not have it, and no LTKM with it waits."""
+        if self._is_refused(identity) or key in self._keys.held(identity, key.service):
+            return False
+        return all(order.key != key.key_ids for _, order in self._books.outbox.orders(identity))

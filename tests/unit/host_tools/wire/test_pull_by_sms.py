@@ -1,0 +1,142 @@
+"""A head-end that does not know where a terminal is pulls by short message; limits and the log on the same wires."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from card import CardProfile
+from host_tools.exchange.messages.msk import MskAnswer
+from host_tools.exchange.messages.sms_pull import SmsForm
+from host_tools.exchange.transport import Endpoint
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.key_management import PULLED_LIFE
+from host_tools.headend.http.pull_desk import SmsPlace, Way
+from host_tools.headend.operating.happenings import Happening, Kind
+from host_tools.headend.subscribers.personalised import record_of
+from host_tools.sessions.log_lines import LogLines, log_lines
+from host_tools.terminal.client.events import ErrandDone, News
+from host_tools.wire.system import SystemClock
+from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end
+from tests.unit.host_tools.wire.test_other_bearers import SMS_PORT, online
+from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
+
+
+def pulled(served: HeadEnd) -> Way:
+    """Have the one subscriber pulled, and let go out what is due."""
+    (identity,) = served.network.identities
+
+    def pull() -> Way:
+        way = served.running.servers.pulls.pull(identity)
+        served.running.port.flush()
+        return way
+
+    return served.call(pull)
+
+
+@pytest.mark.parametrize("form", list(SmsForm))
+def test_a_terminal_that_left_is_pulled_by_short_message_and_served_by_http(form: SmsForm) -> None:
+    address, news = free_address(), list[News]()
+    with head_end(sms=SmsPlace(Endpoint(address, SMS_PORT), form)) as served:
+        with online(served, fresh_card(), address, news) as terminal:
+            terminal.register([ONE])
+            assert pulled(served) is Way.DATAGRAM
+            assert [receipt.taken for receipt in terminal.listen()] == [True]
+            terminal.deregister([ONE])
+            news.clear()
+            assert pulled(served) is Way.SHORT_MESSAGE
+            assert any(receipt.taken for receipt in terminal.listen())
+        asked = [one.outcome.answer for one in news if isinstance(one, ErrandDone)]
+        assert asked
+        assert all(isinstance(one, MskAnswer) for one in asked)
+        assert {code.status for one in asked if isinstance(one, MskAnswer) for code in one.codes} == {200}
+        assert served.defects == 0
+
+
+def test_a_pull_that_no_way_leads_to() -> None:
+    address = free_address()
+    with head_end() as served, pytest.raises(HeadendError, match="is not registered"):
+        pulled(served)
+    with head_end(sms=SmsPlace(Endpoint(address, SMS_PORT))) as served:
+        with pytest.raises(HeadendError, match="never shown a B-TID"):
+            pulled(served)
+        (identity,) = served.network.identities
+        keys, books = served.running.servers.keys, served.running.servers.books
+
+        def expected(age: float) -> tuple[str, ...]:
+            with books.transactions.transaction():
+                books.records.put("pulled", identity, "at", str(keys._pushes.now - age).encode())
+                return keys._expected(identity)
+
+        with online(served, fresh_card(), address, []) as terminal:
+            terminal.register([ONE])
+        assert served.call(lambda: expected(0)) == (ONE, TWO)
+        assert served.call(lambda: expected(PULLED_LIFE)) == ()
+        assert served.call(lambda: expected(-1)) == ()
+
+
+def test_one_that_asks_too_often_is_put_off() -> None:
+    address, news = free_address(), list[News]()
+    with head_end(most_requests=2) as served, online(served, fresh_card(), address, news) as terminal:
+        terminal.register([ONE])
+        terminal.deregister([ONE])
+        with pytest.raises(Exception, match="503"):
+            terminal.register([ONE])
+        ua = served.running.servers.ua
+        assert served.call(lambda: (ua.limited > 0, ua.defects)) == (True, 0)
+        # Nothing of it is kept.
+        (identity,) = served.network.identities
+
+        def registered() -> bool:
+            with served.running.servers.books.transactions.transaction():
+                return served.running.servers.keys.registration(identity) is not None
+
+        assert not served.call(registered)
+
+
+def test_the_log_has_what_happened_and_no_secret(tmp_path: Path) -> None:
+    path, address = tmp_path / "serve.log", free_address()
+    path.write_text("of before\n")
+    with log_lines(path) as lines:
+        assert lines is not None
+        with head_end(hears=lines.hear) as served, online(served, fresh_card(), address, []) as terminal:
+            b_tid = terminal.register([ONE]).b_tid
+            bsm = served.network.bsm
+            keys = served.call(lambda: [bsm.smk(b_tid, b""), bsm.srk(b_tid), *(one.key for one in bsm.keys("one"))])
+        logging.getLogger("host_tools.test").info("%s", "words" * 100)
+    assert (tmp_path / "serve.log.1").read_text() == "of before\n"
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all({"time", "event"} <= set(one) for one in told)
+    asked = [(one["server"], one["status"]) for one in told if one["event"] == "asked"]
+    assert ("Ub", 200) in asked
+    assert ("Ua", 401) in asked
+    assert [one["user"] for one in told if one.get("server") == "Ua" and one.get("status") == 200] == [b_tid]
+    assert {one["what"] for one in told if one["event"] in ("sent", "heard")} == {"LTKM", "acknowledgement"}
+    assert [len(one["words"]) for one in told if one.get("module") == "test"] == [300]
+    record = record_of(CardProfile.demo())
+    keys += [record.k, record.constant]
+    octets = path.read_bytes().lower()
+    for key in keys:
+        raw = key.reveal()
+        assert len(raw) >= 16
+        for shown in (raw, raw.hex().encode(), base64.b64encode(raw).lower(), repr(raw).encode()):
+            assert shown.lower() not in octets
+
+
+def test_the_log_is_bounded_and_a_full_queue_holds_nobody_up(tmp_path: Path) -> None:
+    path = tmp_path / "serve.log"
+    log = LogLines(path, largest=4000, waiting=3)
+    happening = Happening(1, SystemClock().now(), Kind.ASKED, "Ua", "x", (("status", 200),))
+    for _ in range(5):
+        log.hear(happening)
+    assert log.dropped == 2
+    log.start()
+    for _ in range(500):
+        log.hear(happening)
+    log.stop()
+    assert sorted(file.name for file in tmp_path.iterdir()) in (["serve.log"], ["serve.log", "serve.log.1"])
+    assert all(file.stat().st_size <= 4000 for file in tmp_path.iterdir())
