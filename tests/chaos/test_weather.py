@@ -31,8 +31,10 @@ _WEATHERS = {
 }
 
 
-@pytest.mark.parametrize("weather", _WEATHERS)
-@pytest.mark.parametrize("rounds", [3, pytest.param(150, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("weather", "rounds"),
+    [("storm", 4), ("nothing arrives", 2), *(pytest.param(one, 150, marks=pytest.mark.nightly) for one in _WEATHERS)],
+)
 def test_weather(tmp_path: Path, weather: str, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", _FIRST_WAIT)
     chance = random.Random(f"{weather} {rounds}")
