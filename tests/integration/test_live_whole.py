@@ -74,7 +74,7 @@ def longer(name: str, folder: Path, replaced: tuple[str, str] = ("", "")) -> str
 
 
 def everything_was_opened(ended: Json) -> None:
-    """Require that no packet was lost or failed. At a high speed the key of some may come after 512 others: these wait."""
+    """Require that no packet was lost or failed. A key that comes after 512 further packets comes too late."""
     packets = ended["packets"]
     assert packets["decrypted"] + packets["without_key"] == packets["seen"], ended
     assert packets["decrypted"] > packets["seen"] // 2, ended
