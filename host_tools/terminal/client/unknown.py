@@ -1,4 +1,4 @@
-"""Keys that STKMs on the air name and the card lacks: each is asked for when it is new, then more and more seldom (ours).
+"""Keys that STKMs name and the card lacks: each is asked for when it is new, then more and more seldom (ours).
 
 An STKM comes every second or more often. Without this a terminal that has not paid would ask as often, and one whose
 key is on its way would ask once more with every STKM.
