@@ -134,9 +134,9 @@ def _node(element: etree._Element, depth: int) -> Node:
             raise DecodeError("the document refers to an entity")
         children.append(_node(child, depth + 1))
         own.append(child.tail or "")
-    name = etree.QName(element)
-    attributes = {etree.QName(key).localname: str(value) for key, value in element.attrib.items()}
-    return Node(name.localname, name.namespace or "", tuple(children), "".join(own).strip(), attributes)
+    space, _, name = element.tag.removeprefix("{").rpartition("}")
+    attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+    return Node(name, space, tuple(children), "".join(own).strip(), attributes or _NO_ATTRIBUTES)
 
 
 def _element(node: Node, names: Mapping[str | None, str]) -> etree._Element:

@@ -33,6 +33,7 @@ from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.distribution import Distribution, distribute
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.supplier import Supplier
+from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.sessions.errors import SessionError
@@ -78,7 +79,7 @@ def beside(
     """
     scenario, shelf, rolls = network.scenario, StkmShelf(clock), Rolls()
     keys = None if aired.transport_key is None else transport_key(aired.transport_key)
-    desk = None if keys is None else BackEndServer(network.back_end, keys, shelf)
+    desk = None if keys is None else BackEndServer(network.back_end, keys, shelf, lambda: map(as_message, rolls.all()))
     ended, on_air = BroadcastEnded(scenario), None
     if aired.here:
         on_air = OnAir(

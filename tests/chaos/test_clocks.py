@@ -15,7 +15,7 @@ from tests.flows.offers import ITEM1, TOKENS
 from tests.support.chaos.world import World
 
 
-@pytest.mark.parametrize("days", [-4000, -2, 2, 20])
+@pytest.mark.parametrize("days", [-4000, 20])
 def test_clocks_apart(tmp_path: Path, days: int) -> None:
     """20 days stay within the month that was bought: beyond it the terminal would hold the item to be over."""
     with World(tmp_path, ahead=timedelta(days=days)) as world:

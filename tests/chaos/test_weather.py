@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,8 +31,10 @@ _WEATHERS = {
 }
 
 
-@pytest.mark.parametrize("weather", _WEATHERS)
-@pytest.mark.parametrize("rounds", [3, pytest.param(150, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    ("weather", "rounds"),
+    [("storm", 4), ("nothing arrives", 2), *(pytest.param(one, 150, marks=pytest.mark.nightly) for one in _WEATHERS)],
+)
 def test_weather(tmp_path: Path, weather: str, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", _FIRST_WAIT)
     chance = random.Random(f"{weather} {rounds}")
@@ -74,3 +77,20 @@ def _buy_or_leave(world: World, request_id: str, item: PurchaseItem, price: Deci
         world.buy(Order(UnsubscribeRequest(request_id, (item,))), Decimal(0))
     else:
         world.buy(Order(ServiceRequest(request_id, (item,))), price)
+
+
+def test_a_withdrawal_that_never_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The BSM gives up after its last try; when the terminal registers again, its key goes all the same."""
+    monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", 0.01)
+    with World(tmp_path) as world:
+        world.buy(Order(ServiceRequest("given-up-1", (BOTH,))), Decimal("7.99"))
+        world.require_balance()
+        world.buy(Order(ServiceRequest("given-up-2", (ITEM1,))), Decimal("4.99"))
+        world.require_balance()
+        world.air.weather = _WEATHERS["nothing arrives"]
+        world.buy(Order(UnsubscribeRequest("given-up-3", (BOTH,))), Decimal(0))
+        figures, until = world.served.running.servers.pushes.figures, time.monotonic() + 30
+        while world.served.call(figures).outstanding and time.monotonic() < until:
+            time.sleep(0.05)
+        assert world.books().groups == {1, 2}
+        world.require_balance()

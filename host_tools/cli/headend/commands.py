@@ -46,6 +46,12 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65_535)
+_random_keys = click.option(
+    "--random-keys",
+    type=_FILE,
+    help="Make all keys from the secret in this file and not from the seed, which everybody who has SCENARIO knows; it "
+    "is made where there is none. Every program of one broadcast needs the same file.",
+)
 
 
 @click.group()
@@ -116,7 +122,8 @@ def check(scenario: str) -> None:
     help="Terminal that may have the binding keys; the certificate is made for it.",
 )
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="TCP port; without it, any that is free.")
-def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> None:
+@_random_keys
+def permissions(scenario: str, folder: Path, terminal_name: str, port: int, random_keys: Path | None) -> None:
     """Give out the terminal binding keys of SCENARIO by HTTPS on this machine, until interrupted.
 
     The certificates are made afresh each time and are for tests.
@@ -124,7 +131,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     from host_tools.sessions.permissions import serve
 
     with _plain_errors(), interruptible():
-        serve(_load(scenario), folder, terminal_name, port, _Show())
+        serve(_load(scenario, random_keys), folder, terminal_name, port, _Show())
 
 
 @headend.command()
@@ -160,6 +167,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int) -> N
     type=_FILE,
     help="Serve a BSD/A in another process (`headend air`), which shares this key; it is made where there is none.",
 )
+@_random_keys
 @store_options
 @manners_options
 @config_option
@@ -178,6 +186,7 @@ def serve(
     air: bool,
     announce: Path | None,
     transport_key: Path | None,
+    random_keys: Path | None,
     pages: bool,
     sms: str | None,
     sms_form: str,
@@ -210,7 +219,7 @@ def serve(
 
     ports = {name: options.pop(name) for name in tuple(options) if name.endswith("port")}
     written = [network_file, options["record"], options["clock_file"], log]
-    refuse_clash(written, [Path(scenario), profile, catalogue, key_file, subscribers])
+    refuse_clash(written, [Path(scenario), profile, catalogue, key_file, subscribers, random_keys])
     aired = air or transport_key is not None
     if not aired:
         refuse_without("--air", {**options, "announce": announce})
@@ -237,7 +246,7 @@ def serve(
     )
     treated = manners(sms, sms_form, most_requests, remint=remint)
     with _plain_errors(), words_beside(log):
-        plan = _load(scenario)
+        plan = _load(scenario, random_keys)
         streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
         kept, sold, card = (
             Keeping(db, key_file, subscribers),
@@ -269,7 +278,16 @@ def serve(
 )
 @click.option("--port", type=_PORT, default=0, help="TCP port of metrics and hand-over; without it, any that is free.")
 @air_options
-def air(scenario: str, bsm: str, transport_key: Path, profile: Path, port: int, **options: Any) -> None:
+@_random_keys
+def air(
+    scenario: str,
+    bsm: str,
+    transport_key: Path,
+    profile: Path,
+    port: int,
+    random_keys: Path | None,
+    **options: Any,
+) -> None:
     """Be the BSD/A of SCENARIO, with a BSM in another process, until interrupted.
 
     STKMs, or the keys to make them, come from the BSM by HTTP some crypto periods ahead, so that one which stops for a
@@ -281,18 +299,19 @@ def air(scenario: str, bsm: str, transport_key: Path, profile: Path, port: int, 
     from host_tools.sessions.air import transport_key as read_key
     from host_tools.sessions.cards import load_profile
 
-    refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key])
+    refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key, random_keys])
     server = place("--bsm", bsm)
     with _plain_errors():
-        plan, keys, streamed = _load(scenario), read_key(transport_key), air_plan(options)
+        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key), air_plan(options)
         here = Endpoint("127.0.0.1", port)
         distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, _Show())
 
 
-def _load(scenario: str) -> Scenario:
+def _load(scenario: str, random_keys: Path | None = None) -> Scenario:
     from host_tools.headend.scenario.reading import find_scenario
+    from host_tools.sessions.random_keys import with_random_keys
 
-    return find_scenario(scenario)
+    return with_random_keys(find_scenario(scenario), random_keys)
 
 
 class _Show(Console):

@@ -21,6 +21,9 @@ _SEPARATORS = re.compile(r"[ \t,]*+")
 _NAME = re.compile(r"[^ \t,=\"]++")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"')
 _BARE = re.compile(r"[^ \t,\"]*+")
+_PARAMETER = re.compile(r'[ \t,]*+([^ \t,="]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^ \t,"]*+))[ \t]*+(?=,|\Z)')
+"""A whole parameter with the separators before it, in one step: what nearly every one is. The others are read in steps,
+which tell what is wrong."""
 _ESCAPED = re.compile(r"\\(.)")
 _TO_ESCAPE = re.compile(r'(["\\])')
 
@@ -37,7 +40,11 @@ def parse_schemes(text: str) -> tuple[Scheme, ...]:
     """Read the value of `WWW-Authenticate` or `Authorization`. Raises `DecodeError`, also for a doubled parameter."""
     place = _Place(_checked(text))
     found: list[tuple[str, dict[str, str]]] = []
-    while place.more():
+    while True:
+        if found:
+            place.parameters(found[-1][1])
+        if not place.more():
+            break
         name = place.name()
         if place.sees_equals():
             if not found:
@@ -53,6 +60,7 @@ def parse_parameters(text: str) -> Mapping[str, str]:
     """Read a header that has parameters and no scheme, as `Authentication-Info`. Raises `DecodeError`."""
     place = _Place(_checked(text))
     found: dict[str, str] = {}
+    place.parameters(found)
     while place.more():
         name = place.name()
         if not place.sees_equals():
@@ -75,6 +83,13 @@ class _Place:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+
+    def parameters(self, found: dict[str, str]) -> None:
+        """Take the parameters that come next, as far as they are well-formed."""
+        while (taken := _PARAMETER.match(self._text, self._at)) is not None:
+            name, quoted, bare = taken.groups()
+            _add(found, name.lower(), bare if quoted is None else _ESCAPED.sub(r"\1", quoted))
+            self._at = taken.end()
 
     def more(self) -> bool:
         """Pass separators; tell whether something is left."""

@@ -4,6 +4,7 @@
 |---|---|
 | a TEK with its parameters, for STKMs that the BSM makes | `TekOffer`, answered with `Stkms` |
 | a SEK or PEK, for STKMs that the BSD/A makes | `KeyWish`, answered with `KeyGrant`; or a `KeyGrant` by itself |
+| names of SEKs that are taken up out of turn, and when | an empty object, answered with `SekRolls` |
 | finished STKMs, either way: to be broadcast, or for the interaction channel | `Stkms` |
 | registration material and LTKMs, for broadcast | `Handover`; of the DRM profile alone (SPCP, clause 4.3.1) |
 
@@ -30,6 +31,9 @@ MAC_HEADER = "X-Bcast-Uicc-Mac"
 TRANSPORT_KEY_SIZE = 32
 MOST_STKMS = 512
 """STKMs of one message; ours."""
+MOST_ROLLS = 4096
+"""SEKs out of turn in one message; ours."""
+_LAST_PERIOD = 1 << 48
 _SALT_SIZE = 14
 _KEY_SIZES = (16, 24, 32)
 _LARGEST_STKM = 1400
@@ -215,6 +219,48 @@ class KeyGrant:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SekRoll:
+    """The name of a SEK out of turn, the crypto periods (from 0) and the MTK IDs it is for, all included."""
+
+    service: str
+    key_ids: MbmsKeyIds
+    begins: int
+    ends: int
+    first_mtk_id: int
+    last_mtk_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SekRolls:
+    """SEKs out of turn that a BSD/A must know of. There is no key in it."""
+
+    rolls: tuple[SekRoll, ...]
+
+    def encode(self) -> bytes:
+        """Return the body."""
+        found = [
+            {
+                "service": one.service,
+                **_ids(one.key_ids),
+                "begins": one.begins,
+                "ends": one.ends,
+                "first_mtk_id": one.first_mtk_id,
+                "last_mtk_id": one.last_mtk_id,
+            }
+            for one in self.rolls
+        ]
+        return _write(rolls=found)
+
+    @classmethod
+    def decode(cls, body: bytes) -> SekRolls:
+        """Read the body. Raises `DecodeError`."""
+        rolls = _read(body).get("rolls")
+        if not isinstance(rolls, list) or len(rolls) > MOST_ROLLS or not all(isinstance(one, dict) for one in rolls):
+            raise DecodeError(f"rolls is no list of at most {MOST_ROLLS} objects")
+        return cls(tuple(map(_roll, rolls)))
+
+
 class KeyProfile(Enum):
     """The two key profiles of OMA BCAST."""
 
@@ -257,6 +303,17 @@ def _moment(found: _Json) -> datetime:
 def _stkm(found: _Json) -> FinishedStkm:
     counter = _whole(found.get("counter"), "counter", 0xFFFF_FFFF)
     return FinishedStkm(counter, _moment(found), _hex(_text(found, "octets"), "octets", _LARGEST_STKM))
+
+
+def _roll(found: _Json) -> SekRoll:
+    return SekRoll(
+        _text(found, "service"),
+        _key_ids(found),
+        _whole(found.get("begins"), "begins", _LAST_PERIOD),
+        _whole(found.get("ends"), "ends", _LAST_PERIOD),
+        _whole(found.get("first_mtk_id"), "first_mtk_id", 0xFFFF),
+        _whole(found.get("last_mtk_id"), "last_mtk_id", 0xFFFF),
+    )
 
 
 def _ids(ids: MbmsKeyIds) -> dict[str, object]:

@@ -4,7 +4,8 @@ Each LTKM is made at the moment it is sent, as T grows with every message sent (
 waits for the answer to the one before. The times are ours; no text gives any.
 
 * A plain MSK message goes again with a new T: to the card it is a new message, and the same key twice does no harm.
-  After the last try the BSM waits no longer for it.
+  After the last try the BSM waits no longer for it; one that withdraws a key goes out again with the next order or
+  registration.
 * An LTKM that credits tokens or sets a counter goes again as the same octets, or a card that got the first one would
   credit twice. While it waits nothing with a higher T may go out, a solicited pull neither, or the card could never
   take it. After the last try it stays outstanding; the next order, or the next registration, lets it go out again.
@@ -87,15 +88,19 @@ class LtkmSender:
             if not stays:
                 outbox.drop(identity, number)
         for one in outbox.outstanding_of(identity):
-            self._decide(one, route, taken)
+            self._decide(one, route, taken, ordered)
         for order in wanted:
             outbox.add(identity, order)
         outbox.put_line(Line(identity, route, now))
 
-    def _decide(self, one: Outstanding, route: Route, taken: Collection[tuple[str, int]]) -> None:
-        """Settle what is outstanding when the terminal registers, if it can be."""
+    def _decide(
+        self, one: Outstanding, route: Route, taken: Collection[tuple[str, int]], ordered: Collection[str]
+    ) -> None:
+        """Settle what is outstanding when the terminal registers, if it can be; `ordered` are services that come."""
         if (one.b_tid, _counter(one.ltkm)) in taken:
             self.believed += 1
+        elif one.order.kind is OrderKind.WITHDRAWAL and one.order.service not in ordered:
+            self._outbox.add(one.identity, one.order, ahead=True)
         elif not one.order.credits:
             pass  # what is registered for is ordered anew
         elif one.b_tid == route.b_tid or not self._remint or one.order.kind is OrderKind.OCTETS:
@@ -119,7 +124,7 @@ class LtkmSender:
         else:
             if waiting is not None:  # the last try is over, or it cannot go out again
                 self._outbox.settle(waiting.b_tid)
-            made = self._make(line, sent)
+            made = None if waiting is not None and self._is_set_aside(waiting) else self._make(line, sent)
             line = replace(line, tries=0, at=None if made is None else now + FIRST_WAIT)
         self._outbox.put_line(line)
         return tuple(sent)
@@ -163,6 +168,19 @@ class LtkmSender:
             if one.b_tid != b_tid and not one.order.credits:
                 self._outbox.settle(one.b_tid)
                 self._outbox.add(identity, one.order, ahead=True)
+
+    def _is_set_aside(self, waiting: Outstanding) -> bool:
+        """Keep a withdrawal that did not arrive for later; tell whether nothing else is to be sent meanwhile.
+
+        It goes out with the next order or registration, behind the others: else the terminal would keep the key. Where
+        the service was bought again since, its key waits, and is not to be withdrawn.
+        """
+        if waiting.order.kind is not OrderKind.WITHDRAWAL:
+            return False
+        queue = [order for _, order in self._outbox.orders(waiting.identity)]
+        if all(order.kind is OrderKind.WITHDRAWAL or order.service != waiting.order.service for order in queue):
+            self._outbox.add(waiting.identity, waiting.order)
+        return all(order.kind is OrderKind.WITHDRAWAL for order in queue)
 
     def _make(self, line: Line, sent: list[bytes]) -> Outstanding | None:
         """Make LTKMs up to the first that must be acknowledged, and return that."""

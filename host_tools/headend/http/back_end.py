@@ -6,14 +6,24 @@ that has the first would never take the second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from card.codec.mikey import Extension, ExtensionType
 from card.crypto.primitives import sha256
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.messages.back_end import FinishedStkm, KeyGrant, KeyWish, Stkms, TekOffer, TransportKey
-from host_tools.exchange.procedures import KEY_GRANT, STKM_HANDOVER, TEK_OFFER, Procedure, Target
+from host_tools.exchange.messages.back_end import (
+    MOST_ROLLS,
+    FinishedStkm,
+    KeyGrant,
+    KeyWish,
+    SekRoll,
+    SekRolls,
+    Stkms,
+    TekOffer,
+    TransportKey,
+)
+from host_tools.exchange.procedures import KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, TEK_OFFER, Procedure, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.back_end import BackEnd
@@ -32,16 +42,24 @@ class BackEndServer(GuardedServer):
 
     reference_point = "the back end"
 
-    def __init__(self, back_end: BackEnd, keys: TransportKey, shelf: StkmShelf) -> None:
-        """Take what makes STKMs, the transport key, and where STKMs wait for terminals that ask."""
+    def __init__(
+        self,
+        back_end: BackEnd,
+        keys: TransportKey,
+        shelf: StkmShelf,
+        rolls: Callable[[], Iterable[SekRoll]] = tuple,
+    ) -> None:
+        """Take what makes STKMs, the transport key, where STKMs wait for terminals that ask, and SEKs out of turn."""
         super().__init__()
         self._back_end = back_end
         self._keys = keys
         self._shelf = shelf
+        self._rolls = rolls
         self._offers: BoundedTable[tuple[str, bytes, bytes, bytes], bytes] = BoundedTable(_OFFERS_OF_A_SERVICE, _OFFERS)
         self._serves: dict[Procedure, Callable[[bytes], bytes]] = {
             TEK_OFFER: self._offer,
             KEY_GRANT: self._grant,
+            SEK_ROLLS: self._tell_rolls,
             STKM_HANDOVER: self._take,
         }
         self.refused = 0
@@ -85,6 +103,10 @@ class BackEndServer(GuardedServer):
         key = self._back_end.sek(wish.service, wish.key_ids)
         grant = KeyGrant(key.service, key.key_ids, key.first_mtk_id, key.last_mtk_id, key.key, key.rand, key.csb_id)
         return grant.encode(self._keys)
+
+    def _tell_rolls(self, body: bytes) -> bytes:
+        del body
+        return SekRolls(tuple(self._rolls())[-MOST_ROLLS:]).encode()
 
     def _take(self, body: bytes) -> bytes:
         self._shelf.put(Stkms.decode(body))

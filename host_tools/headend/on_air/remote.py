@@ -19,14 +19,17 @@ from host_tools.exchange.messages.back_end import (
     MOST_STKMS,
     KeyGrant,
     KeyWish,
+    SekRolls,
     Stkms,
     TekOffer,
     TransportKey,
 )
-from host_tools.exchange.procedures import KEY_GRANT, STKM_HANDOVER, TEK_OFFER, Procedure
+from host_tools.exchange.procedures import KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, TEK_OFFER, Procedure
 from host_tools.exchange.transport import Transport
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.on_air.told_rolls import as_roll
+from host_tools.headend.scenario.rolls import Roll
 from host_tools.headend.sealing import StkmOrder
 from host_tools.headend.service_keys import ServiceKey
 
@@ -92,6 +95,10 @@ class RemoteBsm:
             grant.csb_id,
         )
         self._seks.put(service, (service, key.key_domain_id, key.msk_id), key)
+
+    def rolls(self) -> tuple[Roll, ...]:
+        """Return the SEKs that are taken up out of turn. Raises `HeadendError`."""
+        return tuple(map(as_roll, self._read(SEK_ROLLS, b"{}", SekRolls.decode).rolls))
 
     def hand_over(self, stkms: Stkms) -> None:
         """Give the BSM STKMs that were made here, for the interaction channel. Raises `HeadendError`."""

@@ -73,6 +73,8 @@ class Supplier:
     def _fetch(self, slots: list[StkmSlot]) -> None:
         """Fetch for these slots. Raises `HeadendError`."""
         bsda = self._on_air.bsda
+        # They begin later than what is fetched now.
+        self._on_air.timetable.rolls.take(self._bsm.rolls())
         if self._scenario.stkm_by is StkmBy.BSM:
             self._bsm.offer((self._heard(slot), bsda.order(slot)) for slot in slots)
             return

@@ -6,7 +6,7 @@ packet goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -78,7 +78,7 @@ class Scenario:
     """
 
     name: str
-    seed: str
+    seed: str = field(repr=False)
     start: datetime
     duration: int
     network: Network

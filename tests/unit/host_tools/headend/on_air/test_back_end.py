@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import pytest
 
@@ -14,7 +16,15 @@ from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.messages.back_end import MAC_HEADER, FinishedStkm, Handover, KeyProfile, Stkms, TransportKey
+from host_tools.exchange.messages.back_end import (
+    MAC_HEADER,
+    FinishedStkm,
+    Handover,
+    KeyProfile,
+    SekRoll,
+    Stkms,
+    TransportKey,
+)
 from host_tools.exchange.procedures import LTKM_HANDOVER, REGISTRATION_HANDOVER, STKM_REQUEST, TEK_OFFER, Procedure
 from host_tools.exchange.transport import Endpoint, InProcessTransport, Peer
 from host_tools.headend.bsda.slots import StkmSlot
@@ -24,10 +34,12 @@ from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.beside import AirBeside, Names
+from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.remote import RemoteBsm
+from host_tools.headend.on_air.rollovers import RolledSeks
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD, Supplier
+from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.maker import make_keys
 from host_tools.headend.scenario.model import Scenario, StkmBy
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -61,18 +73,22 @@ class Line:
 class Bench:
     """A BSM behind a line, and a BSD/A before it."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, loop: bool = False) -> None:
         self.scenario = scenario
         self.clock = ManualClock(BEGAN - timedelta(seconds=1))
-        self.back_end = BackEnd(make_keys(scenario), MikeySealer)
+        self.keys = make_keys(scenario)
+        self.back_end = BackEnd(self.keys, MikeySealer)
         self.shelf = StkmShelf(self.clock)
-        self.server = BackEndServer(self.back_end, KEYS, self.shelf)
+        self.server = BackEndServer(self.back_end, KEYS, self.shelf, self._rolls)
         self.line = Line(self.server)
         self.remote = RemoteBsm(self.line, "bsm.example", KEYS)
-        plan = AirPlan(listeners=(Endpoint("127.0.0.9", 5004),))
+        plan = AirPlan(listeners=(Endpoint("127.0.0.9", 5004),), loop=loop)
         self.on_air = OnAir(scenario, plan, BEGAN, self.remote, P1)
         self.supplier = Supplier(scenario, self.on_air, self.remote, self.clock)
-        self.local = OnAir(scenario, plan, BEGAN, BackEnd(make_keys(scenario), MikeySealer), P1)
+        self.local = OnAir(scenario, plan, BEGAN, BackEnd(self.keys, MikeySealer), P1)
+
+    def _rolls(self) -> Iterator[SekRoll]:
+        return map(as_message, self.local.timetable.rolls.all())
 
     def close(self) -> None:
         self.on_air.close()
@@ -90,8 +106,8 @@ class Bench:
         ]
 
 
-def bench_of(by: StkmBy, name: str = "demo") -> Bench:
-    return Bench(replace(shipped_scenario(name), stkm_by=by))
+def bench_of(by: StkmBy, name: str = "demo", *, loop: bool = False) -> Bench:
+    return Bench(replace(shipped_scenario(name), stkm_by=by), loop=loop)
 
 
 @BOTH
@@ -138,6 +154,26 @@ def test_the_end_of_the_scenario_is_no_bsm_that_came_back(caplog: pytest.LogCapt
     assert bench.supply()
     assert [record.message for record in caplog.records if "back" in record.message] == []
     bench.line.cut = False
+    bench.close()
+
+
+@BOTH
+def test_a_sek_out_of_turn_is_taken_up_by_both(by: StkmBy) -> None:
+    bench = bench_of(by, loop=True)
+    add_seks(bench.keys, bench.local.timetable, 0)
+    assert bench.supply()
+    key = RolledSeks(bench.local.timetable, bench.keys, PERIODS_AHEAD + 1).roll("tone-a", 0)
+    assert key.first_mtk_id == PERIODS_AHEAD + 3
+    for _ in range(8):
+        assert bench.supply()
+        bench.clock.advance(bench.scenario.stkm.crypto_period / 1000)
+    assert bench.on_air.timetable.rolls.all() == bench.local.timetable.rolls.all() != ()
+    until = 9 * bench.scenario.stkm.crypto_period
+    slots = list(takewhile(lambda slot: slot.at < until, bench.on_air.timetable.stkms(-200)))
+    assert key.term in {slot.key for slot in slots}
+    for slot in slots:
+        assert bench.on_air.bsda.stkm(slot) == bench.local.bsda.stkm(slot)
+    assert key.key.reveal().hex().encode() not in bench.line.octets
     bench.close()
 
 

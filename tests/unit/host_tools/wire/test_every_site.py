@@ -1,0 +1,90 @@
+"""Every server of a head-end, over TLS too, bounds heads and bodies and waits for nobody without end."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from host_tools.exchange.transport import Endpoint
+from host_tools.headend.permissions_issuer.certificates import LabCa
+from host_tools.headend.permissions_issuer.service import server_context
+from host_tools.wire.limits import ServerLimits
+from tests.support.head_end import HeadEnd, head_end
+from tests.unit.host_tools.headend.networks import small_scenario
+
+SITES = ("bsf", "bsm", "metrics", "zn", "bsm-tls", "shop", "console")
+LIMITS = ServerLimits(body_size=1000, line_size=1000, field_size=1000, idle=0.5, body=0.5)
+_MOST_SECONDS = 30.0
+Served = tuple[HeadEnd, ssl.SSLContext]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    ca, folder = LabCa(datetime.now(UTC)), tmp_path_factory.mktemp("certificates")
+    tls = server_context(ca.certify_server(["everywhere.example"]), ca.certificate)
+    client = ssl.create_default_context(cadata=ca.certificate.decode())
+    client.load_cert_chain(*map(str, ca.certify_terminal("terminal").write(Path(folder) / "terminal")))
+    with head_end(limits=LIMITS, zn_tls=tls, ua_tls=tls, pages=True, scenario=small_scenario()) as found:
+        yield found, client
+        assert found.defects == 0
+
+
+@contextmanager
+def connected(served: Served, site: str) -> Iterator[socket.socket]:
+    found, client = served
+    end = place(found, site)
+    with socket.create_connection((end.address, end.port), _MOST_SECONDS) as plain:
+        if site not in ("zn", "bsm-tls"):
+            yield plain
+            return
+        with client.wrap_socket(plain, server_hostname="everywhere.example") as over_tls:
+            yield over_tls
+
+
+def place(found: HeadEnd, site: str) -> Endpoint:
+    network = found.running.network
+    if site == "console":
+        assert found.running.pages is not None
+        parts = urlsplit(found.running.pages.console_url)
+        return Endpoint(parts.hostname or "", parts.port or 0)
+    known = {"bsf": network.bsf.endpoint, "bsm": network.bsm.endpoint}
+    return known[site] if site in known else network.others[site].endpoint
+
+
+def said(connection: socket.socket) -> bytes:
+    """Return all that comes until the server closes, also abruptly."""
+    heard = b""
+    try:
+        while piece := connection.recv(4096):
+            heard += piece
+    except (ConnectionError, ssl.SSLError):
+        pass
+    return heard
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_limits_hold(served: Served, site: str) -> None:
+    traffic = served[0].running.traffic[site]
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n"
+    for octets, status in (
+        (head + b"X: " + b"a" * 2000 + b"\r\n\r\n", b"400"),
+        (b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\n\r\n", b"400"),
+        (head + b"Content-Length: 1001\r\n\r\n", b"413"),
+        (head + b"Transfer-Encoding: chunked\r\n\r\n" + b"fff\r\n" + b"a" * 4095 + b"\r\n", b"413"),
+        (head + b"Content-Length: 10\r\n\r\na", b"408"),
+    ):
+        with connected(served, site) as connection:
+            connection.sendall(octets)
+            assert said(connection).split(b" ", 2)[1] == status, octets[:80]
+    before = traffic.cut
+    assert before >= 1  # the body that did not come
+    with connected(served, site) as connection:
+        connection.sendall(head[:10])
+        assert said(connection) == b""  # cut, and not waited for
