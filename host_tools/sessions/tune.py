@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 _TURN = 0.05  # seconds between two looks at the keyboard and at the network, at most
 _PROGRESS = 0.25  # seconds between two events of progress
-_GROUP_ALONE = bytes(2)
 _MOST_SOURCES = 64
 
 
@@ -153,6 +152,7 @@ class _Listening:
         self._cost: dict[str, int] = {}
         self._purses: Mapping[str, int] = {}
         self._refusal = ""
+        self._waits_for_key = False
         self._told = 0.0
 
     @property
@@ -213,6 +213,8 @@ class _Listening:
                 if writer is not None:
                     writer.take(datagram)
                 yield datagram
+                if self._waits_for_key and self._online is not None:  # its LTKM may be there before the next STKM
+                    self._online.poll()
             if self._online is not None:
                 self._online.poll()
             if not self._obey(self._controls.poll()):
@@ -261,6 +263,7 @@ class _Listening:
 
     def _took_tek(self, view: StkmView, tek: Tek) -> None:
         self._refusal = ""
+        self._waits_for_key = False
         if view.is_bcast or tek.is_bcast:
             self._read_purses()
 
@@ -268,8 +271,8 @@ class _Listening:
         """A key that is missing is asked for, when its time comes (TS 33.246 clause 6.3.2.2.1)."""
         self._refusal = refusal.said
         if refusal.reason is RefusalReason.UNKNOWN_KEY and self._online is not None and isinstance(view, CardStkmView):
-            name = MskName(view.ids.key_domain_id, view.ids.key_group + _GROUP_ALONE)
-            self._online.tell(KeyUnknown(name))
+            self._online.tell(KeyUnknown(MskName(view.ids.key_domain_id, view.ids.msk_id)))
+            self._waits_for_key = True
         return False
 
     def _decided(self, decision: Decision) -> None:

@@ -47,6 +47,7 @@ from host_tools.terminal.client.ltkms import LtkmDesk
 from host_tools.terminal.client.short_messages import ShortMessages
 from host_tools.terminal.client.states import Happening, State
 from host_tools.terminal.client.triggers import TriggerGate
+from host_tools.terminal.client.unknown import UnknownKeys
 from host_tools.terminal.client.waits import WaitingTime, Waits, seconds
 from host_tools.terminal.client.way import BACK_OFF, Bsm, Manners, Way
 from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Resume, Wish
@@ -88,6 +89,7 @@ class Client:
         self._way = Way(bsm, manners, journal, clock, rng, waits, self._out.append, self._follow)
         self._ltkms = LtkmDesk(journal, clock, self._out.append, self._came)
         self._awaited = AwaitedKeys(waits.missing)
+        self._unknown = UnknownKeys(*waits.same_key)
         self._triggers = TriggerGate(bsm.fqdn, journal, seconds(waits.between_triggers))
         self._messages = ShortMessages(seconds(waits.parts_of_a_message))
         self._delayed: dict[str, Wish] = {}
@@ -125,11 +127,13 @@ class Client:
             case Answered(response):
                 self._way.answered(self._way.judge(response))
             case NoAnswer(words):
+                self._unknown.unheard()
                 self._way.no_answer(words)
             case TimeUp(timer):
                 self._time_up(timer)
             case KeyUnknown(name):
-                self._request_after_wait((current(name),))
+                if self._unknown.may_ask(name, self._clock.now()):
+                    self._request_after_wait((name,))
             case Leaving(deregister):
                 self._leave(deregister)
             case Arrived() | ShortMessageArrived() | GivenToCard() | Settled():

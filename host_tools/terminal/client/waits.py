@@ -32,6 +32,7 @@ class Waits:
 
     `missing` are the times after which a key that did not come is asked for, one after the other; then the user is
     told. `back_off` begins at the first and is doubled up to the last; `jitter` is the share of it that is random.
+    `same_key`: how soon the key of an STKM is asked for again, which is doubled up to the second number.
     """
 
     back_off: float = 60.0
@@ -42,6 +43,7 @@ class Waits:
     stale: int = 2
     renewals: int = 1
     same_group: float = 30.0
+    same_key: tuple[float, float] = (2.0, 300.0)
     between_triggers: float = 10.0
     parts_of_a_message: float = 300.0
 

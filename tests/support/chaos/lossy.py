@@ -66,6 +66,12 @@ class LossyRelay:
         for bound in self._targets:
             bound.close()
 
+    @property
+    def is_still(self) -> bool:
+        """Whether all that was seen is lost or passed on."""
+        counts = self.counts
+        return counts["passed"] == counts["seen"] - counts["lost"] + counts["doubled"]
+
     def _run(self) -> None:
         with selectors.DefaultSelector() as watched:
             for bound in self._targets:

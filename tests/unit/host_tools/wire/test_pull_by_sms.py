@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -20,6 +25,7 @@ from host_tools.headend.operating.happenings import Happening, Kind
 from host_tools.headend.subscribers.personalised import record_of
 from host_tools.sessions.log_lines import LogLines, log_lines
 from host_tools.terminal.client.events import ErrandDone, News
+from host_tools.wire.network_file import load_network
 from host_tools.wire.system import SystemClock
 from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end
 from tests.unit.host_tools.wire.test_other_bearers import SMS_PORT, online
@@ -140,3 +146,21 @@ def test_the_log_is_bounded_and_a_full_queue_holds_nobody_up(tmp_path: Path) -> 
     log.stop()
     assert sorted(file.name for file in tmp_path.iterdir()) in (["serve.log"], ["serve.log", "serve.log.1"])
     assert all(file.stat().st_size <= 4000 for file in tmp_path.iterdir())
+
+
+def test_the_log_on_standard_output_is_nothing_but_lines(tmp_path: Path) -> None:
+    file = tmp_path / "net.toml"
+    command = [sys.executable, "-m", "host_tools.cli.main", "headend", "serve", "--db", "memory", "--no-pages"]
+    command += ["--network-file", str(file), "--log", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert any(line.startswith("Registrations") for line in process.stderr)
+            end = load_network(file).bsf.endpoint
+            with pytest.raises(HTTPError, match=r"HTTP Error 4"):
+                urlopen(f"http://{end.address}:{end.port}/", timeout=30)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert [json.loads(line)["server"] for line in out.splitlines()] == ["Ub"]

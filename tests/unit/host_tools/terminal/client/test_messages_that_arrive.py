@@ -250,7 +250,14 @@ class TestKeysThatDoNotCome:
         assert [one for one in stage.news if isinstance(one, Waiting)] != []
         (timer,) = stage.timers
         stage.after(timer)
-        assert asked(stage) == [(group_of(ltkm),)]
+        assert asked(stage) == [(name_of(ltkm),)]
+
+    def test_stkms_without_a_key_ask_for_it_more_and_more_seldom(self, ltkm: bytes) -> None:
+        stage = Stage(demand(), *(keys(group_of(ltkm), status=403) for _ in range(6)))
+        for _ in range(60):
+            stage.tell(KeyUnknown(name_of(ltkm)))
+            stage.clock.advance(1.0)
+        assert len(asked(stage)) == 5  # after 0, 2, 6, 14, 30 s
 
     def test_a_key_that_is_busy_is_asked_for_later(self, ltkm: bytes) -> None:
         group = group_of(ltkm)

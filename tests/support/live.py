@@ -1,0 +1,163 @@
+"""Head-ends on the air and terminals that listen, each a process of its own, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from host_tools.wire.network_file import load_network
+
+PROGRAM = [sys.executable, "-m", "host_tools.cli.main"]
+PATIENCE = 60.0
+CARD = ("--link", "inprocess", "--profile", "usim", "--pin", "1234")
+Json = dict[str, Any]
+
+
+def wait_until(reached: Callable[[], bool], why: Callable[[], str] = lambda: "it never happened") -> None:
+    """Wait until something is so; a test that waits too long fails with `why`."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.02)
+
+
+def free_tcp_port() -> int:
+    """Return a TCP port that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Program:
+    """A command that runs for the length of a `with` block. Its lines are kept."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *self._arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill it, if it still runs."""
+        self.process.kill()
+        self.wait()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def wait(self) -> int:
+        """Return the status it ends with."""
+        status = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+    def end(self) -> int:
+        """Interrupt it; return its status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def wait_for(self, words: str) -> None:
+        """Wait until a line has these words."""
+
+        def said() -> bool:
+            assert self.process.poll() is None, self.text
+            return any(words in line for line in self.lines)
+
+        wait_until(said, lambda: self.text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+
+class HeadEnd(Program):
+    """`headend serve` of a scenario; it listens when `with` is entered."""
+
+    def __init__(self, scenario: str, folder: Path, *arguments: str) -> None:
+        self.network = folder / "net.toml"
+        super().__init__("headend", "serve", scenario, "--network-file", str(self.network), *arguments)
+
+    def __enter__(self) -> Self:
+        self.network.unlink(missing_ok=True)
+        super().__enter__()
+        self.wait_for("for terminals")
+        return self
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Options that give another one the same ports."""
+        network = load_network(self.network)
+        return (
+            "--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
+            "--push-port", str(network.push.port),
+        )  # fmt: skip
+
+
+class Terminal(Program):
+    """`terminal tune` to what a BSM announces; its events are read as they come."""
+
+    def __init__(self, service: str, network: Path, address: str, *arguments: str, card: Sequence[str] = CARD) -> None:
+        place = ("--network", str(network), "--address", address)
+        super().__init__("terminal", "tune", service, *place, *card, "--json", "--explain", *arguments)
+
+    @property
+    def events(self) -> list[Json]:
+        return [json.loads(line) for line in list(self.lines) if line.startswith("{") and line.endswith("\n")]
+
+    def named(self, event: str) -> list[Json]:
+        """Return the events of a name so far."""
+        return [one for one in self.events if one["event"] == event]
+
+    @property
+    def progress(self) -> Json:
+        """The newest figures; zeros before there are any."""
+        return (self.named("progress") or [{"packets": 0, "decrypted": 0, "held": 0}])[-1]
+
+    @property
+    def ended(self) -> Json:
+        """The figures of the end, with the STKMs that gave a TEK as `given`."""
+        found = self.named("ended")
+        assert found, self.text[-2000:]
+        return {**found[-1], "given": [one for one in self.named("stkm") if one["granted"]]}
+
+    def wait_for_packets(self, count: int) -> None:
+        """Wait until so many more packets have been opened than now."""
+        least = self.progress["decrypted"] + count
+        wait_until(lambda: self._plays() and self.progress["decrypted"] >= least, self.story)
+
+    def _plays(self) -> bool:
+        assert self.process.poll() is None, self.story()
+        return True
+
+    def story(self) -> str:
+        """What happened last, without the figures of progress."""
+        told = [line for line in self.lines if '"event": "progress"' not in line]
+        return "".join([*told[-24:], str(self.progress)])
+
+
+def samples_of(path: Path) -> bytes:
+    """Return the samples of a WAV file."""
+    with wave.open(str(path)) as file:
+        return bytes(file.readframes(file.getnframes()))
