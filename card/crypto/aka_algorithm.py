@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from card.lean import lean_dataclass
 
-@dataclass(frozen=True, slots=True)
+
+@lean_dataclass(frozen=True, slots=True)
 class AkaOutputs:
     """The outputs of f2 to f5: RES (4 to 16 bytes), CK and IK (16 each), AK (6). All stay out of the repr."""
 

@@ -117,8 +117,9 @@ class StoredTable(Generic[T]):
             values = {name: self._field(name, kind, plain[name]) for name, kind in self._kinds.items() if name in plain}
             return self._type(**values)
         except (ValueError, TypeError, KeyError, RecursionError):
-            # No cause is chained: it could show the record's bytes.
-            raise StoreError(f"card file: record {key} cannot be read") from None
+            pass
+        # Raised out here, where no other exception stands behind it: that one could show the record's bytes.
+        raise StoreError(f"card file: record {key} cannot be read")
 
     def _field(self, name: str, kind: Any, plain: Any) -> Any:
         """Return the value of a field. Raises `ValueError`, `TypeError` where JSON holds something else."""

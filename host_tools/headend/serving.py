@@ -222,9 +222,9 @@ async def serve(
             },
         )
         running = Running(told, servers, port, traffic, asyncio.get_running_loop(), beside)
-        metrics = MetricsServer(_metrics(running))
         for one in beside:
             one.join(servers, port.flush)
+        metrics = MetricsServer(_metrics(running))
         # What broadcasts knows from when on a SEK can be used; without a broadcast it can be at once.
         roll = next((one.roll for one in beside), None)
         operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll)

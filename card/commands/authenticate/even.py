@@ -18,6 +18,7 @@ from card.domain.authentication.aka import AUTN_SIZE, RAND_SIZE, Synchronisation
 from card.domain.authentication.group_calls import SERVICES, VSTK_RAND_SIZE
 from card.domain.services import GBA, GSM_ACCESS, GSM_SECURITY_CONTEXT
 from card.errors import CardError, DecodeError
+from card.lean import lean_dataclass
 from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -27,7 +28,7 @@ _SUCCESS = bytes((contexts.SUCCESS,))
 _SYNCHRONISATION_FAILURE = bytes((contexts.SYNCHRONISATION_FAILURE,))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Challenge:
     """RAND, and AUTN where the context has one (16 bytes each)."""
 
@@ -172,7 +173,7 @@ CONTEXTS: Mapping[int, EvenContext] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Authenticate:
     """A decoded AUTHENTICATE: the context and its data, which the context decodes once access is granted."""
 

@@ -10,13 +10,14 @@ from card.crypto.gsm_conversion import derive_kc, derive_sres
 from card.crypto.primitives import equal_bytes, xor_bytes
 from card.domain.authentication.sqn import SqnMemory
 from card.errors import MacMismatch
+from card.lean import lean_dataclass
 
 RAND_SIZE = 16
 AUTN_SIZE = 16
 _RESYNCHRONISATION_AMF = bytes(2)  # AMF* in MAC-S (TS 33.102 clause 6.3.3)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AkaResult:
     """The network was authenticated: RES (4 to 16 bytes), CK and IK (16 each)."""
 

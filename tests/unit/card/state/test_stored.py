@@ -96,5 +96,4 @@ def test_an_unreadable_record_is_a_store_error_that_does_not_show_it(nv: NonVola
     with pytest.raises(StoreError) as caught:
         StoredTable(nv, "t/", Sample)
     assert str(caught.value) == "card file: record t/1 cannot be read"
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is caught.value.__context__ is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -188,6 +189,9 @@ def test_a_terminal_that_asks_for_nothing_has_each_sek_before_it_is_used() -> No
             assert held(headend, "tone-a") == [4, 5]
             assert beside._pushes is not None
             assert beside._pushes.ordered == 2
+            place = headend.running.network.others["metrics"].endpoint
+            with urllib.request.urlopen(f"http://{place.address}:{place.port}/metrics", timeout=20) as answer:
+                assert b"bcast_uicc_rollover_ltkms_total 2\n" in answer.read()
             assert stays(online, lambda: headend.call(headend.running.servers.pushes.figures).outstanding == 0)
         assert headend.defects == 0
 
