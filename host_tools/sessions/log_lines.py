@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class LogLines(logging.Handler):
         logging.getLogger(_LOGGER).removeHandler(self)
         self._ended.set()
         self._thread.join(_PATIENCE)
-        if not self._thread.is_alive():
+        if self._path != STANDARD_OUTPUT and not self._thread.is_alive():
             self._file.close()
         if self._error is not None:
             raise self._error
@@ -107,7 +107,9 @@ class LogLines(logging.Handler):
 
     def _opened(self) -> BinaryIO:
         if self._path == STANDARD_OUTPUT:
-            return os.fdopen(os.dup(1), "wb")  # not that of `sys`, where what a person reads may go elsewhere
+            if sys.__stdout__ is None:
+                raise UnwritableFile("standard output is closed")
+            return sys.__stdout__.buffer  # not `sys.stdout`: what a person reads may go elsewhere
         if not is_special(self._path) and self._path.is_file() and not self._path.is_symlink():
             with told(self._path):
                 self._path.replace(self._path.with_name(f"{self._path.name}.1"))
