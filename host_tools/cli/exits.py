@@ -44,6 +44,7 @@ EXTRA_OF_MODULE = {
     "Crypto": "vpicc",
     "aiohttp": "net",
     "sqlalchemy": "net",
+    "jinja2": "net",
     "psycopg": "postgresql",
 }
 

@@ -29,6 +29,7 @@ from host_tools.sessions.online.asking import new_request_id
 from host_tools.sessions.online.opening import online_errors
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
+from host_tools.sessions.verdict import ALL_STALE
 from host_tools.terminal.audit import Auditor, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.card_stkm import CardStkmView
@@ -196,7 +197,8 @@ class _Listening:
             places = ", ".join(str(place) for place in (*self._programme.media, *self._programme.stkms))
             raise SessionError(f"Nothing came to {places}.", Trouble.DIFFERENT)
         if statistics.packets_seen and not statistics.packets_decrypted:
-            why = f": {self._refusal}" if self._refusal else ""
+            reason = self._refusal or (f"the card is not asked, {ALL_STALE}" if statistics.stkms_stale else "")
+            why = f": {reason}" if reason else ""
             raise SessionError(f"None of {statistics.packets_seen} media packets opened{why}.", Trouble.CARD)
 
     def _datagrams(self, writer: RecordingWriter | None) -> Iterator[Datagram]:

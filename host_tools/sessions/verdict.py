@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from host_tools.content.registry import Protections
     from host_tools.terminal.player import PlayOptions
 
-_ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
+ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
+"""Why a card gave nothing that was asked nothing."""
 
 
 class BrokenOff(SessionError):
@@ -47,7 +48,7 @@ def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options
     """
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
-        reason = next((words for words, _ in statistics.refusals.most_common(1)), _ALL_STALE)
+        reason = next((words for words, _ in statistics.refusals.most_common(1)), ALL_STALE)
         raise NoTrafficKey(f"The card gave no traffic key: {reason}.", broken)
     unopened = _unopened(statistics, options)
     if broken:

@@ -99,6 +99,8 @@ def test_a_complete_machine_has_nothing_to_fix() -> None:
         (replace(GOOD, driver=None), "vpcd driver", "apt-get install vsmartcard-vpcd"),
         (replace(GOOD, problems={"smartcard.scard": "No module"}), "pyscard", "pip install pyscard"),
         (replace(GOOD, problems={"pylibsrtp": "No module"}), "pylibsrtp", "pip install pylibsrtp"),
+        (replace(GOOD, problems={"aiohttp": "No module"}), "aiohttp", "pip install aiohttp"),
+        (replace(GOOD, problems={"jinja2": "No module"}), "jinja2", "pip install jinja2"),
         (replace(GOOD, problems={"cryptography": "No module"}), "cryptography", "pip install cryptography"),
         (replace(GOOD, problems={"click": "No module"}), "click", "pip install click"),
         (replace(GOOD, problems={"rich": "No module"}), "rich", "pip install rich"),
@@ -169,5 +171,5 @@ def test_a_clear_way_has_no_fault() -> None:
 
 def test_this_machine_answers_every_question() -> None:
     names = [found.name for found in examine(ThisMachine())]
-    assert len(names) == len(set(names)) == 17
+    assert len(names) == len(set(names)) == 21
     assert finding(ThisMachine(), "package card").health is Health.OK

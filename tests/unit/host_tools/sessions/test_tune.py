@@ -148,6 +148,20 @@ def test_two_terminals_one_of_which_has_paid() -> None:
     assert "None of 100 media packets opened: no key for this service" in error.message
 
 
+def test_a_card_that_has_heard_all_of_it_is_told_so() -> None:
+    short = replace(SHORT, duration=2_000)
+    middleware = card(network_of(short))
+    for again in (False, True):
+        air = Air(short, free_address())
+        job = TuneJob(air.programmes, air.address, OPTIONS)
+        with Sender([air], 2.0) as sender:
+            if not again:
+                listen(job, middleware, sender)
+            else:
+                with pytest.raises(SessionError, match="not asked, it was given each of these"):
+                    listen(job, middleware, sender)
+
+
 def test_a_zap_leaves_one_service_for_the_other(tmp_path: Path) -> None:
     plan = scenario("recorded", duration=6_000)
     plan = plan if len(plan.services) > 1 else SHORT
