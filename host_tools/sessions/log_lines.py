@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Full, Queue
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from host_tools.files.writing import UnwritableFile, is_special, open_growing, told
 from host_tools.headend.operating.happenings import Happening
@@ -109,7 +109,8 @@ class LogLines(logging.Handler):
         if self._path == STANDARD_OUTPUT:
             if sys.__stdout__ is None:
                 raise UnwritableFile("standard output is closed")
-            return sys.__stdout__.buffer  # not `sys.stdout`: what a person reads may go elsewhere
+            # Not `sys.stdout`: what a person reads may go elsewhere.
+            return cast("BinaryIO", sys.__stdout__.buffer)
         if not is_special(self._path) and self._path.is_file() and not self._path.is_symlink():
             with told(self._path):
                 self._path.replace(self._path.with_name(f"{self._path.name}.1"))
