@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, Full, Queue
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from host_tools.files.writing import UnwritableFile, is_special, open_growing, told
 from host_tools.headend.operating.happenings import Happening
@@ -58,7 +58,7 @@ class LogLines(logging.Handler):
         logging.getLogger(_LOGGER).removeHandler(self)
         self._ended.set()
         self._thread.join(_PATIENCE)
-        if not self._thread.is_alive():
+        if self._path != STANDARD_OUTPUT and not self._thread.is_alive():
             self._file.close()
         if self._error is not None:
             raise self._error
@@ -107,7 +107,10 @@ class LogLines(logging.Handler):
 
     def _opened(self) -> BinaryIO:
         if self._path == STANDARD_OUTPUT:
-            return os.fdopen(os.dup(1), "wb")  # not that of `sys`, where what a person reads may go elsewhere
+            if sys.__stdout__ is None:
+                raise UnwritableFile("standard output is closed")
+            # Not `sys.stdout`: what a person reads may go elsewhere.
+            return cast("BinaryIO", sys.__stdout__.buffer)
         if not is_special(self._path) and self._path.is_file() and not self._path.is_symlink():
             with told(self._path):
                 self._path.replace(self._path.with_name(f"{self._path.name}.1"))
