@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from host_tools.exchange.http import HttpRequest
-from host_tools.exchange.procedures import ANNOUNCEMENT, KEY_GRANT, STKM_HANDOVER, STKM_REQUEST, TEK_OFFER
+from host_tools.exchange.procedures import ANNOUNCEMENT, KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, STKM_REQUEST, TEK_OFFER
 from host_tools.exchange.transport import Server
 from host_tools.guide.announce import Document, Offer
 from host_tools.headend.bsm.ports import KeyStore
@@ -108,7 +108,7 @@ class AirBeside:
         """What answers on the BSM's port."""
         paths: dict[str, Server] = {ANNOUNCEMENT.tail: self._guide, STKM_REQUEST.tail: self._shelf}
         if self._back_end is not None:
-            paths |= {one.tail: self._back_end for one in (TEK_OFFER, KEY_GRANT, STKM_HANDOVER)}
+            paths |= {one.tail: self._back_end for one in (TEK_OFFER, KEY_GRANT, STKM_HANDOVER, SEK_ROLLS)}
         return paths
 
     async def wait(self, request: HttpRequest) -> None:
