@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import select
 import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from ipaddress import ip_address
+from math import inf
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,13 +22,21 @@ _BUFFER: Final = 1 << 22
 """Octets that the system is asked to keep for each socket: some 10,000 packets while the reader does other things."""
 _LARGEST = 65_536
 _MOST_AT_ONCE = 256  # of one socket, so that none starves the others
-_DROPS = 40  # SO_RXQ_OVFL: the system says with each datagram how many it dropped
 _U32 = struct.Struct("=I")
+_TIMESPEC = struct.Struct("@ll")
+_EXTRA = socket.CMSG_SPACE(_U32.size) + socket.CMSG_SPACE(_TIMESPEC.size)
+
+
+class Option(IntEnum):
+    """Options of sockets that Python has no names for: what the system says with each datagram."""
+
+    ARRIVAL = 35  # SO_TIMESTAMPNS: when it came
+    DROPS = 40  # SO_RXQ_OVFL: how many were dropped before it
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A datagram: when it was read (seconds since 1970), from where, to which place, what was in it."""
+    """A datagram: when it arrived (seconds since 1970), from where, to which place, what was in it."""
 
     at: float
     source: Endpoint
@@ -42,6 +53,8 @@ class MediaSockets:
         self._places: dict[socket.socket, Endpoint] = {}
         self._dropped: dict[socket.socket, int] = {}
         self._dropped_before = 0
+        self._read: list[tuple[float, int, Received]] = []
+        self._count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -64,28 +77,45 @@ class MediaSockets:
             self._places[self._open(place)] = place
 
     def wait(self, seconds: float) -> Iterator[Received]:
-        """Yield what has arrived, or arrives first within this time; at most 256 datagrams of each place."""
-        ready, _, _ = select.select(list(self._places), (), (), seconds)
-        for opened in ready:
-            place = self._places.get(opened)
-            for _ in range(_MOST_AT_ONCE):
-                if place is None or opened not in self._places:
-                    break
-                try:
-                    payload, extra, _flags, source = opened.recvmsg(_LARGEST, socket.CMSG_SPACE(_U32.size))
-                except OSError:
-                    break
-                for level, kind, data in extra:
-                    if (level, kind) == (socket.SOL_SOCKET, _DROPS):
+        """Yield what has arrived, or arrives first within this time, in the order of arrival at all places.
+
+        The order decides which keys a terminal still has: an STKM that came later must not be taken first. At most 256
+        datagrams of each place are read at once; behind what is read of a place that has more, all others wait.
+        """
+        ready, _, _ = select.select(list(self._places), (), (), 0 if self._read else seconds)
+        horizons = [self._drain(opened) for opened in ready]
+        horizon = min((one for one in horizons if one is not None), default=inf)
+        while self._read and self._read[0][0] <= horizon:
+            yield heapq.heappop(self._read)[2]
+
+    def _drain(self, opened: socket.socket) -> float | None:
+        """Read what has arrived at one place; return when the last of it came if there may be more, else None."""
+        at = None
+        for _ in range(_MOST_AT_ONCE):
+            try:
+                payload, extra, _flags, source = opened.recvmsg(_LARGEST, _EXTRA)
+            except OSError:
+                return None
+            at = time.time()
+            for level, kind, data in extra:
+                match (level, kind):
+                    case (socket.SOL_SOCKET, Option.DROPS):
                         self._dropped[opened] = _U32.unpack(data[: _U32.size])[0]
-                yield Received(time.time(), Endpoint(*source[:2]), place, payload)
+                    case (socket.SOL_SOCKET, Option.ARRIVAL):
+                        whole, nanoseconds = _TIMESPEC.unpack(data[: _TIMESPEC.size])
+                        at = whole + nanoseconds / 1e9
+            self._count += 1
+            received = Received(at, Endpoint(*source[:2]), self._places[opened], payload)
+            heapq.heappush(self._read, (at, self._count, received))
+        return at
 
     def _open(self, place: Endpoint) -> socket.socket:
         opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            opened.setsockopt(socket.SOL_SOCKET, _DROPS, 1)
+            for option in Option:
+                opened.setsockopt(socket.SOL_SOCKET, option, 1)
             if ip_address(place.address).is_multicast:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 opened.bind((place.address, place.port))
@@ -104,6 +134,7 @@ class MediaSockets:
     def _close(self) -> None:
         self._dropped_before = self.dropped
         self._dropped.clear()
+        self._read.clear()
         for opened in self._places:
             opened.close()
         self._places.clear()

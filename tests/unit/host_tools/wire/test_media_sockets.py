@@ -45,6 +45,19 @@ def test_what_comes_has_its_place_and_its_time() -> None:
     assert abs(found[0].at - time.time()) < 30
 
 
+def test_a_backlog_is_read_in_the_order_in_which_it_came() -> None:
+    """More media than are read at once, and STKMs among them: none of these overtakes the media before it."""
+    port = free_ports(HERE, 2)
+    media, stkms = Endpoint(HERE, port), Endpoint(HERE, port + 1)
+    order = [(stkms if number % 100 == 50 else media, str(number).encode()) for number in range(700)]
+    with MediaSockets(HERE) as sockets:
+        sockets.tune([media, stkms])
+        for place, payload in order:
+            sent(place, payload)
+        found = until(sockets, lambda found: len(found) == len(order))
+    assert [(one.place, one.payload) for one in found] == order
+
+
 def test_another_service_is_another_set_of_ports() -> None:
     port = free_ports(HERE, 2)
     one, two = Endpoint(HERE, port), Endpoint(HERE, port + 1)
