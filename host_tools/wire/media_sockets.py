@@ -80,23 +80,26 @@ class MediaSockets:
         """Yield what has arrived, or arrives first within this time, in the order of arrival at all places.
 
         The order decides which keys a terminal still has: an STKM that came later must not be taken first. At most 256
-        datagrams of each place are read at once; behind what is read of a place that has more, all others wait.
+        datagrams of each place are read at once; what came later than all that is known of another place waits for the
+        next call.
         """
-        ready, _, _ = select.select(list(self._places), (), (), 0 if self._read else seconds)
-        horizons = [self._drain(opened) for opened in ready]
-        horizon = min((one for one in horizons if one is not None), default=inf)
+        select.select(list(self._places), (), (), 0 if self._read else seconds)
+        before = self._count
+        horizon = min((self._drain(opened) for opened in list(self._places)), default=inf)
+        if self._count == before:
+            horizon = inf  # nothing else came: there is no order to wait for, whatever the clock says
         while self._read and self._read[0][0] <= horizon:
             yield heapq.heappop(self._read)[2]
 
-    def _drain(self, opened: socket.socket) -> float | None:
-        """Read what has arrived at one place; return when the last of it came if there may be more, else None."""
-        at = None
+    def _drain(self, opened: socket.socket) -> float:
+        """Read what has arrived at one place; return until when all of it is read."""
+        at = 0.0
         for _ in range(_MOST_AT_ONCE):
+            at = time.time()
             try:
                 payload, extra, _flags, source = opened.recvmsg(_LARGEST, _EXTRA)
             except OSError:
-                return None
-            at = time.time()
+                break
             for level, kind, data in extra:
                 match (level, kind):
                     case (socket.SOL_SOCKET, Option.DROPS):
