@@ -24,12 +24,12 @@ from host_tools.links.base import LinkError
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.http.dialogue import Dialogue, Heard, Verdict
 from host_tools.terminal.http.session import UaSession
+from host_tools.terminal.http.ua import ask_in_one_go
 from host_tools.wire.visitors import Visitors, VisitRefusedError
 
 _log = logging.getLogger(__name__)
 LARGEST_FORM = 16_384
 """Octets of a form that is handed on; ours."""
-_MOST_STALE, _MOST_RENEWALS = 2, 1
 _METHODS = ("GET", "POST")
 _ASKED = ("Accept", "Accept-Language", "Content-Type")
 _ANSWERED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Location", "X-Content-Type-Options",
@@ -93,20 +93,7 @@ class Portal:
 
     def _ask(self, request: HttpRequest) -> Verdict:
         """Ask the BSM, with a new nonce or a new B-TID where it wants one, and return what it says in the end."""
-        stale, renewals = _MOST_STALE, _MOST_RENEWALS
-        self._dialogue.identify(self._session.current())
-        while True:
-            verdict = self._dialogue.judge(self._transport.exchange(self._dialogue.authorised(request)))
-            match verdict.heard:
-                case Heard.CHALLENGED:
-                    pass
-                case Heard.STALE if stale:
-                    stale -= 1
-                case Heard.NOT_KNOWN if renewals:
-                    renewals -= 1
-                    self._dialogue.identify(self._session.renew())
-                case _:
-                    return verdict
+        return ask_in_one_go(request, self._transport, self._dialogue, self._session)
 
 
 def is_shop(path: str) -> bool:

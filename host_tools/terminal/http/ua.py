@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from card.errors import DecodeError
-from host_tools.exchange.http import Headers, HttpResponse
+from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskRequest
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.ports import Rng
@@ -64,22 +64,31 @@ class UaClient:
         Raises `ServerRefusedError`, `NotAdmittedError`, `AnswerRefusedError`, and what the session and the transport
         raise.
         """
-        stale, renewals = MOST_STALE, MOST_RENEWALS
         headers: Headers = (("User-Agent", self._session.agent),)
         request = procedure.build(self._fqdn, body, headers, self._base)
-        self._dialogue.identify(self._session.current())
-        while True:
-            verdict = self._dialogue.judge(self._transport.exchange(self._dialogue.authorised(request)))
-            match verdict.heard:
-                case Heard.CHALLENGED:
-                    pass
-                case Heard.STALE if stale:
-                    stale -= 1
-                case Heard.NOT_KNOWN if renewals:
-                    renewals -= 1
-                    self._dialogue.identify(self._session.renew())
-                case _:
-                    return _require_success(procedure, verdict)
+        verdict = ask_in_one_go(request, self._transport, self._dialogue, self._session)
+        return _require_success(procedure, verdict)
+
+
+def ask_in_one_go(request: HttpRequest, transport: Transport, dialogue: Dialogue, session: UaSession) -> Verdict:
+    """Send a request, with a new nonce or a new B-TID where the BSM wants one; return what it says in the end.
+
+    Raises what the session and the transport raise.
+    """
+    stale, renewals = MOST_STALE, MOST_RENEWALS
+    dialogue.identify(session.current())
+    while True:
+        verdict = dialogue.judge(transport.exchange(dialogue.authorised(request)))
+        match verdict.heard:
+            case Heard.CHALLENGED:
+                pass
+            case Heard.STALE if stale:
+                stale -= 1
+            case Heard.NOT_KNOWN if renewals:
+                renewals -= 1
+                dialogue.identify(session.renew())
+            case _:
+                return verdict
 
 
 def _read(decode: Callable[[bytes], _Answer], procedure: Procedure, response: HttpResponse) -> _Answer:
