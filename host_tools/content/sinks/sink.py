@@ -24,6 +24,8 @@ from host_tools.files.writing import UnwritableFile, open_in_place
 _LONGEST_SILENCE = 10  # seconds of silence put in for one gap; a longer jump is a new start, not a gap
 _SILENCE_FOR_SOUND = 4  # seconds of silence that a second of sound allows, beside the longest of one gap
 _LARGEST_WAV = (1 << 32) - (1 << 16)  # bytes of samples; the sizes in the header have 32 bits
+_WAV_HEADER = 44
+_WAV_SIZE_AT = 40  # four bytes of the header: how many bytes of samples follow
 _SAMPLE_BYTES = 2
 _TS_PACKET = 188
 _TIMESTAMPS = 1 << 32
@@ -149,8 +151,16 @@ class WavSink:
         return gap if abs(gap) <= _LONGEST_SILENCE * self._audio.rate else 0
 
     def close(self) -> None:
-        """Write the final sizes into the header and close the file."""
+        """Write the final sizes into the header and close the file.
+
+        A signal may have come between samples and their count: what the header does not count is cut off.
+        """
+        if self._file.closed:
+            return
         self._wave.close()
+        self._file.seek(_WAV_SIZE_AT)
+        counted = int.from_bytes(self._file.read(_WAV_HEADER - _WAV_SIZE_AT), "little")
+        self._file.truncate(_WAV_HEADER + counted)
         self._file.close()
 
 

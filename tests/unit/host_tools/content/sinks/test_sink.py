@@ -6,6 +6,7 @@ import wave
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_a_file_ends_where_its_header_can_count_no_further(tmp_path: Path, monke
     sink = fill(tmp_path / "x", [packet(160 * number, b"\x80" * 160) for number in range(10)])
     assert len(read_wav(sink.path)[3]) == 3 * 320
     assert sink.left_out == {FULL_FILE: 7}
+
+
+def test_a_signal_between_samples_and_their_count_leaves_a_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it came behind the write of the samples, inside of `wave`, which counts them only then."""
+    files: list[BinaryIO] = []
+    opened = wave.open
+
+    def opening(file: BinaryIO, mode: Literal["wb"]) -> wave.Wave_write:
+        files.append(file)
+        return opened(file, mode)
+
+    monkeypatch.setattr(wave, "open", opening)
+    sink = open_sink(tmp_path / "x", 0)
+    sink.write(packet(0, b"\x80" * 160), CARRIER)
+    files[0].write(bytes(320))
+    monkeypatch.undo()
+    sink.close()
+    with wave.open(str(sink.path)) as audio:
+        assert 44 + 2 * audio.getnframes() == sink.path.stat().st_size == 44 + 320
 
 
 def test_what_starts_anew_is_neither_late_nor_behind_a_gap(tmp_path: Path) -> None:
