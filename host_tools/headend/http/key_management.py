@@ -170,6 +170,15 @@ class KeyManagement:
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
         self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
 
+    def hear_taken(self, caller: Caller, request: HttpRequest) -> None:
+        """Settle what is in doubt of LTKMs that credit, where a request says which of them the terminal took.
+
+        A registration and a deregistration say so, too, and settle it by themselves. Raises `DecodeError`.
+        """
+        values = request.all(TAKEN_HEADER)
+        if values:
+            self._pushes.told(caller.identity, self._route(caller), find_taken(values))
+
     def pull(self, identity: str) -> bool:
         """Have a registered terminal ask for its keys by itself; False where none is registered.
 
@@ -223,6 +232,11 @@ class KeyManagement:
         """Return the services of the BSM behind serviceIDs; one that is not in the catalogue has none."""
         return tuple(dict.fromkeys(service for one in service_ids for service in self._catalogue.get(one, ())))
 
+    def _route(self, caller: Caller) -> Route:
+        """Return where pushes go: to where they went while it is registered, under the B-TID of now."""
+        before = self.registration(caller.identity)
+        return caller.route if before is None else replace(before.route, b_tid=caller.username)
+
     def _write(self, caller: Caller, service_ids: tuple[str, ...], route: Route | None = None) -> None:
         """Write a registration down; one for nothing is none."""
         if service_ids:
@@ -275,6 +289,7 @@ class KeyManagement:
             left, taken = Deregistration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
             return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
         self.heard(caller.identity)  # the two others write the registration anew
+        self.hear_taken(caller, request)
         return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
 
 
