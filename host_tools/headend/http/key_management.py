@@ -180,7 +180,8 @@ class KeyManagement:
         """
         values = request.all(TAKEN_HEADER)
         if values:
-            self._pushes.told(caller.identity, self._route(caller), find_taken(values))
+            route = _route(caller, self.registration(caller.identity))
+            self._pushes.told(caller.identity, route, find_taken(values))
 
     def pull(self, identity: str) -> bool:
         """Have a registered terminal ask for its keys by itself; False where none is registered.
@@ -239,11 +240,6 @@ class KeyManagement:
     def services(self, service_ids: Iterable[str]) -> tuple[str, ...]:
         """Return the services of the BSM behind serviceIDs; one that is not in the catalogue has none."""
         return tuple(dict.fromkeys(service for one in service_ids for service in self._catalogue.get(one, ())))
-
-    def _route(self, caller: Caller) -> Route:
-        """Return where pushes go: to where they went while it is registered, under the B-TID of now."""
-        before = self.registration(caller.identity)
-        return caller.route if before is None else replace(before.route, b_tid=caller.username)
 
     def _write(self, caller: Caller, service_ids: tuple[str, ...], route: Route | None = None) -> None:
         """Write a registration down; one for nothing is none."""
