@@ -4,9 +4,9 @@ A terminal shows its client ID in the `User-Agent` of its Registration, within T
 it is asked for it by 403 and the text `send_BCAST_Client_ID`, and answers with `GET /` and the client ID there.
 
 Ours, as the text leaves it open: the GET is under the digest, too, and by its user belongs to the Registration that
-waits, for a minute, also over a restart; that is then answered as if it had come now. A client ID that did not come through TLS with a
-certificate counts as none. One that was accepted is not asked for again. What is refused gets 403, and the response to
-the Registration with 403 for each item.
+waits, for a minute, also over a restart; that is then answered as if it had come now. A client ID that did not come
+through TLS with a certificate counts as none. One that was accepted is not asked for again. What is refused gets 403,
+and the response to the Registration with 403 for each item.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ _ADD = text("INSERT INTO letters (at, address, port, payload) VALUES (:at, :addr
 _FORGET = text("DELETE FROM letters WHERE number <= (SELECT max(number) FROM letters) - :most")
 _CLAIM = (
     "UPDATE letters SET at = :again WHERE number IN"
-    " (SELECT number FROM letters WHERE at <= :now ORDER BY number LIMIT :most{}) RETURNING number, address, port, payload"
+    " (SELECT number FROM letters WHERE at <= :now ORDER BY number LIMIT :most{})"
+    " RETURNING number, address, port, payload"
 )
 _CLAIM_ALONE, _CLAIM_SHARED = text(_CLAIM.format("")), text(_CLAIM.format(" FOR UPDATE SKIP LOCKED"))
 _DROP = text("DELETE FROM letters WHERE number IN :numbers").bindparams(bindparam("numbers", expanding=True))
