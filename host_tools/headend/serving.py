@@ -20,8 +20,8 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
-from host_tools.headend.http.pull_desk import SmsPlace
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.short_messages import SmsPlace
 from host_tools.headend.http.ua import Service
 from host_tools.headend.operating.happenings import Happenings, Hearer, Watched
 from host_tools.headend.operating.operator import Operator
