@@ -367,13 +367,20 @@ class TestSmsPush:
         assert SmsPush.decode(list(reversed(parts))) == sent
 
     def test_a_push_that_is_not_what_its_media_type_says(self) -> None:
-        for content, named, other in ((PULL, b"mikey\0", b"vnd.oma.bcast.smartcard-trigger+xml\0"),):
-            (first, second) = SmsPush(SmsForm.A, content).encode()
-            at = first.index(b"application/" + named)
-            length = first[at - 1] + len(other) - len(named)
-            changed = first[: at - 1] + bytes((length,)) + b"application/" + other + first[at + 12 + len(named) :]
-            with pytest.raises(DecodeError, match="media type that it names"):
-                SmsPush.decode([changed[:140], second])
+        headers = b"application/vnd.oma.bcast.smartcard-trigger+xml\0\xaf\x93"
+        trigger = Trigger("t-1", "http://bmsc.example.org/", (PurchaseItem("urn:item:", "one"),)).encode()
+        for content, is_right in ((trigger, True), (PULL, False)):
+            body = bytes((1, 6, len(headers))) + headers + content
+            pieces = [body[start : start + 120] for start in range(0, len(body), 120)]
+            parts = [
+                bytes.fromhex("0b05040b8423f00003") + bytes((9, len(pieces), number)) + piece
+                for number, piece in enumerate(pieces, 1)
+            ]
+            if is_right:
+                assert SmsPush.decode(parts).content == trigger
+            else:
+                with pytest.raises(DecodeError, match="media type that it names"):
+                    SmsPush.decode(parts)
 
     def test_missing_doubled_and_foreign_parts(self) -> None:
         first, second = SmsPush(SmsForm.A, PULL).encode(1)
