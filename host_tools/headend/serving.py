@@ -169,9 +169,9 @@ async def serve(
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
     that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua and Ub over TLS
-    besides with `ua_tls` and `ub_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a subscriber has at the
-    BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears` is told what happens;
-    `remint` is as in `LtkmSender`.
+    besides with `ua_tls` and `ub_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a
+    subscriber has at the BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears`
+    is told what happens; `remint` is as in `LtkmSender`.
     `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close. Raises
     `TransportError` for a port that cannot be had.
     """

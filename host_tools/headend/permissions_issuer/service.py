@@ -161,7 +161,7 @@ def _common_name(connection: ssl.SSLSocket) -> str:
 
 
 def server_context(certificate: Certified, ca: bytes | None) -> ssl.SSLContext:
-    """Return a context for servers whose clients must show a certificate of this authority (PEM), None for no client."""
+    """Return a context for servers whose clients must show a certificate of this authority (PEM); with None, none."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=None if ca is None else ca.decode())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
