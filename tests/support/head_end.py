@@ -20,7 +20,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
-from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.http.short_messages import SmsPlace
 from host_tools.headend.operating.happenings import Hearer
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
@@ -84,6 +84,7 @@ def head_end(
     limits: ServerLimits | None = None,
     zn_tls: ssl.SSLContext | None = None,
     ua_tls: ssl.SSLContext | None = None,
+    ub_tls: ssl.SSLContext | None = None,
     seed: str = "wire",
     scenario: Scenario | None = None,
     catalogue: Catalogue | None = None,
@@ -125,6 +126,7 @@ def head_end(
                     limits=limits,
                     zn_tls=zn_tls,
                     ua_tls=ua_tls,
+                    ub_tls=ub_tls,
                     catalogue=catalogue,
                     client_ids=client_ids,
                     rooms=rooms,

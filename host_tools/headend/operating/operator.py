@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from card.codec.mikey import MikeyMessage, Timestamp
 from card.crypto.secret import Secret
 from card.errors import DecodeError
-from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.ports import Rng
-from host_tools.exchange.transport import Endpoint, Peer
+from host_tools.exchange.transport import Peer
 from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.server import Bsm
@@ -205,17 +204,10 @@ class Operator:
         self._done(f"{identity} is {'refused' if refused else 'let in again'}")
 
     def _send(self, identity: str, items: Sequence[CatalogueItem]) -> bool:
-        """Send a trigger for items to where a subscriber's terminal was heard last; False where that is not known."""
-        line = self.servers.books.outbox.line(identity)
-        address = line.route.address if line is not None else self.first_address
-        if not address:
-            return False
-        port = line.route.port if line is not None else None
-        name = self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
-        uri = f"http://{self._network.scenario.network.bsm_fqdn}/"
-        trigger = Trigger(name, uri, tuple(item.reference for item in items))
-        self.servers.pushes.tell(Endpoint(address, port or OMA_LTKM_PORT), trigger.encode())
-        return True
+        """Send a trigger for items; False where no way leads to the terminal."""
+        desk, name = self.servers.selling.desk, self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
+        trigger = Trigger(name, desk.bsm_uri, tuple(item.reference for item in items))
+        return desk.send(identity, trigger, self.first_address)
 
     def _known(self, identity: str) -> None:
         if identity not in self._network.identities:
