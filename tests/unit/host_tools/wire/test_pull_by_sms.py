@@ -44,7 +44,7 @@ from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
 
 def pulled(served: HeadEnd) -> Way:
     """Have the one subscriber pulled, and let go out what is due."""
-    (identity,) = served.network.identities
+    identity = served.network.subscriber.impi
 
     def pull() -> Way:
         way = served.running.servers.pulls.pull(identity)
@@ -146,7 +146,7 @@ def test_a_pull_that_no_way_leads_to() -> None:
     with head_end(sms=SmsPlace(Endpoint(address, SMS_PORT))) as served:
         with pytest.raises(HeadendError, match="never shown a B-TID"):
             pulled(served)
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
         keys, books = served.running.servers.keys, served.running.servers.books
 
         def expected(age: float) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def test_one_that_asks_too_often_is_put_off() -> None:
         ua = served.running.servers.ua
         assert served.call(lambda: (ua.limited > 0, ua.defects)) == (True, 0)
         # Nothing of it is kept.
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
 
         def registered() -> bool:
             with served.running.servers.books.transactions.transaction():
