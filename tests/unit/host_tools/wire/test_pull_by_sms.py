@@ -73,6 +73,7 @@ def test_a_terminal_that_left_is_pulled_by_short_message_and_served_by_http(form
         assert served.defects == 0
 
 
+@pytest.mark.flow("002", "5.4.7.2.10", step="3", message="SmartcardProfileTrigger by short message, with the items")
 @pytest.mark.parametrize("form", list(SmsForm))
 def test_a_trigger_by_short_message_leads_to_the_sale(form: SmsForm) -> None:
     """A shop orders for one whose terminal never registered: nobody knows where that is."""
