@@ -49,9 +49,11 @@ class TestSubscribers:
         memory = MemorySubscribers((one.made() for one in records), (CSIM,))
         with store.database.transaction():
             store.subscribers.add([*records, CSIM])
-            asked = [("", 7), ("00030%_@home", 5), ("", 200, "0002"), ("", 5, "000%"), ("zz", 5), ("", 9, "00003%_")]
-            for one in (*asked, ("", 5, "user"), ("00290", 50)):
-                assert store.subscribers.page(*one) == memory.page(*one)
+            for after, most, begins in (
+                ("", 7, ""), ("00030%_@home", 5, ""), ("", 200, "0002"), ("", 5, "000%"), ("zz", 5, ""),
+                ("", 9, "00003%_"), ("", 5, "user"), ("00290", 50, ""),
+            ):  # fmt: skip
+                assert store.subscribers.page(after, most, begins) == memory.page(after, most, begins)
             assert store.subscribers.page("", 5, "user") == (CSIM.nai,)
 
     def test_the_sequence_number_outlives_the_process_and_a_second_reading_of_the_file(self, url: str) -> None:
