@@ -45,7 +45,8 @@ from host_tools.wire.system import SystemClock, SystemRng
 from tests.unit.host_tools.headend.networks import small_scenario
 
 PIN = CardProfile.demo().pins.pin1.value
-_MOST_SECONDS = 30
+_MOST_SECONDS = 300
+"""Until a server that neither starts, nor ends, nor answers counts as stuck; nothing is measured by it."""
 _SLOTS = itertools.count()
 _T = TypeVar("_T")
 
