@@ -192,7 +192,7 @@ def online_with(
                 rules=rules,
                 keeper=keeper,
                 patience=Patience(first=choice.wait),
-                manners=Manners(card.session.agent, choice.client_id, choice.shows_client_id),
+                manners=Manners(card.session.agent, choice.client_id, choice.shows_client_id, choice.address),
                 sms_port=choice.sms_port,
                 on_news=lambda news: events.emit(ClientNews(news)),
             )
