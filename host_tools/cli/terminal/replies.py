@@ -22,6 +22,7 @@ from host_tools.terminal.client.events import (
     LtkmRepeated,
     MessageDropped,
     News,
+    ServerPassedOver,
     StateChanged,
     StockTaken,
     TriggerTaken,
@@ -166,6 +167,8 @@ def news_words(news: News) -> str:
             brought = [one.service_id + ("" if one.ends is None else f" until {one.ends}") for one in bought]
             said = (("bought in the shop", brought), ("ended in the shop", list(ended)))
             return "; ".join(f"{what}: {printable(', '.join(which))}" for what, which in said if which)
+        case ServerPassedOver(server, why):
+            return f"{printable(server)} is passed over: {printable(why)}"
         case KeysMissing(names):
             which = ", ".join(map(key_text, names)) or "nobody knows which"
             return f"key not delivered: {which}"
@@ -202,6 +205,8 @@ def news_dict(news: News) -> dict[str, object]:
                 {"service": one.service_id, "to": None if one.ends is None else one.ends.isoformat()} for one in bought
             ]
             return {"event": "shop", "bought": items, "ended": list(ended)}
+        case ServerPassedOver(server, why):
+            return {"event": "passed over", "server": server, "why": why}
         case KeysMissing(names):
             return {"event": "keys missing", "keys": list(map(key_text, names))}
 

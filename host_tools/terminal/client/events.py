@@ -291,6 +291,14 @@ class StockTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerPassedOver:
+    """A server that an announcement names was not reached, so another one is tried."""
+
+    server: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysMissing:
     """No key came, though it was asked for; empty where nobody can say which."""
 
@@ -307,5 +315,6 @@ News = (
     | TriggerTaken
     | ItemsOver
     | StockTaken
+    | ServerPassedOver
     | KeysMissing
 )

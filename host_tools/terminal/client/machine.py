@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,15 +66,21 @@ class Rules:
 
     `registers` is False for a (R-)UIM, which neither registers nor deregisters. `abroad`: register in a foreign
     network, too. `chases`: ask for keys that do not come. `groups` are the key groups of the services that are wanted,
-    where an announcement names them.
+    where an announcement names them. `announced` is how long to wait before a key of each group is asked for, as
+    security descriptions say; `waiting` goes before that.
     """
 
     registers: bool = True
     abroad: bool = False
     chases: bool = True
-    waiting: WaitingTime = field(default_factory=WaitingTime)
+    waiting: WaitingTime | None = None
+    announced: Mapping[MskName, WaitingTime] = field(default_factory=dict)
     waits: Waits = field(default_factory=Waits)
     groups: Names = ()
+
+    def waiting_of(self, name: MskName) -> WaitingTime:
+        """Return how long to wait before a request for a key; no time for one that nothing is said of."""
+        return self.waiting or self.announced.get(current(name)) or WaitingTime()
 
 
 class Client:
@@ -227,11 +233,15 @@ class Client:
 
     def _request_after_wait(self, names: Names) -> None:
         """Ask for keys after the waiting time of the announcement (TS 33.246 clause 6.3.2.2.1)."""
-        wait = self._rules.waiting.draw(self._rng)
-        if wait > 0:
-            self._delay(RequestKeys(names), wait, "every request for keys waits, so that not all ask at once")
-        else:
-            self._way.add(RequestKeys(names), patient=False)
+        together: dict[WaitingTime, list[MskName]] = {}
+        for name in names:
+            together.setdefault(self._rules.waiting_of(name), []).append(name)
+        for waiting, wanted in together.items():
+            wait, wish = waiting.draw(self._rng), RequestKeys(tuple(wanted))
+            if wait > 0:
+                self._delay(wish, wait, "every request for keys waits, so that not all ask at once")
+            else:
+                self._way.add(wish, patient=False)
 
     def _time_up(self, timer: str) -> None:
         if timer == BACK_OFF:
