@@ -76,6 +76,7 @@ def announced_servers(servers: Iterable[str], named: Reach, tls: SSLContext | No
         except WrongUrl:
             continue
         if reach.bsm.tls or not named.bsm.tls:
+            reach = replace(reach, bsf_tls=named.bsf_tls, bsf_port=named.bsf_port)
             found.setdefault((reach.bsm, reach.bsm_port), reach)
     reaches = tuple(found.values())
     is_there = any(reach.bsm.fqdn == named.bsm.fqdn for reach in reaches)
