@@ -82,7 +82,7 @@ class Pages(Protocol):
         """Return how many exceptions nobody expected."""
 
     def codes(self) -> Mapping[str, str]:
-        """Return the order codes of subscribers, by identity."""
+        """Return the order codes of the first subscribers, by identity."""
 
 
 Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]

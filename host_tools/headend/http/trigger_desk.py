@@ -72,6 +72,13 @@ class TriggerDesk:
         with self._books.transactions.transaction():
             return self._orders.find(identity, order_id)
 
+    def find_any(self, order_id: str) -> tuple[str, ShopOrder] | None:
+        """Return whose order of this name there is, and how it stands; None where there is none."""
+        with self._books.transactions.transaction():
+            owner = self._orders.owner(order_id)
+            found = None if owner is None else self._orders.find(owner, order_id)
+        return None if owner is None or found is None else (owner, found)
+
     def _reaches(self, identity: str, address: str | None) -> bool:
         return self._messages is not None or self._place(identity, address) is not None
 

@@ -44,7 +44,7 @@ from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
 
 def pulled(served: HeadEnd) -> Way:
     """Have the one subscriber pulled, and let go out what is due."""
-    (identity,) = served.network.identities
+    identity = served.network.subscriber.impi
 
     def pull() -> Way:
         way = served.running.servers.pulls.pull(identity)
@@ -73,6 +73,7 @@ def test_a_terminal_that_left_is_pulled_by_short_message_and_served_by_http(form
         assert served.defects == 0
 
 
+@pytest.mark.flow("002", "5.4.7.2.10", step="3", message="SmartcardProfileTrigger by short message, with the items")
 @pytest.mark.parametrize("form", list(SmsForm))
 def test_a_trigger_by_short_message_leads_to_the_sale(form: SmsForm) -> None:
     """A shop orders for one whose terminal never registered: nobody knows where that is."""
@@ -146,7 +147,7 @@ def test_a_pull_that_no_way_leads_to() -> None:
     with head_end(sms=SmsPlace(Endpoint(address, SMS_PORT))) as served:
         with pytest.raises(HeadendError, match="never shown a B-TID"):
             pulled(served)
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
         keys, books = served.running.servers.keys, served.running.servers.books
 
         def expected(age: float) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ def test_one_that_asks_too_often_is_put_off() -> None:
         ua = served.running.servers.ua
         assert served.call(lambda: (ua.limited > 0, ua.defects)) == (True, 0)
         # Nothing of it is kept.
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
 
         def registered() -> bool:
             with served.running.servers.books.transactions.transaction():
