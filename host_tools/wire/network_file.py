@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _FORMAT = 1
 BSM_TLS = "bsm-tls"
 """Role of the BSM over TLS with certificates on both sides."""
+BSDA = "bsda"
+"""Role of a BSD/A in another process: where the BSM tells it of SEKs out of turn."""
 _NO_PLACES = ("format", "services", "push")
 
 
@@ -37,7 +39,7 @@ class Place:
 class NetworkFile:
     """BSF (Ub), BSM (Ua), and where LTKMs come from; the serviceIDs that can be registered for.
 
-    `others` are further servers, by what they are for: `zn`, `metrics`.
+    `others` are further servers, by what they are for: `zn`, `metrics`, `BSM_TLS`, `BSDA`.
     """
 
     bsf: Place
