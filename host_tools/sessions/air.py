@@ -27,8 +27,8 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.announcing import named
-from host_tools.headend.on_air.beside import AirBeside, Names
+from host_tools.headend.on_air.announcing import Names, named
+from host_tools.headend.on_air.beside import AirBeside
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.distribution import Distribution, distribute
 from host_tools.headend.on_air.hand_over import SeksHandedOver
@@ -110,9 +110,9 @@ def beside(
 
 
 def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
-    """Write the documents of an announcement, those of each service in a folder of its own."""
+    """Write the documents of an announcement, those of each service, and of each listener, in a folder of its own."""
     for document in documents:
-        if document.name:
+        if document.name and not document.name.endswith("/"):
             path = folder / document.name
             with told(path.parent):
                 path.parent.mkdir(parents=True, exist_ok=True)

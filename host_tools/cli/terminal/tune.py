@@ -106,7 +106,7 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
     if _is_file(target):
         return programmes_at(target, FileLibrary())
     reach = None if options["network"] is None and options["bsm"] is None else choice_of(options).reach()[0]
-    library = WebLibrary(dict(options["resolved"]) if reach is None else reach.places)
+    library = WebLibrary(dict(options["resolved"]) if reach is None else reach.places, options["address"])
     if target.startswith("http:"):
         return programmes_at(target, library)
     if reach is None:

@@ -8,22 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.messages.back_end import SekHandover
 from host_tools.exchange.procedures import ANNOUNCEMENT, KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, STKM_REQUEST, TEK_OFFER
 from host_tools.exchange.transport import Server
-from host_tools.guide.announce import Document, Offer
 from host_tools.headend.bsm.ports import KeyStore
-from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.granting import as_grant
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.guide import GuideServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.announcing import announced, announcement
+from host_tools.headend.on_air.announcing import Announcements, Names
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir, position
 from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.rollovers import ORDERS_A_SECOND, RolledSeks, RolloverPushes
@@ -51,18 +48,6 @@ def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
         for term in timetable.terms(service.id, at):
             if (term.key_domain_id, term.msk_id) not in known:
                 keys.add_sek(make_key(scenario, term))
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Under which serviceID each service is registered, and as what it is sold, both by its name in the scenario.
-
-    `waiting` is how long terminals wait before they ask for keys.
-    """
-
-    service_ids: Mapping[str, str]
-    offers: Mapping[str, Offer]
-    waiting: Waiting | None = None
 
 
 class AirBeside:
@@ -106,10 +91,9 @@ class AirBeside:
         self._flush: Callable[[], None] = lambda: None
         self._idle = min(max(scenario.ltkm_lead / 1000 / plan.speed / _LOOKS_A_LEAD, _STEP), _REST)
         self._defects = 0
-        described = announced(scenario, plan.targets(scenario)[0], names.service_ids, names.offers, names.waiting)
-        by_name = dict(zip((service.id for service in scenario.services), described, strict=True))
-        self.documents: tuple[Document, ...] = tuple(announcement(by_name))
-        self._guide = GuideServer(self.documents)
+        announcements = Announcements.of(scenario, plan, names)
+        self.documents = announcements.documents
+        self._guide = GuideServer(announcements.documents, announcements.homes)
 
     @property
     def paths(self) -> Mapping[str, Server]:

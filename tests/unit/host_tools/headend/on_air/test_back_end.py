@@ -44,7 +44,8 @@ from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
 from host_tools.headend.on_air import hand_over
-from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
+from host_tools.headend.on_air.announcing import Names
+from host_tools.headend.on_air.beside import AirBeside, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.remote import RemoteBsm
