@@ -47,7 +47,7 @@ class ScenarioServices:
 
     def periods_before(self, moment: datetime) -> int:
         """Return how many crypto periods there were before that of this moment."""
-        return max(self._elapsed(moment), 0) // self._scenario.stkm.crypto_period
+        return max(self.elapsed(moment), 0) // self._scenario.stkm.crypto_period
 
     def stream(self, service: str, moment: datetime, first_mtk_id: int) -> SrtpDescription:
         """Describe the stream as it stands at this moment, or at the begin of this crypto period if that is later."""
