@@ -156,7 +156,7 @@ class KeyManagement:
         """
         wanted, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
         held = before.service_ids if before else ()
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         self._write(caller, tuple(dict.fromkeys((*held, *wanted))), route)
         orders = self._orders(caller.identity, wanted) if orders is None else orders
         self._pushes.order(caller.identity, route, orders)
@@ -168,7 +168,7 @@ class KeyManagement:
         """
         left, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
         kept = tuple(one for one in (before.service_ids if before else ()) if one not in left)
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         self._write(caller, kept, route)
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
         self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
@@ -215,7 +215,7 @@ class KeyManagement:
         """
         codes: list[MskCode] = []
         before = self.registration(caller.identity)
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         held = self._expected(caller.identity) if before is None else before.service_ids
         for name in dict.fromkeys(names):
             key = self._find(held, name)
@@ -286,6 +286,16 @@ class KeyManagement:
             return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
         self.heard(caller.identity)  # the two others write the registration anew
         return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
+
+
+def _route(caller: Caller, before: Registered | None) -> Route:
+    """Return where pushes go that a request other than a registration asks for: where those of the registration go.
+
+    One that never registers is reached where it asked last (ours): nothing else would tell that it has moved.
+    """
+    if before is None or not caller.registers:
+        return caller.route
+    return replace(before.route, b_tid=caller.username)
 
 
 def _procedure(target: Target) -> Procedure | None:
