@@ -77,7 +77,7 @@ def beside(
     tables: BcastTables,
     events: Events,
     catalogue: Catalogue,
-    tls: NetworkTls | None,
+    tls: NetworkTls | None = None,
 ) -> AirBeside:
     """Return what runs beside the servers of a network, which sell what the catalogue has.
 

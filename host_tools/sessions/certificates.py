@@ -21,10 +21,14 @@ _AUTHORITY, _SERVER, _BSDA = "ca.pem", "server", "bsda"
 
 @dataclass(frozen=True, slots=True)
 class NetworkTls:
-    """TLS of a network with certificates on both sides: BSF (Zn) and BSM (Ua) as servers, the BSM as a client."""
+    """TLS of the BSF on Zn and of the BSM on Ua, whose clients must show a certificate, and of the BSF on Ub.
+
+    A terminal that bootstraps need show none: its card shows who it is. With `to_bsda` the BSM is a client itself.
+    """
 
     zn: ssl.SSLContext
     ua: ssl.SSLContext
+    ub: ssl.SSLContext
     to_bsda: ssl.SSLContext
 
 
@@ -51,8 +55,9 @@ def network_tls(scenario: Scenario, folder: Path) -> NetworkTls:
     if not any(path.exists() for path in _pair(folder, _SERVER)):
         return _made(scenario, folder)
     otherwise = ", or neither of the server's, and certificates for tests are made"
-    server, client = _contexts(folder, *_given(folder, _SERVER, otherwise))
-    return NetworkTls(server, server, client)
+    authority, shown = _given(folder, _SERVER, otherwise)
+    asking, client = _contexts(folder, authority, shown)
+    return NetworkTls(asking, asking, server_context(shown, None), client)
 
 
 def bsda_tls(folder: Path) -> BsdaTls:
@@ -97,9 +102,10 @@ def _made(scenario: Scenario, folder: Path) -> NetworkTls:
     ca.certify_naf(names.bsm_fqdn).write(folder / "naf")
     ca.certify_terminal(TERMINAL).write(folder / "terminal")
     ca.certify_both(bsda_name(scenario)).write(folder / _BSDA)
-    bsm = ca.certify_both(names.bsm_fqdn)
+    bsf, bsm = ca.certify_server([names.bsf_name]), ca.certify_both(names.bsm_fqdn)
     return NetworkTls(
-        server_context(ca.certify_server([names.bsf_name]), ca.certificate),
+        server_context(bsf, ca.certificate),
         server_context(bsm, ca.certificate),
+        server_context(bsf, None),
         client_context(bsm, ca.certificate),
     )

@@ -16,7 +16,7 @@ from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import write_whole
 from host_tools.headend.bsm.ports import Services
-from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.http.short_messages import SmsPlace
 from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.model import Scenario
@@ -124,6 +124,7 @@ def serve_scenario(
                 announce,
                 zn_tls=None if tls is None else tls.zn,
                 ua_tls=None if tls is None else tls.ua,
+                ub_tls=None if tls is None else tls.ub,
                 catalogue=catalogue,
                 client_ids=sold.rule,
                 include=sold.included,

@@ -24,6 +24,8 @@ BSM_TLS = "bsm-tls"
 """Role of the BSM over TLS with certificates on both sides."""
 BSDA = "bsda"
 """Role of a BSD/A in another process: where the BSM tells it of SEKs out of turn."""
+BSF_TLS = "bsf-tls"
+"""Role of the BSF (Ub) over TLS with a certificate of its own."""
 _NO_PLACES = ("format", "services", "push")
 
 

@@ -75,7 +75,8 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--resolve", "resolved", multiple=True, metavar="NAME:ADDRESS:PORT", callback=parse_resolved,
                      help="Reach a server elsewhere, repeatable."),
         click.option("--bsf", default="", metavar="NAME",
-                     help="FQDN of the BSF; without it, that of the network file or of the card's home network."),
+                     help="FQDN of the BSF, with https:// before it for Ub over TLS; without it, that of the network "
+                     "file (over TLS with --ca or --certificates, where it is there) or of the card's home network."),
         click.option("--bsm", metavar="URL",
                      help="URL of the BSM, as an announcement has it, in place of that of the network file."),
         click.option("--network", type=FILE,

@@ -60,10 +60,10 @@ def online(
 @network_options
 @card_options
 def sms(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Give the terminal short messages that carry a solicited pull: each FILE holds the TPDU of one.
+    """Give the terminal short messages that carry a solicited pull or a trigger: each FILE holds the TPDU of one.
 
-    The card checks the pull, and the terminal asks the BSM for the key at once. A pull in several messages is given
-    with all its files.
+    The card checks the pull, and the terminal asks the BSM for the key at once. A trigger has the terminal register for
+    the items that it names. What comes in several messages is given with all its files.
     """
     from host_tools.cli.terminal.replies import OnlineShow
     from host_tools.sessions.online.staying import read_tpdus, take_short_messages

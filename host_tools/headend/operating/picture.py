@@ -72,6 +72,7 @@ class ServicePicture:
     """A service: the MTK ID of now, how far its crypto period is (seconds of `period`), its SEKs.
 
     There were `before` crypto periods; after each `lap` of them MTK IDs begin again at 1, with None never.
+    `listeners` are registered for it; there may be more unless `all_counted`.
     """
 
     id: str
@@ -82,6 +83,7 @@ class ServicePicture:
     listeners: int
     before: int
     lap: int | None
+    all_counted: bool = True
 
     @property
     def current(self) -> SekPicture:
@@ -111,7 +113,10 @@ def periods_until(mtk_id: int, first: int, last: int, lap: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All of it."""
+    """All of it. Subscribers are a page: those behind `after` that begin with `begins`, of `known` in all.
+
+    `following` is the name behind which the next page begins, "" for none.
+    """
 
     at: datetime
     name: str
@@ -119,3 +124,7 @@ class Picture:
     services: tuple[ServicePicture, ...]
     items: tuple[tuple[str, str], ...]
     defects: int
+    known: int = 0
+    after: str = ""
+    begins: str = ""
+    following: str = ""

@@ -110,13 +110,13 @@ class LabCa:
         )
 
 
-def server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
-    """Return a context for servers whose clients must show a certificate of this authority (PEM).
+def server_context(certificate: Certified, ca: bytes | None) -> ssl.SSLContext:
+    """Return a context for servers whose clients must show a certificate of this authority (PEM); with None, none.
 
     Raises `ssl.SSLError`, `ValueError`.
     """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ca.decode())
-    context.verify_mode = ssl.CERT_REQUIRED
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=None if ca is None else ca.decode())
+    context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
     return _showing(context, certificate)
 
 

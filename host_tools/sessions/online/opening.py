@@ -33,7 +33,7 @@ from host_tools.terminal.http.session import UaSession
 from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
-from host_tools.terminal.reach import Reach, WrongUrl, reach_network, reach_url
+from host_tools.terminal.reach import Reach, WrongUrl, bsf_of, reach_network, reach_url
 from host_tools.terminal.state_file import open_state
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.network_file import load_network
@@ -83,20 +83,25 @@ class NetworkChoice:
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
-        wants_tls = self.ca is not None or self.certificates is not None
+        tls = self._tls() if self.ca is not None or self.certificates is not None else None
         try:
-            tls = self._tls() if wants_tls and self.bsm is None else None
-            found = None if network is None else reach_network(network, self.address, tls)
+            found = None if network is None else reach_network(network, self.address, tls if self.bsm is None else None)
         except WrongUrl as error:
             raise SessionError(f"--network {self.network}: {error}", Trouble.MISUSE) from None
         places: Mapping[str, Endpoint] = {} if found is None else found.places
         if self.bsm is not None:
-            bsf = self.bsf or (found.bsf_name if found else "")
             try:
-                found = reach_url(self.bsm, self.address, places, bsf, self._tls())
+                found = reach_url(self.bsm, self.address, places, "", tls or self._tls())
             except WrongUrl as error:
                 raise SessionError(f"--bsm {self.bsm}: {error}", Trouble.MISUSE) from None
+            if network is not None:
+                found = found.with_bsf(*bsf_of(network, tls))
         assert found is not None, "one of the two is there"
+        if self.bsf:
+            try:
+                found = found.with_bsf_url(self.bsf, tls or self._tls())
+            except WrongUrl as error:
+                raise SessionError(f"--bsf {self.bsf}: {error}", Trouble.MISUSE) from None
         unknown = [name for name, _ in self.resolved if network is not None and self.bsm is None and name not in places]
         if unknown:
             known = " and ".join(places)
@@ -104,8 +109,8 @@ class NetworkChoice:
         reach = replace(found, places={**found.places, **dict(self.resolved)})
         return reach, () if network is None else network.service_ids
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """Return the context for a BSM behind https. Raises `SessionError`."""
+    def _tls(self) -> ssl.SSLContext:
+        """Return the context for servers behind https. Raises `SessionError`."""
         from host_tools.terminal.errors import TerminalError
         from host_tools.terminal.tbk import Credentials
 

@@ -104,7 +104,6 @@ class Errand:
     procedure: Procedure
     asking: State
     body: bytes = b""
-    headers: Headers = ()
     request_id: str = ""
     resends: int = 0
     stale: int = 0
@@ -150,8 +149,6 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
         case Register(service_ids, only):
             wanted = service_ids if only else tuple(dict.fromkeys((*journal.items, *service_ids)))
             errand.body = Registration(wanted).encode()
-            taken = [(one.b_tid, one.counter) for one in journal.to_tell]
-            errand.headers = ((TAKEN_HEADER, taken_header(taken)),) if taken else ()
             return bool(wanted)
         case Deregister(service_ids):
             wanted = service_ids or tuple(journal.items)
@@ -167,6 +164,18 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
             return True
         case Resume():
             return True
+
+
+def taken_headers(errand: Errand, journal: Journal) -> Headers:
+    """Return what an errand tells the BSM beside its body: LTKMs that the card took (ours).
+
+    To be asked for each time that it goes out, as one may have come since. A registration that names none says so by
+    itself; any other request says it with an empty value.
+    """
+    taken = [(one.b_tid, one.counter) for one in journal.to_tell]
+    if not taken and errand.asking is State.REGISTER:
+        return ()
+    return ((TAKEN_HEADER, taken_header(taken)),)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.status import DEFAULT_RETRY_SECONDS
+from host_tools.exchange.transport import Datagram
 from host_tools.terminal.client.awaited import AwaitedKeys, Names, current
 from host_tools.terminal.client.errands import Consequences, may_resume
 from host_tools.terminal.client.events import (
@@ -240,16 +241,21 @@ class Client:
                     self._ltkms.given(event)
                 case Settled():
                     self._ltkms.settled(event)
-                case Arrived(datagram) if kind_of_push(datagram.payload) is PushKind.TRIGGER:
-                    self._triggered(Trigger.decode(datagram.payload))
                 case Arrived(datagram):
-                    self._ltkms.take(datagram.payload, datagram)
+                    self._pushed(datagram.payload, datagram)
                 case ShortMessageArrived(tpdu):
-                    mikey = self._messages.take(tpdu, self._clock.now())
-                    if mikey is not None:
-                        self._ltkms.take(mikey)
+                    pushed = self._messages.take(tpdu, self._clock.now())
+                    if pushed is not None:
+                        self._pushed(pushed)
         except DecodeError as error:
             self._out.append(Tell(MessageDropped(str(error))))
+
+    def _pushed(self, payload: bytes, datagram: Datagram | None = None) -> None:
+        """Take an LTKM, a pull or a trigger, which came in a datagram or not. Raises `DecodeError`."""
+        if kind_of_push(payload) is PushKind.TRIGGER:
+            self._triggered(Trigger.decode(payload))
+        else:
+            self._ltkms.take(payload, datagram)
 
     def _triggered(self, trigger: Trigger) -> None:
         refusal = self._triggers.refusal(trigger, self._clock.now())

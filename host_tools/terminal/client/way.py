@@ -22,6 +22,7 @@ from host_tools.terminal.client.errands import (
     Trouble,
     consequences,
     errand_for,
+    taken_headers,
     write,
 )
 from host_tools.terminal.client.events import (
@@ -259,7 +260,8 @@ class Way:
 
     def _headers(self, errand: Errand) -> Headers:
         shows = self._manners.show_at_once and errand.asking is State.REGISTER and self._may_show_id()
-        return (("User-Agent", self._shown_id() if shows else self._manners.agent), *errand.headers)
+        agent = self._shown_id() if shows else self._manners.agent
+        return (("User-Agent", agent), *taken_headers(errand, self._journal))
 
     def _may_show_id(self) -> bool:
         """A client ID goes over TLS only; to have none may be said without."""

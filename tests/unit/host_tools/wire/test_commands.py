@@ -144,6 +144,7 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["headend", "serve", "--zn-port", "1"], ExitCode.USAGE, "--zn-port needs --certificates"),
         (["headend", "serve", "--tls-port", "1"], ExitCode.USAGE, "--tls-port needs --certificates"),
+        (["headend", "serve", "--bsf-tls-port", "1"], ExitCode.USAGE, "--bsf-tls-port needs --certificates"),
         (["headend", "serve", "--no-pages", "--shop-port", "1"], ExitCode.USAGE, "--shop-port needs --pages"),
         (["headend", "serve", "--db", "postgresql://x@127.0.0.1:1/x"], ExitCode.ENVIRONMENT, "Connection refused"),
         (["terminal", "online", "--show-client-id"], ExitCode.USAGE, "--show-client-id needs --client-id"),

@@ -12,7 +12,7 @@ from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskReq
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.procedures import MSK_REQUEST
 from host_tools.exchange.transport import Datagram, Endpoint
@@ -307,7 +307,7 @@ class TestTriggers:
 class TestShortMessages:
     @pytest.mark.parametrize("form", list(SmsForm))
     def test_a_pull_in_two_parts_in_any_order(self, pull: bytes, form: SmsForm) -> None:
-        parts = [SmsDeliver(part).encode() for part in SmsPull(form, pull).encode(reference=9)]
+        parts = [SmsDeliver(part).encode() for part in SmsPush(form, pull).encode(reference=9)]
         assert len(parts) == 2
         stage = Stage(demand(), keys(group_of(pull)))
         stage.receipts.append(LtkmReceipt(LtkmVerdict.TAKEN, request=Due(*group(pull), back_off=False)))
@@ -317,8 +317,25 @@ class TestShortMessages:
         assert "GiveToCard" in stage.kinds()
         assert asked(stage) == [(group_of(pull),)]
 
+    @pytest.mark.parametrize("form", list(SmsForm))
+    def test_a_trigger_is_heeded_as_one_in_a_datagram(self, form: SmsForm) -> None:
+        trigger = Trigger("t-1", f"http://{FQDN}/", (PurchaseItem("urn:item:", "one"),)).encode()
+        parts = [SmsDeliver(part).encode() for part in SmsPush(form, trigger).encode(reference=9)]
+        stage = Stage(demand(), granted(ONE))
+        for tpdu in parts:
+            assert stage.sent == []
+            stage.tell(ShortMessageArrived(tpdu))
+        assert Registration.decode(stage.sent[-1].body).service_ids == (ONE,)
+        assert TriggerTaken("t-1", (ONE,)) in stage.news
+        sent = len(stage.sent)
+        for tpdu in parts:
+            stage.tell(ShortMessageArrived(tpdu))
+        assert len(stage.sent) == sent
+        (dropped,) = [one for one in stage.news if isinstance(one, MessageDropped)]
+        assert "not heeded" in dropped.why
+
     def test_what_is_none_is_dropped(self, pull: bytes) -> None:
-        good = SmsDeliver(SmsPull(SmsForm.B, pull).encode()[0]).encode()
+        good = SmsDeliver(SmsPush(SmsForm.B, pull).encode()[0]).encode()
         for_the_card = good[:9] + b"\x7f" + good[10:]
         for tpdu in (b"", good[:20], b"\x01" + good[1:], good + b"x", for_the_card, bytes(200)):
             stage = Stage()
@@ -329,12 +346,12 @@ class TestShortMessages:
     def test_half_done_pulls_are_bounded_and_go(self, pull: bytes) -> None:
         stage = Stage()
         for reference in range(20):
-            stage.tell(ShortMessageArrived(SmsDeliver(SmsPull(SmsForm.B, pull).encode(reference)[0]).encode()))
-        late = SmsDeliver(SmsPull(SmsForm.B, pull).encode(reference=0)[1]).encode()
+            stage.tell(ShortMessageArrived(SmsDeliver(SmsPush(SmsForm.B, pull).encode(reference)[0]).encode()))
+        late = SmsDeliver(SmsPush(SmsForm.B, pull).encode(reference=0)[1]).encode()
         stage.tell(ShortMessageArrived(late))
         assert stage.kinds() == []
         stage.clock.advance(300)
-        stage.tell(ShortMessageArrived(SmsDeliver(SmsPull(SmsForm.B, pull).encode(19)[1]).encode()))
+        stage.tell(ShortMessageArrived(SmsDeliver(SmsPush(SmsForm.B, pull).encode(19)[1]).encode()))
         assert stage.kinds() == []
 
 
