@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from host_tools.exchange.messages.msk import MskName
-from host_tools.exchange.messages.orders import PricingRequest, RenewalRequest, ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.orders import RenewalRequest, ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.tokens import AccountInquiry, TokenPurchaseRequest
 from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys

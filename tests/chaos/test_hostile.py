@@ -29,7 +29,8 @@ from host_tools.exchange.digest.headers import Challenge
 from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.messages import zn_json, zn_soap
 from host_tools.exchange.messages.msk import MskName, MskRequest
-from host_tools.exchange.messages.orders import PricingRequest, RenewalRequest, ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.orders import RenewalRequest, ServiceRequest, UnsubscribeRequest
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.registration import Deregistration, Registration
 from host_tools.exchange.messages.tokens import AccountInquiry, KeyWish, PurseKind, TokenPurchaseRequest, Tokens
 from host_tools.exchange.messages.trigger import Trigger

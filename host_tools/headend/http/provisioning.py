@@ -17,7 +17,7 @@ from typing import Protocol
 
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
-from host_tools.exchange.messages.orders import PricingRequest
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.provisioning import (
     HTTP_STATUS_OF,
     REPEATED_HEADER,

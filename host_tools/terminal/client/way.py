@@ -72,11 +72,15 @@ class Bsm:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How the terminal shows itself: `User-Agent`, and the client ID, `show_at_once` or when it is asked for."""
+    """How the terminal shows itself: `User-Agent`, and the client ID, `show_at_once` or when it is asked for.
+
+    `address` is the one that it asks from, which a registration tells the BSM.
+    """
 
     agent: str
     client_id: bytes | None = None
     show_at_once: bool = False
+    address: str = ""
 
 
 class Way:
@@ -279,7 +283,7 @@ class Way:
             words = f"{errand.procedure.name}: the answer is malformed: {error}"
             self._end(errand, failure=Failure(Trouble.NOT_AUTHENTIC, words, self._verdict.response.status))
             return
-        found = consequences(errand, answer, self._journal)
+        found = consequences(errand, answer, self._journal, self._manners.address)
         self._emit(Save())
         self._end(errand, answer=answer)
         self._follow(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from card import CardProfile
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
 from card.spec.bcast.p1 import P1
-from host_tools.exchange.messages import key_center, msk, orders, registration, tbk, tokens, zn_soap
+from host_tools.exchange.messages import key_center, msk, orders, pricing, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.ltkm_push import (
     MIKEY_PORT,
@@ -29,6 +29,7 @@ from host_tools.exchange.messages.ltkm_push import (
 )
 from host_tools.exchange.messages.msk import MskCode, MskName
 from host_tools.exchange.messages.orders import Name, Sender
+from host_tools.exchange.messages.pricing import PricedItem
 from host_tools.exchange.messages.provisioning import (
     HTTP_STATUS_OF,
     ItemResult,
@@ -88,8 +89,17 @@ MESSAGES: dict[str, Message] = {
     "renewal answer": orders.RenewalAnswer("r", (RESULT,)),
     "unsubscribe request": orders.UnsubscribeRequest("r", (PRICED,)),
     "unsubscribe answer": orders.UnsubscribeAnswer("r", (FAILED,), ProvisioningStatus.ITEM_UNKNOWN),
-    "pricing request": orders.PricingRequest("r", (PRICED,)),
-    "pricing answer": orders.PricingAnswer("r", (RESULT,)),
+    "pricing request": pricing.PricingRequest("r", (PRICED,)),
+    "pricing request for all that is sold": pricing.PricingRequest("r", ()),
+    "pricing answer": pricing.PricingAnswer(
+        "r",
+        (
+            PricedItem(PRICED, prices=(Price(Decimal(3), "EUR", "once"),)),
+            PricedItem(PRICED, title="News, a month", period=timedelta(days=30), tokens=Tokens(PurseKind.LIVE, 5)),
+        ),
+        tokens=(pricing.TokenPrice(PurseKind.USER, Price(Decimal("0.1"), "EUR", "token")),),
+        more=True,
+    ),
     "token purchase": tokens.TokenPurchaseRequest(
         "r", (PRICED,), (KeyWish(bytes(7), 1, 0xFFFF_FFFF), KeyWish(bytes(7))), Tokens(PurseKind.LIVE, 5), SENDER
     ),

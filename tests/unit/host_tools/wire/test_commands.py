@@ -23,7 +23,7 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.messages.orders import PricingAnswer, PricingRequest
+from host_tools.exchange.messages.pricing import PricingAnswer, PricingRequest
 from host_tools.exchange.messages.provisioning import Price, PurchaseItem
 from host_tools.exchange.messages.zn import ZnRequest
 from host_tools.exchange.messages.zn_json import decode_answer, encode_request

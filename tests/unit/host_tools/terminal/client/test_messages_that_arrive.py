@@ -16,6 +16,7 @@ from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.procedures import MSK_REQUEST
 from host_tools.exchange.transport import Datagram, Endpoint
+from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.events import (
     Arrived,
     GiveToCard,
@@ -251,6 +252,21 @@ class TestKeysThatDoNotCome:
         (timer,) = stage.timers
         stage.after(timer)
         assert asked(stage) == [(name_of(ltkm),)]
+
+    def test_each_group_waits_as_its_announcement_says_unless_the_user_does(self) -> None:
+        """TS 26.346 clause 11.3; a group that no announcement names waits for nothing."""
+        names = [MskName(bytes.fromhex("00f110"), bytes.fromhex(msk_id)) for msk_id in ("00010001", "00020001")]
+        announced = {current(names[0]): WaitingTime(7.0, 0.0)}
+        stage = Stage(demand(), keys(names[1]), keys(names[0]), rules=Rules(chases=False, announced=announced))
+        for name in names:
+            stage.tell(KeyUnknown(name))
+        assert asked(stage) == [(names[1],)]
+        (timer,) = stage.timers
+        assert stage.after(timer) == 7.0
+        assert asked(stage) == [(names[0],)]
+        hasty = Stage(demand(), keys(names[0]), rules=Rules(waiting=WaitingTime(), announced=announced))
+        hasty.tell(KeyUnknown(names[0]))
+        assert asked(hasty) == [(names[0],)]
 
     def test_stkms_without_a_key_ask_for_it_more_and_more_seldom(self, ltkm: bytes) -> None:
         stage = Stage(demand(), *(keys(group_of(ltkm), status=403) for _ in range(6)))
