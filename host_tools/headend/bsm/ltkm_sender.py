@@ -4,8 +4,7 @@ Each LTKM is made at the moment it is sent, as T grows with every message sent (
 waits for the answer to the one before. The times are ours; no text gives any.
 
 * A plain MSK message goes again with a new T: to the card it is a new message, and the same key twice does no harm.
-  After the last try the BSM waits no longer for it; one that withdraws a key goes out again with the next order or
-  registration.
+  After the last try the BSM waits no longer for it; one that withdraws a key goes out again with the next request.
 * An LTKM that credits tokens or sets a counter goes again as the same octets, or a card that got the first one would
   credit twice. While it waits nothing with a higher T may go out, a solicited pull neither, or the card could never
   take it. After the last try it stays outstanding; the next order, or the next registration, lets it go out again.
@@ -104,6 +103,17 @@ class LtkmSender:
                 is_settled = True
         if is_settled:
             self._outbox.put_line(self._line(identity, route, now))
+
+    def seen(self, identity: str, route: Route, now: float) -> None:
+        """Go on with what was given up, as the terminal has just asked for something: it is there.
+
+        One that has left everything registers no more, and would keep the keys of what it left.
+        """
+        line = self._outbox.line(identity)
+        if line is None or line.at is not None:
+            return
+        if self._outbox.first(identity) is not None or self._outbox.outstanding(route.b_tid) is not None:
+            self._outbox.put_line(Line(identity, route, now))
 
     def _decide(
         self, one: Outstanding, route: Route, taken: Collection[tuple[str, int]], ordered: Collection[str]

@@ -176,12 +176,13 @@ class KeyManagement:
     def hear_taken(self, caller: Caller, request: HttpRequest) -> None:
         """Settle what is in doubt of LTKMs that credit, where a request says which of them the terminal took.
 
-        A registration and a deregistration say so, too, and settle it by themselves. Raises `DecodeError`.
+        What was given up goes out again. A registration and a deregistration do both by themselves. Raises
+        `DecodeError`.
         """
-        values = request.all(TAKEN_HEADER)
+        values, route = request.all(TAKEN_HEADER), _route(caller, self.registration(caller.identity))
         if values:
-            route = _route(caller, self.registration(caller.identity))
             self._pushes.told(caller.identity, route, find_taken(values))
+        self._pushes.seen(caller.identity, route)
 
     def pull(self, identity: str) -> bool:
         """Have a registered terminal ask for its keys by itself; False where none is registered.

@@ -74,6 +74,10 @@ class Pushes:
         """Settle what is in doubt, within the transaction of a request that says what the terminal took."""
         self.sender.told(identity, route, taken, self.now)
 
+    def seen(self, identity: str, route: Route) -> None:
+        """Go on with what was given up, within the transaction of a request of this subscriber."""
+        self.sender.seen(identity, route, self.now)
+
     def tell(self, place: Endpoint, payload: bytes) -> None:
         """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out.
 

@@ -48,6 +48,9 @@ class Desk:
     def told(self, *taken: tuple[str, int]) -> None:
         self.sender.told(IMPI, self.route, taken, self.now)
 
+    def seen(self) -> None:
+        self.sender.seen(IMPI, self.route, self.now)
+
     def due(self) -> list[bytes]:
         """Return what goes out now."""
         return [ltkm for line in self.outbox.due(self.now, 10) for ltkm in self.sender.step(line, self.now)]
@@ -165,6 +168,25 @@ def test_what_a_terminal_says_it_took_is_believed(desk: Desk) -> None:
     (key,) = desk.due()
     assert counter_of(key) == 2
     assert not desk.waiting()[0].order.credits
+
+
+@pytest.mark.parametrize("what", ["tokens", "a withdrawal"])
+def test_what_was_given_up_goes_out_again_when_the_terminal_asks_for_anything(desk: Desk, what: str) -> None:
+    desk.order(TOKENS if what == "tokens" else Order.for_withdrawal(desk.bsm.current_key("one")))
+    first = desk.due()
+    desk.seen()  # its time has not come
+    assert desk.due() == []
+    for _ in range(20):
+        desk.wait()
+    assert desk.outbox.next_at() is None
+    desk.seen()
+    again = desk.due()
+    assert len(again) == 1
+    assert (again == first) is (what == "tokens")
+    desk.answered(again[0])
+    assert desk.due() == []
+    desk.seen()  # nothing is left
+    assert desk.outbox.next_at() is None
 
 
 class TestUnderANewSmk:
