@@ -31,6 +31,8 @@ from tests.support.chaos.world import World
 
 _NUMBERS = itertools.count()
 _MOST_STEPS = 400
+_LONG = 60.0
+"""Seconds for which a terminal waits for a key that will come: its steps are all of them, however busy the machine."""
 
 
 @pytest.fixture
@@ -82,6 +84,7 @@ _DEEDS = (
 @pytest.mark.parametrize("after", [False, True])
 def test_the_terminal_dies_at_every_step(world: World, deed: Deed, after: bool) -> None:
     deaths = Counter[str]()
+    world.listens = _LONG
     for at in range(1, _MOST_STEPS):
         fate, died = Fate(at, after), False
         try:
@@ -222,6 +225,7 @@ def test_the_books_see_a_credit_too_many(spoilt: World, monkeypatch: pytest.Monk
 
 def _dies_at(world: World, call: str, number: int, deed: Deed = buys_tokens, *, after: bool = True) -> None:
     """Let a terminal die at the n-th call of this name while it buys tokens."""
+    world.listens = _LONG
     deed(world, Fate())  # the first bootstraps
     learned = Fate()
     deed(world, learned)

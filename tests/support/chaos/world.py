@@ -107,6 +107,8 @@ class World:
         self.card_file, self.state_file = folder / "a.card", folder / "state.json"
         self.store_url = store or str(folder / "a.db")
         self.tally = Tally()
+        self.listens = 0.05
+        """How long a terminal waits for its first key, in seconds, where nobody says otherwise."""
         self.sheet = sheet or Sheet()
         self._found: Books | None = None
         self._seed = seed
@@ -210,12 +212,12 @@ class World:
             with made:
                 yield made
 
-    def ask(self, wish: Wish, fate: Fate | None = None, *, resends: int = 2, listens: float = 0.05) -> Outcome:
-        """Let a new terminal want something, whatever comes of it."""
+    def ask(self, wish: Wish, fate: Fate | None = None, *, resends: int = 2, listens: float | None = None) -> Outcome:
+        """Let a new terminal want something, whatever comes of it; it `listens` for the first key so many seconds."""
         with self.terminal(fate, resends=resends) as terminal:
             terminal.start(stays=False)
             outcome = terminal.ask(wish)
-            terminal.listen(Patience(listens, 0.02))
+            terminal.listen(Patience(self.listens if listens is None else listens, 0.02))
             return outcome
 
     def buy(
