@@ -23,10 +23,23 @@ from tests.support.air import free_ports
 from tests.support.capabilities import missing, program
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.head_end import free_address
-from tests.support.live import CARD, PATIENCE, HeadEnd, Json, Program, Terminal, free_tcp_port, samples_of, wait_until
+from tests.support.live import (
+    CARD,
+    PATIENCE,
+    HeadEnd,
+    Json,
+    Program,
+    Terminal,
+    free_tcp_port,
+    opened_what_had_its_key,
+    samples_of,
+    wait_until,
+    worst_lateness,
+)
 
 FRAME = 320  # octets of samples in 20 ms
 PACKETS_OF_A_PERIOD = 200
+SEK_LIFE = 8  # seconds of the demo, at least
 SECOND_SUBSCRIBER = """
 [[subscriber]]
 imsi = "001001987654321"
@@ -73,14 +86,6 @@ def longer(name: str, folder: Path, replaced: tuple[str, str] = ("", "")) -> str
     return str(path)
 
 
-def everything_was_opened(ended: Json) -> None:
-    """Require that no packet was lost or failed. A key that comes after 512 further packets comes too late."""
-    packets = ended["packets"]
-    assert packets["decrypted"] + packets["without_key"] == packets["seen"], ended
-    assert packets["decrypted"] > packets["seen"] // 2, ended
-    assert (packets["failed"], ended["held"], ended["lost"], ended["dropped"]) == (0, 0, 0, 0), ended
-
-
 @pytest.mark.parametrize("link", ["inprocess", pytest.param("pcsc", marks=pytest.mark.pcscd)])
 def test_the_demo_live(link: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The terminal registers, follows the SEKs as they roll over, and hears what was sent."""
@@ -90,12 +95,13 @@ def test_the_demo_live(link: str, tmp_path: Path, request: pytest.FixtureRequest
         insert: Desk = request.getfixturevalue("insert")
         card = ("--reader", insert(memory_card(CardProfile.demo(), strict=True)), "--pin", "1234")
     with on_the_air("demo", tmp_path, address, 20, "--record", str(kept)) as head_end:
-        duration = ("--duration", "5", "-o", str(tmp_path / "heard"))
-        with Terminal("tone-a", head_end.network, address, *duration, card=card) as terminal:
-            assert terminal.wait() == 0, terminal.story()
+        with Terminal("tone-a", head_end.network, address, "-o", str(tmp_path / "heard"), card=card) as terminal:
+            terminal.wait_for_packets(4000)
+            assert terminal.end() == 0, terminal.story()
+        late = worst_lateness(head_end)
         assert head_end.end() == 0, head_end.text
     ended = terminal.ended
-    everything_was_opened(ended)
+    opened_what_had_its_key(ended, late, SEK_LIFE / 20)
     answer, *_ = terminal.named("answer")
     assert answer["answers"] == [{"service": "urn:x-bcast-uicc:service:tone-a", "status": 200}]
     assert len({one["key"] for one in terminal.named("ltkm")}) > 3
@@ -134,9 +140,10 @@ def test_two_terminals_one_of_which_pays(tmp_path: Path) -> None:
     ):
         assert first.wait() == 0, first.story()
         assert poor.wait() != 0
+        late = worst_lateness(head_end)
     answers = [one for one in first.named("answer") if one["request"] == "service request"]
     assert answers, first.story()
-    everything_was_opened(first.ended)
+    opened_what_had_its_key(first.ended, late, 60.0)
     assert poor.ended["packets"]["seen"] > 100
     assert poor.ended["packets"]["decrypted"] == 0
     (registration,) = (one for one in poor.named("answer") if one["request"] == "registration")
@@ -220,7 +227,7 @@ def test_multicast_by_the_commands_before_tshark(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    everything_was_opened(told["ended"])
+    opened_what_had_its_key(told["ended"], 0.0, SEK_LIFE)
     seen, packets = told["seen"], told["ended"]["packets"]
     # tshark calls it SRTP where it has read the SDP of the announcement.
     assert sum(seen.get(f"239.1.1.1\t{name}", 0) for name in ("RTP", "SRTP")) >= packets["seen"] > 300

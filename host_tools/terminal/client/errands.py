@@ -171,9 +171,13 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class Consequences:
-    """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later."""
+    """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later.
+
+    `denied` are keys that the BSM does not give.
+    """
 
     awaited: Names | None = None
+    denied: Names = ()
     wishes: list[Wish] = field(default_factory=list)
     later: list[Wish] = field(default_factory=list)
 
@@ -190,6 +194,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal) -> Consequenc
         case MskAnswer():
             names = tuple(code.name for code in answer.codes if code.status == HTTPStatus.OK)
             found.awaited = names or None
+            found.denied = tuple(code.name for code in answer.codes if code.status == HTTPStatus.FORBIDDEN)
             busy = tuple(code.name for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
             if busy:
                 found.later.append(RequestKeys(busy))

@@ -131,8 +131,8 @@ class Client:
                 self._way.no_answer(words)
             case TimeUp(timer):
                 self._time_up(timer)
-            case KeyUnknown(name):
-                if self._unknown.may_ask(name, self._clock.now()):
+            case KeyUnknown(name, period):
+                if self._unknown.may_ask(name, self._clock.now(), period):
                     self._request_after_wait((name,))
             case Leaving(deregister):
                 self._leave(deregister)
@@ -186,6 +186,7 @@ class Client:
         """Do what follows from an answer."""
         for wish in found.wishes:
             self._way.add(wish, patient=True, first=True)
+        self._unknown.denied(found.denied)
         for wish in found.later:
             self._delay(wish, float(DEFAULT_RETRY_SECONDS), "the BSM may grant it later")
         if found.awaited is not None and self._rules.chases:

@@ -24,6 +24,7 @@ from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
+from host_tools.terminal.absent import WithoutKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Departure, Service
@@ -200,7 +201,7 @@ class TestMedia:
     def test_only_so_many_missing_keys_are_told_apart(self) -> None:
         statistics = PlayStatistics()
         for number in range(1000):
-            statistics.count_without_key(number.to_bytes(6, "big"))
+            statistics.count_without_key(number.to_bytes(6, "big"), WithoutKey.NO_STKM)
         assert (statistics.packets_without_key, len(statistics.missing_keys)) == (1000, 64)
 
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
@@ -348,7 +349,7 @@ class TestStatistics:
         summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
         assert json.loads(json.dumps(summary))["packets"] == {
             "seen": 1, "decrypted": 1, "repeated": 0, "failed": 0, "failures": {}, "without_key": 0,
-            "missing_mkis": {},
+            "why_without_key": {}, "missing_mkis": {},
         }  # fmt: skip
 
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:

@@ -34,10 +34,11 @@ from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
+from host_tools.headend.on_air.beside import AirBeside, Names
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.rollovers import RolledSeks
+from host_tools.headend.on_air.sek_supply import add_seks
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD, Supplier
 from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.maker import make_keys
