@@ -59,6 +59,13 @@ class KeyRing(Protocol):
 class PacketOpener(KeyRing, Protocol):
     """Opens the packets of one kind of protection, of any number of sources. Keeps keys and sources within bounds."""
 
+    def open_next(self, unit: Datagram, /) -> RtpPacket | None:
+        """Open in short what nearly all units are: media, and the very next one of its source under the same key.
+
+        What comes out is the one payload that `open` would give. None leaves the unit to `open`, and everything as it
+        was; who has no short way always says None.
+        """
+
     def open(self, unit: Datagram, newest: bytes | None = None, /) -> Opening:
         """Open one unit, whatever is in it.
 

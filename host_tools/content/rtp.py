@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
 
 from card.codec.reader import Reader
 from card.errors import DecodeError
@@ -14,8 +14,15 @@ from host_tools.content.errors import RtpError
 
 _VERSION = 2
 _HEADER = struct.Struct("!BBHII")  # flags, marker and payload type, sequence, timestamp, SSRC
+HEADER_SIZE: Final = _HEADER.size
+"""Bytes of the fixed header."""
+read_header: Final = _HEADER.unpack_from
+"""Gives flags, marker and payload type, sequence number, timestamp and SSRC of at least 12 bytes."""
+PLAIN: Final = _VERSION << 6
+"""Flags of a packet whose payload follows its fixed header: no padding, no extension, no CSRC."""
+RTCP_TYPES: Final = range(192, 224)
+"""Second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)."""
 _MAX_CSRCS = 15
-_RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
 
 NO_RTP, RTCP = "no RTP", "RTCP"
 """Why a datagram is no media."""
@@ -91,7 +98,7 @@ def why_no_media(data: bytes) -> str | None:
     """Return why a datagram is no RTP packet of media, None where it may be one."""
     if len(data) < _HEADER.size or data[0] >> 6 != _VERSION:
         return NO_RTP
-    return RTCP if data[1] in _RTCP_TYPES else None
+    return RTCP if data[1] in RTCP_TYPES else None
 
 
 def _read_rest(flags: int, data: bytes) -> tuple[bytes, tuple[int, ...], HeaderExtension | None]:

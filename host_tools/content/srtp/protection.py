@@ -35,6 +35,10 @@ class SrtpOpener:
         """Drop a key and what came from it."""
         self._receiver.forget_key(name)
 
+    def open_next(self, unit: Datagram) -> RtpPacket | None:
+        """Return the RTP packet inside the very next packet of a known source; None leaves the others to `open`."""
+        return self._receiver.open_next(unit.payload)
+
     def open(self, unit: Datagram, newest: bytes | None = None) -> Opening:
         """Return the RTP packet inside, or why there is none."""
         try:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.content.captures.datagrams import find_datagram, find_usual_datagram
-from host_tools.content.captures.link_layers import ANY_IP, Payload
+from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, Payload
 from host_tools.content.captures.pcap import (
     CaptureReader,
     CaptureReport,
@@ -333,14 +333,14 @@ def test_the_short_way_finds_what_the_long_way_finds(changes: list[tuple[int, in
     for at, value in changes:
         frame[at] = value
     packet, carried = bytes(frame[:cut]), Payload(ANY_IP, 0)
-    found = find_usual_datagram(1.0, packet, carried)
+    found = find_usual_datagram(1.0, RAW_IP, packet)
     if found is not None:
         assert find_datagram(1.0, packet, carried) == (found, ())
 
 
 def test_a_usual_frame_goes_the_short_way() -> None:
-    assert find_usual_datagram(V4.timestamp, ip_packet(V4), Payload(ANY_IP, 0)) == V4
-    assert find_usual_datagram(V6.timestamp, ip_packet(V6), Payload(ANY_IP, 0)) is None
+    assert find_usual_datagram(V4.timestamp, RAW_IP, ip_packet(V4)) == V4
+    assert find_usual_datagram(V6.timestamp, RAW_IP, ip_packet(V6)) is None
 
 
 @given(st.sampled_from([capture(), section() + interface(101), section(">")]), st.binary(max_size=200))
