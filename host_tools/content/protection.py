@@ -76,10 +76,11 @@ class PacketOpener(KeyRing, Protocol):
 class PacketSealer(Protocol):
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
-    def seal(self, packet: RtpPacket, roll_over: int, name: bytes, key: TrafficKey, /) -> bytes:
-        """Return the payload of the datagram that carries a packet under a key of this name.
+    def seal(self, packet: bytes, index: int, name: bytes, key: TrafficKey, /) -> bytes:
+        """Return the payload of the datagram that carries an RTP packet under a key of this name.
 
-        `roll_over` is how often the sequence number has wrapped before. Raises `UnusableKeyError`, `MediaError`.
+        `index` is the packet's sequence number, and 65,536 for each time that it wrapped before; it rises from packet
+        to packet. Raises `UnusableKeyError`, `MediaError`.
         """
 
 

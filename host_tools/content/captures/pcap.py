@@ -161,9 +161,14 @@ def open_capture(path: Path) -> Iterator[CaptureReader]:
 class CaptureWriter:
     """Writes UDP datagrams as a pcap file of raw IP packets with checksums."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Take a file open for writing; the caller closes it."""
+    def __init__(self, file: BinaryIO, block: int = 0) -> None:
+        """Take a file open for writing, which the caller closes.
+
+        Each datagram is written at once; with `block` so many bytes are gathered before, and `flush` ends it.
+        """
         self._file = file
+        self._block = block
+        self._gathered = bytearray()
         file.write(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAP_LENGTH, RAW_IP))
 
     def write(self, datagram: Datagram) -> None:
@@ -172,4 +177,13 @@ class CaptureWriter:
             raise CaptureError(f"a datagram to {datagram.destination} cannot be written: pcap ends with the year 2105")
         packet = udp_packet(datagram)
         seconds, microseconds = divmod(round(datagram.timestamp * 1_000_000), 1_000_000)
-        self._file.write(_RECORD_HEADER.pack(seconds, microseconds, len(packet), len(packet)) + packet)
+        size, gathered = len(packet), self._gathered
+        gathered += _RECORD_HEADER.pack(seconds, microseconds, size, size)
+        gathered += packet
+        if len(gathered) >= self._block:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        written, self._gathered = self._gathered, bytearray()
+        self._file.write(written)

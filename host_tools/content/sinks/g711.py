@@ -46,7 +46,9 @@ _ALAW = tuple(_alaw_value(code) for code in range(256))
 # Magnitudes of the positive codes in rising order; code FF is zero, code 80 the loudest.
 _MU_MAGNITUDES = tuple(_MULAW[code] for code in range(0xFF, 0x7F, -1))
 _MU_LOUDEST = _MU_MAGNITUDES[-1]
-_MU_STEPS = bytes(step for step, (low, above) in enumerate(pairwise(_MU_MAGNITUDES)) for _ in range(low, above)) + b"\x7f"
+_MU_STEPS = (
+    bytes(step for step, (low, above) in enumerate(pairwise(_MU_MAGNITUDES)) for _ in range(low, above)) + b"\x7f"
+)
 """Magnitude, up to the loudest, to the highest of those that is not above it."""
 
 
@@ -55,7 +57,7 @@ def _mulaw_code(sample: int) -> int:
 
 
 class _Decoder:
-    """Low and high byte of each code's sample: two translations take a tenth of the time that a loop over codes does."""
+    """Low and high byte of each code's sample: two translations take a tenth of the time of a loop over codes."""
 
     def __init__(self, table: tuple[int, ...]) -> None:
         self._low = bytes(value & 0xFF for value in table)

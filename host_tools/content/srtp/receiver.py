@@ -22,11 +22,11 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from host_tools.content.rtp import HEADER_SIZE, PLAIN, RTCP_TYPES, RtpPacket, read_header
+from host_tools.content.rtp import HEADER_SIZE, PLAIN, RTCP_TYPES, SEQUENCES, RtpPacket, read_header
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
-from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, Session, SessionMaker
+from host_tools.content.srtp.session import LARGEST_PACKET, Session, SessionMaker
 from host_tools.content.traffic_key import TrafficKey
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
@@ -56,26 +56,26 @@ class SrtpSender:
         self._key: TrafficKey | None = None
         self._session: Session | None = None
 
-    def begin_at(self, index: int) -> None:
-        """Say which index the first packet has: its sequence number, and 65,536 for each time that it wrapped before.
-
-        The indices of later packets follow from it.
-        """
-        if self._session is None:
-            self._index.reach(index)
-
     def protect(self, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
         """Return the SRTP packet, longer by MKI and tag and then of at most 65,507 bytes, for an RTP packet.
 
-        `mki` goes into the packet and has the size that the format says. Raises `SrtpError`.
+        `mki` goes into the packet and has the size that the format says. Its index follows from those before, the first
+        has not wrapped yet. Raises `SrtpError`.
         """
         index = self._index.of(_sequence(packet))
-        if self._session is None or key != self._key:
-            self._session, self._key = self._maker.sender(key, _ssrc(packet), index), key
+        protected = self.protect_at(index, packet, mki, key)
+        self._index.reach(index)
+        return protected
+
+    def protect_at(self, index: int, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
+        """Do the same for a packet of this index: its sequence number, and 65,536 for each time it wrapped before."""
+        if self._session is None or key is not self._key:
+            if self._session is None or key != self._key:
+                self._session = self._maker.sender(key, _ssrc(packet), index)
+            self._key = key
         protected = self._format.join(self._session.convert(packet), mki)
         if len(protected) > LARGEST_PACKET:
             raise SrtpError(_TOO_LONG)
-        self._index.reach(index)
         return protected
 
 

@@ -15,7 +15,7 @@ import pylibsrtp
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi, lib
 
-from host_tools.content.rtp import HEADER_SIZE
+from host_tools.content.rtp import HEADER_SIZE, SEQUENCES
 from host_tools.content.srtp.errors import SrtpError
 from host_tools.content.srtp.format import SrtpSuite
 from host_tools.content.srtp.keys import master_of
@@ -23,8 +23,6 @@ from host_tools.content.traffic_key import TrafficKey
 
 LARGEST_PACKET: Final = 65_507
 """Bytes of the largest SRTP packet: what a UDP datagram can carry over IPv4."""
-
-SEQUENCES: Final = 1 << 16
 
 _TRAILER = 16 + 128  # what libsrtp keeps free for a tag and an MKI
 _LONGEST_STEP = 30_000  # libsrtp recognises a wrap when the sequence number moves less than half its range
