@@ -98,8 +98,8 @@ class PullDesk:
                 raise HeadendError(f"{identity} is not registered, so it is not known where its terminal is")
             pulls = self._made(identity)
             self._keys.expect(identity)
-        for pull in pulls:
-            self._messages.send(identity, pull)
+            for pull in pulls:
+                self._messages.send(identity, pull)
         return Way.SHORT_MESSAGE
 
     def _made(self, identity: str) -> list[bytes]:

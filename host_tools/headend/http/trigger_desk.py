@@ -40,9 +40,8 @@ class TriggerDesk:
             if made.state not in OPEN or place is None:
                 return made
             trigger = self._orders.trigger(identity, order_id, self._bsm_uri)
-            found = self._orders.find(identity, order_id)
-        self._pushes.tell(place, trigger.encode())
-        return found or made
+            self._pushes.tell(place, trigger.encode())
+            return self._orders.find(identity, order_id) or made
 
     def find(self, identity: str, order_id: str) -> ShopOrder | None:
         """Return how an order stands, None where there is none."""

@@ -60,8 +60,8 @@ class Network:
         self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
         self._tables = tables
-        self._mint = BcastMint(scenario, self.bsm, tables)
-        self.goods = ScenarioGoods(scenario, self._mint, tables)
+        self._mint = BcastMint(scenario, self.bsm, tables, self._on_air.timetable)
+        self.goods = ScenarioGoods(scenario, self._mint, tables, self._on_air, clock)
         self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from host_tools.headend.store.errors import StoreError
 
-VERSION: Final = 1
+VERSION: Final = 2
 TABLES = MetaData()
 
 META = Table("meta", TABLES, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
@@ -173,9 +173,18 @@ Table(
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+_LETTERS = Table(
+    "letters",
+    TABLES,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
 
 Migration = Callable[[Connection], None]
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {1: _LETTERS.create}
 """What brings a database of a version to the next one, by the version it is for."""
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsf.bootstrappings import Bootstrapping
 from host_tools.headend.bsm.books import Line, Outstanding, Registered, Route
 from host_tools.headend.bsm.orders import Order, OrderKind
@@ -247,6 +248,26 @@ class TestSchema:
 
     def _heal(self, url: str) -> None:
         run(url, "UPDATE meta SET value = :value WHERE name = 'version'", {"value": str(VERSION).encode()})
+
+    def test_a_store_of_version_1_is_brought_up_with_what_it_holds(self, url: str) -> None:
+        """Version 2 has the table of datagrams that nobody acknowledges."""
+        registered, place = Registered(("urn:a",), Route("127.0.0.2", "b-tid@bsf"), 1.0), Endpoint("127.0.0.3", 4359)
+        store = Store.connect(url, KEY)
+        with store.database.transaction():
+            store.books.registrations.put("me", registered)
+            store.database.run(text("DROP TABLE letters"))
+            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"1"})
+        store.close()
+        store = Store.connect(url, KEY)
+        with store.database.transaction():
+            assert store.database.run(text("SELECT value FROM meta WHERE name = 'version'")).scalar_one() == b"2"
+            assert store.books.registrations.find("me") == registered
+            store.books.letters.add(place, b"<", 1.0)
+        store.close()
+        again = Store.connect(url, KEY)
+        with again.database.transaction():
+            assert [(one.place, one.payload) for one in again.books.letters.due(2.0, 3.0, 9)] == [(place, b"<")]
+        again.close()
 
     def test_somebody_elses_database_is_refused(self, url: str) -> None:
         run(url, "CREATE TABLE mine (x INTEGER)", {})
