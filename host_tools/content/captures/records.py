@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Protocol, cast
 
 from host_tools.content.errors import CaptureError
 
@@ -77,6 +77,13 @@ class BrokenRecord(Exception):
         self.problem = problem
 
 
+class _Buffered(Protocol):
+    """What every buffered file of bytes has, though `BinaryIO` does not say so."""
+
+    def read1(self, count: int, /) -> bytes:
+        """Return at most so many bytes, those that are there; none at the end only."""
+
+
 class FrameFile:
     """Yields the frames of a capture that is read from its start, once.
 
@@ -89,6 +96,7 @@ class FrameFile:
         self.position = 0
         self.other_blocks: Counter[str] = Counter()
         self._file = file
+        self._read_what_is_there = cast("_Buffered", file).read1  # a pipe is not waited for until a block is full
         magic = file.read(4)
         self.position = len(magic)
         if magic != _SECTION_MAGIC and magic not in _CLASSIC:
@@ -134,7 +142,7 @@ class FrameFile:
         """Return a block that begins at `at` and holds so many bytes; nothing where the file ends right there."""
         parts = [block[at:]]
         missing = wanted - len(parts[0])
-        while missing > 0 and (read := self._file.read(_BLOCK)):
+        while missing > 0 and (read := self._read_what_is_there(_BLOCK)):
             parts.append(read)
             missing -= len(read)
         found = b"".join(parts)

@@ -59,9 +59,12 @@ class SrtpSealer:
 
     def __init__(self, packet_format: SrtpFormat) -> None:
         self._sender = SrtpSender(packet_format)
+        self._key: TrafficKey | None = None  # the last one that fitted
 
     def seal(self, packet: bytes, index: int, name: bytes, key: TrafficKey) -> bytes:
         """Return the SRTP packet. Raises `UnusableKeyError` for a key of a wrong size, `SrtpError`."""
-        if len(key.tek) != TEK_SIZE:
-            raise UnusableKeyError(f"SRTP here needs traffic keys of {TEK_SIZE} bytes, not {len(key.tek)}")
+        if key is not self._key:
+            if len(key.tek) != TEK_SIZE:
+                raise UnusableKeyError(f"SRTP here needs traffic keys of {TEK_SIZE} bytes, not {len(key.tek)}")
+            self._key = key
         return self._sender.protect_at(index, packet, name, key)

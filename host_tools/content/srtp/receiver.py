@@ -26,7 +26,7 @@ from host_tools.content.rtp import HEADER_SIZE, PLAIN, RTCP_TYPES, SEQUENCES, Rt
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
-from host_tools.content.srtp.session import LARGEST_PACKET, Session, SessionMaker
+from host_tools.content.srtp.session import LARGEST_PACKET, TOO_LONG, Session, SessionMaker
 from host_tools.content.traffic_key import TrafficKey
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
@@ -39,7 +39,6 @@ _SEARCHES = 256  # in vain, until another key comes
 _SEARCHES_OF_SOURCE = 4  # of those, for packets of one source: a damaged one must not spoil what follows it
 _STRANGER_TRIALS = 8  # packets in a row after which an MKI that names no key is taken at its word
 _SOURCES_KEPT = 256
-_TOO_LONG = f"packet is too long: more than {LARGEST_PACKET} bytes"
 _REPLAY = "replay check failed: the packet came before, or its source was further under this key"
 
 _N = TypeVar("_N")
@@ -50,7 +49,7 @@ class SrtpSender:
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
     def __init__(self, packet_format: SrtpFormat) -> None:
-        self._format = packet_format
+        self._mki_size, self._tag_size = packet_format.mki_size, packet_format.suite.tag_size
         self._index = _PacketIndex()
         self._maker = SessionMaker(packet_format.suite)
         self._key: TrafficKey | None = None
@@ -73,10 +72,9 @@ class SrtpSender:
             if self._session is None or key != self._key:
                 self._session = self._maker.sender(key, _ssrc(packet), index)
             self._key = key
-        protected = self._format.join(self._session.convert(packet), mki)
-        if len(protected) > LARGEST_PACKET:
-            raise SrtpError(_TOO_LONG)
-        return protected
+        if len(mki) != self._mki_size:
+            raise SrtpError(f"an MKI has {self._mki_size} bytes here, not {len(mki)}")
+        return self._session.protect_with(packet, mki, self._tag_size)
 
 
 class SrtpReceiver:
@@ -130,7 +128,7 @@ class SrtpReceiver:
         leaves no trace.
         """
         if len(packet) > LARGEST_PACKET:
-            raise SrtpError(_TOO_LONG)
+            raise SrtpError(TOO_LONG)
         mki, bare = self._format.split(packet)
         ssrc = _ssrc(bare)
         source = self._sources.get(ssrc) or _Source()

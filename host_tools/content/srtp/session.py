@@ -24,6 +24,8 @@ from host_tools.content.traffic_key import TrafficKey
 LARGEST_PACKET: Final = 65_507
 """Bytes of the largest SRTP packet: what a UDP datagram can carry over IPv4."""
 
+TOO_LONG: Final = f"packet is too long: more than {LARGEST_PACKET} bytes"
+
 _TRAILER = 16 + 128  # what libsrtp keeps free for a tag and an MKI
 _LONGEST_STEP = 30_000  # libsrtp recognises a wrap when the sequence number moves less than half its range
 _REPLAY_WINDOW = 128
@@ -65,7 +67,7 @@ class Session:
         """
         bench, count = self._bench, len(packet)
         if count > LARGEST_PACKET:
-            raise SrtpError("packet is too long")
+            raise SrtpError(TOO_LONG)
         bench.size[0] = count
         bench.bytes[:count] = packet
         status = self._operation(self._context, bench.room, bench.size)
@@ -73,6 +75,23 @@ class Session:
             raise SrtpError(pylibsrtp.ERRORS[status])
         converted: bytes = bench.bytes[: bench.size[0]]
         return converted
+
+    def protect_with(self, packet: bytes, mki: bytes, tag_size: int) -> bytes:
+        """Protect a packet and put an MKI in front of its tag. Raises `SrtpError`, also where it becomes too long."""
+        bench, count, grown = self._bench, len(packet), len(mki)
+        if count + grown + tag_size > LARGEST_PACKET:
+            raise SrtpError(TOO_LONG)
+        size, work = bench.size, bench.bytes
+        size[0] = count
+        work[:count] = packet
+        status = self._operation(self._context, bench.room, size)
+        if status:
+            raise SrtpError(pylibsrtp.ERRORS[status])
+        end = count + grown
+        work[end : end + tag_size] = work[count : count + tag_size]
+        work[count:end] = mki
+        protected: bytes = work[: end + tag_size]
+        return protected
 
     def payload(self, packet: bytes, start: int, end: int) -> bytes | None:
         """Unprotect a packet of at most 65,507 bytes without what stands from `start` to `end`: the MKI before the tag.

@@ -77,7 +77,10 @@ class Bsda:
 
     def order(self, slot: StkmSlot) -> StkmOrder:
         """Return the order for the STKM of a slot."""
-        channel, key = self._channels[slot.service.id], self._keys.traffic_key(slot.key, slot.mtk_id)
+        return self._order(slot, self._keys.traffic_key(slot.key, slot.mtk_id))
+
+    def _order(self, slot: StkmSlot, key: TrafficKey) -> StkmOrder:
+        channel = self._channels[slot.service.id]
         content = StkmContent(
             key_ids=slot.key.traffic_key_ids(slot.mtk_id),
             tek=carried_tek(channel, key, self._keys),
@@ -93,11 +96,12 @@ class Bsda:
         last = self._last_stkms.get(slot.service.id)
         if slot.copy and last is not None and _is_same(slot, last[0]):
             return replace(last[1], datagram=replace(last[1].datagram, timestamp=moment))
-        order = self.order(slot)
+        key = self._keys.traffic_key(slot.key, slot.mtk_id)
+        order = self._order(slot, key)
         message = self._sealer.seal(order)
         place = Endpoint(slot.service.address, self._stkm_port)
         datagram = Datagram(moment, _SENDER, place, message)
-        made = SentStkm(datagram, order.content.key_ids, self._keys.traffic_key(slot.key, slot.mtk_id))
+        made = SentStkm(datagram, order.content.key_ids, key)
         self._last_stkms[slot.service.id] = slot, made
         return made
 

@@ -408,7 +408,7 @@ _packets = st.lists(
 @settings(max_examples=60)
 @given(happenings=_packets, ports=st.sampled_from([frozenset[int](), frozenset({5004})]))
 def test_a_player_without_the_short_way_plays_the_same(
-    happenings: list[tuple[str, object, object]], ports: frozenset[int]
+    happenings: list[tuple[object, ...]], ports: frozenset[int]
 ) -> None:
     media, datagrams = {port: Media(port) for port in (5004, 5006)}, [stkm(1, 1)]
     for happening in happenings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections import Counter
 from dataclasses import replace
@@ -347,7 +348,7 @@ def test_a_usual_frame_goes_the_short_way() -> None:
 
 def naive_frames(data: bytes) -> tuple[list[bytes], int | None]:
     """Return the whole frames of a classic file, and where it breaks off, as who reads frame by frame finds them."""
-    frames, at = [], HEADER
+    frames, at = list[bytes](), HEADER
     while at < len(data):
         size = int.from_bytes(data[at + 8 : at + 12], "little")
         if at + 16 > len(data) or size > 262_144 or at + 16 + size > len(data):
@@ -384,6 +385,19 @@ def test_blocks_of_any_size_hold_the_same_frames(
         except BrokenRecord as error:
             broken = error.offset
     assert (found, broken) == (expected, breaks_at)
+
+
+def test_what_comes_through_a_pipe_is_there_at_once() -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as file, os.fdopen(write_end, "wb", buffering=0) as writing:
+        writing.write(classic(147, b"first"))
+        frames = iter(FrameFile(file, "pipe"))
+        for frame in (b"first", b"second", b""):
+            assert next(frames)[2] == frame
+            following = b"second" if frame == b"first" else b""
+            writing.write(classic(147, following)[HEADER:])
+        writing.close()
+        assert [frame for _, _, frame, _ in frames] == [b""]
 
 
 @given(st.sampled_from([*FRAMES.values()]), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=3))
