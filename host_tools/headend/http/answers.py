@@ -32,7 +32,7 @@ def answer(status: int, body: bytes = b"", media_type: str = "", headers: Header
 def failure(status: int, words: str = "", headers: Headers = ()) -> HttpResponse:
     """Return an answer that says what is wrong, for a person."""
     text = (words or reason_of(status)) + "\n"
-    return answer(status, text.encode(), "text/plain; charset=utf-8", headers)
+    return answer(status, text.encode(errors="backslashreplace"), "text/plain; charset=utf-8", headers)
 
 
 def out_of_order(headers: Headers = ()) -> HttpResponse:

@@ -70,6 +70,10 @@ class Pushes:
         """Begin anew with these LTKMs, within the transaction of a request; `taken` as in `find_taken`."""
         self.sender.begin(identity, route, orders, taken, self.now)
 
+    def told(self, identity: str, route: Route, taken: Collection[tuple[str, int]]) -> None:
+        """Settle what is in doubt, within the transaction of a request that says what the terminal took."""
+        self.sender.told(identity, route, taken, self.now)
+
     def tell(self, place: Endpoint, payload: bytes) -> None:
         """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out.
 

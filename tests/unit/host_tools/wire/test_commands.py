@@ -23,7 +23,7 @@ from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.messages.orders import PricingAnswer, PricingRequest
+from host_tools.exchange.messages.pricing import PricingAnswer, PricingRequest
 from host_tools.exchange.messages.provisioning import Price, PurchaseItem
 from host_tools.exchange.messages.zn import ZnRequest
 from host_tools.exchange.messages.zn_json import decode_answer, encode_request
@@ -144,6 +144,7 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["headend", "serve", "--zn-port", "1"], ExitCode.USAGE, "--zn-port needs --certificates"),
         (["headend", "serve", "--tls-port", "1"], ExitCode.USAGE, "--tls-port needs --certificates"),
+        (["headend", "serve", "--bsf-tls-port", "1"], ExitCode.USAGE, "--bsf-tls-port needs --certificates"),
         (["headend", "serve", "--no-pages", "--shop-port", "1"], ExitCode.USAGE, "--shop-port needs --pages"),
         (["headend", "serve", "--db", "postgresql://x@127.0.0.1:1/x"], ExitCode.ENVIRONMENT, "Connection refused"),
         (["terminal", "online", "--show-client-id"], ExitCode.USAGE, "--show-client-id needs --client-id"),

@@ -26,6 +26,7 @@ from host_tools.headend.store.schema import VERSION
 from host_tools.headend.store.store import Store
 from host_tools.headend.store.vault import KeyVault, OpenVault
 from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from tests.support.postgresql import PostgreSql
@@ -43,6 +44,18 @@ def planted(letter: str) -> bytes:
 
 
 class TestSubscribers:
+    def test_pages_are_those_of_memory(self, store: Store) -> None:
+        records = [replace(ME, imsi=f"{n:015}", impi=f"{n:05}%_@home") for n in range(0, 300, 3)]
+        memory = MemorySubscribers((one.made() for one in records), (CSIM,))
+        with store.database.transaction():
+            store.subscribers.add([*records, CSIM])
+            for after, most, begins in (
+                ("", 7, ""), ("00030%_@home", 5, ""), ("", 200, "0002"), ("", 5, "000%"), ("zz", 5, ""),
+                ("", 9, "00003%_"), ("", 5, "user"), ("00290", 50, ""),
+            ):  # fmt: skip
+                assert store.subscribers.page(after, most, begins) == memory.page(after, most, begins)
+            assert store.subscribers.page("", 5, "user") == (CSIM.nai,)
+
     def test_the_sequence_number_outlives_the_process_and_a_second_reading_of_the_file(self, url: str) -> None:
         store = Store.connect(url)
         with store.database.transaction():
