@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import Protocol
 
@@ -37,6 +38,7 @@ STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
 _HOSTS_KEPT = 1024
 _KEYS_KEPT = 64
+_STKMS_READ = 64  # STKMs that need not be read once more when they are repeated
 _OTHER_PORT = "to another port"  # why a datagram is no media
 _UNKNOWN_PROTECTION = "the STKM names traffic protection {}, which is not known here"
 
@@ -129,6 +131,7 @@ class Player:
     ) -> None:
         self.statistics = PlayStatistics()
         self._source = source
+        self._read = lru_cache(maxsize=_STKMS_READ)(source.read)  # nearly all STKMs are repeats of the last ones
         self._out = out
         self._options = options
         self._hooks = Hooks()
@@ -181,7 +184,7 @@ class Player:
         """
         for datagram in self._shelf.take(long_term_key):
             self.statistics.stkms_again += 1
-            self._give(datagram, self._source.read(datagram.payload))
+            self._give(datagram, self._read(datagram.payload))
 
     def retuned(self) -> None:
         """Another service is listened to from now on: what comes of it before its first key is early."""
@@ -208,7 +211,7 @@ class Player:
 
     def _take_stkm(self, datagram: Datagram) -> None:
         try:
-            view = self._source.read(datagram.payload)
+            view = self._read(datagram.payload)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             if self._hooks.watch is not None:
@@ -319,6 +322,12 @@ class Player:
         media_format, opener = self._openers.of(datagram)
         if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
             self.statistics.others[_OTHER_PORT] += 1
+        elif (packet := opener.open_next(datagram)) is not None:
+            self.statistics.packets_seen += 1
+            self.statistics.packets_decrypted += 1
+            self._out.write(packet, datagram)
+            if self._hooks.watch is not None:
+                self._hooks.watch.media(datagram, media_format.key_name(datagram), MediaFate.OPENED)
         elif (reason := media_format.why_not(datagram)) is not None:
             self.statistics.others[reason] += 1
         else:

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsda.station import Bsda
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.ports import KeyStore, Rights, SubscriberKeys
@@ -58,12 +59,17 @@ class Network:
         self.keys = keys
         self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
-        self.bsda = make_bsda(scenario, self.back_end, tables)
+        self._tables = tables
         self._mint = BcastMint(scenario, self.bsm, tables, self._on_air.timetable)
         self.goods = ScenarioGoods(scenario, self._mint, tables, self._on_air, clock)
         self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)
+
+    @cached_property
+    def bsda(self) -> Bsda:
+        """Who sends the broadcast; it is made where one is wanted."""
+        return make_bsda(self.scenario, self.back_end, self._tables)
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -73,6 +79,15 @@ class Network:
     def crypto_period(self, service: str, now: datetime) -> tuple[int, float, float]:
         """Return the MTK ID of now, how long its crypto period has run and how long it is (seconds)."""
         return self.bsm.mtk_id(service), *self._on_air.crypto_period(now)
+
+    def periods_before(self, now: datetime) -> int:
+        """Return how many crypto periods there were before that of now."""
+        return self._on_air.periods_before(now)
+
+    @property
+    def lap(self) -> int | None:
+        """After how many crypto periods MTK IDs begin again at 1; None where they never do."""
+        return self._on_air.lap
 
     @property
     def truth(self) -> Truth:
