@@ -33,6 +33,7 @@ from host_tools.sessions.events import (
     NetworkServed,
     PagesServed,
     PermissionsServed,
+    TransportKeyMade,
     TruthWritten,
 )
 
@@ -302,9 +303,9 @@ def air(
     refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key, random_keys])
     server = place("--bsm", bsm)
     with _plain_errors():
-        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key), air_plan(options)
-        here = Endpoint("127.0.0.1", port)
-        distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, _Show())
+        show, plan, streamed = _Show(), _load(scenario, random_keys), air_plan(options)
+        keys, here = read_key(transport_key, show), Endpoint("127.0.0.1", port)
+        distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, show)
 
 
 def _load(scenario: str, random_keys: Path | None = None) -> Scenario:
@@ -334,6 +335,8 @@ class _Show(Console):
             case TruthWritten(output, truth):
                 secret = f"{len(truth.teks)} TEKs in the clear, for tests only"
                 click.echo(f"{output}: {secret}; readable by you alone (mode 0600)")
+            case TransportKeyMade(path):
+                click.echo(f"{path}: a new transport key; BSM and BSD/A must have the same", err=True)
             case PermissionsServed():
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"

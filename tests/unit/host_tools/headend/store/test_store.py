@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bsf.bootstrappings import Bootstrapping
-from host_tools.headend.bsm.books import Line, Outstanding, Registered, Route
+from host_tools.headend.bsm.books import Answered, Line, Outstanding, Registered, Route
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.ports import MbmsKeys
 from host_tools.headend.clock import ManualClock
@@ -247,6 +248,23 @@ class TestSchema:
 
     def _heal(self, url: str) -> None:
         run(url, "UPDATE meta SET value = :value WHERE name = 'version'", {"value": str(VERSION).encode()})
+
+    def test_a_store_of_version_1_keeps_its_answered_requests_for_their_life(self, url: str) -> None:
+        store = Store.connect(url)
+        with store.database.transaction():
+            store.books.requests.keep("me", "r", Answered(b"print", b"<answer/>", 7.0))
+            store.database.run(text("ALTER TABLE requests DROP COLUMN at"))
+            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"1"})
+        store.close()
+        seen, begun = list[Answered | None](), time.time()
+        for _ in range(2):
+            store = Store.connect(url)
+            with store.database.transaction():
+                seen.append(store.books.requests.find("me", "r"))
+            store.close()
+        assert seen[0] is not None
+        assert seen[0] == seen[1] == Answered(b"print", b"<answer/>", seen[0].at)
+        assert int(begun) <= seen[0].at <= time.time()
 
     def test_somebody_elses_database_is_refused(self, url: str) -> None:
         run(url, "CREATE TABLE mine (x INTEGER)", {})
