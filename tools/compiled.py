@@ -46,7 +46,7 @@ MODULES: Final = (
     "domain/keys/key_root", "domain/keys/stkm", "domain/messages/stkm",
     "domain/messages/verdict", "domain/services",
     "filesystem/contents", "filesystem/tree",
-    "state/nonvolatile", "state/session", "state/stored", "store/layout",
+    "state/nonvolatile", "state/session", "state/stored", "store/layout", "store/log",
 )  # fmt: skip
 
 # They inherit from classes of the card or replace methods of one; compiled classes refuse both.

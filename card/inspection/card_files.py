@@ -8,10 +8,11 @@ from pathlib import Path
 
 from card.errors import StoreError
 from card.inspection.opening import load_card, opened
+from card.store.lock import LOG_ENDING, LOG_ENDINGS
 from card.store.sqlite import SqliteStore
 
 AnyPath = str | os.PathLike[str]
-_LEFTOVERS = ("-wal", "-shm", "-journal")
+_LEFTOVERS = (*LOG_ENDINGS, "-shm")
 
 
 def snapshot_card(path: AnyPath, snapshot: AnyPath, *, replace: bool = False) -> None:
@@ -40,7 +41,9 @@ def wipe_card(path: AnyPath) -> None:
     Raises `CardFileLocked`, and `StoreError` for anything that is no card file: it is left alone.
     """
     with opened(Path(path)) as store:
-        _overwrite(store.file)
+        for file in (store.file, store.file.with_name(store.file.name + LOG_ENDING)):
+            _overwrite(file)
+        store.discard()
         store.path.unlink()
         store.file.unlink(missing_ok=True)
     for ending in _LEFTOVERS:
@@ -75,8 +78,11 @@ def _create(target: Path, contents: dict[str, bytes]) -> None:
 
 
 def _overwrite(path: Path) -> None:
-    # SQLite has it open: it is a plain file, and this is the very one.
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
+    # The store has opened it: it is a plain file, and this is the very one.
+    with (
+        contextlib.suppress(FileNotFoundError),
+        os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file,
+    ):
         left = os.fstat(file.fileno()).st_size
         while left > 0:
             left -= file.write(bytes(min(left, 1 << 16)))

@@ -80,10 +80,8 @@ def row_of(key: str, value: bytes) -> tuple[str, bytes, int]:
 
 
 def rewrite(database: sqlite3.Connection, contents: Mapping[str, bytes], version: int) -> None:
-    """Make the whole file anew in the present layout, in one transaction. Raises `sqlite3.Error`."""
-    database.execute("BEGIN IMMEDIATE")
+    """Make the whole file anew in the present layout; to be done in a transaction. Raises `sqlite3.Error`."""
     database.execute("DROP TABLE nv")
     database.execute(LAYOUT)
     database.executemany("INSERT INTO nv VALUES (?,?,?)", (row_of(*item) for item in contents.items()))
     database.execute(f"PRAGMA user_version={version}")
-    database.execute("COMMIT")

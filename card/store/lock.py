@@ -18,7 +18,9 @@ from card.disk.reading import open_plain, read_text
 from card.errors import CardFileLocked, StoreError, UnusableFile
 
 _LOCKS = "/proc/locks"
-_LOGS = ("-wal", "-journal")
+LOG_ENDING = "-log"
+LOG_ENDINGS = (LOG_ENDING, "-wal", "-journal")
+"""Of what may lie beside a card file: its own log, and those of SQLite (a "-wal" comes from older releases)."""
 _LONGEST_PID = 32  # digits
 _OPENING = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -90,8 +92,8 @@ class CardFileLock:
         return handle
 
     def _look_at_logs(self) -> None:
-        """See that what SQLite would go on with is no link and not too large. Raises `StoreError`."""
-        for ending in _LOGS:
+        """See that what one would go on with is no link and not too large. Raises `StoreError`."""
+        for ending in LOG_ENDINGS:
             log = self._card_file.with_name(self._card_file.name + ending)
             try:
                 found = log.lstat()

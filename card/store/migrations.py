@@ -151,8 +151,13 @@ def _rename_group_keys(contents: Contents) -> Contents:
     return renamed
 
 
-SCHEMA_VERSION = 3
-MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters, 2: _conform}
+def _begin_log(contents: Contents) -> Contents:
+    """Version 4: commits stand in a log beside the file. A release that does not know of it must not open the file."""
+    return contents
+
+
+SCHEMA_VERSION = 4
+MIGRATIONS: Mapping[int, Callable[[Contents], Contents]] = {1: _part_keys_from_counters, 2: _conform, 3: _begin_log}
 
 
 def migrate(contents: Contents, version: int) -> Contents:

@@ -11,8 +11,8 @@ from host_tools.sessions.events import BindingFailed, Events, ServiceLeft, StkmD
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from host_tools.sessions.telling import Teller
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.key_source import KeySource
-    from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.player import Hooks
     from host_tools.terminal.purchase import Remedy
 
@@ -33,7 +33,7 @@ class Extras:
     teller: Teller | None = None
 
     def apply(
-        self, middleware: TerminalMiddleware, purchase: Remedy | None, hooks: Hooks, events: Events
+        self, middleware: CardMiddleware, purchase: Remedy | None, hooks: Hooks, events: Events
     ) -> tuple[KeySource, Hooks]:
         """Return where STKMs are to go, and the hooks with what is asked for. Raises `PermissionsError`."""
         from host_tools.terminal.decision import ExplainingFeed
@@ -44,7 +44,7 @@ class Extras:
         if self.binding is not None:
             feed = self._binding_feed(feed, self.binding, events)
         if self.explain or self.teller is not None:
-            explaining = ExplainingFeed(feed, middleware.usim)
+            explaining = ExplainingFeed(feed, middleware.application)
             feed = explaining
             hooks = replace(hooks, explain=explaining.take)
         if self.explain:
@@ -57,7 +57,7 @@ class Extras:
             hooks = self.teller.hooks(hooks)
         remedies: list[Remedy] = [purchase] if purchase is not None else []
         if self.parental_pin is not None:
-            remedies.append(ParentalPinEntry(middleware.usim, lambda: self.parental_pin))
+            remedies.append(ParentalPinEntry(middleware.application, lambda: self.parental_pin))
         return feed, replace(hooks, on_refusal=first_that_helps(remedies)) if remedies else hooks
 
     def _binding_feed(self, feed: KeySource, folder: Path, events: Events) -> KeySource:

@@ -11,17 +11,20 @@ from card.disk.kinds import LTKMS
 from card.disk.reading import read_text
 from host_tools.headend.errors import VerificationError
 from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.terminal.errors import LtkmRefusedError
 from host_tools.terminal.key_delivery import DueLtkm, KeyDelivery, LtkmTaker
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
+from host_tools.terminal.middleware import TerminalMiddleware
 
 if TYPE_CHECKING:
     from card.spec.bcast.tables import BcastTables
+    from host_tools.headend.scenario.csim import CsimNetwork
     from host_tools.headend.scenario.handover import PlannedLtkm
     from host_tools.headend.scenario.network import Network
     from host_tools.headend.scenario.schedule import Delivery
     from host_tools.headend.scenario.usim import UsimNetwork
-    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.purchase import PurchaseFlow, Remedy
 
 
@@ -36,7 +39,7 @@ class PlayKeys(Protocol):
     def subscriber(self) -> Path | None:
         """A file that is read, if any."""
 
-    def fetch(self, middleware: TerminalMiddleware, start: float, /) -> tuple[KeyDelivery | None, Remedy | None]:
+    def fetch(self, middleware: CardMiddleware, start: float, /) -> tuple[KeyDelivery | None, Remedy | None]:
         """Return the delivery of keys that have a time, and how to get more; None for what there is not."""
 
 
@@ -60,19 +63,27 @@ class KeySource:
 
         return {} if self.scenario is None else service_names(find_scenario(self.scenario))
 
-    def fetch(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
-        """Bootstrap; return the delivery of the keys and the way to buy more, None for what there is not.
+    def fetch(self, middleware: CardMiddleware, start: float) -> tuple[KeyDelivery | None, PurchaseFlow | None]:
+        """Bootstrap a USIM; return the delivery of the keys and the way to buy more, None for what there is not.
 
         `start` is the moment the broadcast begins, in seconds on its own clock. Raises as `subscribe`, `open_network`
-        and `keys_from_file` do.
+        and `keys_from_file` do, and `SessionError` for a file of LTKMs and a CSIM.
         """
         if self.scenario is not None and self.subscriber is not None:
-            network = open_network(self.scenario, self.subscriber, middleware.usim.tables)
-            delivery, flow = subscribe(middleware, network)
+            delivery, flow = self._subscribed(middleware, self.scenario, self.subscriber)
             return delivery, flow if self.buys else None
         if self.ltkms is not None:
+            if not isinstance(middleware, TerminalMiddleware):
+                raise SessionError("--ltkms are for a USIM, which bootstraps first: leave --csim out", Trouble.MISUSE)
             return keys_from_file(middleware, self.ltkms, start), None
         return None, None
+
+    def _subscribed(
+        self, middleware: CardMiddleware, scenario: str, subscriber: Path
+    ) -> tuple[KeyDelivery, PurchaseFlow]:
+        if isinstance(middleware, TerminalMiddleware):
+            return subscribe(middleware, open_network(scenario, subscriber, middleware.tables))
+        return subscribe_csim(middleware, open_csim_network(scenario, subscriber, middleware.tables))
 
 
 def subscribe(middleware: TerminalMiddleware, network: UsimNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
@@ -80,14 +91,23 @@ def subscribe(middleware: TerminalMiddleware, network: UsimNetwork) -> tuple[Key
 
     Raises `TerminalError`, `StatusError`, `LinkError`, `HeadendError`.
     """
+    b_tid = middleware.bootstrap(network.bsf).b_tid
+    middleware.establish(network.bsm.naf_id, now=network.scenario.start, bsf=network.bsf)
+    return _delivered(middleware, network, b_tid)
+
+
+def subscribe_csim(middleware: CardMiddleware, network: CsimNetwork) -> tuple[KeyDelivery, PurchaseFlow]:
+    """Return the delivery of a network's LTKMs to a CSIM, and the way to buy what it lacks: no GBA (provisional)."""
+    return _delivered(middleware, network, network.subscriber.nai)
+
+
+def _delivered(middleware: LtkmTaker, network: Network, identity: str) -> tuple[KeyDelivery, PurchaseFlow]:
     from host_tools.headend.shop import TokenDesk
     from host_tools.terminal.purchase import PurchaseFlow
 
-    b_tid = middleware.bootstrap(network.bsf).b_tid
-    middleware.establish(network.bsm.naf_id, now=network.scenario.start, bsf=network.bsf)
-    desk = TokenDesk(network.shop, b_tid)
+    desk = TokenDesk(network.shop, identity)
     flow = PurchaseFlow(desk, middleware.deliver, lambda ltkm, receipt: check_receipt(network, ltkm, receipt))
-    return keys_to_deliver(middleware, network, b_tid), flow
+    return keys_to_deliver(middleware, network, identity), flow
 
 
 def check_receipt(network: Network, ltkm: bytes, receipt: LtkmReceipt) -> None:
@@ -139,6 +159,16 @@ def open_network(scenario: str, profile: Path, tables: BcastTables) -> UsimNetwo
     plan = find_scenario(scenario)
     subscriber = subscriber_of(load_profile(profile))
     return UsimNetwork(plan, subscriber, session=secrets.token_hex(8), tables=tables)
+
+
+def open_csim_network(scenario: str, profile: Path, tables: BcastTables) -> CsimNetwork:
+    """Return the test network of a scenario for the CSIM of a card profile. Raises as `open_network`."""
+    from host_tools.headend.scenario.csim import CsimNetwork
+    from host_tools.headend.scenario.reading import find_scenario
+    from host_tools.sessions.cards import load_profile
+    from host_tools.sessions.csim import csim_subscriber
+
+    return CsimNetwork(find_scenario(scenario), csim_subscriber(load_profile(profile)), tables=tables)
 
 
 def keys_from_file(middleware: TerminalMiddleware, path: Path, start: float) -> KeyDelivery:

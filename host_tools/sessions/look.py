@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.audit import Content, KeyGroup, Policy
     from host_tools.terminal.card_application import Application
     from host_tools.terminal.identity import Identity
@@ -53,9 +54,9 @@ def look_at(link: Link, middleware: TerminalMiddleware, pin: Secret | None, ask_
     return CardInfo(link.name, link.protocol.value, link.atr, applications, identity, tries, services)
 
 
-def audit_card(middleware: TerminalMiddleware) -> Account:
+def audit_card(middleware: CardMiddleware) -> Account:
     """Ask a connected card for all that it reports. Raises `TerminalError`, `StatusError`, `LinkError`."""
-    auditor = Auditor(middleware.usim)
+    auditor = Auditor(middleware.application)
     groups = auditor.key_groups()
     policies = tuple(found for one in groups for found in auditor.policies(one.key_domain_id, one.key_group))
-    return Account(groups, policies, auditor.recordings(), middleware.usim.tables)
+    return Account(groups, policies, auditor.recordings(), middleware.tables)

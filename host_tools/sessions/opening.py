@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from card.crypto.secret import Secret
     from card.spec.bcast.tables import BcastTables
     from host_tools.links.base import Link
-    from host_tools.terminal.identity import Identity
+    from host_tools.terminal.application_middleware import CardMiddleware
+    from host_tools.terminal.csim_middleware import CsimMiddleware
     from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.trace.events import TraceSink
     from host_tools.trace.known_secrets import KnownSecrets
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 IN_PROCESS = "inprocess"
 PCSC = "pcsc"
 AskPin = Callable[[], "Secret"]
+Who = TypeVar("Who", covariant=True)
 
 
 @contextmanager
@@ -82,8 +84,15 @@ def traced(link: Link, sinks: Sequence[TraceSink], known: KnownSecrets | None = 
     return TracedLink(link, Tracer(link.name, sinks, known=known)) if sinks else link
 
 
-def connect(middleware: TerminalMiddleware, pin: Secret | None, ask_pin: AskPin) -> Identity:
-    """Select the USIM and give the PIN; where one is wanted and none was given, ask for it. Raises `TerminalError`."""
+class Connects(Protocol[Who]):
+    """What signs in to an application of a card."""
+
+    def connect(self, pin: Secret | None, /) -> Who:
+        """Select the application, give the PIN, return who the subscriber is. Raises `TerminalError`."""
+
+
+def connect(middleware: Connects[Who], pin: Secret | None, ask_pin: AskPin) -> Who:
+    """Select the application and give the PIN; where one is wanted and none was given, ask. Raises `TerminalError`."""
     from host_tools.terminal.errors import PinNeededError
 
     try:
@@ -95,7 +104,10 @@ def connect(middleware: TerminalMiddleware, pin: Secret | None, ask_pin: AskPin)
 
 @dataclass(frozen=True, slots=True)
 class CardSource:
-    """Which card a terminal uses. `sac` is the kind of secure channel, `sac_key` its secret where one is given."""
+    """Which card a terminal uses.
+
+    `sac` is the kind of secure channel, `sac_key` its secret where one is given. `csim`: its CSIM and not its USIM.
+    """
 
     link: str
     reader: str | None = None
@@ -103,6 +115,7 @@ class CardSource:
     pin: Secret | None = None
     sac: str | None = None
     sac_key: Secret | None = None
+    csim: bool = False
 
     @contextmanager
     def opened(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, TerminalMiddleware]]:
@@ -111,6 +124,24 @@ class CardSource:
 
         with self.linked(sinks, events) as (used, tables):
             yield used, TerminalMiddleware(used, tables=tables)
+
+    @contextmanager
+    def connected(self, sinks: Sequence[TraceSink], events: Events, ask_pin: AskPin) -> Iterator[CardMiddleware]:
+        """Open the card, select its USIM, or its CSIM where that is wanted, and give the PIN.
+
+        Raises as `linked`, and `TerminalError`.
+        """
+        from host_tools.sessions.csim import csim_middleware
+        from host_tools.terminal.middleware import TerminalMiddleware
+
+        with self.linked(sinks, events) as (used, tables):
+            middleware: TerminalMiddleware | CsimMiddleware
+            if self.csim:
+                middleware = csim_middleware(used, self.profile, tables)
+            else:
+                middleware = TerminalMiddleware(used, tables=tables)
+            connect(middleware, self.pin, ask_pin)
+            yield middleware
 
     @contextmanager
     def linked(self, sinks: Sequence[TraceSink], events: Events) -> Iterator[tuple[Link, BcastTables]]:

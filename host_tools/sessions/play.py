@@ -19,7 +19,7 @@ from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource, PlayKeys
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import judge
-from host_tools.terminal.middleware import TerminalMiddleware
+from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
 from host_tools.terminal.purchase import first_that_helps
 from host_tools.terminal.unclocked import ClockedDelivery
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _PROGRESS_STEP = 64
 """Datagrams of a capture from one word about the progress to the next: a millisecond's worth."""
 
-Connected = Callable[[], AbstractContextManager[TerminalMiddleware]]
+Connected = Callable[[], AbstractContextManager[CardMiddleware]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PlayJob:
     extras: Extras = field(default_factory=Extras)
     read: tuple[Path | None, ...] = ()
     tap: Callable[[Datagram], None] | None = None
-    afterwards: Callable[[TerminalMiddleware], None] = lambda _middleware: None
+    afterwards: Callable[[CardMiddleware], None] = lambda _middleware: None
     page: ReportPage | None = None
 
     def run(self, events: Events) -> None:
@@ -70,7 +70,7 @@ class PlayJob:
             judge(self.capture, statistics, capture.report, self.options, events)
 
     def _play(
-        self, middleware: TerminalMiddleware, extras: Extras, capture: CaptureReader, out: MediaOut, events: Events
+        self, middleware: CardMiddleware, extras: Extras, capture: CaptureReader, out: MediaOut, events: Events
     ) -> PlayStatistics:
         """Play everything; when card or disk fail or the user has enough, tell what was counted until then."""
         datagrams, start = _peek(capture)

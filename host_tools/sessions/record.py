@@ -17,7 +17,7 @@ from host_tools.sessions.verdict import BrokenOff, NoTrafficKey, require_whole
 
 if TYPE_CHECKING:
     from host_tools.content.containers.recording import RecordingWriter
-    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.application_middleware import CardMiddleware
 
 _TERMINAL_TYPE = b"\0"  # provisional: types of terminal IDs are unknown
 
@@ -50,7 +50,7 @@ class RecordJob:
             raise complaint
 
     def _record(self, writer: RecordingWriter, events: Events) -> SessionError | None:
-        def signal(middleware: TerminalMiddleware) -> None:
+        def signal(middleware: CardMiddleware) -> None:
             signal_recording(middleware, writer, self.terminal, events)
 
         if self.play is not None:
@@ -62,14 +62,14 @@ class RecordJob:
         return complaint
 
 
-def _play(job: PlayJob, signal: Callable[[TerminalMiddleware], None], events: Events) -> SessionError | None:
+def _play(job: PlayJob, signal: Callable[[CardMiddleware], None], events: Events) -> SessionError | None:
     """Play to the end; return what is to be complained of once the recording is written.
 
     A broadcast of which the card opened nothing is kept: it may be bought and played later. So is one that breaks off.
     """
     ended = False
 
-    def afterwards(middleware: TerminalMiddleware) -> None:
+    def afterwards(middleware: CardMiddleware) -> None:
         nonlocal ended
         signal(middleware)
         ended = True
@@ -101,14 +101,12 @@ def _store(capture: Path, writer: RecordingWriter) -> SessionError | None:
     return None
 
 
-def signal_recording(
-    middleware: TerminalMiddleware, writer: RecordingWriter, terminal_name: str, events: Events
-) -> None:
+def signal_recording(middleware: CardMiddleware, writer: RecordingWriter, terminal_name: str, events: Events) -> None:
     """Tell the card of every key the recording needs; one that does not have the key has nothing to keep."""
     from host_tools.apdu.response import StatusError
     from host_tools.terminal.audit import Auditor
 
-    auditor, index = Auditor(middleware.usim), writer.index()
+    auditor, index = Auditor(middleware.application), writer.index()
     for span in index.spans:
         try:
             auditor.signal_recording(terminal_id(terminal_name), index.content_id.encode(), span)

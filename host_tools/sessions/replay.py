@@ -23,7 +23,7 @@ from host_tools.terminal.player import Hooks
 from host_tools.terminal.replay import Replay, Segment
 
 if TYPE_CHECKING:
-    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.purchase import Remedy
 
 
@@ -63,7 +63,7 @@ class ReplayJob:
             raise SessionError(f"The card refused: {replaying.refused.why}.", Trouble.CARD)
         judge_replay(replaying.played, KNOWN.inside(protection), events)
 
-    def _fetch_keys(self, middleware: TerminalMiddleware, begins: float) -> Remedy | None:
+    def _fetch_keys(self, middleware: CardMiddleware, begins: float) -> Remedy | None:
         """Get a fresh card's keys; all LTKMs of a scenario that have a time are delivered at once."""
         delivery, purchase = self.keys.fetch(middleware, begins)
         if delivery is not None:

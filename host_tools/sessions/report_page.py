@@ -15,7 +15,7 @@ from host_tools.sessions.telling import Teller
 
 if TYPE_CHECKING:
     from host_tools.sessions.extras import Extras
-    from host_tools.terminal.middleware import TerminalMiddleware
+    from host_tools.terminal.application_middleware import CardMiddleware
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ReportPage:
     names: Mapping[bytes, str] = field(default_factory=dict)
 
     @contextmanager
-    def told_by(self, middleware: TerminalMiddleware, extras: Extras, events: Events) -> Iterator[Extras]:
+    def told_by(self, middleware: CardMiddleware, extras: Extras, events: Events) -> Iterator[Extras]:
         """Yield extras that take notes, too; write the page behind the block. Raises `UnwritableFile`."""
         chronicler = Chronicler()
         teller = Teller(chronicler, self.names)
@@ -40,7 +40,7 @@ class ReportPage:
 
 
 @contextmanager
-def noted(page: ReportPage | None, middleware: TerminalMiddleware, extras: Extras, events: Events) -> Iterator[Extras]:
+def noted(page: ReportPage | None, middleware: CardMiddleware, extras: Extras, events: Events) -> Iterator[Extras]:
     """Yield extras that take notes where a page is wanted, else those that are given."""
     if page is None:
         yield extras

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from host_tools.content.containers.recording import RecordingWriter
     from host_tools.content.sinks.live import LiveOut
     from host_tools.exchange.messages.provisioning import PurchaseItem
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.decision import Decision
     from host_tools.terminal.key_source import KeySource, StkmView
-    from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.online import OnlineTerminal
     from host_tools.terminal.programme import Programme
 
@@ -93,7 +93,7 @@ class TuneJob:
 
     def run(
         self,
-        middleware: TerminalMiddleware,
+        middleware: CardMiddleware,
         online: OnlineTerminal | None,
         make_out: Callable[[Callable[[int, bytes], None] | None], LiveOut],
         controls: Controls,
@@ -124,7 +124,7 @@ class _Listening:
     def __init__(
         self,
         job: TuneJob,
-        middleware: TerminalMiddleware,
+        middleware: CardMiddleware,
         online: OnlineTerminal | None,
         sockets: MediaSockets,
         out: LiveOut,
@@ -284,7 +284,7 @@ class _Listening:
 
     def _read_purses(self) -> None:
         try:
-            groups = Auditor(self._middleware.usim).key_groups()
+            groups = Auditor(self._middleware.application).key_groups()
         except StatusError:
             return
         self._purses = {

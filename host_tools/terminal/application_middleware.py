@@ -19,8 +19,8 @@ from host_tools.terminal.ltkm_delivery import KeepAll, LtkmDelivery, NafKeys, No
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.mtk_gate import MtkGate
 
-App = TypeVar("App", bound=CardApplication)
-Who = TypeVar("Who")  # the subscriber
+App = TypeVar("App", bound=CardApplication, covariant=True)
+Who = TypeVar("Who", covariant=True)  # the subscriber
 
 
 class ApplicationMiddleware(Generic[App, Who]):
@@ -106,3 +106,7 @@ class ApplicationMiddleware(Generic[App, Who]):
     def close(self) -> None:
         """Let the card go."""
         self._client.close()
+
+
+CardMiddleware = ApplicationMiddleware[CardApplication, object]
+"""That of any application: all that playing and listening need."""

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from host_tools.exchange.ports import Clock
-from host_tools.terminal.card_application import CardApplication
+from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.http.session import CsimSession, GbaSession, UaSession
 from host_tools.terminal.http.ub import HttpBsf
-from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.me_keys import MeSession, MukStore
 from host_tools.terminal.middleware import TerminalMiddleware
-
-
-class KeyCard(Protocol):
-    """What takes LTKMs, and shows which keys it holds."""
-
-    @property
-    def application(self) -> CardApplication:
-        """The typed calls of its application."""
-
-    def deliver(self, ltkm: bytes, /) -> LtkmReceipt:
-        """Give it an LTKM."""
 
 
 @dataclass(slots=True)
 class OnlineCard:
     """The card, the identity, and the BSF where there is one."""
 
-    middleware: KeyCard
+    middleware: CardMiddleware
     session: UaSession
     bsf: HttpBsf | None = None
 

@@ -59,8 +59,10 @@ def load(path: Path, cut_at: int, remains: Path) -> int:
                 store.load()
         else:
             store.load()
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{path}{suffix}", f"{remains}{suffix}")
+        remains.with_name(f"{remains.name}-journal").unlink(missing_ok=True)
+        for file in path.parent.glob(f"{path.name}*"):
+            if file.suffix != ".lock":
+                shutil.copy(file, remains.with_name(file.name.replace(path.name, remains.name)))
     return database.writes
 
 
@@ -68,7 +70,7 @@ def raw(path: Path) -> tuple[int, dict[str, bytes]]:
     """Return schema version and contents of a card file as they stand in it."""
     with closing(sqlite3.connect(path)) as database:
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        return version, dict(database.execute("SELECT key, value FROM nv"))
+        return version, dict(database.execute("SELECT key, value FROM nv WHERE key!='log'"))
 
 
 @pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))

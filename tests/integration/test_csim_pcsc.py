@@ -27,7 +27,7 @@ from host_tools.headend.bsm.rk_home import RkHome
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.links.pcsc import PcscLink
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from tests.integration.conftest import Desk

@@ -22,6 +22,7 @@ from tests.integration.conftest import Desk
 from tests.support.air import free_ports
 from tests.support.capabilities import missing, program
 from tests.support.chaos.lossy import LossyRelay, Weather
+from tests.support.csim import write_csim_subscriber
 from tests.support.head_end import free_address
 from tests.support.live import CARD, PATIENCE, HeadEnd, Json, Program, Terminal, free_tcp_port, samples_of, wait_until
 
@@ -104,6 +105,31 @@ def test_the_demo_live(link: str, tmp_path: Path, request: pytest.FixtureRequest
     heard_the_melody("tone-a", file, ended)
     if link == "inprocess":
         tshark_follows(kept, ended)
+
+
+@pytest.mark.parametrize("link", ["inprocess", pytest.param("pcsc", marks=pytest.mark.pcscd)])
+def test_the_demo_live_with_a_csim(link: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """It does not register: it buys, follows the SEKs as they roll over, and hears what was sent. Provisional."""
+    address, profile = free_address(), CardProfile.demo("csim")
+    card: tuple[str, ...] = ("--link", "inprocess", "--profile", "csim", "--pin", "1234")
+    if link == "pcsc":
+        insert: Desk = request.getfixturevalue("insert")
+        card = ("--reader", insert(memory_card(profile, strict=True)), "--pin", "1234")
+    subscribers = write_csim_subscriber(tmp_path / "subscribers.toml")
+    bought = ("--buy", "urn:x-bcast-uicc:item:tone-a,urn:x-bcast-uicc:data:month")
+    with on_the_air("demo", tmp_path, address, 4, "--subscribers", str(subscribers)) as head_end:
+        options = ("--csim", *bought, "--duration", "10", "-o", str(tmp_path / "heard"), "--state", str(tmp_path / "s"))
+        with Terminal("tone-a", head_end.network, address, *options, card=card) as terminal:
+            assert terminal.wait() == 0, terminal.story()
+        assert head_end.end() == 0, head_end.text
+    ended = terminal.ended
+    everything_was_opened(ended)
+    assert profile.csim is not None
+    assert [one["subscriber"] for one in terminal.named("online")] == [profile.csim.nai]
+    assert "registration" not in {one["request"] for one in terminal.named("answer")}
+    assert len({one["key"] for one in terminal.named("ltkm")}) > 2
+    (file,) = tmp_path.glob("heard-*.wav")
+    heard_the_melody("tone-a", file, ended)
 
 
 def tshark_follows(kept: Path, ended: Json) -> None:

@@ -28,7 +28,7 @@ from host_tools.headend.scenario.truth import TekName
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.pcsc import PcscLink
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.keys import keys_from_network, keys_to_deliver
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
 from host_tools.terminal.csim import CSIM_AID_PREFIX

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from card import CardProfile
@@ -55,6 +56,16 @@ def csim_card(extra: str = "", tail: str = "", trace: TraceSink | None = None) -
     card.ok(SELECT_CSIM)
     assert card.verify(0x01, "1234").sw == "9000"
     return card
+
+
+def write_csim_subscriber(path: Path) -> Path:
+    """Write a file of subscribers with that of the shipped profile `csim`, for `headend serve --subscribers`."""
+    profile = CardProfile.demo("csim")
+    assert profile.csim is not None
+    imsi = profile.csim.imsi or profile.usim.imsi
+    fields = f'imsi = "{imsi}"\nnai = "{profile.csim.nai}"\nrk = "{profile.csim.rk.reveal().hex()}"\n'
+    path.write_text(f'[[subscriber]]\n{fields}functions = "{profile.csim.functions}"\n')
+    return path
 
 
 def objects(*pairs: tuple[int, bytes]) -> bytes:

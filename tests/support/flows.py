@@ -129,6 +129,7 @@ class RawTerminal:
         self.agent = f"raw {GBA_TOKEN}"
         self._count = 0
         self._udp: list[socket.socket] = []
+        self._answered: dict[bytes, bytes | None] = {}
 
     def __enter__(self) -> RawTerminal:
         for port in (MIKEY_PORT, OMA_LTKM_PORT):
@@ -196,11 +197,18 @@ class RawTerminal:
         return replace(request, headers=(*request.headers, ("Authorization", shown)))
 
     def take(self, wanted: int, seconds: float = _SECONDS) -> int:
-        """Take so many datagrams, give LTKMs to the card and send its answers back; return how many came."""
+        """Take so many datagrams, give LTKMs to the card and send its answers back; return how many came.
+
+        The same octets again are a message that was sent again: they are answered from memory and do not count.
+        """
         came, until = 0, time.monotonic() + seconds
         while came < wanted and (left := until - time.monotonic()) > 0:
             for opened in select.select(self._udp, (), (), left)[0]:
                 payload, source = opened.recvfrom(4096)
+                if payload in self._answered:
+                    if (known := self._answered[payload]) is not None:
+                        opened.sendto(known, source)
+                    continue
                 came += 1
                 port = opened.getsockname()[1]
                 if payload.startswith(b"<"):
@@ -208,6 +216,7 @@ class RawTerminal:
                     continue
                 self.log.note(PUSH, payload, port)
                 receipt = self.card.deliver(payload)
+                self._answered[payload] = receipt.verification
                 if receipt.verification is not None:
                     opened.sendto(receipt.verification, source)
                     self.log.note(VERIFICATION, receipt.verification, port)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from host_tools.cli.explained import explained
-from host_tools.cli.terminal.options import CardChoice, card_options
+from host_tools.cli.terminal.options import CardChoice, card_options, csim_option
 
 if TYPE_CHECKING:
     from card.spec.bcast.tables import BcastTables
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@csim_option
 @card_options
 def audit(as_json: bool, **options: Any) -> None:
     """Show key groups, policies, purses and recordings, as the card reports them.

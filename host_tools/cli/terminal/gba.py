@@ -32,13 +32,16 @@ def push(message: Path, as_json: bool, **options: Any) -> None:
     The card checks its challenge, the message is checked and deciphered with keys from the card, and the card derives
     the keys of the NAF that the message names. Nothing goes back to the network.
     """
-    from host_tools.cli.explained import explained
+    from host_tools.cli.explained import ask_pin, explained
     from host_tools.sessions.gba_push import read_message
+    from host_tools.sessions.opening import connect
     from host_tools.terminal.gba_push import take_push
 
     with explained():
         raw = read_message(message)
-    with explained(), CardChoice.of(options).connected() as middleware:
+    card = CardChoice.of(options)
+    with explained(), card.opened() as (_, middleware):
+        connect(middleware, card.source.pin, ask_pin)
         outcome = take_push(middleware.usim, raw, middleware.identity.impi)
     _show(outcome, as_json)
     status = _exits().get(outcome.verdict)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from host_tools.cli.terminal.options import FILE, CardChoice, key_source
+from host_tools.cli.terminal.options import FILE, CardChoice, csim_option, key_source
 
 if TYPE_CHECKING:
     from host_tools.exchange.messages.msk import MskName
@@ -86,8 +86,9 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def playing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add those, and where the terminal's own keys are: what a player on a network needs."""
+    """Add those, and which application or file holds the keys: what a player on a network needs."""
     for option in (
+        csim_option,
         click.option("--me", type=FILE, metavar="FILE.card",
                      help="Hold the keys in the terminal (GBA_ME), in this file; the card only authenticates."),
         click.option("--wait", type=click.FloatRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
@@ -100,7 +101,6 @@ def playing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add all of them."""
     for option in (
-        click.option("--csim", is_flag=True, help="Use the card's CSIM in place of its USIM (provisional)."),
         click.option("--client-id", metavar="HEX", callback=parse_client_id,
                      help="BCAST_Client_ID to show when the BSM asks for it, over https."),
     ):  # fmt: skip
@@ -142,7 +142,6 @@ def choice_of(options: Mapping[str, Any], **more: Any) -> NetworkChoice:
         "certificates",
         "address",
         "state",
-        "csim",
         "me",
         "client_id",
         "wait",

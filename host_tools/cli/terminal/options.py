@@ -17,7 +17,7 @@ from host_tools.cli.explained import PIN_VARIABLE, ask_pin, parse_pin
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.content.srtp.format import HEADEND_FORMAT, MOST_MKI, SrtpFormat, SrtpSuite
-from host_tools.sessions.opening import IN_PROCESS, PCSC, CardSource, connect
+from host_tools.sessions.opening import IN_PROCESS, PCSC, CardSource
 from host_tools.sessions.secure_channel import KEY_VARIABLE, KINDS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from host_tools.links.base import Link
     from host_tools.sessions.keys import KeySource
     from host_tools.sessions.report_page import ReportPage
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.middleware import TerminalMiddleware
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -42,6 +43,9 @@ sac_option = click.option(
     help=f"Talk to the card through a secure channel (provisional). The secret is the first one of [sac] in the card "
     f"profile, or {KEY_VARIABLE}=TERMINAL_ID:HEX.",
 )
+
+
+csim_option = click.option("--csim", is_flag=True, help="Use the card's CSIM in place of its USIM (provisional).")
 
 
 def which_card_options(command: _C) -> _C:
@@ -208,7 +212,8 @@ class CardChoice:
     def of(cls, options: Mapping[str, Any]) -> CardChoice:
         """Take the values of the options out of all that a command got; the environment has the secret of --sac."""
         chosen = {name: options[name] for name in ("link", "reader", "profile", "pin", "sac")}
-        return cls(CardSource(**chosen, sac_key=_sac_key()), TraceChoice.of(options))
+        csim = options.get("csim", False)
+        return cls(CardSource(**chosen, sac_key=_sac_key(), csim=csim), TraceChoice.of(options))
 
     @property
     def verbose(self) -> bool:
@@ -222,10 +227,9 @@ class CardChoice:
             yield opened
 
     @contextmanager
-    def connected(self) -> Iterator[TerminalMiddleware]:
-        """Open the card, select its USIM and give the PIN. Raises as `opened` does, and `TerminalError`."""
-        with self.opened() as (_, middleware):
-            connect(middleware, self.source.pin, ask_pin)
+    def connected(self) -> Iterator[CardMiddleware]:
+        """Open trace and card, select USIM or CSIM and give the PIN. Raises as `opened` does, and `TerminalError`."""
+        with self.trace.opened() as sinks, self.source.connected(sinks, Console(), ask_pin) as middleware:
             yield middleware
 
 

@@ -16,15 +16,23 @@ from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal.extras import parse_address as parse_place
 from host_tools.cli.terminal.network_options import choice_of, parse_items, place_options
-from host_tools.cli.terminal.options import FILE, CardChoice, card_options, media_options, parse_output, srtp_format
+from host_tools.cli.terminal.options import (
+    FILE,
+    CardChoice,
+    card_options,
+    csim_option,
+    media_options,
+    parse_output,
+    srtp_format,
+)
 from host_tools.sessions.extras import Extras
 
 if TYPE_CHECKING:
     from host_tools.content.sinks.live import LiveOut
     from host_tools.exchange.messages.provisioning import PurchaseItem
     from host_tools.sessions.events import Events
+    from host_tools.terminal.application_middleware import CardMiddleware
     from host_tools.terminal.client.waits import WaitingTime
-    from host_tools.terminal.middleware import TerminalMiddleware
     from host_tools.terminal.online import OnlineTerminal
     from host_tools.terminal.programme import Programme
 
@@ -48,6 +56,7 @@ _PIPE = "-"
 @click.option("--no-events", is_flag=True, help="Do not tell the card which services are left.")
 @click.option("--report", type=FILE, metavar="FILE.html", help="Leave a page that shows what happened over time.")
 @media_options
+@csim_option
 @place_options
 @card_options
 def tune(
@@ -88,7 +97,7 @@ def tune(
             programmes, options["address"], PlayOptions(KNOWN.with_layout(srtp_format(options))),
             _first(programmes, service or ""), None if rtp is None else Endpoint(*rtp), sdp, record,
             seconds=duration, extras=Extras(explain=explain, no_events=no_events), page=page,
-            registers=not no_register, items=items,
+            registers=not (no_register or options["csim"]), items=items,
         )  # fmt: skip
         waiting = programmes[job.first].waiting
         with _opened(options, waiting, show) as (middleware, online):
@@ -148,7 +157,7 @@ def _names(programmes: tuple[Programme, ...]) -> dict[bytes, str]:
 @contextmanager
 def _opened(
     options: dict[str, Any], waiting: WaitingTime | None, events: Events
-) -> Iterator[tuple[TerminalMiddleware, OnlineTerminal | None]]:
+) -> Iterator[tuple[CardMiddleware, OnlineTerminal | None]]:
     """Open the card, on its network where one is named."""
     from host_tools.sessions.online.opening import opened_online
 
@@ -162,7 +171,6 @@ def _opened(
         card.trace.opened() as sinks,
         opened_online(card.source, choice, sinks, ask_pin, events, chases=True) as online,
     ):
-        assert online.keys is not None, "there is no --csim here"
         yield online.keys, online.terminal
 
 

@@ -183,17 +183,23 @@ class LtkmSender:
         return all(order.kind is OrderKind.WITHDRAWAL for order in queue)
 
     def _make(self, line: Line, sent: list[bytes]) -> Outstanding | None:
-        """Make LTKMs up to the first that must be acknowledged, and return that."""
+        """Make LTKMs up to the first that must be acknowledged, and return that.
+
+        One that was paid for and cannot be made stays in the queue, and is tried again with the next order; what stands
+        behind it goes.
+        """
         identity, b_tid = line.identity, line.route.b_tid
-        while (found := self._outbox.first(identity)) is not None:
+        staying: set[int] = set()
+        while (found := self._next(identity, staying)) is not None:
             number, order = found
             try:
                 ltkm = self._mint.mint(order, b_tid)
             except (HeadendError, EncodeError) as error:
                 _log.info("no LTKM for %s: %s", b_tid, error)
                 if order.credits:
-                    return None  # it was paid for: it stays first in the queue, and is tried again with the next order
-                self._outbox.drop(identity, number)
+                    staying.add(number)
+                else:
+                    self._outbox.drop(identity, number)
                 continue
             self._outbox.drop(identity, number)
             sent.append(ltkm)
@@ -202,6 +208,12 @@ class LtkmSender:
                 self._outbox.keep(made)
                 return made
         return None
+
+    def _next(self, identity: str, staying: Collection[int]) -> tuple[int, Order] | None:
+        """Return the order that goes next, but for those that stay."""
+        if not staying:
+            return self._outbox.first(identity)
+        return next((found for found in self._outbox.orders(identity) if found[0] not in staying), None)
 
     def _again(self, waiting: Outstanding) -> list[bytes]:
         """Return what goes out once more; nothing when it cannot be made."""

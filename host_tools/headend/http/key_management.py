@@ -7,7 +7,7 @@ Unknown or not bought is 403: the text gives codes by meaning only, and 404 is a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
@@ -51,10 +51,13 @@ class Delivery(Protocol):
     def registered(self, identity: str, service_ids: Sequence[str], /) -> Sequence[Order]:
         """Return the LTKMs for one who has registered for these serviceIDs. Raises `HeadendError`."""
 
-    def asked(self, identity: str, service_ids: Sequence[str], key: ServiceKey, /) -> Sequence[Order]:
+    def asked(
+        self, identity: str, service_ids: Sequence[str], key: ServiceKey, waiting: Collection[Order], /
+    ) -> Sequence[Order] | None:
         """Return the LTKMs for one who is registered for these serviceIDs and asks for a key.
 
-        Raises `HeadendError`.
+        None where nothing that it has brings this key. `waiting` is what credits and is on its way: what that brings
+        comes anyway. Raises `HeadendError`.
         """
 
 
@@ -108,7 +111,7 @@ class KeyManagement:
         before = self.registration(identity)
         if before is None or key.service not in self.services(before.service_ids):
             return False
-        orders = self._asked(identity, before.service_ids, key)
+        orders = self._asked(identity, before.service_ids, key, before.route.b_tid)
         if orders:
             self._pushes.order(identity, before.route, orders)
         return bool(orders)
@@ -153,7 +156,7 @@ class KeyManagement:
         """
         wanted, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
         held = before.service_ids if before else ()
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         self._write(caller, tuple(dict.fromkeys((*held, *wanted))), route)
         orders = self._orders(caller.identity, wanted) if orders is None else orders
         self._pushes.order(caller.identity, route, orders)
@@ -165,7 +168,7 @@ class KeyManagement:
         """
         left, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
         kept = tuple(one for one in (before.service_ids if before else ()) if one not in left)
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         self._write(caller, kept, route)
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
         self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
@@ -205,16 +208,21 @@ class KeyManagement:
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
     def request_keys(self, caller: Caller, names: Iterable[MskName]) -> tuple[MskCode, ...]:
-        """Order the keys that a subscriber asks for and may have."""
+        """Order the keys that a subscriber asks for and that what it has brings; the others are refused, one by one.
+
+        A key whose LTKM sets a counter or brings tokens comes without these; where that LTKM is not acknowledged yet,
+        the same octets go out again. So nothing is credited twice (ours; no text of OMA BCAST was at hand).
+        """
         codes: list[MskCode] = []
         before = self.registration(caller.identity)
-        route = caller.route if before is None else replace(before.route, b_tid=caller.username)
+        route = _route(caller, before)
         held = self._expected(caller.identity) if before is None else before.service_ids
         for name in dict.fromkeys(names):
             key = self._find(held, name)
-            codes.append(MskCode(name, HTTPStatus.FORBIDDEN if key is None else HTTPStatus.OK))
-            if key is not None:
-                self._pushes.order(caller.identity, route, self._asked(caller.identity, held, key))
+            orders = None if key is None else self._asked(caller.identity, held, key, route.b_tid)
+            codes.append(MskCode(name, HTTPStatus.FORBIDDEN if orders is None else HTTPStatus.OK))
+            if orders is not None:  # none is to be made where the key is on its way: then that goes out again
+                self._pushes.order(caller.identity, route, orders)
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
         return tuple(codes)
@@ -240,9 +248,11 @@ class KeyManagement:
             return self._delivery.registered(identity, service_ids)
         return [Order.for_key(service) for service in self.services(service_ids)]
 
-    def _asked(self, identity: str, service_ids: tuple[str, ...], key: ServiceKey) -> Sequence[Order]:
+    def _asked(
+        self, identity: str, service_ids: tuple[str, ...], key: ServiceKey, b_tid: str
+    ) -> Sequence[Order] | None:
         if self._delivery is not None:
-            return self._delivery.asked(identity, service_ids, key)
+            return self._delivery.asked(identity, service_ids, key, self._pushes.crediting(identity, b_tid))
         return [Order.for_key(key.service, key)]
 
     def _expected(self, identity: str) -> tuple[str, ...]:
@@ -276,6 +286,16 @@ class KeyManagement:
             return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
         self.heard(caller.identity)  # the two others write the registration anew
         return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
+
+
+def _route(caller: Caller, before: Registered | None) -> Route:
+    """Return where pushes go that a request other than a registration asks for: where those of the registration go.
+
+    One that never registers is reached where it asked last (ours): nothing else would tell that it has moved.
+    """
+    if before is None or not caller.registers:
+        return caller.route
+    return replace(before.route, b_tid=caller.username)
 
 
 def _procedure(target: Target) -> Procedure | None:

@@ -55,6 +55,13 @@ class Pushes:
         """Put LTKMs behind those of this subscriber that wait, within the transaction of a request."""
         self.sender.order(identity, route, orders, self.now)
 
+    def crediting(self, identity: str, b_tid: str) -> tuple[Order, ...]:
+        """Return what credits this subscriber and is still to be taken by its card under the SMK of this B-TID."""
+        outbox = self._books.outbox
+        waiting = [order for _, order in outbox.orders(identity)]
+        waiting += [one.order for one in outbox.outstanding_of(identity) if one.b_tid == b_tid]
+        return tuple(order for order in waiting if order.credits)
+
     def restart(
         self, identity: str, route: Route, orders: Iterable[Order], taken: Collection[tuple[str, int]] = ()
     ) -> None:

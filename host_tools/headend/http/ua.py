@@ -47,6 +47,11 @@ class Caller:
     push_port: int | None = None
 
     @property
+    def registers(self) -> bool:
+        """Whether such a terminal registers at all: (R-)UIM and CSIM, known by their NAI, do not."""
+        return self.username != self.identity
+
+    @property
     def route(self) -> Route:
         """Where pushes go that this request asks for."""
         return Route(self.peer.address, self.username, self.push_port)

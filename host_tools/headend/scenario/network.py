@@ -59,8 +59,8 @@ class Network:
         self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
         self.bsda = make_bsda(scenario, self.back_end, tables)
-        self._mint = BcastMint(scenario, self.bsm, tables)
-        self.goods = ScenarioGoods(scenario, self._mint, tables)
+        self._mint = BcastMint(scenario, self.bsm, tables, self._on_air.timetable)
+        self.goods = ScenarioGoods(scenario, self._mint, tables, self._on_air, clock)
         self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)

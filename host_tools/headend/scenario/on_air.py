@@ -21,6 +21,11 @@ class ScenarioServices:
         self._timetable = Timetable(scenario, loop)
 
     @property
+    def timetable(self) -> Timetable:
+        """What is sent when, from the begin of the broadcast."""
+        return self._timetable
+
+    @property
     def began(self) -> datetime:
         """When the broadcast began."""
         return self._began
@@ -28,21 +33,21 @@ class ScenarioServices:
     def mtk_id(self, service: str, moment: datetime) -> int:
         """Return the MTK ID of the crypto period at this moment. Raises `HeadendError` for an unknown service."""
         self._scenario.service(service)
-        return self._timetable.mtk_id(self._elapsed(moment))
+        return self._timetable.mtk_id(self.elapsed(moment))
 
     def crypto_period(self, moment: datetime) -> tuple[float, float]:
         """Return how long the crypto period of this moment has run, and how long it is, in seconds of the clock."""
         period = self._scenario.stkm.crypto_period
-        return self._elapsed(moment) % period / 1000 / self._speed, period / 1000 / self._speed
+        return self.elapsed(moment) % period / 1000 / self._speed, period / 1000 / self._speed
 
     def stream(self, service: str, moment: datetime, first_mtk_id: int) -> SrtpDescription:
         """Describe the stream as it stands at this moment, or at the begin of this crypto period if that is later."""
-        elapsed, period = self._elapsed(moment), self._scenario.stkm.crypto_period
+        elapsed, period = self.elapsed(moment), self._scenario.stkm.crypto_period
         ahead = max(first_mtk_id - self._timetable.mtk_id(elapsed), 0)
         begins = (elapsed // period + ahead) * period if ahead else elapsed
         stream = media_stream(self._scenario, self._scenario.service(service))
         return srtp_description(stream.ssrc, stream.roll_over_counter(begins))
 
-    def _elapsed(self, moment: datetime) -> int:
+    def elapsed(self, moment: datetime) -> int:
         """Return how many milliseconds the broadcast has run."""
         return int((moment - self._began).total_seconds() * 1000 * self._speed)

@@ -2,8 +2,8 @@
 
 A scenario that is repeated has rounds of a whole number of crypto periods. In each round services roll their SEKs over
 as in the first, and each round begins with a new SEK. Key Numbers, MTK IDs and T go on; before MTK IDs would exceed
-their 16 bits they begin again at 1, with the new SEK of a round. Rated programmes come in every round. LTKMs that the
-scenario plans belong to the first round.
+their 16 bits they begin again at 1, with the new SEK of a round. Rated programmes come in every round. An LTKM that the
+scenario plans is about the SEKs and STKMs of the round in which it is sent.
 
 Everything follows from scenario and moment, so a BSD/A that was started again goes on where time has got to.
 """
@@ -18,7 +18,7 @@ from functools import cached_property
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.rolls import FIRST_ROLLED, Rolls
-from host_tools.headend.scenario.schedule import slots, stkm_slots
+from host_tools.headend.scenario.schedule import slots, stkm_slots, timestamps
 from host_tools.headend.scenario.seeded_keys import key_term, key_terms
 from host_tools.headend.service_keys import LAST_MTK_ID, KeyTerm
 from host_tools.headend.services import Service
@@ -55,6 +55,36 @@ class Timetable:
         """Return the SEK of a crypto period, counted from 0, by the scenario alone."""
         mtk_id = self._mtk_id(period)
         return next(term for term in self._terms_of(service, self._round(period)) if term.is_good_for(mtk_id))
+
+    def round_at(self, at: int) -> int:
+        """Return the round of a moment, counted from 0; what is not repeated has one."""
+        return self._round(max(at, 0) // self.scenario.stkm.crypto_period) if self.loop else 0
+
+    def planned_terms(self, service: str, number: int) -> tuple[KeyTerm, ...]:
+        """Return the SEKs that the scenario plans for a service in a round, in order of use."""
+        return self._terms_of(service, number)
+
+    def round_of(self, service: str, msk_id: bytes, at: int) -> int | None:
+        """Return the newest round, the one after that of this moment at most, in which a service plans this SEK."""
+        key_number, planned = int.from_bytes(msk_id[2:], "big"), len(self._terms[service])
+        if not 0 < key_number <= _KEY_NUMBERS:
+            return None
+        latest = self.round_at(at) + self.loop
+        count = latest * planned + planned - 1  # SEKs from the first on to the last of that round
+        place = count - (count - (key_number - 1)) % _KEY_NUMBERS
+        return place // planned if place >= 0 else None
+
+    def timestamps(self, service: str, begins: int, ends: int, number: int) -> tuple[int, int]:
+        """Return first and last T of the STKMs for crypto periods that begin from `begins` to before `ends`.
+
+        Both are milliseconds from the begin of a round, which has this number. It is for services of OMA BCAST, whose T
+        runs on. An empty time gives the first above the last.
+        """
+        if not self.loop:
+            return timestamps(self.scenario, service, begins, ends)
+        period, before = self.scenario.stkm.crypto_period, number * self.scenario.periods
+        first, last = (before + min(-(-bound // period), self.scenario.periods) for bound in (begins, ends))
+        return first * self._repeats + 1, last * self._repeats
 
     def period_of(self, term: KeyTerm, at: int) -> tuple[int, int]:
         """Return the first and the last crypto period, from 0, of a SEK that was named about this moment or later."""
@@ -110,7 +140,7 @@ class Timetable:
 
     def _stkms(self, service: Service, begin: int) -> Iterator[StkmSlot]:
         plan, plain = self.scenario.stkm, self.scenario.is_plain_mbms(service.id)
-        repeats = len(range(0, max(plan.crypto_period - plan.copies, 0) + 1, plan.repeat))
+        repeats = self._repeats
         for period in range(max(begin, 0) // plan.crypto_period, _NO_END):
             key, mtk_id = self._term(service.id, period), self._mtk_id(period)
             first = period * plan.crypto_period - plan.lead
@@ -136,6 +166,12 @@ class Timetable:
         for term in key_terms(self.scenario):
             found[term.service].append(term)
         return found
+
+    @cached_property
+    def _repeats(self) -> int:
+        """How many STKMs of a crypto period there are, copies not counted."""
+        plan = self.scenario.stkm
+        return len(range(0, max(plan.crypto_period - plan.copies, 0) + 1, plan.repeat))
 
     @cached_property
     def _rounds_of_lap(self) -> int:

@@ -6,8 +6,6 @@ import secrets
 from contextlib import ExitStack
 
 from card import CardProfile
-from card.crypto.bcmcs import RegistrationKey, find_functions
-from card.errors import ProfileError
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.procedures import SERVICE_REQUEST
@@ -15,6 +13,7 @@ from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.csim import CsimNetwork
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.base import Link
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.demo.job import Outcome, demo_scenario
 from host_tools.sessions.events import Events, StepDone
 from host_tools.sessions.keys import keys_to_deliver
@@ -65,15 +64,3 @@ def connect_csim(
     outcome.compare("IMSI_M", identity.imsi, subscriber.imsi)
     outcome.compare("NAI", identity.nai, subscriber.nai)
     events.emit(StepDone(f"CSIM selected, PIN verified, IMSI_M {identity.imsi}, NAI {identity.nai}"))
-
-
-def csim_subscriber(profile: CardProfile) -> RkSubscriber:
-    """Return the network's record of the subscriber whose CSIM is personalised from `profile`.
-
-    Raises `ProfileError` when the profile has no CSIM.
-    """
-    csim = profile.csim
-    if csim is None:
-        raise ProfileError("csim: the profile has no CSIM")
-    root = RegistrationKey(csim.rk, find_functions(csim.functions))
-    return RkSubscriber(csim.imsi or profile.usim.imsi, csim.nai, root)

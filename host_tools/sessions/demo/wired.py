@@ -24,8 +24,9 @@ from host_tools.headend.scenario.wares import EVERYTHING, MONTH
 from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.demo.crossed import Crossed, WatchedLink, WatchedTransport
-from host_tools.sessions.demo.csim import connect_csim, csim_subscriber
+from host_tools.sessions.demo.csim import connect_csim
 from host_tools.sessions.demo.job import Deliveries, GatedFeed, Outcome, demo_scenario
 from host_tools.sessions.demo.usim import connect_usim
 from host_tools.sessions.errors import SessionError

@@ -92,13 +92,13 @@ def results_of(answer: Answer) -> tuple[ItemResult, ...]:
 def register(online: Online, service_ids: Sequence[str]) -> Reply:
     """Register for these services, or all that the network lists, in place of those before. Raises as `_asked`."""
     wanted = tuple(service_ids) or online.service_ids or online.terminal.journal_items
-    return _asked(_registering(online), Register(wanted, only=True))
+    return _asked(registering(online), Register(wanted, only=True))
 
 
 def deregister(online: Online, service_ids: Sequence[str]) -> Reply:
     """Leave these services, or all. Raises as `_asked`."""
     wanted = tuple(service_ids) or online.terminal.journal_items or online.service_ids
-    return _asked(_registering(online), Deregister(wanted))
+    return _asked(registering(online), Deregister(wanted))
 
 
 def request_keys(online: Online, names: Sequence[MskName]) -> Reply:
@@ -166,7 +166,8 @@ def result_text(result: ItemResult) -> str:
     return ", ".join((words_of(result.status) + until, *prices))
 
 
-def _registering(online: Online) -> Online:
+def registering(online: Online) -> Online:
+    """Return a terminal that registers. Raises `SessionError` for one that does not."""
     if not online.registers:
         words = "a terminal with a CSIM neither registers nor deregisters: buy, or ask for keys"
         raise SessionError(words, Trouble.MISUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from card.disk.kinds import CERTIFICATE
 from card.disk.reading import read_text
 from card.errors import UnusableFile
-from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.holding import FileInUse
 from host_tools.links.base import Link
+from host_tools.sessions.csim import csim_middleware
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import ClientNews, Events, TerminalOnline
 from host_tools.sessions.online.key_store import KeyStore, key_store
-from host_tools.sessions.opening import AskPin, CardSource
+from host_tools.sessions.opening import AskPin, CardSource, connect
+from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.waits import WaitingTime
 from host_tools.terminal.client.way import Manners
-from host_tools.terminal.csim_middleware import CsimMiddleware
-from host_tools.terminal.errors import NetworkRefusedError, PinNeededError
+from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.http.session import UaSession
 from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
@@ -40,7 +40,6 @@ from host_tools.wire.network_file import load_network
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
-    from card.crypto.secret import Secret
     from card.spec.bcast.tables import BcastTables
     from host_tools.trace.events import TraceSink
 
@@ -68,7 +67,6 @@ class NetworkChoice:
     certificates: Path | None = None
     address: str = DEFAULT_ADDRESS
     state: Path | None = None
-    csim: bool = False
     me: Path | None = None
     client_id: bytes | None = None
     shows_client_id: bool = False
@@ -82,8 +80,6 @@ class NetworkChoice:
 
         Raises `SessionError`, `UnusableFile`.
         """
-        if self.csim and self.me is not None:
-            raise SessionError("give --csim or --me: a CSIM has no GBA", Trouble.MISUSE)
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
@@ -141,7 +137,7 @@ class Online:
     """An open terminal, what the network file lists, and whether the terminal registers (a USIM does).
 
     `session` is who the terminal is at the BSM, `reach` the way there, for what goes beside its own requests. `keys` is
-    what STKMs go to, None for a CSIM: the USIM, or the terminal's own key store.
+    what STKMs go to: the USIM, the CSIM, or the terminal's own key store.
     """
 
     terminal: OnlineTerminal
@@ -149,7 +145,7 @@ class Online:
     registers: bool
     session: UaSession
     reach: Reach
-    keys: TerminalMiddleware | None = None
+    keys: CardMiddleware
 
 
 @contextmanager
@@ -166,23 +162,24 @@ def opened_online(
 
     Raises `SessionError`, `TerminalError`, `StatusError`, `LinkError`, `CardError`, `UnusableFile`.
     """
+    if source.csim and choice.me is not None:
+        raise SessionError("give --csim or --me: a CSIM has no GBA", Trouble.MISUSE)
     reach, service_ids = choice.reach()
     with source.linked(sinks, events) as (link, tables), online_errors(), ExitStack() as stack:
         store = stack.enter_context(key_store(choice.me, tables, events)) if choice.me is not None else None
-        card, iccid, subscriber = _connected(source, choice, reach, link, tables, ask_pin, store)
-        with online_with(card, iccid, subscriber, choice, reach, events, chases=chases) as terminal:
-            keys = card.middleware if isinstance(card.middleware, TerminalMiddleware) else None
-            yield Online(terminal, service_ids, not choice.csim, card.session, reach, keys)
+        card, iccid, subscriber = _connected(source, reach, link, tables, ask_pin, store)
+        rules = Rules(registers=not source.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting)
+        with online_with(card, iccid, subscriber, choice, reach, events, rules) as terminal:
+            yield Online(terminal, service_ids, rules.registers, card.session, reach, card.middleware)
 
 
 @contextmanager
 def online_with(
-    card: OnlineCard, iccid: str, subscriber: str, choice: NetworkChoice, reach: Reach, events: Events, *, chases: bool
+    card: OnlineCard, iccid: str, subscriber: str, choice: NetworkChoice, reach: Reach, events: Events, rules: Rules
 ) -> Iterator[OnlineTerminal]:
     """Open state and ports around a card that is connected. Raises `SessionError`, `UnusableFile`."""
     path = choice.state_file(iccid)
     clock, rng = SystemClock(), SystemRng()
-    rules = Rules(registers=not choice.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting)
     try:
         with open_state(path, iccid, reach.bsm.fqdn) as keeper:
             terminal = OnlineTerminal(
@@ -219,7 +216,6 @@ def online_errors() -> Iterator[None]:
 
 def _connected(
     source: CardSource,
-    choice: NetworkChoice,
     reach: Reach,
     link: Link,
     tables: BcastTables,
@@ -227,14 +223,14 @@ def _connected(
     store: KeyStore | None,
 ) -> tuple[OnlineCard, str, str]:
     """Select the application, give the PIN; return the card for the BSM, its ICCID, and who the subscriber is."""
-    if choice.csim:
-        csim = CsimMiddleware(link, tables=tables, tags=_tags(source.profile))
+    if source.csim:
+        csim = csim_middleware(link, source.profile, tables)
         iccid = _iccid(csim.csim.read_iccid())
-        _give_pin(csim.connect, source.pin, ask_pin)
+        connect(csim, source.pin, ask_pin)
         return csim_online(csim, reach.bsm.fqdn), iccid, csim.identity.nai
     usim = TerminalMiddleware(link, tables=tables)
     iccid = _iccid(usim.usim.read_iccid())
-    _give_pin(usim.connect, source.pin, ask_pin)
+    connect(usim, source.pin, ask_pin)
     bsf = reach.to_bsf(usim.identity.home_domain, SystemRng())
     fqdn, clock, impi = reach.bsm.fqdn, SystemClock(), usim.identity.impi
     if store is not None:
@@ -242,25 +238,8 @@ def _connected(
     return usim_online(usim, bsf, fqdn, clock), iccid, impi
 
 
-def _give_pin(connect: Callable[[Secret | None], object], pin: Secret | None, ask_pin: AskPin) -> None:
-    try:
-        connect(pin)
-    except PinNeededError:
-        connect(ask_pin())
-
-
 def _iccid(read: str) -> str:
     """Return the number of the card, which names its state file. Raises `SessionError`."""
     if _ICCID.fullmatch(read) is None:
         raise SessionError("the card has no number (EF_ICCID) that could name its state: give --state FILE")
     return read
-
-
-def _tags(profile: Path | None) -> Mapping[str, int]:
-    """Return the tags of the BCMCS command in a profile; a card file or none has the default ones."""
-    from host_tools.sessions.cards import is_profile, load_profile
-
-    if profile is None or not is_profile(profile):
-        return DEFAULT_TAGS
-    csim = load_profile(profile).csim
-    return csim.tags.by_name() if csim else DEFAULT_TAGS

@@ -10,16 +10,15 @@ from pathlib import Path
 from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.provisioning import ProvisioningStatus
 from host_tools.exchange.messages.tokens import KeyWish, TokenPurchaseAnswer, TokenPurchaseRequest
-from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.online.asking import new_request_id
 from host_tools.sessions.online.opening import Online
+from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.errands import Outcome
 from host_tools.terminal.client.wishes import Order, Register, RequestKeys
 from host_tools.terminal.key_delivery import KeyDelivery
 from host_tools.terminal.key_source import StkmView
-from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience, error_of
 from host_tools.terminal.purchase import BUYABLE, Remedy
 
@@ -57,11 +56,7 @@ class WireRemedy:
         if key in self.asked or len(self.asked) >= _MOST_REQUESTS:
             return False
         self.asked.add(key)
-        match _answer(self.terminal.ask(RequestKeys((name,)))):
-            case MskAnswer(codes) if any(code.status == _OK for code in codes):
-                return self._took()
-            case _:
-                return False
+        return _is_granted(_answer(self.terminal.ask(RequestKeys((name,))))) and self._took()
 
     def _buy(self, view: StkmView) -> bool:
         if not self.buys or self.made >= _MOST_PURCHASES:
@@ -85,6 +80,11 @@ def _answer(outcome: Outcome) -> object:
     return outcome.answer
 
 
+def _is_granted(answer: object) -> bool:
+    """Tell whether an answer to a request for keys grants one."""
+    return isinstance(answer, MskAnswer) and any(code.status == _OK for code in answer.codes)
+
+
 class WireKeys:
     """Where a player gets its keys: from the network that `opened` opens, with the card in it."""
 
@@ -98,29 +98,31 @@ class WireKeys:
         self._online: Online | None = None
 
     @contextmanager
-    def connected(self) -> Iterator[TerminalMiddleware]:
+    def connected(self) -> Iterator[CardMiddleware]:
         """Open card and network, and yield what STKMs go to: the card, or the terminal's own key store.
 
-        Raises as `opened_online`, and `SessionError` for a CSIM.
+        Raises as `opened_online`.
         """
         with self._opened() as online:
-            if online.keys is None:
-                raise SessionError("playing over a network takes a USIM: leave --csim out", Trouble.MISUSE)
             self._online = online
             try:
                 yield online.keys
             finally:
                 self._online = None
 
-    def fetch(self, middleware: TerminalMiddleware, start: float) -> tuple[KeyDelivery | None, Remedy | None]:
+    def fetch(self, middleware: CardMiddleware, start: float) -> tuple[KeyDelivery | None, Remedy | None]:
         """Register for what the network lists, or what is in force, and take the keys; return how to get more.
 
-        Raises `LinkError`, and what the BSM's refusal is.
+        A CSIM, which does not register, asks for the current keys of the groups that it has. Raises `LinkError`, and
+        what the BSM's refusal is.
         """
         del middleware, start
         online = self._online
         assert online is not None, "fetch comes inside of connected"
-        if online.service_ids or online.terminal.journal_items:
+        held = () if online.registers else online.terminal.groups_held()
+        if online.registers and (online.service_ids or online.terminal.journal_items):
             _answer(online.terminal.ask(Register(online.service_ids)))
+            online.terminal.listen()
+        elif held and _is_granted(_answer(online.terminal.ask(RequestKeys(held)))):
             online.terminal.listen()
         return None, WireRemedy(online.terminal, self._buys)

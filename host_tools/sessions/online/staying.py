@@ -8,6 +8,7 @@ from pathlib import Path
 
 from card.disk.kinds import SHORT_MESSAGE
 from card.disk.reading import read_bytes
+from host_tools.sessions.online.asking import registering
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.client.events import ShortMessageArrived, Wanted
 from host_tools.terminal.client.wishes import Register
@@ -29,8 +30,8 @@ class Stay:
     seconds: float | None = None
 
     def run(self, online: Online) -> None:
-        """Stay; an interrupt is the usual end. Raises `LinkError`, `UnwritableFile`."""
-        terminal = online.terminal
+        """Stay; an interrupt is the usual end. Raises `LinkError`, `UnwritableFile`, `SessionError`."""
+        terminal = (registering(online) if self.service_ids else online).terminal
         try:
             terminal.start(home=self.home)
             if self.service_ids:

@@ -24,6 +24,7 @@ from host_tools.exchange.transport import Endpoint, Transport
 from host_tools.headend.http.rates import Rates
 from host_tools.headend.store.store import Store
 from host_tools.links.inprocess import InProcessLink
+from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.client.errands import Outcome
 from host_tools.terminal.client.keeper import JournalKeeper
 from host_tools.terminal.client.machine import Rules
@@ -32,7 +33,7 @@ from host_tools.terminal.client.wishes import Order, Wish
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError
 from host_tools.terminal.http.session import UaSession
-from host_tools.terminal.identities import KeyCard, usim_online
+from host_tools.terminal.identities import usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
@@ -151,7 +152,7 @@ class World:
         clock, rng, waits = self._clock, SystemRng(), Waits(resends=resends)
         bsf = reach.to_bsf(middleware.identity.home_domain, rng)
         card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
-        card.middleware = cast(KeyCard, Mortal(middleware, fate, "deliver"))
+        card.middleware = cast(CardMiddleware, Mortal(middleware, fate, "deliver"))
         card.session = cast(UaSession, Mortal(card.session, fate, "current", "renew"))
         with open_state(self.state_file, "8949010000000000001", reach.bsm.fqdn) as keeper:
             made = OnlineTerminal(

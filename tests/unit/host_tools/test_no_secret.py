@@ -40,7 +40,7 @@ from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.links.base import Link
 from host_tools.links.inprocess import InProcessLink
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.keys import keys_to_deliver
 from host_tools.terminal.csim import Csim
 from host_tools.terminal.csim_middleware import CsimMiddleware

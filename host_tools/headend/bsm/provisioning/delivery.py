@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
-from host_tools.headend.bsm.orders import Order, OrderKind
+from host_tools.exchange.messages.tokens import KeyWish
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.goods import Goods
 from host_tools.headend.bsm.provisioning.sales import Sales
+from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.service_keys import ServiceKey
 
 
@@ -26,16 +29,26 @@ class SalesDelivery:
         self._on_registered(identity, service_ids)
         return self._sales.due(identity, service_ids)
 
-    def asked(self, identity: str, service_ids: Sequence[str], key: ServiceKey) -> Sequence[Order]:
-        """Return the LTKMs that bring a key again under the items of a registration, and no credit."""
+    def asked(
+        self, identity: str, service_ids: Sequence[str], key: ServiceKey, waiting: Collection[Order]
+    ) -> Sequence[Order] | None:
+        """Return the LTKMs that bring a key again under the items of a registration, and no credit.
+
+        Those that come anyway, as they are `waiting`, are left out. None where no item brings this key.
+        """
         del identity
-        found: list[Order] = []
-        for item in map(self._sales.catalogue.find, service_ids):
-            for order in () if item is None else self._goods.again(item):
-                if order.kind is not OrderKind.KEY or order.service != key.service:
-                    continue
-                if order.key is None:
-                    order = Order.for_key(key.service, key)
-                if order.key == key.key_ids and order not in found:
-                    found.append(order)
-        return found
+        wish = KeyWish(key.key_domain_id + key.msk_id)
+        items = [item for item in map(self._sales.catalogue.find, service_ids) if item is not None]
+        if not any(self._bring(item, (), wish, key) for item in items):
+            return None
+        return tuple(dict.fromkeys(order for item in items for order in self._bring(item, waiting, wish, key)))
+
+    def _bring(
+        self, item: CatalogueItem, waiting: Collection[Order], wish: KeyWish, key: ServiceKey
+    ) -> tuple[Order, ...]:
+        """Return what of an item is about this key."""
+        named = (
+            replace(order, key=key.key_ids) if order.key is None and order.service == key.service else order
+            for order in self._goods.again(item, waiting, wish)
+        )
+        return tuple(order for order in named if order.service == key.service and order.key == key.key_ids)

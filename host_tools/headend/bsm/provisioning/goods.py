@@ -31,13 +31,18 @@ class Brought:
 class Goods(Protocol):
     """Knows the LTKMs behind items, tokens and keys."""
 
-    def of_item(self, item: CatalogueItem, /) -> Brought:
-        """Return what the purchase of an item brings. Raises `HeadendError`."""
-
-    def again(self, item: CatalogueItem, sent: Collection[Order] = (), /) -> tuple[Order, ...]:
-        """Return the LTKMs that bring the keys of an item once more, and no credit; not those that are `sent` anyway.
+    def of_item(self, item: CatalogueItem, about: KeyWish | None = None, /) -> Brought:
+        """Return what the purchase of an item brings now, or for the time `about` which a key is.
 
         Raises `HeadendError`.
+        """
+
+    def again(
+        self, item: CatalogueItem, sent: Collection[Order] = (), about: KeyWish | None = None, /
+    ) -> tuple[Order, ...]:
+        """Return the LTKMs that bring the keys of an item once more, and no credit; not those that are `sent` anyway.
+
+        They are for now, or for the time `about` which a key is. Raises `HeadendError`.
         """
 
     def of_tokens(self, service: str, purse: PurseKind, quantity: int, /) -> Brought:
@@ -45,3 +50,6 @@ class Goods(Protocol):
 
     def with_key(self, items: Iterable[CatalogueItem], wish: KeyWish, /) -> tuple[CatalogueItem, ...]:
         """Return the items that do something about a key, for all STKM timestamps that are wanted."""
+
+    def is_counted(self, item: CatalogueItem, wish: KeyWish, /) -> bool:
+        """Tell whether an item has a policy for a key that is paid from a counter of the key itself."""

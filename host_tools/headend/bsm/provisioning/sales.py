@@ -52,8 +52,18 @@ class Sales:
         self._clock = clock
         self._home = home
 
-    def buy(self, identity: str, item: CatalogueItem, order: str, expected: Price | None = None) -> Sold:
-        """Sell an item. Raises `SaleRefusedError`, also for a price that is not the `expected` one."""
+    def buy(
+        self,
+        identity: str,
+        item: CatalogueItem,
+        order: str,
+        expected: Price | None = None,
+        about: KeyWish | None = None,
+    ) -> Sold:
+        """Sell an item, for now or for the time `about` which a key is.
+
+        Raises `SaleRefusedError`, also for a price that is not the `expected` one.
+        """
         now, before = self._clock.now(), self.ledger.subscription(identity, item.service_id)
         if item.included:
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
@@ -62,7 +72,7 @@ class Sales:
         if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
         self._require_price(item.price, expected)
-        brought = self._goods.of_item(item)
+        brought = self._goods.of_item(item, about)
         self._charge(identity, order, item.service_id, item.price)
         bought = Subscription(item.service_id, now, None if item.period is None else now + item.period)
         self.ledger.subscribe(identity, bought)
@@ -118,21 +128,29 @@ class Sales:
     def buy_key(self, identity: str, wish: KeyWish, order: str) -> Sold:
         """Sell what does something about a key.
 
-        To one who has an item with this key: the cheapest tokens that its policies are paid with, or else the key once
-        more, for nothing. To others: the cheapest item that brings it. Raises `SaleRefusedError`.
+        To one who has an item with this key: the cheapest tokens that its policies are paid with, or where a counter of
+        the key pays, the cheapest item that brings it; or else the key once more, for nothing. To others: the cheapest
+        item that brings it. Raises `SaleRefusedError`.
         """
         found = self._goods.with_key(self.catalogue.items, wish)
         tokens = [item for item in found if item.kind is ItemKind.TOKENS and not item.included]
         bringing = [item for item in found if item.kind is not ItemKind.TOKENS]
         held = [item for item in bringing if self.may_receive(identity, item.service_id)]
-        for item in () if tokens else held:
-            if again := self._goods.again(item):
-                return Sold(Price(Decimal(0), item.price.currency), item, orders=again)
+        counted = [item for item in held if self._goods.is_counted(item, wish)]
         offered = [item for item in bringing if not item.included and item not in held]
+        if held and not tokens:
+            free = next((item for item in held if item not in counted), None)
+            sellable = offered or [item for item in counted if item.kind is ItemKind.ONCE and not item.included]
+            if free is None and not sellable:
+                free = held[0]
+            if free is not None:
+                again = self._goods.again(free, (), wish)
+                return Sold(Price(Decimal(0), free.price.currency), free, orders=again)
+            offered = sellable
         wanted = (tokens or offered) if held else (offered or tokens)
         if not wanted:
             raise SaleRefusedError(_Status.ELEMENT_NON_EXISTENT, "nothing that is sold brings this key for this time")
-        return self.buy(identity, min(wanted, key=lambda item: item.price.amount), order)
+        return self.buy(identity, min(wanted, key=lambda item: item.price.amount), order, about=wish)
 
     def in_force(self, identity: str) -> tuple[Subscription, ...]:
         """Return what a subscriber has now; what is over is purged from the books."""

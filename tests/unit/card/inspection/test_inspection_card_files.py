@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -124,10 +125,25 @@ def test_a_card_in_use_names_its_user_and_is_left_alone(fresh: Path, used: Path,
 
 
 def test_wipe_removes_the_card_file_and_what_was_left_beside_it(fresh: Path, tmp_path: Path) -> None:
-    for ending in ("-wal", "-shm", "-journal", ".lock"):
+    for ending in ("-log", "-wal", "-shm", "-journal", ".lock"):
         (tmp_path / f"fresh.card{ending}").touch()
     wipe_card(fresh)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_wipe_overwrites_the_log_of_a_killed_process_too(fresh: Path, tmp_path: Path) -> None:
+    with closing(SqliteStore(fresh)) as store:
+        store.commit({"secret/1": b"of the log"})
+        for name in ("fresh.card", "fresh.card-log"):
+            shutil.copy(tmp_path / name, tmp_path / name.replace("fresh", "killed"))
+    second_names = [tmp_path / "second name", tmp_path / "second name of the log"]
+    for killed, second in zip(("killed.card", "killed.card-log"), second_names, strict=True):
+        os.link(tmp_path / killed, second)
+    wipe_card(tmp_path / "killed.card")
+    assert sorted(path.name for path in tmp_path.glob("killed*")) == []
+    for second in second_names:
+        assert second.stat().st_size
+        assert not any(second.read_bytes())
 
 
 def test_wipe_overwrites_before_it_removes(used: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_new_card_is_made_under_the_very_name(tmp_path: Path) -> None:
     assert sorted(item.name for item in tmp_path.iterdir()) == ["link.card"]
 
 
-@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+@pytest.mark.parametrize("ending", ["-log", "-wal", "-journal"])
 def test_a_log_that_leads_elsewhere_is_refused(path: Path, ending: str) -> None:
     victim = path.with_name("victim")
     victim.write_bytes(b"mine")
@@ -113,7 +113,7 @@ def test_a_log_that_leads_elsewhere_is_refused(path: Path, ending: str) -> None:
     assert victim.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+@pytest.mark.parametrize("ending", ["-log", "-wal", "-journal"])
 def test_of_a_card_that_cannot_be_made_nothing_is_left(tmp_path: Path, ending: str) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")

@@ -18,7 +18,7 @@ from host_tools.exchange.transport import InProcessTransport, Peer
 from host_tools.headend.scenario.seeded_keys import traffic_key
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.stkm import StkmContent, seal_stkm
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.http.session import CsimSession

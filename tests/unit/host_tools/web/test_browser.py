@@ -90,7 +90,7 @@ def online(served: HeadEnd) -> Iterator[Online]:
         patience=Patience(first=_PATIENCE / 1000),
     )
     with terminal:
-        yield Online(terminal, served.running.network.service_ids, True, session, reach)
+        yield Online(terminal, served.running.network.service_ids, True, session, reach, card)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from host_tools.exchange.messages.sms_deliver import SmsDeliver
 from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.transport import Datagram, Endpoint, InProcessTransport
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.terminal.client.events import Arrived, ErrandDone, LtkmHandled, News, TriggerTaken
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.way import Bsm

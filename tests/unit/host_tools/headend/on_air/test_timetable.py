@@ -80,3 +80,35 @@ def test_seks_of_now_and_of_the_next_round() -> None:
     numbers = [int.from_bytes(term.msk_id[2:], "big") for term in timetable.terms("tone-a", DEMO.duration)]
     assert numbers == [3, 4, 5, 6]
     assert [int.from_bytes(term.msk_id[2:], "big") for term in Timetable(DEMO).terms("tone-a", 0)] == [1, 2]
+
+
+def test_stkms_of_a_round_are_within_its_timestamps() -> None:
+    scenario = shipped_scenario("pay_per_view")
+    timetable, period = Timetable(scenario, loop=True), scenario.stkm.crypto_period
+    stkms = [slot for slot in until(timetable, 4 * scenario.duration) if isinstance(slot, StkmSlot)]
+    for number in range(3):
+        found = [slot.counter for slot in stkms if (slot.mtk_id - 1) // scenario.periods == number]
+        assert timetable.timestamps("cinema", 0, scenario.duration, number) == (found[0], found[-1])
+        films = [slot.counter for slot in stkms if slot.mtk_id in (number * 6 + 3, number * 6 + 4)]
+        assert timetable.timestamps("cinema", 2 * period, 4 * period, number) == (films[0], films[-1])
+        assert timetable.timestamps("cinema", 4000, 8000, number) == (films[0], films[-1])
+        first, last = timetable.timestamps("cinema", 5000, 5000, number)
+        assert last < first
+    once = Timetable(scenario)
+    assert once.timestamps("cinema", 4000, 8000, 0) == timetable.timestamps("cinema", 4000, 8000, 0)
+
+
+def test_a_sek_tells_its_round() -> None:
+    timetable = Timetable(DEMO, loop=True)
+    for number in (0, 1, 5, 24_000, 30_000):  # Key Numbers begin again after some 24,575 rounds of two
+        at = number * DEMO.duration
+        for term in timetable.planned_terms("tone-a", number):
+            assert timetable.round_of("tone-a", term.msk_id, at) == number
+        for term in timetable.planned_terms("tone-a", number + 1):
+            assert timetable.round_of("tone-a", term.msk_id, at) == number + 1
+    assert timetable.round_at(3 * DEMO.duration - 1) == 2
+    assert timetable.round_of("tone-a", bytes.fromhex("0001c000"), 0) is None  # a SEK out of turn is of none
+    assert timetable.round_of("tone-a", bytes.fromhex("00010000"), 0) is None
+    assert timetable.round_of("tone-a", bytes.fromhex("00010009"), 0) is None  # of a round that is not near
+    once = Timetable(DEMO)
+    assert [once.round_of("tone-a", bytes((0, 1, 0, key)), 10**9) for key in (1, 2, 3)] == [0, 0, None]

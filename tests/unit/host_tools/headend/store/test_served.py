@@ -30,7 +30,7 @@ from host_tools.headend.subscribers.personalised import record_of, subscriber_of
 from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from host_tools.links.inprocess import InProcessLink
-from host_tools.sessions.demo.csim import csim_subscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.http.session import CsimSession, GbaSession, UaSession
 from host_tools.terminal.http.ua import UaClient

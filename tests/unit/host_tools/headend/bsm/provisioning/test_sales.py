@@ -151,9 +151,9 @@ def test_tokens_that_were_paid_for_are_never_given_twice_by_a_registration() -> 
     delivery = SalesDelivery(found.sales, found.goods)
     assert delivery.registered(ME, (TOKENS.service_id,)) == ()
     key = found.network.bsm.keys("pay")[0]
-    assert delivery.asked(ME, (TOKENS.service_id,), key) == []
+    assert delivery.asked(ME, (TOKENS.service_id,), key, ()) is None
     found.buy(FILM, order="o2")
-    (again,) = delivery.asked(ME, (TOKENS.service_id, FILM.service_id), key)
+    (again,) = delivery.asked(ME, (TOKENS.service_id, FILM.service_id), key, ()) or ()
     assert (again.key, again.credits, bool(again.extension)) == (key.key_ids, False, True)
 
 
@@ -161,8 +161,8 @@ def test_a_key_is_asked_for_by_name_under_a_plain_item() -> None:
     found = desk()
     first, second = found.network.bsm.keys("one")
     delivery = SalesDelivery(found.sales, found.goods)
-    assert delivery.asked(ME, (ITEM1.service_id,), second) == [Order.for_key("one", second)]
-    assert delivery.asked(ME, (FILM.service_id,), first) == []
+    assert delivery.asked(ME, (ITEM1.service_id,), second, ()) == (Order.for_key("one", second),)
+    assert delivery.asked(ME, (FILM.service_id,), first, ()) is None
 
 
 def test_the_cheapest_item_for_a_key_is_sold_and_one_that_is_held_costs_nothing() -> None:

@@ -1,0 +1,153 @@
+"""Keys that a terminal asks for again: what sets a counter or brings tokens does so once; no 200 that sends nothing."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+
+import pytest
+
+from card.codec.bcast import LtkmManagement, Subtype, bcast_extension
+from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
+from card.spec.bcast.p1 import P1
+from host_tools.exchange.messages.msk import MskAnswer, MskName, MskRequest
+from host_tools.exchange.messages.registration import Registration
+from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION
+from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
+from host_tools.terminal.audit import Auditor
+from tests.support.flows import PUSH, RawTerminal, raw_terminal
+from tests.support.head_end import HeadEnd, head_end
+
+COUNTED = shipped_scenario("counted_playback")
+NEWS = SERVICE_PREFIX + "news"
+_PLAYBACKS = 0x6
+# Two SEKs, and a policy for the first alone.
+HALF = """
+name = "half"
+seed = "half 1"
+start = 2026-11-21T12:00:00Z
+duration = 3600.0
+
+[network]
+imsi = "001010123456789"
+
+[stkm]
+crypto_period = 600.0
+
+[[service]]
+id = "news"
+key_group = 1
+address = "239.2.1.1"
+
+[service.bcast]
+
+[[event]]
+at = 1800.0
+kind = "sek-rollover"
+service = "news"
+
+[[delivery]]
+service = "news"
+at = -1.0
+spe = 0x4
+"""
+
+
+@pytest.fixture
+def served() -> Iterator[HeadEnd]:
+    with head_end(scenario=COUNTED) as found:
+        yield found
+        assert found.defects == 0
+
+
+def names(served: HeadEnd, number: int = 0) -> MskName:
+    key = served.network.bsm.keys("news")[number]
+    return MskName(key.key_domain_id, key.msk_id)
+
+
+def asks(terminal: RawTerminal, *wanted: MskName) -> list[int]:
+    answer = terminal.ask(MSK_REQUEST, MskRequest(wanted).encode())
+    return [code.status for code in MskAnswer.decode(answer.body).codes]
+
+
+def management(ltkm: bytes) -> LtkmManagement:
+    found = bcast_extension(MikeyMessage.decode(ltkm))
+    assert found is not None
+    assert found[0] == Subtype.LTKM_MANAGEMENT
+    return LtkmManagement.decode(found[1], P1)
+
+
+def pushed(terminal: RawTerminal) -> list[bytes]:
+    return [one.octets for one in terminal.log.crossed if one.kind == PUSH]
+
+
+def playbacks(terminal: RawTerminal, group: MbmsKeyIds) -> list[int | None]:
+    """The counters of the card, by its own account."""
+    policies = Auditor(terminal.card.usim).policies(group.key_domain_id, group.key_group)
+    return [one.quantities.playback_counter for one in policies if one.spe == _PLAYBACKS]
+
+
+def test_a_key_with_a_counter_comes_again_and_its_counter_stays(served: HeadEnd) -> None:
+    with raw_terminal(served) as terminal:
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(2) == 2
+        counters = {found.spe: found.counter for found in map(management, pushed(terminal))}
+        assert counters == {0x4: None, _PLAYBACKS: 2}
+        group = MikeyMessage.decode(pushed(terminal)[0]).key_ids()
+        assert playbacks(terminal, group) == [2]
+        for number, procedure in enumerate((MSK_REQUEST, REGISTRATION), 1):
+            if procedure is MSK_REQUEST:
+                assert asks(terminal, names(served)) == [200]
+            else:
+                terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+            assert terminal.take(2) == 2
+            again = pushed(terminal)[2 * number :]
+            assert {found.spe: found.counter for found in map(management, again)} == {0x4: None, _PLAYBACKS: None}
+            assert playbacks(terminal, group) == [2]
+
+
+def test_while_the_counter_is_not_acknowledged_the_same_octets_go_out(served: HeadEnd) -> None:
+    outbox = served.running.servers.books.outbox
+    impi = served.network.subscriber.impi
+    with raw_terminal(served) as terminal:
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+
+        def waits() -> bool:
+            return [one.order.credits for one in outbox.outstanding_of(impi)] == [True]
+
+        assert terminal.settled(waits)
+        lost = served.call(lambda: outbox.outstanding_of(impi)[0].ltkm)
+        assert management(lost).counter == 2
+        assert drained(terminal) == {lost}
+        assert asks(terminal, names(served)) == [200]
+        while not pushed(terminal) or management(pushed(terminal)[-1]).counter is not None:
+            assert terminal.take(1) == 1
+        *same, key = pushed(terminal)
+        assert set(same) == {lost}
+        assert MikeyMessage.decode(key).one(Timestamp).value > MikeyMessage.decode(lost).one(Timestamp).value
+        assert playbacks(terminal, MikeyMessage.decode(key).key_ids()) == [2]
+        while served.call(lambda: outbox.outstanding_of(impi) or outbox.orders(impi)):
+            assert terminal.take(1) == 1
+        assert playbacks(terminal, MikeyMessage.decode(key).key_ids()) == [2]
+
+
+def drained(terminal: RawTerminal) -> set[bytes]:
+    """Take what came without giving it to the card, at least one datagram: it was lost on its way."""
+    found: set[bytes] = set()
+    while not found:
+        for opened in select.select(terminal._udp, (), (), 30.0)[0]:
+            found.add(opened.recv(4096))
+    return found
+
+
+def test_a_key_that_nothing_brings_is_refused_by_its_code() -> None:
+    plan: Scenario = parse_scenario(HALF, "half.toml")
+    with head_end(scenario=plan) as served, raw_terminal(served) as terminal:
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(1) == 1
+        assert asks(terminal, names(served), names(served, 1)) == [200, 403]
+        assert terminal.take(1) == 1
+        assert served.call(lambda: served.running.servers.books.outbox.orders(served.network.subscriber.impi)) == ()
+        assert served.defects == 0
