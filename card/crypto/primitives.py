@@ -97,7 +97,7 @@ class AesGcm:
         """
         return self._cipher.encrypt(nonce, data, bound)
 
-    def open(self, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
+    def unseal(self, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
         """Return what `seal` was given, None when the tag is wrong."""
         try:
             return self._cipher.decrypt(nonce, sealed, bound)

@@ -49,8 +49,8 @@ def too_many_records() -> HeadendError:
 
 
 def too_many_requests() -> HeadendError:
-    """Return the error of a subscriber whose answered requests are as many as may be kept."""
-    return HeadendError(f"{MOST_REQUESTS} requests of this subscriber were answered within a day: later")
+    """Return the error where as many answered requests are kept as may be."""
+    return HeadendError("too many requests were answered within a day: later")
 
 
 class NoTransaction:
@@ -208,7 +208,7 @@ class MemoryOutbox:
 
 
 class MemoryRequests:
-    """Requests that were answered."""
+    """Requests that were answered. Of all subscribers together the oldest gives way once its life is over."""
 
     def __init__(self) -> None:
         self._answered: BoundedTable[tuple[str, str], Answered] = BoundedTable(MOST_REQUESTS, _REQUESTS_IN_ALL)
@@ -223,7 +223,9 @@ class MemoryRequests:
             found = self._answered.get(key)
             if found is not None and found.at <= now - REQUEST_LIFE:
                 self._answered.pop(key)
-        if len(self._answered.of(identity)) >= MOST_REQUESTS or len(self._answered) >= _REQUESTS_IN_ALL:
+        oldest = self._answered.oldest()
+        full = len(self._answered) >= _REQUESTS_IN_ALL and oldest is not None and oldest.at > now - REQUEST_LIFE
+        if full or len(self._answered.of(identity)) >= MOST_REQUESTS:
             raise too_many_requests()
 
     def keep(self, identity: str, request_id: str, answered: Answered) -> None:

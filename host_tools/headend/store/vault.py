@@ -62,7 +62,7 @@ class KeyVault:
         found = None
         if stored[:1] == _SEALED:
             nonce, sealed = stored[1 : 1 + _NONCE_SIZE], stored[1 + _NONCE_SIZE :]
-            found = self._cipher.open(nonce, sealed, _bound(place))
+            found = self._cipher.unseal(nonce, sealed, _bound(place))
         if found is None:
             raise StoreError(f"{'.'.join(place[:2])} was not written under this key, or not in this row")
         return found
