@@ -40,3 +40,11 @@ class UnusableFile(CardError):
 
 class ProfileError(CardError):
     """A card profile is wrong. The message names file, line, field and what is allowed."""
+
+
+class TlsFailure(CardError):
+    """The other side of a TLS connection is not genuine, or what it sent is no TLS. The connection is over."""
+
+
+class TlsUnavailable(CardError):
+    """This Python has no TLS-PSK; the message says what would help."""

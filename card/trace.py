@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from card.lean import lean_dataclass
 from card.spec.status import describe
 
 _SHOWN_BYTES = 24
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ApduExchanged:
     """One command and its answer. `command_data` and `response_data` are None where they are secret."""
 
@@ -28,7 +27,7 @@ class ApduExchanged:
         return f"{self.header.hex().upper()} {self.name}{sent} ->{received} {describe(self.sw)}"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PowerEvent:
     """The card got power, lost it or was reset."""
 
@@ -39,7 +38,7 @@ class PowerEvent:
         return f"-- {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class InternalFault:
     """A defect of ours: a command ended in an exception nobody expected, was rolled back and answered 6F00.
 

@@ -1,4 +1,4 @@
-"""Settings every test shares: Hypothesis profiles, and where the measurements stand."""
+"""Settings every test shares: Hypothesis profiles, the measurements, the books of the chaos, a database server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.chaos.reporting import pytest_addoption, pytest_configure
+from tests.support.postgresql import PostgreSql, postgresql_server
+
+__all__ = ["pytest_addoption", "pytest_configure"]
 TESTS = Path(__file__).parent
 
 # `deadline` is off everywhere: a loaded machine is no failed test.
@@ -33,6 +37,13 @@ def _state_of_its_own(
     """Give each test a folder of state of its own; nobody makes it before something is kept there."""
     base = tmp_path_factory.getbasetemp() / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(base / f"{abs(hash(request.node.nodeid)):x}"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """A server of this test process; each test takes a database of its own."""
+    with postgresql_server() as server:
+        yield server
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -50,7 +50,7 @@ STEPS: Mapping[tuple[str, str], str] = {
     ("000", "5.4.4.2.1.1"): "1",
     ("000", "5.4.4.2.1.2"): "1 2 3",
     ("000", "5.4.4.2.1.3"): "1 2",
-    ("000", "5.4.4.2.1.4"): "1 2",
+    ("000", "5.4.4.2.1.4"): "1 2 3",
     ("002", "5.4.7.2.3"): "1 2 3 5",
     ("002", "5.4.7.2.4"): "1 2 3 5 6 7 8",
     ("002", "5.4.7.2.5"): "1 2 3 4 5",
@@ -69,10 +69,6 @@ STEPS: Mapping[tuple[str, str], str] = {
     ("003", "6.9.2.5"): "1",
 }
 """The steps of each clause as they are numbered there, which is not always one after the other."""
-LATER: Mapping[tuple[str, str, str], str] = {
-    ("000", "5.4.4.2.1.3", "1"): "broadcast of STKMs on a wire",
-}
-"""Steps that no test need prove yet, and what they wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +118,10 @@ def problems(marks: list[Mark]) -> list[str]:
     """Return what is wrong between steps and marks: steps that nothing proves, marks that name no step."""
     wanted = {(*clause, step) for clause, steps in STEPS.items() for step in steps.split()}
     named = {(mark.source, mark.clause, mark.step) for mark in marks}
-    missing = [f"step {' '.join(one)} has no test" for one in sorted(wanted - named - LATER.keys())]
+    missing = [f"step {' '.join(one)} has no test" for one in sorted(wanted - named)]
     unknown = [f"{mark.file}: {mark.test} names step {mark.step} of {mark.source} {mark.clause}" for mark in marks
                if (mark.source, mark.clause, mark.step) not in wanted]  # fmt: skip
-    stale = [f"step {' '.join(one)} is there and said to come later" for one in sorted(named & LATER.keys())]
-    return missing + unknown + stale
+    return missing + unknown
 
 
 def page(marks: list[Mark]) -> str:
@@ -149,8 +144,6 @@ def page(marks: list[Mark]) -> str:
             found = [mark for mark in marks if (mark.source, mark.clause, mark.step) == (source, clause, step)]
             for mark in found:
                 lines.append(f"| {step} | {mark.message} | `{mark.file}`: `{mark.test}` |")
-            if not found:
-                lines.append(f"| {step} | | Later: {LATER.get((source, clause, step), '')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,11 +6,11 @@ A rule is a sequence of pairs: access modes (which operations), then the securit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, IntFlag
 
 from card.codec.tlv import Tlv, encode_tlv, iter_tlvs
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 
 class Operation(IntFlag):
@@ -42,7 +42,7 @@ class Combination(Enum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Condition:
     """A security condition: any or all of some key references. No reference with ANY is never, with ALL always."""
 
@@ -64,7 +64,7 @@ def needs(*references: int) -> Condition:
     return Condition(Combination.ANY, references)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AccessRule:
     """Which condition stands before which operations; an operation not named is never allowed."""
 

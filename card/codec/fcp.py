@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.reader import Reader
 from card.codec.tlv import decode_tlvs, encode_length, encode_tlv, iter_tlvs
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 _DATA_CODING = 0x21  # second byte of the file descriptor, fixed by TS 102 221
 
@@ -40,7 +40,7 @@ class Tag(IntEnum):
     PIN_STATUS = 0xC6
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PinStatus:
     """One entry of the PIN status template: key reference, whether it is enabled, and for the universal PIN its use."""
 
@@ -49,7 +49,7 @@ class PinStatus:
     usage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Fcp:
     """Decoded file control parameters. Sizes in bytes; `arr` is (FID of EF_ARR, record number).
 

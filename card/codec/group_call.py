@@ -7,12 +7,12 @@ examples. From its top: group number (27 bits), service flag (1 for a group call
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Self
 
 from card.codec.bcd import decode_digits, encode_digits
 from card.errors import EncodeError
+from card.lean import lean_dataclass
 
 SERVICE_ID_SIZE = 4
 ENTRY_SIZE = 4
@@ -29,7 +29,7 @@ class VoiceCall(Enum):
     VBS = "vbs"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class VoiceService:
     """What the card takes from a Vservice_Id: kind of call and group number (TS 31.102 clause 7.1.1.3)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
@@ -17,6 +16,7 @@ from card.crypto.local_key import (
     MAC_SIZE,
 )
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 SUCCESS = b"\xdb"
 
@@ -57,7 +57,7 @@ _LONGEST: Mapping[_NameTag, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeyIdentifier:
     """Names a Ks_local: NAF_ID, Terminal_ID (1 to 10 bytes), the two applications (1 to 32, 1 to 16), RANDx (1 to 16).
 
@@ -92,7 +92,7 @@ class KeyIdentifier:
         return cls(*(found[tag] for tag in _NameTag))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeyDerivation:
     """Asks for a Ks_local with its Counter Limit (a number of 16 bytes); `mac` (16 bytes) shows who asks (table 4)."""
 
@@ -110,7 +110,7 @@ class KeyDerivation:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AvailabilityCheck:
     """Asks whether the card holds a valid Ks_local (table 6)."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.reader import Reader
 from card.codec.tlv import encode_length, encode_tlv, read_length
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 _PROACTIVE = 0xD0
 _COMPREHENSION = 0x80  # "comprehension required" bit of a tag
@@ -57,7 +57,7 @@ class CommandType(IntEnum):
     TIMER_MANAGEMENT = 0x27
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ProactiveCommand:
     """One proactive command without the number that it gets when sent; `objects` follow the device identities."""
 
@@ -73,7 +73,7 @@ class ProactiveCommand:
         return encode_tlv(_PROACTIVE, details + devices + self.objects)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class TerminalResponse:
     """The terminal's answer: number and type of the command, and the general result (below 20: performed)."""
 

@@ -6,7 +6,6 @@ Every message is the value of one data object 73. Tags and sizes: `card/spec/sac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from card.codec.reader import Reader
@@ -14,6 +13,7 @@ from card.codec.terminal_id import LONGEST_TERMINAL_ID
 from card.codec.tlv import Tlv, decode_tlv, decode_tlvs, encode_tlv, encode_tlvs, iter_tlvs
 from card.crypto.local_key import LONGEST_TERMINAL_APPLI_ID
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.sac_tables import ID_SIZE, MAC_SIZE, NONCE_SIZE, SacTag
 
 _ICCID_SIZE = 10
@@ -43,7 +43,7 @@ def _write(objects: Mapping[SacTag, bytes]) -> bytes:
     return encode_tlvs(Tlv(tag, value) for tag, value in objects.items())
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Endpoint:
     """One end on the card: kind, four capability bytes, port (2 bytes) and identifier, the AID of an application."""
 
@@ -69,7 +69,7 @@ class Endpoint:
         return cls(kind, transport, channels, methods, size, reader.rest(), port)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Endpoints:
     """The card's answer to the first question: its UICC_ID (10 bytes, as in EF_ICCID) and its endpoints."""
 
@@ -92,7 +92,7 @@ class Endpoints:
         return cls(first.value, tuple(Endpoint.decode(item.value) for item in others))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MasterRequest:
     """The terminal asks for a Master SA: methods it offers, its own names, and the endpoint's AID."""
 
@@ -122,7 +122,7 @@ class MasterRequest:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MasterResponse:
     """The card's choice of method and the name of the Master SA (16 bytes)."""
 
@@ -140,7 +140,7 @@ class MasterResponse:
         return cls(method[0], msa_id)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ConnectionRequest:
     """The terminal asks for a Connection SA: Master SA, algorithms it offers (2 bytes), its nonce (16)."""
 
@@ -163,7 +163,7 @@ class ConnectionRequest:
         return cls(*_read(value, sizes))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ConnectionResponse:
     """The card's choice of algorithms (2 bytes), the name of the Connection SA, its nonce and its proof (16 each)."""
 
@@ -195,7 +195,7 @@ class ConnectionResponse:
         return cls(*_read(value, sizes))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StartRequest:
     """The terminal starts a Secured APDU channel: algorithms, Connection SA, its proof, container size (1 byte)."""
 
@@ -228,7 +228,7 @@ class StartRequest:
         return cls(chosen, csa_id, mac, size[0])
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class TlsStartRequest:
     """The terminal starts a TLS channel under a Master SA; the handshake is the proof. provisional."""
 
@@ -253,7 +253,7 @@ def decode_start(value: bytes) -> StartRequest | TlsStartRequest:
     return TlsStartRequest.decode(value) if is_tls else StartRequest.decode(value)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StartResponse:
     """The number (0 to 3) of the session that was started."""
 
@@ -272,7 +272,7 @@ class StartResponse:
         return cls(session[0])
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Termination:
     """One association to end, and the proof: MSA_ID or CSA_ID, and a MAC (16 bytes each)."""
 
@@ -280,7 +280,7 @@ class Termination:
     mac: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class TerminateRequest:
     """The terminal ends one Master SA, or several Connection SAs."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from card.lean import lean_dataclass
 
 _CLOCK_STOP_ALLOWED = 0x01
 _LOW_VOLTAGES = 0x30  # 3 V and 1.8 V (TS 51.011 clause 9.2.1, file characteristics)
@@ -38,7 +39,7 @@ class AccessLevel(IntEnum):
     NEVER = 0xF
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ChvStatus:
     """Tries left of a CHV and of its unblock code, None for a CHV that there is not."""
 
@@ -63,7 +64,7 @@ def encode_directory(fid: int, kind: FileType, directories: int, files: int, chv
     return head + bytes((len(tail),)) + tail
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class FileAccess:
     """Who may do what with an EF."""
 

@@ -6,7 +6,7 @@ provisional: the class bytes (0X and 8X are taken), the tags, and where the serv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.apdu import ClassFamily, CommandApdu
 from card.codec.bcmcs import decode_objects, encode_objects
@@ -19,6 +19,7 @@ from card.domain.errors import IdentifierTooLong
 from card.domain.keys.bcmcs import BakExpired, BakNotFound, Bcmcs, FlowNotFound, NoRoomForBak
 from card.domain.services import MBMS_SECURITY
 from card.errors import CardError, DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcmcs_tables import BCMCS_STATUS, DOCUMENT, MODE_ROWS, SIZES, Item, Mode, ModeRow
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
@@ -26,7 +27,7 @@ from card.spec.refs import Confidence, Ref
 Objects = Mapping[Item, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class BcmcsRequest:
     """A mode and its data objects, as tag and value; what the tags mean is the card's own table."""
 

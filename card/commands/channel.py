@@ -6,7 +6,7 @@ What belongs to a channel is its selection and its half-done business. A verifie
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from card.codec.apdu import CommandApdu
@@ -16,6 +16,7 @@ from card.commands.registry import INTERINDUSTRY, CommandRow
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.terminal_capability import supports_extended_channels
 from card.filesystem.node import MF_PATH
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
@@ -32,7 +33,7 @@ class Action(IntEnum):
     CLOSE = 0x80
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ManageChannel:
     """Open a channel (`number` 0: the card chooses) or close one."""
 

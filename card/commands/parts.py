@@ -8,7 +8,6 @@ made anew for whoever asks next: a refused command leaves no trace in them, and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from card.codec.apdu import CommandApdu
@@ -29,6 +28,7 @@ from card.domain.secure_channel.protection import Protection
 from card.domain.secure_channel.settings import SETTINGS_PREFIXES, SacSettings
 from card.filesystem.contents import contents_key
 from card.filesystem.filesystem import NODE_TABLE, PINS_IN_EVERY_FCP_KEY, FileSystem
+from card.lean import lean_dataclass
 from card.ports import Clock, Rng
 from card.state.nonvolatile import NonVolatile
 
@@ -46,7 +46,7 @@ _MADE_FROM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class DerivedState:
     """What is made from the memory as it stands."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
@@ -18,12 +17,13 @@ from card.domain.pin import (
     PinNotFound,
     is_administrative,
 )
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, verification_failed
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PinRequest:
     """A PIN command: key reference, first value (PIN or PUK) and second value (the new PIN); empty when absent.
 

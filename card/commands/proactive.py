@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from card.codec.apdu import ClassFamily, CommandApdu
@@ -14,6 +14,7 @@ from card.commands.reply import DONE, Refused, Reply
 from card.domain.cat import engine
 from card.domain.cat.engine import CatState, NothingToFetch, UnexpectedResponse
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, wrong_le
@@ -33,7 +34,7 @@ class Message(IntEnum):
     TIMER_EXPIRATION = 0xD7
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Envelope:
     """A message and its objects by tag (the first of each)."""
 

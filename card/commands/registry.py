@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,7 @@ from card.codec.apdu import ClassFamily, CommandApdu
 from card.commands.context import Context
 from card.commands.reply import Reply
 from card.errors import CardError
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.state.session import IncomingObject, OutgoingObject
@@ -41,7 +42,7 @@ def zero_parameters(p1: int, p2: int) -> bool:
     return p1 == 0 and p2 == 0
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class CommandRow:
     """One command: how it is recognised, decoded, carried out, and what its domain errors mean on the wire.
 

@@ -9,13 +9,13 @@ it (`[csim] functions = "..."`). No code here changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from card.crypto.primitives import BLOCK_SIZE, aes_ecb_decrypt, aes_ecb_encrypt, hmac_sha256
 from card.crypto.secret import Secret
 from card.errors import CardError, DecodeError
+from card.lean import lean_dataclass
 
 ENTRY_POINTS = "bcast_uicc.bcmcs"
 PROVISIONAL_SET = "x-bcmcs-hmac256"
@@ -124,7 +124,7 @@ def find_functions(name: str) -> BcmcsFunctions:
     return functions
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class RegistrationKey:
     """RK (16 bytes), the root of all keys of a BCMCS subscriber, and the functions that derive from it."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from card.crypto.gba import derive
 from card.crypto.primitives import hmac_sha256, sha256
 from card.crypto.secret import Secret
+from card.lean import lean_dataclass
 
 COUNTER_LIMIT_SIZE = 16
 MAC_SIZE = 16
@@ -20,7 +19,7 @@ _FC_LOCAL_KEY = 0x01
 _CONFIRMATION = b"verification successful"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LocalKeyInputs:
     """What Ks_local depends on beside Ks_int_NAF, and the NAF_ID, from which that key comes.
 

@@ -6,11 +6,12 @@ the LTKM that brought it. Everything here is a pure transform of bytes; card and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.crypto.primitives import AesCounter, HmacSha1, equal_bytes, hmac_sha1
 from card.crypto.secret import Secret
 from card.errors import MacMismatch
+from card.lean import lean_dataclass
 
 _ENCRYPTION_CONSTANT = bytes.fromhex("150533E1")
 _AUTHENTICATION_CONSTANT = bytes.fromhex("2D22AC75")
@@ -23,7 +24,7 @@ _PRF_BLOCK = 32  # bytes of the input key that one P function takes
 _SHA1_SIZE = 20
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MikeyKeys:
     """What protects one message: encryption key (16 bytes), authentication key (20), salt (14)."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from card.crypto.aka_algorithm import AkaOutputs, require_sizes
 from card.crypto.primitives import BLOCK_SIZE, AesBlock, xor_bytes
 from card.crypto.secret import Secret
+from card.lean import lean_dataclass
 
 _BITS = 8 * BLOCK_SIZE
 _MASK = (1 << _BITS) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MilenageConstants:
     """What an operator may choose beside OP (TS 35.206 clause 5.3).
 

@@ -6,13 +6,13 @@ KDF of TS 33.220 and the algorithms that TS 102 221 names. Card and terminal use
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.crypto.gba import derive
 from card.crypto.primitives import aes_cbc_decrypt, aes_cbc_encrypt, aes_cmac, aes_ecb_encrypt, equal_bytes
 from card.crypto.secret import Secret
 from card.errors import MacMismatch
+from card.lean import lean_dataclass
 
 KEY_SIZE = 16
 COUNTER_SIZE = 5
@@ -41,7 +41,7 @@ class _ControlMac(IntEnum):
     TERMINATE = 0x03
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Parties:
     """Who agreed on a Master SA and how: everything that travelled in clear before there was a key.
 
@@ -62,7 +62,7 @@ class Parties:
         return self.msa_id, self.uicc_id, self.terminal_id, self.terminal_appli_id, self.uicc_appli_id, methods
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Agreement:
     """What makes a Connection SA: the parties, nonces (16 bytes each), CSA_ID (16), algorithms offered and chosen."""
 
@@ -79,7 +79,7 @@ class Agreement:
         return (_LABEL, *self.parties.parameters(), *own)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ChannelKeys:
     """Keys of one Connection SA, 16 bytes each: encryption either way, container MACs, control MACs."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.crypto.primitives import aes_cbc_decrypt, aes_cbc_encrypt, aes_cmac, aes_ecb_encrypt
 from card.crypto.secret import Secret
+from card.lean import lean_dataclass
 
 CHALLENGE_SIZE = CRYPTOGRAM_SIZE = MAC_SIZE = 8
 _BLOCK = 16
@@ -22,7 +22,7 @@ class _Constant(IntEnum):
     RESPONSE_MAC = 0x07
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SessionKeys:
     """S-ENC, S-MAC and S-RMAC, 16 bytes each."""
 

@@ -12,21 +12,13 @@ import sys
 from typing import Any
 
 from card.crypto.secret import Secret
-from card.errors import CardError
+from card.errors import TlsFailure, TlsUnavailable
 
 CIPHERS = "ECDHE-PSK-CHACHA20-POLY1305:PSK-AES128-GCM-SHA256"
 """AEAD suites only; the first gives forward secrecy."""
 _LARGEST_READ = 1 << 14
 
 WHAT_IS_MISSING = "TLS-PSK needs Python 3.13 or later, or on older ones the package sslpsk3 (the extra “tls”)"
-
-
-class TlsFailure(CardError):
-    """The other side is not genuine, or what it sent is no TLS. The connection is over."""
-
-
-class TlsUnavailable(CardError):
-    """This Python has no TLS-PSK; the message says what would help."""
 
 
 def has_tls_psk() -> bool:

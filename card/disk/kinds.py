@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from card.lean import lean_dataclass
 
 _MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class FileKind:
     """What a file is read as, in words with their article, and how many bytes it may have.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -29,6 +28,7 @@ from card.domain.services import CSIM_NUMBERS, ISIM_NUMBERS, ServiceTable
 from card.errors import StoreError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import ADF_PREFIX, MF_PATH, FileNode
+from card.lean import lean_dataclass
 from card.spec.files.fids import fid_of
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
@@ -43,7 +43,7 @@ _CSIM_ST, _BAKPARA, _UP_BAKPARA, _CSIM_MSK, _CSIM_MUK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredApplication:
     """What personalisation stores about an application: subscriber key, operator constant, algorithm, SQN scheme.
 
@@ -59,7 +59,7 @@ class StoredApplication:
     plain_res: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredCsim:
     """What personalisation stores about a CSIM: RK (16 bytes), NAI, name of the BCMCS functions, tags of objects."""
 
@@ -69,7 +69,7 @@ class StoredCsim:
     tags: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class _Files:
     """Identifiers of the files that the rules of an application work on (0: it has none), and its service numbers."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.crypto.secret import Secret
 from card.errors import CardError
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
@@ -40,7 +41,7 @@ class PinWrong(CardError):
         self.tries_left = tries_left
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredPin:
     """A PIN as stored: 8-byte values, tries left and allowed, and the same for its unblock code (PUK).
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 
 MF_PATH = "3F00"
 ADF_PREFIX = "ADF."
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class FileNode:
     """One file. `path` names it on this card, e.g. `3F00/2FE2` or `ADF.USIM/6F07`; `size` is in bytes in all.
 

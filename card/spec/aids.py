@@ -7,8 +7,8 @@ What a BSIM holds was not found: the profile has no such application, cards of o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from card.lean import lean_dataclass
 from card.spec.refs import Confidence, Ref
 
 _ETSI = Ref("TS 101 220", "annex E", Confidence.SOURCED)
@@ -21,7 +21,7 @@ OMA_RID = bytes.fromhex("A000000412")
 BSIM_AID = OMA_RID + bytes.fromhex("0001")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AidRow:
     """How an AID begins, what the application is called, and its directory in the catalogue of files, if it has one."""
 

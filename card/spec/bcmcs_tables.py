@@ -8,9 +8,9 @@ profile may give other tags (`[csim.tags]`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from card.lean import lean_dataclass
 from card.spec.provisional import Choice
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW
@@ -46,7 +46,7 @@ class Item(StrEnum):
     RESPONSE = "response"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ModeRow:
     """One mode: the objects of its command in their order, and what its response object holds ("": none)."""
 
@@ -94,7 +94,7 @@ DEFAULT_TAGS: Mapping[str, int] = {name: choice.value for name, choice in TAGS.i
 """The tags of a card whose profile gives no others."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Span:
     """How many bytes an object may have."""
 

@@ -7,13 +7,13 @@ specification or a physical card corrects the card by editing a row (docs/spec/p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from card.lean import lean_dataclass
 from card.spec.refs import Confidence, Ref
 from card.spec.status import SW
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Choice:
     """One provisional value."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from card.lean import lean_dataclass
 
 
 class Confidence(Enum):
@@ -15,7 +16,7 @@ class Confidence(Enum):
     OURS = "ours"  # nothing found: our choice, provisional
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Ref:
     """A document, its clause and the confidence in what we say about it."""
 

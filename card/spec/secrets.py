@@ -8,10 +8,10 @@ sides: it may be a PIN with a mistyped instruction byte, or a command of somebod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from card.codec.apdu import ClassFamily, class_family
+from card.lean import lean_dataclass
 from card.spec.ins import INS, PlatformIns
 from card.spec.refs import Confidence, Ref
 
@@ -27,7 +27,7 @@ class Secrecy(Enum):
     PROACTIVE = "by the kind of proactive command, envelope or answer"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SecrecyRow:
     """One instruction in some class families: whether command data and answer data are secret."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from card.lean import lean_dataclass
 from card.spec.refs import Confidence, Ref
 
 _UICC = "TS 102 221"
@@ -73,7 +73,7 @@ class SimSW(IntEnum):
     CHV_BLOCKED = 0x9840
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StatusRow:
     """A status word or a family of them (`mask` says which bits count)."""
 

@@ -7,11 +7,12 @@ line and migrated by field name. Secrets are text in the file, as on any test ca
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from card.crypto.secret import Secret
 from card.errors import StoreError
@@ -42,6 +43,29 @@ _IN_JSON: dict[Any, type] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the fields of a record type are; looked up once, as each card opens some forty tables."""
+
+    kinds: dict[str, Any]
+    optional: frozenset[str]
+    writers: Sequence[tuple[Callable[[Any], Any], Callable[[Any], str]]]
+    """How each field is taken from a record and written, in the order of `template`."""
+    template: str
+
+
+@cache
+def _shape_of(record_type: Any) -> _Shape:
+    """Return the shape of a record type, a dataclass."""
+    hints = get_type_hints(record_type)
+    names = [field.name for field in fields(record_type) if field.init]
+    optional = frozenset(name for name in names if NoneType in get_args(hints[name]))
+    kinds = {name: _without_none(hints[name]) for name in names}
+    ordered = sorted(kinds.items(), key=lambda field: field[1] in _LAST)
+    writers = [(attrgetter(name), _writer(kind, name in optional)) for name, kind in ordered]
+    return _Shape(kinds, optional, writers, "{" + ",".join(f'"{name}":%s' for name, _ in ordered) + "}")
+
+
 class StoredTable(Generic[T]):
     """Records of one type under one key prefix, e.g. `msk/USIM/`. Decoded values are kept as long as the bytes stay.
 
@@ -56,13 +80,9 @@ class StoredTable(Generic[T]):
         self._nv = nv
         self._type = record_type
         self.prefix = prefix
-        hints = get_type_hints(record_type)
-        names = [field.name for field in fields(record_type) if field.init]  # type: ignore[arg-type]  # T is a dataclass
-        self._optional = frozenset(name for name in names if NoneType in get_args(hints[name]))
-        self._kinds = {name: _without_none(hints[name]) for name in names}
-        ordered = sorted(self._kinds.items(), key=lambda field: field[1] in _LAST)
-        self._fields = [(attrgetter(name), _writer(kind, name in self._optional)) for name, kind in ordered]
-        self._template = "{" + ",".join(f'"{name}":%s' for name, _ in ordered) + "}"
+        shape = _shape_of(cast(Any, record_type))
+        self._kinds, self._optional = shape.kinds, shape.optional
+        self._fields, self._template = shape.writers, shape.template
         self._cache: dict[str, tuple[bytes, T]] = {}
         for _ in self.items():
             pass

@@ -19,7 +19,10 @@ _TOKEN = re.compile(rf"(?:^|[\s;,(]){GBA_TOKEN}(?:$|[\s;,)/])")
 CLIENT_ID_WANTED = "send_BCAST_Client_ID"
 """Body of the 403 with which a BSM asks for the client ID (OMA BCAST, change request on SPCP, clause 6.9.2)."""
 TAKEN_HEADER = "X-Bcast-Uicc-Taken"
-"""Header of a registration: LTKMs that credit and that the card took, though no answer may have come; ours."""
+"""Header of an authenticated request: LTKMs that credit and that the card took, though no answer may have come; ours.
+
+With no value it says that there are none; without the header nothing is said.
+"""
 PUSH_PORT_HEADER = "X-Bcast-Uicc-Push-Port"
 """Header of an authenticated request: the port of key messages where terminals share an address; ours."""
 _TAKEN = re.compile(r"([!-+\--~]{1,255}) ([0-9]{1,10})")

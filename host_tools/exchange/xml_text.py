@@ -25,6 +25,7 @@ _DECLARATION = re.compile(r"\s*<\?xml\s([^?]{0,128})\?>")
 _ENCODING = re.compile(r"""encoding\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SINGLE_OCTET = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 _PARSER = etree.XMLParser(
     resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
@@ -104,6 +105,14 @@ def write_document(root: Node, prefixes: Mapping[str, str] = _NO_ATTRIBUTES) -> 
     except ValueError:
         raise EncodeError("a text holds what XML cannot hold") from None
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text
+
+
+def words(text: str) -> str:
+    """Return a text for people with U+FFFD in place of what XML cannot hold (XML 1.0, production 2).
+
+    Words of an error may quote what a peer sent, in whatever encoding that was.
+    """
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _text(body: bytes) -> str:

@@ -72,6 +72,7 @@ class PushPort(asyncio.DatagramProtocol):
         loop, wait = asyncio.get_running_loop(), _LONGEST_REST
         try:
             self._send(step())
+            self._pushes.gone()
             at = self._pushes.next_at()
             if at is not None:
                 wait = min(max(at - self._pushes.now, _SHORTEST_REST), _LONGEST_REST)

@@ -20,8 +20,8 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
-from host_tools.headend.http.pull_desk import SmsPlace
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.short_messages import SmsPlace
 from host_tools.headend.http.ua import Service
 from host_tools.headend.operating.happenings import Happenings, Hearer, Watched
 from host_tools.headend.operating.operator import Operator
@@ -33,7 +33,7 @@ from host_tools.headend.service_keys import ServiceKey
 from host_tools.wire.http_server import HttpSite
 from host_tools.wire.limits import ServerLimits
 from host_tools.wire.metrics import Metric, MetricsServer, Traffic
-from host_tools.wire.network_file import BSM_TLS, NetworkFile, Place
+from host_tools.wire.network_file import BSF_TLS, BSM_TLS, NetworkFile, Place
 from host_tools.wire.streams import StreamingServer
 
 LOOPBACK = "127.0.0.1"
@@ -54,6 +54,7 @@ class Ports:
     push: int = 0
     metrics: int = 0
     bsm_tls: int = 0
+    bsf_tls: int = 0
     shop: int = 0
     console: int = 0
 
@@ -81,7 +82,7 @@ class Pages(Protocol):
         """Return how many exceptions nobody expected."""
 
     def codes(self) -> Mapping[str, str]:
-        """Return the order codes of subscribers, by identity."""
+        """Return the order codes of the first subscribers, by identity."""
 
 
 Rooms = Callable[[Operator, Mapping[str, Endpoint]], Pages]
@@ -153,6 +154,7 @@ async def serve(
     rooms: Rooms | None = None,
     first_address: str = "",
     ua_tls: ssl.SSLContext | None = None,
+    ub_tls: ssl.SSLContext | None = None,
     catalogue: Catalogue | None = None,
     client_ids: ClientIdRule | None = None,
     include: bool = True,
@@ -166,10 +168,10 @@ async def serve(
     """Serve until `Running.stop`, or a signal to end when this is the main thread.
 
     `rooms` makes the pages for people, an open shop and a console; `first_address` is where triggers for a terminal go
-    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua over TLS besides
-    with `ua_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a subscriber has at the
-    BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears` is told what happens;
-    `remint` is as in `LtkmSender`.
+    that never registered. Zn is there with `zn_tls` only, whose clients must show certificates, and Ua and Ub over TLS
+    besides with `ua_tls` and `ub_tls`. Without `include` nobody gets what the catalogue includes. `most_requests` a
+    subscriber has at the BSM in a minute; short messages go to `sms` for terminals whose address nobody knows; `hears`
+    is told what happens; `remint` is as in `LtkmSender`.
     `on_ready` hears when all sockets listen. What runs `beside` begins then, and ends before the sockets close. Raises
     `TransportError` for a port that cannot be had.
     """
@@ -188,6 +190,8 @@ async def serve(
         if rooms is not None:
             taken["shop"] = _listen(opened, ports.address, ports.shop)
             taken["console"] = _listen(opened, LOOPBACK, ports.console)
+        if ub_tls is not None:
+            taken[BSF_TLS] = _listen(opened, ports.address, ports.bsf_tls)
         if ua_tls is not None:
             taken[BSM_TLS] = _listen(opened, ports.address, ports.bsm_tls)
         push = _listen(opened, ports.address, ports.push, socket.SOCK_DGRAM)
@@ -231,6 +235,7 @@ async def serve(
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
+            BSF_TLS: Watched(servers.ub, "Ub", happenings),
             "bsm": Watched(bsm, "Ua", happenings),
             BSM_TLS: Watched(bsm, "Ua", happenings),
             "zn": Watched(servers.zn, "Zn", happenings),
@@ -240,7 +245,7 @@ async def serve(
             running.pages = rooms(operator, {role: places[role] for role in _PAGES})
             servers.front.shop = running.pages.behind_digest
             answering |= {"shop": running.pages.shop, "console": running.pages.console}
-        tls = {"zn": zn_tls, BSM_TLS: ua_tls}
+        tls = {"zn": zn_tls, BSF_TLS: ub_tls, BSM_TLS: ua_tls}
 
         async def patience(request: HttpRequest) -> None:
             for one in beside:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +20,22 @@ TERMINAL = "bcast-uicc"
 _AUTHORITY, _CERTIFICATE, _KEY = "ca.pem", "server.pem", "server.key"
 
 
-def server_contexts(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return the contexts of BSF (Zn) and BSM (Ua) as servers, whose clients must show a certificate.
+@dataclass(frozen=True, slots=True)
+class ServerContexts:
+    """TLS of the BSF on Zn and of the BSM on Ua, whose clients must show a certificate, and of the BSF on Ub.
 
-    Where the folder has server.pem and server.key both servers show that certificate, and trust those that ca.pem has
+    A terminal that bootstraps need show none: its card shows who it is.
+    """
+
+    zn: ssl.SSLContext
+    ua: ssl.SSLContext
+    ub: ssl.SSLContext
+
+
+def server_contexts(scenario: Scenario, folder: Path) -> ServerContexts:
+    """Return the contexts of the servers.
+
+    Where the folder has server.pem and server.key all servers show that certificate, and trust those that ca.pem has
     signed; nothing is written. Otherwise a test authority is made, and written are its certificate, one for a client of
     Zn, and one for a terminal. Raises `SessionError`, `UnusableFile`, `UnwritableFile`.
     """
@@ -39,20 +52,22 @@ def server_contexts(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, s
         read_text(folder / name, CERTIFICATE).encode() for name in (_AUTHORITY, _CERTIFICATE, _KEY)
     )
     try:
-        context = server_context(Certified(certificate, key), authority)
+        shown = Certified(certificate, key)
+        asking, open_to_all = server_context(shown, authority), server_context(shown, None)
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or "no PEM"
         raise SessionError(f"the certificates in {folder} cannot be used: {reason}", Trouble.INPUT) from None
-    return context, context
+    return ServerContexts(asking, asking, open_to_all)
 
 
-def _made(scenario: Scenario, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def _made(scenario: Scenario, folder: Path) -> ServerContexts:
     ca = LabCa(datetime.now(UTC))
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / _AUTHORITY, ca.certificate)
     ca.certify_naf(scenario.network.bsm_fqdn).write(folder / "naf")
     ca.certify_terminal(TERMINAL).write(folder / "terminal")
-    names = scenario.network.bsf_name, scenario.network.bsm_fqdn
-    bsf, bsm = (server_context(ca.certify_server([name]), ca.certificate) for name in names)
-    return bsf, bsm
+    bsf, bsm = (ca.certify_server([name]) for name in (scenario.network.bsf_name, scenario.network.bsm_fqdn))
+    return ServerContexts(
+        server_context(bsf, ca.certificate), server_context(bsm, ca.certificate), server_context(bsf, None)
+    )

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MEMORY = "memory"
 """In the place of a URL: nothing is kept."""
-_MOST_SHOWN = 200
 _STATE_VARIABLE, _STATE_DEFAULT = "XDG_STATE_HOME", ".local/state"
 _FOLDER = Path("bcast-uicc") / "headend"
 _KEY = re.compile(r"[0-9A-Fa-f]{64}")
@@ -71,7 +70,7 @@ def keeping(choice: Keeping, scenario: Scenario, profile: CardProfile, clock: Ne
             raise SessionError("--key-file is for a store, and with --db memory there is none.", Trouble.MISUSE)
         usims = [one.made() for one in records if isinstance(one, SubscriberRecord)]
         others = [one for one in records if isinstance(one, RkSubscriber)]
-        yield replace(memory_parts(scenario, MemorySubscribers(usims, others)), identities=_names(records))
+        yield memory_parts(scenario, MemorySubscribers(usims, others))
         return
     from host_tools.headend.scenario.stored import stored_parts
     from host_tools.headend.store.database import sqlite_file
@@ -82,15 +81,9 @@ def keeping(choice: Keeping, scenario: Scenario, profile: CardProfile, clock: Ne
     with _alone(sqlite_file(url)):
         store = Store.connect(url, key)
         try:
-            yield replace(stored_parts(store, scenario, records, clock), identities=_names(records))
+            yield stored_parts(store, scenario, records, clock)
         finally:
             store.close()
-
-
-def _names(records: list[SubscriberRecord | RkSubscriber]) -> tuple[str, ...]:
-    """Return subscribers by name, as many as an operator may want to see."""
-    shown = records[:_MOST_SHOWN]
-    return tuple(one.impi if isinstance(one, SubscriberRecord) else one.nai for one in shown)
 
 
 def _records(choice: Keeping, scenario: Scenario, profile: CardProfile) -> list[SubscriberRecord | RkSubscriber]:

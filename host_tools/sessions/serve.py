@@ -16,7 +16,7 @@ from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import write_whole
 from host_tools.headend.bsm.ports import Services
-from host_tools.headend.http.pull_desk import SmsPlace
+from host_tools.headend.http.short_messages import SmsPlace
 from host_tools.headend.on_air.broadcast import AirPlan, position
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.model import Scenario
@@ -82,7 +82,7 @@ def serve_scenario(
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
     started = clock.now()
-    zn_tls, ua_tls = (None, None) if certificates is None else server_contexts(scenario, certificates)
+    tls = None if certificates is None else server_contexts(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
@@ -118,8 +118,9 @@ def serve_scenario(
                 rng,
                 ports,
                 announce,
-                zn_tls=zn_tls,
-                ua_tls=ua_tls,
+                zn_tls=None if tls is None else tls.zn,
+                ua_tls=None if tls is None else tls.ua,
+                ub_tls=None if tls is None else tls.ub,
                 catalogue=catalogue,
                 client_ids=sold.rule,
                 include=sold.included,

@@ -143,6 +143,16 @@ class OnlineTerminal:
         return self._client.state
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a request waits for better times."""
+        return not self._client.is_over
+
+    @property
+    def has_open_stock(self) -> bool:
+        """Whether an order went past the client of which nobody has looked up what came of it."""
+        return self._keeper.journal.stock is not None
+
+    @property
     def journal_items(self) -> tuple[str, ...]:
         """The serviceIDs that are in force."""
         return tuple(self._keeper.journal.items)

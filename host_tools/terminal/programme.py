@@ -18,7 +18,10 @@ from host_tools.terminal.player import STKM_PORT
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One service. `service_ids` are what a terminal registers for, `groups` the key groups of its flows."""
+    """One service. `service_ids` are what a terminal registers for, `groups` the key groups of its flows.
+
+    `servers` are the URIs of those who have the keys, `waiting` is how long to wait before they are asked.
+    """
 
     name: str
     session: SessionDescription
@@ -26,6 +29,7 @@ class Programme:
     groups: tuple[MskName, ...] = ()
     waiting: WaitingTime | None = None
     way: Way = Way.MBMS_USD
+    servers: tuple[str, ...] = ()
 
     @classmethod
     def of_entry(cls, entry: ServiceEntry) -> Programme:
@@ -35,7 +39,8 @@ class Programme:
         waiting = None if management is None else WaitingTime(management.offset_time, management.random_time_period)
         flows = () if security is None else security.flows
         groups = tuple(dict.fromkeys(flow.msk for flow in flows))
-        return cls(entry.name or entry.session.name, entry.session, entry.service_ids, groups, waiting, entry.way)
+        name, session = entry.name or entry.session.name, entry.session
+        return cls(name, session, entry.service_ids, groups, waiting, entry.way, entry.servers)
 
     @property
     def media(self) -> tuple[Endpoint, ...]:

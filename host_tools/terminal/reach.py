@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from host_tools.exchange.ports import Rng
@@ -13,7 +13,7 @@ from host_tools.exchange.transport import Endpoint
 from host_tools.terminal.client.way import Bsm
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.wire.http_client import HttpTransport
-from host_tools.wire.network_file import BSM_TLS, NetworkFile
+from host_tools.wire.network_file import BSF_TLS, BSM_TLS, NetworkFile, Place
 
 _HTTP, _HTTPS = "http", "https"
 _PORTS = {_HTTP: 80, _HTTPS: 443}
@@ -29,7 +29,8 @@ class Reach:
     """The BSM and the BSF, and the terminal's own address ("" for any).
 
     Without `bsf_name` the BSF is that of the subscriber's home network. A server without an entry in `places` is looked
-    up by its name. `tls` is the context for a BSM behind https.
+    up by its name. `tls` is the context for a BSM behind https, `bsf_tls` that for a BSF behind https, whose port is
+    `bsf_port` unless `places` has it.
     """
 
     bsm: Bsm
@@ -38,6 +39,8 @@ class Reach:
     places: Mapping[str, Endpoint]
     bsf_name: str = ""
     tls: ssl.SSLContext | None = None
+    bsf_tls: ssl.SSLContext | None = None
+    bsf_port: int = _PORTS[_HTTP]
 
     def to_bsm(self) -> HttpTransport:
         """Return the way to the BSM."""
@@ -48,20 +51,48 @@ class Reach:
     def to_bsf(self, home_domain: str, rng: Rng) -> HttpBsf:
         """Return the BSF as the terminal uses it; `home_domain` is that of the subscriber (TS 23.003 clause 16.2)."""
         name = self.bsf_name or f"bsf.{home_domain}.pub.3gppnetwork.org"
-        place = self.places.get(name, Endpoint(name, _PORTS[_HTTP]))
-        return HttpBsf(HttpTransport(place, self.address), name, rng)
+        place = self.places.get(name, Endpoint(name, self.bsf_port))
+        return HttpBsf(HttpTransport(place, self.address, tls=self.bsf_tls, tls_name=name), name, rng)
+
+    def with_bsf(self, place: Place, tls: ssl.SSLContext | None) -> Reach:
+        """Return the same with another BSF, which is behind https where a context is given."""
+        places = {**self.places, place.name: place.endpoint}
+        return replace(self, places=places, bsf_name=place.name, bsf_tls=tls)
+
+    def with_bsf_url(self, text: str, tls: ssl.SSLContext) -> Reach:
+        """Return the same with the BSF of a name, or of an http or https URL without a path; `tls` is for https.
+
+        Raises `WrongUrl`.
+        """
+        scheme, slashes, rest = text.partition("://")
+        if not slashes:
+            return replace(self, bsf_name=text, bsf_tls=None)
+        name, colon, port = rest.rstrip("/").partition(":")
+        usable = scheme in _PORTS and _NAME.fullmatch(name) is not None and (port.isdecimal() if colon else True)
+        if not usable or (colon and not 0 < int(port[:6]) < 65_536):
+            raise WrongUrl("the FQDN of a BSF is wanted, or http:// or https:// before it and perhaps a port behind")
+        secured, number = scheme == _HTTPS, int(port) if colon else _PORTS[scheme]
+        # What a network file says of this name is where it listens in the clear.
+        places = {other: end for other, end in self.places.items() if other != name}
+        return replace(self, places=places, bsf_name=name, bsf_tls=tls if secured else None, bsf_port=number)
 
 
 def reach_network(network: NetworkFile, address: str, tls: ssl.SSLContext | None = None) -> Reach:
-    """Return how to reach the servers of a network file, the BSM over TLS where a context is given.
+    """Return how to reach the servers of a network file, over TLS where a context is given.
 
-    Raises `WrongUrl` where the file has no BSM over TLS.
+    A file without a BSF behind https has it in the clear. Raises `WrongUrl` where it has no BSM over TLS.
     """
     bsm = network.bsm if tls is None else network.others.get(BSM_TLS)
     if bsm is None:
         raise WrongUrl("the network file has no BSM behind https")
-    places = {place.name: place.endpoint for place in (network.bsf, bsm)}
-    return Reach(Bsm(bsm.name, tls=tls is not None), bsm.endpoint.port, address, places, network.bsf.name, tls)
+    found = Reach(Bsm(bsm.name, tls=tls is not None), bsm.endpoint.port, address, {bsm.name: bsm.endpoint}, tls=tls)
+    return found.with_bsf(*bsf_of(network, tls))
+
+
+def bsf_of(network: NetworkFile, tls: ssl.SSLContext | None) -> tuple[Place, ssl.SSLContext | None]:
+    """Return the BSF of a network file, behind https where it is there and a context is given."""
+    secured = None if tls is None else network.others.get(BSF_TLS)
+    return (network.bsf, None) if secured is None else (secured, tls)
 
 
 def reach_url(

@@ -33,6 +33,15 @@ class StateFile:
         write_whole(self._path, encode_state(self._iccid, self._journals), private=True)
 
 
+def bsms_known(path: Path) -> tuple[str, ...]:
+    """Return the names of the BSMs in a state file, the one that was used last first; none where it cannot be read."""
+    try:
+        journals = decode_state(read_text(path, TERMINAL_STATE), str(path))[1] if path.exists() else {}
+    except UnusableFile:  # whoever opens it hears of that
+        return ()
+    return tuple(reversed([name for name, journal in journals.items() if journal.b_tid]))
+
+
 @contextmanager
 def open_state(path: Path, iccid: str, fqdn: str) -> Iterator[StateFile]:
     """Hold the state file of a card, and make it where there is none, for the length of the block.

@@ -42,8 +42,8 @@ class Rooms:
         return self.behind_digest.defects + self.shop.defects + self.console.defects
 
     def codes(self) -> Mapping[str, str]:
-        """Return the order codes of subscribers, by identity."""
-        return {identity: self.operator.codes.of(identity) for identity in self.operator.identities}
+        """Return the order codes of the first subscribers, by identity; the console has those of all."""
+        return {identity: self.operator.codes.of(identity) for identity in self.operator.page()}
 
 
 def _names(place: Endpoint) -> tuple[str, ...]:

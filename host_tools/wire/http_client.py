@@ -34,16 +34,13 @@ class HttpTransport:
         self._tls = tls
         self._tls_name = tls_name
 
+    def require_reachable(self) -> None:
+        """Open a connection and close it. Raises `TransportError`."""
+        self._connection().close()
+
     def exchange(self, request: HttpRequest) -> HttpResponse:
         """Send a request and return the answer. Raises `TransportError`."""
-        where = f"{self._server.address}:{self._server.port}"
-        is_over = threading.Event()
-        try:
-            opened = socket.create_connection(
-                (self._server.address, self._server.port), self._limits.whole, (self._source, 0)
-            )
-        except OSError as error:
-            raise TransportError(f"no connection to {where}: {error.strerror or error}") from None
+        where, is_over, opened = self._where, threading.Event(), self._connection()
         # A limit for each read would let a server drip for ever: this one is for the whole exchange.
         guard = threading.Timer(self._limits.whole, _cut, (opened, is_over))
         guard.daemon = True
@@ -63,6 +60,18 @@ class HttpTransport:
             guard.cancel()
             connection.close()
             opened.close()
+
+    @property
+    def _where(self) -> str:
+        return f"{self._server.address}:{self._server.port}"
+
+    def _connection(self) -> socket.socket:
+        try:
+            return socket.create_connection(
+                (self._server.address, self._server.port), self._limits.whole, (self._source, 0)
+            )
+        except OSError as error:
+            raise TransportError(f"no connection to {self._where}: {error.strerror or error}") from None
 
     def _secured(self, opened: socket.socket) -> socket.socket:
         return opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self._tls_name)

@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _FORMAT = 1
 BSM_TLS = "bsm-tls"
 """Role of the BSM over TLS with certificates on both sides."""
+BSF_TLS = "bsf-tls"
+"""Role of the BSF (Ub) over TLS with a certificate of its own."""
 _NO_PLACES = ("format", "services", "push")
 
 

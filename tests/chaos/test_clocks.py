@@ -12,13 +12,14 @@ from host_tools.exchange.messages.orders import ServiceRequest
 from host_tools.exchange.messages.tokens import TokenPurchaseRequest
 from host_tools.terminal.client.wishes import Order, Register
 from tests.flows.offers import ITEM1, TOKENS
+from tests.support.chaos.sheet import Sheet
 from tests.support.chaos.world import World
 
 
 @pytest.mark.parametrize("days", [-4000, 20])
-def test_clocks_apart(tmp_path: Path, days: int) -> None:
+def test_clocks_apart(tmp_path: Path, days: int, sheet: Sheet) -> None:
     """20 days stay within the month that was bought: beyond it the terminal would hold the item to be over."""
-    with World(tmp_path, ahead=timedelta(days=days)) as world:
+    with World(tmp_path, sheet=sheet, ahead=timedelta(days=days)) as world:
         for number in range(3):
             world.buy(Order(TokenPurchaseRequest(f"clocks-{number}", items=(TOKENS,))), Decimal(2), 10)
             world.require_balance()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from host_tools.headend.bsm import ltkm_sender
 from host_tools.terminal.client.wishes import Order, Register
 from tests.flows.offers import BOTH, ITEM1, TOKENS
 from tests.support.chaos.lossy import Weather
+from tests.support.chaos.sheet import Sheet
 from tests.support.chaos.world import World
+from tests.support.live import wait_until
 
 _NUMBERS = itertools.count()
 _FIRST_WAIT = 0.05
@@ -31,14 +32,25 @@ _WEATHERS = {
 }
 
 
+_AT_NIGHT = [pytest.param(one, "sqlite", 150, marks=pytest.mark.nightly) for one in _WEATHERS]
+
+
 @pytest.mark.parametrize(
-    ("weather", "rounds"),
-    [("storm", 4), ("nothing arrives", 2), *(pytest.param(one, 150, marks=pytest.mark.nightly) for one in _WEATHERS)],
+    ("weather", "store_url", "rounds"),
+    [
+        ("storm", "sqlite", 4),
+        ("nothing arrives", "sqlite", 2),
+        *_AT_NIGHT,
+        pytest.param("storm", "postgresql", 150, marks=pytest.mark.nightly),
+    ],
+    indirect=["store_url"],
 )
-def test_weather(tmp_path: Path, weather: str, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weather(
+    tmp_path: Path, weather: str, store_url: str, rounds: int, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", _FIRST_WAIT)
     chance = random.Random(f"{weather} {rounds}")
-    with World(tmp_path, chance.getrandbits(32)) as world:
+    with World(tmp_path, chance.getrandbits(32), store=store_url, sheet=sheet) as world:
         for number in range(rounds):
             world.air.weather = _WEATHERS[weather]
             for _ in range(chance.randint(1, 3)):
@@ -49,12 +61,6 @@ def test_weather(tmp_path: Path, weather: str, rounds: int, monkeypatch: pytest.
                 world.require_balance()
             except AssertionError as error:
                 raise AssertionError(f"round {number}: {error}") from error
-        sender = world.served.running.servers.pushes.sender
-        print(
-            f"\n{weather}: {rounds} rounds, {dict(world.air.counts)}, sent again {sender.resent}, taken by the word of "
-            f"the terminal {sender.believed}, made anew {sender.reminted}; {len(world.tally.begun)} orders for "
-            f"{sum(world.tally.begun.values())}, {world.tally.tokens} tokens sold and in the purse"
-        )
         assert world.air.counts["seen"] > rounds
         assert world.served.defects == 0
 
@@ -79,18 +85,17 @@ def _buy_or_leave(world: World, request_id: str, item: PurchaseItem, price: Deci
         world.buy(Order(ServiceRequest(request_id, (item,))), price)
 
 
-def test_a_withdrawal_that_never_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_withdrawal_that_never_arrives(tmp_path: Path, sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
     """The BSM gives up after its last try; when the terminal registers again, its key goes all the same."""
     monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", 0.01)
-    with World(tmp_path) as world:
+    with World(tmp_path, sheet=sheet) as world:
         world.buy(Order(ServiceRequest("given-up-1", (BOTH,))), Decimal("7.99"))
         world.require_balance()
         world.buy(Order(ServiceRequest("given-up-2", (ITEM1,))), Decimal("4.99"))
         world.require_balance()
         world.air.weather = _WEATHERS["nothing arrives"]
         world.buy(Order(UnsubscribeRequest("given-up-3", (BOTH,))), Decimal(0))
-        figures, until = world.served.running.servers.pushes.figures, time.monotonic() + 30
-        while world.served.call(figures).outstanding and time.monotonic() < until:
-            time.sleep(0.05)
+        figures = world.served.running.servers.pushes.figures
+        wait_until(lambda: not world.served.call(figures).outstanding)
         assert world.books().groups == {1, 2}
         world.require_balance()

@@ -84,6 +84,8 @@ kind = "tokens"
 price = "2"
 offer = "ten-tokens"
 """
+SCENARIO, CATALOGUE = SMALL + _MORE, _ITEMS
+"""Both as they stand in files."""
 ITEM1 = PurchaseItem("urn:example:item1", "urn:example:data1")
 BOTH = PurchaseItem("urn:example:both", "urn:example:data2")
 ASKED = PurchaseItem("urn:example:asked", "urn:example:data3")
@@ -95,10 +97,10 @@ UNKNOWN = PurchaseItem("urn:example:nothing", "urn:example:data1")
 
 def scenario() -> Scenario:
     """Two plain services, and one with policies and tokens."""
-    return parse_scenario(SMALL + _MORE, "flows.toml")
+    return parse_scenario(SCENARIO, "flows.toml")
 
 
 def catalogue(*, more: str = "") -> Catalogue:
     """Return the catalogue; `more` is put in front of it."""
     plan = scenario()
-    return parse_catalogue(more + _ITEMS, "catalogue.toml", offers_of(plan), [one.id for one in plan.services])
+    return parse_catalogue(more + CATALOGUE, "catalogue.toml", offers_of(plan), [one.id for one in plan.services])

@@ -13,8 +13,6 @@ import pytest
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.orders import (
     Name,
-    PricingAnswer,
-    PricingRequest,
     RenewalAnswer,
     RenewalRequest,
     Sender,
@@ -23,6 +21,7 @@ from host_tools.exchange.messages.orders import (
     UnsubscribeAnswer,
     UnsubscribeRequest,
 )
+from host_tools.exchange.messages.pricing import PricingAnswer, PricingRequest
 from host_tools.exchange.messages.provisioning import REPEATED_HEADER, Price, ProvisioningStatus
 from host_tools.exchange.messages.tokens import AccountAnswer, AccountInquiry, PurseKind, Scope, TokenPurchaseRequest
 from host_tools.exchange.procedures import (

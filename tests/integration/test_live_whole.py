@@ -82,6 +82,8 @@ def everything_was_opened(ended: Json) -> None:
     assert (packets["failed"], ended["held"], ended["lost"], ended["dropped"]) == (0, 0, 0, 0), ended
 
 
+@pytest.mark.flow("000", "5.4.4.2.1.3", step="1", message="STKMs of a programme that runs, at `terminal tune`")
+@pytest.mark.flow("000", "5.4.4.2.1.3", step="2", message="the card takes them as they come, and the media are opened")
 @pytest.mark.parametrize("link", ["inprocess", pytest.param("pcsc", marks=pytest.mark.pcscd)])
 def test_the_demo_live(link: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The terminal registers, follows the SEKs as they roll over, and hears what was sent."""

@@ -12,7 +12,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.registration import RegistrationAnswer, ServiceCode
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.transport import Datagram, Endpoint
 from host_tools.terminal.client.events import Arrived, ClientEvent, Connected, Leaving, ShortMessageArrived, Wanted
@@ -32,7 +32,7 @@ def good() -> tuple[bytes, ...]:
     b_tid = bench.session.current().username
     pull = bench.network.bsm.pull("one", b_tid)
     trigger = Trigger("t", f"http://{FQDN}/", (PurchaseItem("urn:item:", "one"),)).encode()
-    parts = [SmsDeliver(part).encode() for part in SmsPull(SmsForm.A, pull).encode()]
+    parts = [SmsDeliver(part).encode() for part in SmsPush(SmsForm.A, pull).encode()]
     return (bench.network.bsm.ltkm("one", b_tid), pull, trigger, *parts)
 
 

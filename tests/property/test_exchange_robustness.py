@@ -19,7 +19,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages import key_center, msk, orders, registration, tokens, zn_json, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.ltkm_push import kind_of_push, require_verification
-from host_tools.exchange.messages.sms_pull import SmsPull
+from host_tools.exchange.messages.sms_push import SmsPush
 from host_tools.exchange.messages.tbk import TbkRequest
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.procedures import Target
@@ -48,7 +48,7 @@ BYTE_READERS: dict[str, Callable[[bytes], object]] = {
     "Zn answer by SOAP": zn_soap.decode_answer,
     "push": kind_of_push,
     "verification": require_verification,
-    "pull by SMS": lambda data: SmsPull.decode([data]),
+    "pull by SMS": lambda data: SmsPush.decode([data]),
     **{
         reader.__name__: reader.decode
         for reader in (

@@ -10,11 +10,11 @@ from card.errors import DecodeError
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.orders import (
-    PricingRequest,
     RenewalRequest,
     ServiceRequest,
     UnsubscribeRequest,
 )
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.provisioning import HTTP_STATUS_OF
 from host_tools.exchange.messages.tokens import AccountInquiry, KeyWish, PurseKind, TokenPurchaseRequest, Tokens
 from host_tools.exchange.procedures import SERVICE_REQUEST, Target

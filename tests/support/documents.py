@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import xmlschema
@@ -30,16 +30,23 @@ class Documents:
 
     def check(self, message: bytes) -> None:
         """Look at one HTTP message: what has no body in XML is passed over, and what is our own document."""
-        body = message.partition(b"\r\n\r\n")[2]
-        if not body.lstrip().startswith(b"<"):
-            return
-        root = etree.fromstring(body)
-        name = etree.QName(root)
-        if not (name.namespace or "").startswith(_3GPP):
-            return
-        assert name.namespace in _schemas(), f"there is no schema for {root.tag}"
-        _schemas()[name.namespace].validate(root)
-        self.seen[name.localname] += 1
+        name = _valid_document(message.partition(b"\r\n\r\n")[2])
+        if name is not None:
+            self.seen[name] += 1
+
+
+@lru_cache(maxsize=4096)
+def _valid_document(body: bytes) -> str | None:
+    """Return the name of the root of a valid document of 3GPP, None for anything else; a body is looked at once."""
+    if not body.lstrip().startswith(b"<"):
+        return None
+    root = etree.fromstring(body)
+    name = etree.QName(root)
+    if not (name.namespace or "").startswith(_3GPP):
+        return None
+    assert name.namespace in _schemas(), f"there is no schema for {root.tag}"
+    _schemas()[name.namespace].validate(root)
+    return str(name.localname)
 
 
 def is_whole(message: bytes) -> bool:

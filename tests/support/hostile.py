@@ -16,7 +16,7 @@ from card.disk.shipped import shipped_text
 from card.profile.schema import demo_path
 from host_tools.cli.main import invoke
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.guide.sdp import MediaStream, SessionDescription
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.terminal.client.journal import Journal
@@ -74,7 +74,7 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["faults"].write_text(FAULTS)
     good["network"].write_text(NETWORK)
     good["state"].write_bytes(encode_state(CardProfile.demo().iccid, {"bsm.example.org": Journal()}))
-    good["sms"].write_bytes(SmsDeliver(SmsPull(SmsForm.B, b"no pull").encode()[0]).encode())
+    good["sms"].write_bytes(SmsDeliver(SmsPush(SmsForm.B, b"no pull").encode()[0]).encode())
     good["store key"].write_text("00" * 32 + "\n")
     good["subscribers"].write_text(f"imsi,k,opc\n001010123456780,{'1' * 32},{'2' * 32}\n")
     good["options"].write_text('db = "memory"\n')

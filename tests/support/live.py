@@ -41,13 +41,15 @@ def free_tcp_port() -> int:
 class Program:
     """A command that runs for the length of a `with` block. Its lines are kept."""
 
+    program: Sequence[str] = PROGRAM
+
     def __init__(self, *arguments: str) -> None:
         self._arguments = arguments
         self.lines: list[str] = []
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [*PROGRAM, *self._arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*self.program, *self._arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import RESERVED, FieldKind, FieldRow, Layout
 
 Values = Mapping[str, Any]
@@ -16,7 +16,7 @@ Presence = Callable[[FieldRow, Values], bool]
 """Decides whether a field is present, from what was read before it."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Descriptor:
     """One access criterion: tag (1 byte) and data (up to 255 bytes), its meaning left to the tables."""
 

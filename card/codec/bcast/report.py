@@ -5,7 +5,6 @@ provisional: no source gives the layout; this one is ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from card.codec.bcast.management import Subtype
@@ -13,11 +12,12 @@ from card.codec.mikey import Extension
 from card.codec.mikey.fields import unsigned
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _QUANTITIES = ("live_ppt", "playback_ppt", "user", "playback_counter", "tek_counter")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ReportEntry:
     """One policy: SPE (1 byte), Key Domain ID (3), MSK ID (4), and the quantities it may be paid from (None: none)."""
 
@@ -48,7 +48,7 @@ class ReportEntry:
         return unsigned(self.spe, 1, "SPE") + self.key_domain + self.msk_id + bytes((presence,)) + given
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LtkmReport:
     """Status byte of the LTKM's processing and one entry for each policy of the key."""
 

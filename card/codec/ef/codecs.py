@@ -6,19 +6,19 @@ A codec is named in the file's row (`card/spec/files_*.py`), so that personalisa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from card.codec import group_call
 from card.codec.bcd import decode_digits, decode_imsi, decode_plmn, encode_digits, encode_imsi, encode_plmn
 from card.codec.ef import csim, dialling, directory, names
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 _FILL = b"\xff"
 _ACCESS_TECHNOLOGY = {"E-UTRAN": 0x4000, "UTRAN": 0x8000, "GSM": 0x0080, "NG-RAN": 0x0800}
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class EfCodec:
     """How one kind of content is written and read. `encode` gives unpadded bytes; `decode` takes padded ones."""
 

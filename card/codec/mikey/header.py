@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
 
@@ -10,13 +9,14 @@ from card.codec.mikey.fields import known, unsigned
 from card.codec.mikey.numbers import VERSION, CsIdMapType, DataType, PayloadType, Prf
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _VERIFICATION_BIT = 0x80
 # Version, data type, next payload, V bit and PRF, CSB ID, number of crypto sessions, CS ID map type.
 _FIXED_PART = Struct(">BBBBIBB")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class CryptoSession:
     """One SRTP stream in the SRTP-ID map: security policy number (1 byte), SSRC and ROC (4 bytes each)."""
 
@@ -35,7 +35,7 @@ class CryptoSession:
         return unsigned(self.policy, 1, "policy number") + stream
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Header:
     """HDR without its version and next-payload bytes, which the message writes.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
@@ -12,13 +11,14 @@ from card.codec.mikey.numbers import ExtensionType, KeyIdType
 from card.codec.mikey.payloads import Extension
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _SIZE = MappingProxyType({KeyIdType.KEY_DOMAIN: 3, KeyIdType.MSK: 4, KeyIdType.MTK: 2})
 # Domain, MSK ID and, in an STKM, MTK ID in this order: what every server known sends, read in one go.
 _USUAL_FORM = re.compile(rb"\x00\x03(.{3})\x01\x04(.{4})(?:\x02\x02(.{2}))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MbmsKeyIds:
     """Which key a message brings: Key Domain ID (3 bytes), MSK ID (4) and, in an STKM only, MTK ID (2).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self, TypeVar
 
 from card.codec.mikey.header import Header
@@ -21,11 +21,12 @@ from card.codec.mikey.payloads import (
 )
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _P = TypeVar("_P", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MikeyMessage:
     """Header and payloads in their order. The chain of next-payload numbers is made when encoding."""
 

@@ -7,7 +7,7 @@ the chain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -21,12 +21,13 @@ from card.codec.mikey.numbers import (
 )
 from card.codec.reader import Reader
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 _NO_MAC_YET = bytes(MacAlgorithm.HMAC_SHA1_160.size)
 _TIMESTAMP_SIZE = MappingProxyType({TimestampType.NTP_UTC: 8, TimestampType.NTP: 8, TimestampType.COUNTER: 4})
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Timestamp:
     """T: an NTP time (64 bits) or, in MBMS and BCAST, a counter (32 bits) (RFC 3830 clause 6.6)."""
 
@@ -55,7 +56,7 @@ class Timestamp:
             raise DecodeError("MIKEY T payload: a COUNTER is wanted")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Rand:
     """RAND: the random value of the key derivation, 0 to 255 bytes (RFC 3830 clause 6.11)."""
 
@@ -73,7 +74,7 @@ class Rand:
         return prefixed(self.value, 1, "RAND")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Identity:
     """ID: who sends or receives, opaque bytes (RFC 3830 clause 6.7). IDi comes first, then IDr.
 
@@ -95,7 +96,7 @@ class Identity:
         return unsigned(self.type, 1, "ID type") + prefixed(self.value, 2, "ID")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SecurityPolicy:
     """SP: one security policy; its parameters stay raw (RFC 3830 clause 6.10)."""
 
@@ -118,7 +119,7 @@ class SecurityPolicy:
         return numbers + prefixed(self.parameters, 2, "policy parameters")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Extension:
     """EXT: a general extension, its data raw; any type from 0 to 255 is carried (RFC 3830 clause 6.15)."""
 
@@ -143,7 +144,7 @@ class Extension:
         return unsigned(self.type, 1, "extension type") + prefixed(self.data, 2, "extension")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Kemac:
     """KEMAC: encrypted key data and the code over the whole message (RFC 3830 clause 6.2).
 
@@ -177,7 +178,7 @@ class Kemac:
             raise DecodeError("MIKEY KEMAC: AES-CM-128 and HMAC-SHA-1-160 are wanted")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Verification:
     """V: the code that answers a message whose V bit was set (RFC 3830 clause 6.9). See `Kemac` for `mac`."""
 
@@ -196,7 +197,7 @@ class Verification:
         return _encode_mac(self.mac_algorithm, self.mac)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ErrorNumber:
     """ERR: why a message was refused, one byte and two reserved zeros (RFC 3830 clause 6.12)."""
 

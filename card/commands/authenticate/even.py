@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from card.codec.apdu import CommandApdu
@@ -36,7 +35,7 @@ class Challenge:
     autn: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class NafDerivation:
     """NAF_ID (FQDN and Ua protocol identifier) and IMPI as the terminal gives them; an ISIM has the IMPI itself."""
 
@@ -44,7 +43,7 @@ class NafDerivation:
     impi: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class GroupChallenge:
     """Voice service, number of the group key, and VSTK_RAND (36 bits in 5 bytes)."""
 
@@ -149,7 +148,7 @@ def run_gba(security: Security, request: Challenge | NafDerivation) -> bytes:
     return _SUCCESS + _lv(result)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class EvenContext:
     """A security context of the even instruction: the services it needs, how to decode and how to run it.
 

@@ -6,7 +6,7 @@ commands that neither select another file nor begin another transfer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from card.codec.access_rule import Operation
@@ -19,6 +19,7 @@ from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.errors import DecodeError
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -37,7 +38,7 @@ class Block(IntEnum):
     PREVIOUS = 0x40  # RETRIEVE DATA only: the last block once more
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class DataRequest:
     """One block to send or to fetch: the file by SFI (0: current), and for SET DATA its bytes, else the tag."""
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from card.codec.access_rule import Operation
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.commands.context import Context
 from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW, wrong_le
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class BinaryRequest:
     """Where to read or write: the current EF, or one named by its SFI (not 0), from `offset`."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from card.codec.access_rule import Operation
 from card.codec.apdu import CommandApdu
 from card.commands.context import Context
@@ -12,6 +10,7 @@ from card.commands.registry import ETSI, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.filesystem.errors import MaximumReached, WrongStructure
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -20,7 +19,7 @@ from card.spec.status import SW
 _MOST_BYTES = 127
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Increase:
     """The file (SFI, 0 for the current one) and what to add, 1 to 127 bytes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from card.codec.access_rule import Operation
@@ -14,13 +13,14 @@ from card.commands.reply import DONE, Refused, Reply
 from card.filesystem.errors import FileDeactivated, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Target:
     """Which file is meant: a FID or a path, or the current file when there is none."""
 

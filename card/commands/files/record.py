@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.access_rule import Operation
@@ -13,6 +12,7 @@ from card.commands.reply import DONE, Refused, Reply
 from card.domain.phonebook import note_update
 from card.filesystem.errors import RecordNotFound, WrongStructure
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.refs import Ref
@@ -27,7 +27,7 @@ class Mode(IntEnum):
     ABSOLUTE = 4
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class RecordRequest:
     """Which record of which file: `number` counts with ABSOLUTE only, 0 meaning the current record."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.access_rule import Operation
@@ -14,6 +13,7 @@ from card.commands.registry import INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import Refused, Reply
 from card.filesystem.errors import RecordNotFound
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.refs import Ref
 from card.spec.status import SW
@@ -32,7 +32,7 @@ class Direction(IntEnum):
     BACKWARD_FROM_PREVIOUS = 7
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Search:
     """What to look for and where. `start` is a record number, 0 for the current record.
 

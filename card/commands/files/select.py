@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from card.codec.apdu import CommandApdu
@@ -15,6 +14,7 @@ from card.commands.reply import Refused, Reply
 from card.filesystem.errors import FileNotFound
 from card.filesystem.filesystem import DEACTIVATED, TERMINATED
 from card.filesystem.node import MF_PATH, FileNode
+from card.lean import lean_dataclass
 from card.spec.files.fids import MF
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
@@ -50,7 +50,7 @@ _TERMINATE = 0x40
 _LIFE_CYCLE_STATUS = {DEACTIVATED: SW.FILE_DEACTIVATED_WARNING, TERMINATED: SW.FILE_TERMINATED_WARNING}
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Select:
     """A decoded SELECT: `name` is a DF name; `fids` are file identifiers, one or a path."""
 

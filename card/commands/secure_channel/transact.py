@@ -6,7 +6,7 @@ Provisional: see `card/spec/sac_tables.py` and docs/spec/secure-channel.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.apdu import MAX_SHORT_LE, CommandApdu
 from card.codec.sac import (
@@ -24,7 +24,6 @@ from card.commands.context import Context
 from card.commands.registry import BLOCKS, INTERINDUSTRY, CommandRow, Data
 from card.commands.reply import DONE, Refused, Reply
 from card.commands.secure_channel.inside import answer_inside
-from card.crypto.tls_psk import TlsUnavailable
 from card.domain.keys.local_key import LocalKeyUsedUp
 from card.domain.secure_channel import errors
 from card.domain.secure_channel.channels import SecureChannels
@@ -40,7 +39,8 @@ from card.domain.secure_channel.transfer import (
     take_block,
 )
 from card.domain.secure_channel.tunnels import ClosedTunnel
-from card.errors import CardError, DecodeError
+from card.errors import CardError, DecodeError, TlsUnavailable
+from card.lean import lean_dataclass
 from card.spec import contexts
 from card.spec.ins import INS
 from card.spec.refs import Confidence, Ref
@@ -130,7 +130,7 @@ def _run(channels: SecureChannels, state: SacState, procedure: Procedure, value:
 # --- TRANSACT DATA
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SendBlock:
     """A part of a container, with `left` more to come."""
 
@@ -139,7 +139,7 @@ class SendBlock:
     left: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class FetchBlock:
     """The next part of the answer, or the last one once more; at most `wanted` bytes of it."""
 
@@ -148,7 +148,7 @@ class FetchBlock:
     wanted: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AbortTransfer:
     """Everything on the way is given up."""
 

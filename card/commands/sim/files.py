@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 
@@ -29,6 +28,7 @@ from card.domain.pin import PinNotFound, pin_name
 from card.filesystem.errors import FileDeactivated, FileNotFound, WrongStructure
 from card.filesystem.filesystem import ACTIVATED, DEACTIVATED, TERMINATED
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.spec.files.rows import Structure
 from card.spec.ins import INS
 from card.spec.status import SW, SimSW
@@ -170,7 +170,7 @@ class SeekFrom(IntEnum):
     PREVIOUS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Seek:
     """A pattern that a record must begin with; type 2 (`tells`) returns the record number."""
 

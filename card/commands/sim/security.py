@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from card.codec.apdu import CommandApdu
@@ -14,13 +13,14 @@ from card.commands.sim.view import CHV1, CHV2, exactly, require_sim, sim_row
 from card.crypto.secret import Secret
 from card.domain.authentication.aka import RAND_SIZE
 from card.domain.pin import PIN_LENGTH, PinWrong, pin_name
+from card.lean import lean_dataclass
 from card.spec.ins import INS
 from card.spec.status import SimSW
 
 _DF_GSM = "3F00/7F20"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ChvRequest:
     """Key reference of the CHV, the first value (CHV or unblock code) and the new CHV (empty when absent)."""
 

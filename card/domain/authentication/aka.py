@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.crypto.aka_algorithm import AkaAlgorithm, AkaOutputs
 from card.crypto.gba import autn_star_mask
@@ -26,7 +26,7 @@ class AkaResult:
     ik: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SynchronisationFailure:
     """The SQN is not fresh; AUTS (14 bytes) tells the network where the card stands."""
 

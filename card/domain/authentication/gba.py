@@ -6,7 +6,7 @@ EF_GBANL is composed from the NAF keys when it is read. EF_GBABP is a file, for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.ef.names import decode_text_object
 from card.codec.reader import Reader
@@ -19,11 +19,12 @@ from card.domain.record_files import RecordFile
 from card.errors import DecodeError
 from card.filesystem.filesystem import FileSystem
 from card.filesystem.node import FileNode
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredBootstrap:
     """The result of the last bootstrapping: Ks (32 bytes) and the RAND (16 bytes) it belongs to."""
 
@@ -31,7 +32,7 @@ class StoredBootstrap:
     rand: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredNafKey:
     """A Ks_int_NAF: the NAF it is for, the B-TID under which it was derived, and when it was last used or derived."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from card.codec.group_call import HIGHEST_GROUP, VoiceCall, VoiceService, encode_groups
 from card.crypto.aka_algorithm import AkaAlgorithm
 from card.crypto.secret import Secret
 from card.domain.errors import KeyNotFound
 from card.domain.services import VBS, VBS_SECURITY, VGCS, VGCS_SECURITY
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
@@ -27,7 +27,7 @@ _UNUSED_BITS = 0x0F
 _RAND_SIZE = 16
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class GroupKey:
     """A group key V_Ki (16 bytes)."""
 

@@ -5,14 +5,13 @@ SQN = SEQ || IND, 48 bits. The card keeps the highest SEQ it accepted for each v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 
 _SQN_SIZE = 6
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SqnScheme:
     """How SQN is read and judged: bits of IND, the widest jump allowed, and the age limit (0: none), both in SEQ."""
 

@@ -6,7 +6,7 @@ Fields as observed terminals pass them; their meaning is recalled weakly (docs/s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.domain.bcast.bcast import Bcast
 from card.domain.bcast.purse import DomainPurse, GroupPurses
@@ -14,10 +14,11 @@ from card.domain.bcast.recording import Recording
 from card.domain.bcast.spe import KeyPolicies, StoredSpe
 from card.domain.errors import KeyNotFound
 from card.domain.keys.mbms import StoredMsk
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class GroupDescription:
     """A key group (5 bytes) with its purses."""
 
@@ -26,7 +27,7 @@ class GroupDescription:
     domain: DomainPurse
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PolicyDescription:
     """One policy of one key, with the purses of its group."""
 
@@ -36,7 +37,7 @@ class PolicyDescription:
     domain: DomainPurse
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class PolicyName:
     """Which policies to delete: all of a group (5 bytes), or the one with key number, validity and SPE."""
 

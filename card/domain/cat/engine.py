@@ -6,11 +6,12 @@ The state is a frozen value that lives in the session; the engine itself holds o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from card.codec.proactive import CommandType, ProactiveCommand, TerminalResponse
 from card.errors import CardError
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
@@ -39,7 +40,7 @@ class UnexpectedResponse(CardError):
     """The response does not belong to the command that was fetched."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredStep:
     """A stored proactive command, and when it is due: seconds from TERMINAL PROFILE, then every so many (0: never)."""
 
@@ -56,7 +57,7 @@ class StoredStep:
         return ProactiveCommand(self.type, self.qualifier, self.destination, self.objects)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class CatState:
     """What the card knows since TERMINAL PROFILE.
 

@@ -7,13 +7,14 @@ BAK is over when the time the terminal told has reached its BAK_Expire, both rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.ef.csim import encode_bak_parameters
 from card.crypto.bcmcs import RegistrationKey
 from card.crypto.secret import Secret
 from card.domain.record_files import RecordFile
 from card.errors import CardError
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
@@ -34,7 +35,7 @@ class NoRoomForBak(CardError):
     """Every record of EF_BAKPARA holds another flow."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredBak:
     """A BAK (16 bytes): its flow, its identifier, when it ends, and whether it is the flow's next one."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from card.crypto.bcmcs import RegistrationKey
@@ -11,10 +11,11 @@ from card.domain.authentication.gba import Gba, StoredNafKey
 from card.domain.errors import KeyNotFound, NafKeyOverwritten
 from card.domain.keys.freshness import NEVER
 from card.domain.keys.mbms import MbmsKeys, StoredMuk
+from card.lean import lean_dataclass
 from card.spec.gba import naf_id
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Smk:
     """A subscriber management key (MUK) and the counter of the last message accepted under it (`NEVER` for none).
 

@@ -8,7 +8,7 @@ a use is a channel that starts under the key (provisional).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.local_key import AvailabilityCheck, KeyDerivation, KeyIdentifier, LocalKeyRequest
 from card.crypto.local_key import PLATFORM, LocalKeyInputs, derive_ks_local, request_mac, response_mac
@@ -17,6 +17,7 @@ from card.crypto.secret import Secret
 from card.domain.authentication.gba import Gba
 from card.domain.errors import KeyNotFound
 from card.errors import CardError, MacMismatch
+from card.lean import lean_dataclass
 from card.spec.provisional import CAPACITY
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
@@ -30,7 +31,7 @@ class LocalKeyRefused(CardError):
     """The card's policy has no local key for this terminal or this pair of applications."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LocalKeyPolicy:
     """Whom the card derives local keys for (TS 33.110 clause 4.4.4): everybody, where a set is empty.
 
@@ -56,7 +57,7 @@ class LocalKeyPolicy:
 ANYBODY = LocalKeyPolicy()
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredLocalKey:
     """A Ks_local: its identifier, the key (32 bytes), how often it may be and was used (128 bits each), and its age.
 

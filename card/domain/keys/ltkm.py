@@ -5,8 +5,6 @@ Everything is checked before anything is written, but for the MUK, which is take
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from card.codec.mikey import (
     DataType,
     Extension,
@@ -36,13 +34,14 @@ from card.domain.keys.freshness import is_newer
 from card.domain.keys.key_root import KeyRoot, Smk
 from card.domain.keys.mbms import KEY_SIZES, MbmsKeys, MskDelivery
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 
 SHORTEST_RAND = 16  # bytes: 128 bits (TS 33.246 clause 6.4.5.1)
 _CURRENT = b"\0\0"  # Key Number of no key: "the current one" (TS 33.246 clause 6.3.2.1)
 _EMPTY_MAC = bytes(20)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Ltkm:
     """The parts of an LTKM, taken apart but not verified."""
 
@@ -78,7 +77,7 @@ class Ltkm:
         return self.ids.key_number == _CURRENT
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class OpenedLtkm:
     """An LTKM whose MAC and counter were checked, with the SMK it came under and what it brings.
 

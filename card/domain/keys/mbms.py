@@ -7,7 +7,7 @@ it can outlive the key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from card.codec.tlv import encode_tlv
@@ -16,6 +16,7 @@ from card.crypto.secret import Secret
 from card.domain.errors import IdentifierTooLong, KeyNotFound, NoRoomForMsk, NoRoomForMuk
 from card.domain.keys.freshness import NEVER, NO_MTK, Freshness, LastMessage
 from card.domain.record_files import RecordFile
+from card.lean import lean_dataclass
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
 
@@ -27,7 +28,7 @@ NOT_SHOWN = 0
 """Slot of an MSK that has no place in EF_MSK: kept for play-back, or for what was paid for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredMuk:
     """The MUKs of one BM-SC, which IDi names: the one generated last and, inside the card, the one used last.
 
@@ -45,7 +46,7 @@ class StoredMuk:
     overwritten: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MskDelivery:
     """An MSK (SEK or PEK) as its message brought it: 3-byte Key Domain ID, 4-byte MSK ID, key, and validity.
 
@@ -60,7 +61,7 @@ class MskDelivery:
     rand: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredMsk:
     """An MSK (SEK or PEK): its 7-byte identifier, key, validity in MTK IDs, and what its MTK messages need.
 

@@ -6,9 +6,10 @@ The rows of the BCAST rules stand in `rules.py`; the diagrams in docs/spec/bcast
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
+
+from card.lean import lean_dataclass
 
 S = TypeVar("S", bound=Enum)  # states
 C = TypeVar("C", bound=Enum)  # conditions
@@ -16,7 +17,7 @@ A = TypeVar("A", bound=Enum)  # actions: where a walk ends
 F = TypeVar("F")  # facts: what the conditions are asked about
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Rule(Generic[S, C, A]):
     """In `state`, when `condition` holds (None: in every other case), go on to `then`."""
 

@@ -7,7 +7,7 @@ rules does. Everything is checked before anything is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from card.codec.bcast import (
     LtkmManagement,
@@ -31,10 +31,11 @@ from card.domain.keys.mbms import StoredMsk
 from card.domain.messages.ltkm_facts import LTKM_DECISIONS, LtkmFacts
 from card.domain.messages.rules import LtkmAction, LtkmState
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.bcast.tables import Direction, Reason, Source
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class LtkmResult:
     """What the card answers to an LTKM.
 

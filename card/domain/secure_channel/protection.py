@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from card.lean import lean_dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Protection:
     """The endpoint that a protected channel ends at: an application's AID, or empty for the card as a whole."""
 

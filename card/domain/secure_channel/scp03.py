@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from card.crypto.primitives import equal_bytes
 from card.crypto.scp03 import (
@@ -17,11 +17,12 @@ from card.crypto.scp03 import (
 )
 from card.domain.secure_channel.errors import ContainerRejected
 from card.domain.secure_channel.settings import StoredScp03
+from card.lean import lean_dataclass
 
 _BLOCK = 16
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Scp03Session:
     """The state of a session. `context` is host and card challenge; `counter` counts commands once it is open."""
 

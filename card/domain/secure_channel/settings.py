@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from card.crypto.primitives import sha256
 from card.crypto.secret import Secret
 from card.domain.keys.local_key import LocalKeyPolicy
+from card.lean import lean_dataclass
 from card.spec.sac_tables import Kind, TekPolicy
 from card.state.nonvolatile import NonVolatile
 from card.state.stored import StoredTable
@@ -20,7 +20,7 @@ SETTINGS_PREFIXES = (_PREFIX, _SCP03_PREFIX)
 _ONLY = "card"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredSac:
     """What a card offers. `kinds` are values of `Kind` with commas between, `tek` is one of `TekPolicy`.
 
@@ -40,7 +40,7 @@ class StoredSac:
         return LocalKeyPolicy(_names(self.terminals), _names(self.applications))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredPsk:
     """A secret (32 bytes) that a terminal and the card were given beforehand."""
 
@@ -48,7 +48,7 @@ class StoredPsk:
     key: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class StoredScp03:
     """The static keys K-ENC and K-MAC (16 bytes each) with their version number."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.crypto.sac import Agreement, ChannelKeys, Parties
 from card.crypto.secret import Secret
 from card.domain.secure_channel.errors import UnknownAssociation
 from card.domain.secure_channel.tunnels import Tunnel
+from card.lean import lean_dataclass
 from card.state.session import Unfinished
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class MasterSa:
     """A Master SA: its name, the parties, the secret (32 bytes) and, when that is a Ks_local, the key's identifier.
 
@@ -47,7 +48,7 @@ class MasterSa:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ConnectionSa:
     """A Connection SA that waits for its start or runs."""
 
@@ -66,7 +67,7 @@ class ConnectionSa:
         return self.agreement.parties.msa_id
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ChannelSession:
     """A started channel and the transfer of blocks on it.
 
@@ -90,7 +91,7 @@ class ChannelSession:
     unfinished: Mapping[int, Unfinished] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SacState:
     """All associations that end with power: Master SAs not proved yet, Connection SAs, sessions by number."""
 

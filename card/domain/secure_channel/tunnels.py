@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from card.crypto.sac import LAST_COUNTER, ChannelKeys, Direction, open_container, seal_container
 from card.crypto.secret import Secret
-from card.crypto.tls_psk import TlsEnd, TlsFailure, open_server
 from card.domain.secure_channel.errors import ContainerRejected
-from card.errors import MacMismatch
+from card.errors import MacMismatch, TlsFailure
+from card.lean import lean_dataclass
+
+if TYPE_CHECKING:
+    from card.crypto.tls_psk import TlsEnd
 
 Answer = Callable[[bytes], bytes]
 """Answers a command APDU with data and status word."""
@@ -26,7 +29,7 @@ class Tunnel(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SecuredApdu:
     """The channel `x-sac-1`. `last` is the number of the last container taken (0: none yet).
 
@@ -48,7 +51,7 @@ class SecuredApdu:
         return (replace(self, last=number) if number < LAST_COUNTER else ClosedTunnel()), sealed
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ClosedTunnel:
     """A channel whose last answer waits to be fetched."""
 
@@ -61,6 +64,8 @@ class TlsTunnel:
     """One TLS connection. It changes as it goes, unlike all other state: a failure ends it in any case."""
 
     def __init__(self, psk: Secret, identity: str) -> None:
+        from card.crypto.tls_psk import open_server  # with Python's ssl, which few cards ever need
+
         self._end: TlsEnd = open_server(psk, identity)
 
     def exchange(self, container: bytes, answer: Answer) -> tuple[Tunnel, bytes]:

@@ -7,9 +7,10 @@ is deprecated in the registry, its numbers still mean what they meant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from card.lean import lean_dataclass
 from card.spec.refs import Confidence, Ref
 
 REF = Ref("OMNA", "BCAST parental rating", Confidence.SOURCED)
@@ -23,7 +24,7 @@ _ICRA_LEVELS = MappingProxyType(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class RatingSystem:
     """One type of rating: its number, its name, what its values are called.
 

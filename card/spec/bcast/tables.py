@@ -9,9 +9,9 @@ the card file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from card.lean import lean_dataclass
 from card.spec.bcast.ratings import is_unrated
 from card.spec.refs import Confidence, Ref
 
@@ -32,7 +32,7 @@ class FieldKind(StrEnum):
     OCTETS = "octets"  # a length of `bits` bits, then so many bytes
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class FieldRow:
     """One field of a layout. It is present when the field named in `when` is present and not 0 ("": always)."""
 
@@ -87,7 +87,7 @@ class Source(StrEnum):
         return self in (Source.PLAYBACK_COUNTER, Source.TEK_COUNTER)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class SpeRow:
     """One value of the security policy extension.
 
@@ -133,7 +133,7 @@ LOWEST_STATUS_WORD = 0x100
 """An answer below this is a status byte inside the BCAST template; from here on it is a status word."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class BcastTables:
     """One complete set.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from card.lean import lean_dataclass
 from card.spec.files.csim import CSIM_FILES, DF_CDMA
 from card.spec.files.isim import ISIM_FILES
 from card.spec.files.phonebook import DF_PHONEBOOK
@@ -16,7 +16,7 @@ from card.spec.files.usim_5gs import DF_5GS
 from card.spec.files.usim_services import USIM_SERVICE_FILES
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Root:
     """What lies right under the MF or an ADF."""
 

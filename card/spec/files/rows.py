@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, StrEnum
 
+from card.lean import lean_dataclass
 from card.spec.refs import Ref
 
 
@@ -40,7 +41,7 @@ class Right(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Access:
     """Access conditions as the file tables of the specifications give them."""
 
@@ -59,7 +60,7 @@ ADM_ADM = Access(read=Right.ADM)
 PIN_PIN2 = Access(update=Right.PIN2)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class EfRow:
     """One elementary file.
 
@@ -89,7 +90,7 @@ class EfRow:
     secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class DfRow:
     """One directory and what is in it.
 

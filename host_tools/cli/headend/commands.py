@@ -229,7 +229,7 @@ def serve(
     if client_ids and certificates is None:
         raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
     if certificates is None:
-        refuse_without("--certificates", {name: ports[name] for name in ("zn_port", "tls_port")})
+        refuse_without("--certificates", {name: ports[name] for name in ("zn_port", "tls_port", "bsf_tls_port")})
     if not pages:
         refuse_without("--pages", {name: ports[name] for name in ("shop_port", "console_port")})
     if not is_address(address):
@@ -244,6 +244,7 @@ def serve(
         shop=ports["shop_port"],
         console=ports["console_port"],
         bsm_tls=ports["tls_port"],
+        bsf_tls=ports["bsf_tls_port"],
     )
     treated = manners(sms, sms_form, most_requests, remint=remint)
     with _plain_errors(), words_beside(log):
@@ -371,6 +372,7 @@ def _show_network(network: NetworkFile, network_file: Path | None, store: str | 
     what = {
         "zn": "Zn, https",
         "bsm-tls": "BSM (Ua, https)",
+        "bsf-tls": "BSF (Ub, https)",
         "metrics": "metrics, http, /metrics",
         "shop": "open shop, http",
     }

@@ -29,7 +29,7 @@ _OPTIONS = (
         type=click.Choice(["A", "B"]),
         default="A",
         show_default=True,
-        help="A pull by short message as a WAP push (A) or as data to port 2269 (B).",
+        help="A pull or trigger by short message as a WAP push (A) or as data to port 2269 or 4359 (B).",
     ),
     click.option(
         "--most-requests",
@@ -63,8 +63,8 @@ def manners_options(command: _Command) -> _Command:
 
 def manners(sms: str | None, form: str, most_requests: int, *, remint: bool) -> Manners:
     """Return what the options say. Raises `click.UsageError`."""
-    from host_tools.exchange.messages.sms_pull import SmsForm
-    from host_tools.headend.http.pull_desk import SmsPlace
+    from host_tools.exchange.messages.sms_push import SmsForm
+    from host_tools.headend.http.short_messages import SmsPlace
     from host_tools.sessions.serve import Manners
 
     chosen = SmsForm.A if form == "A" else SmsForm.B

@@ -27,6 +27,7 @@ _OPTIONS = (
         help="Give each subscriber the items that the catalogue includes (price 0) with its first request.",
     ),
     click.option("--tls-port", type=click.IntRange(0, 65_535), default=0, help="TCP port of the BSM over TLS."),
+    click.option("--bsf-tls-port", type=click.IntRange(0, 65_535), default=0, help="TCP port of the BSF over TLS."),
 )
 
 

@@ -141,17 +141,25 @@ def unsubscribe(items: tuple[PurchaseItem, ...], as_json: bool, **options: Any) 
 
 
 @click.command()
-@item_argument
+@click.argument("items", metavar="[ITEM]...", nargs=-1, callback=parse_items)
 @network_options
 @card_options
 def prices(items: tuple[PurchaseItem, ...], as_json: bool, **options: Any) -> None:
-    """Ask what each ITEM costs, which is written as for `terminal buy`."""
+    """Ask what each ITEM costs, which is written as for `terminal buy`.
+
+    Without ITEM, list what is sold: subscriptions, pay per view, tokens, what each costs, and what may be done about it
+    (`terminal buy`, `renew`, `unsubscribe`), as this subscriber has it or not. That list is provisional.
+    """
+    from host_tools.cli.terminal.offers import show_offers
     from host_tools.cli.terminal.replies import console, show_reply
     from host_tools.sessions.online import asking
 
     with online_terminal(options, console()) as online:
-        reply = asking.prices(online, items)
-    show_reply("Prices", reply, as_json=as_json)
+        reply, offers = (asking.prices(online, items), ()) if items else asking.offers(online)
+    if items or reply.refused:
+        show_reply("Prices", reply, as_json=as_json)
+    else:
+        show_offers(reply, offers, as_json=as_json)
 
 
 @click.command()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from host_tools.sessions.keys import PlayKeys
     from host_tools.sessions.online.opening import NetworkChoice, Online
     from host_tools.sessions.play import Connected
+    from host_tools.terminal.client.waits import WaitingTime
 
 _KEY = re.compile(r"([0-9a-f]{6})/([0-9a-f]{8})", re.IGNORECASE)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -75,7 +76,8 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--resolve", "resolved", multiple=True, metavar="NAME:ADDRESS:PORT", callback=parse_resolved,
                      help="Reach a server elsewhere, repeatable."),
         click.option("--bsf", default="", metavar="NAME",
-                     help="FQDN of the BSF; without it, that of the network file or of the card's home network."),
+                     help="FQDN of the BSF, with https:// before it for Ub over TLS; without it, that of the network "
+                     "file (over TLS with --ca or --certificates, where it is there) or of the card's home network."),
         click.option("--bsm", metavar="URL",
                      help="URL of the BSM, as an announcement has it, in place of that of the network file."),
         click.option("--network", type=FILE,
@@ -127,6 +129,26 @@ def keys_to_play(card: CardChoice, options: Mapping[str, Any]) -> tuple[Connecte
 
     keys = WireKeys(opened, buys=options["buy"])
     return keys.connected, keys
+
+
+def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that go before the waiting times of an announcement; `waiting_of` reads them."""
+    for option in (
+        click.option("--random-time", type=_SECONDS, metavar="SECONDS",
+                     help="And a random part of this; without both, randomTimePeriod of the announcement."),
+        click.option("--offset-time", type=_SECONDS, metavar="SECONDS",
+                     help="Wait so long before a request for keys; without both, offsetTime of the announcement."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def waiting_of(options: Mapping[str, Any]) -> WaitingTime | None:
+    """Return what the options say, None where they say nothing."""
+    from host_tools.terminal.client.waits import WaitingTime
+
+    offset, random = options["offset_time"], options["random_time"]
+    return None if offset is None and random is None else WaitingTime(offset or 0.0, random or 0.0)
 
 
 def choice_of(options: Mapping[str, Any], **more: Any) -> NetworkChoice:

@@ -8,10 +8,8 @@ from typing import Any
 import click
 
 from host_tools.cli.exits import DIFFERENT, CliError
-from host_tools.cli.terminal.network_options import network_options, online_terminal
+from host_tools.cli.terminal.network_options import network_options, online_terminal, waiting_of, waiting_options
 from host_tools.cli.terminal.options import FILE, card_options
-
-_SECONDS = click.FloatRange(0, 86_400)
 
 
 @click.command()
@@ -21,16 +19,13 @@ _SECONDS = click.FloatRange(0, 86_400)
 @click.option("--roaming", is_flag=True, help="Be in a foreign network: no registration by itself.")
 @click.option("--register-abroad", is_flag=True, help="Register in a foreign network, too.")
 @click.option("--sms-port", type=click.IntRange(1, 65_535), help="Take short messages (TPDUs) on this UDP port, too.")
-@click.option("--offset-time", type=_SECONDS, default=0.0, show_default=True, metavar="SECONDS",
-              help="Wait so long before a request for keys (offsetTime of the announcement).")  # fmt: skip
-@click.option("--random-time", type=_SECONDS, default=0.0, show_default=True, metavar="SECONDS",
-              help="And a random part of this (randomTimePeriod).")  # fmt: skip
 @click.option("--show-client-id", is_flag=True, help="Show the client ID in each registration, unasked.")
+@waiting_options
 @network_options
 @card_options
 def online(
     services: tuple[str, ...], leave: bool, seconds: float | None, roaming: bool, register_abroad: bool,
-    sms_port: int | None, offset_time: float, random_time: float, show_client_id: bool, as_json: bool, **options: Any,
+    sms_port: int | None, show_client_id: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Be a terminal on its network until Ctrl-C: register, take keys as they come, ask for those that do not.
 
@@ -42,12 +37,11 @@ def online(
         raise click.UsageError("--show-client-id needs --client-id")
     from host_tools.cli.terminal.replies import OnlineShow
     from host_tools.sessions.online.staying import Stay
-    from host_tools.terminal.client.waits import WaitingTime
 
     more: dict[str, Any] = {
         "sms_port": sms_port,
         "abroad": register_abroad,
-        "waiting": WaitingTime(offset_time, random_time),
+        "waiting": waiting_of(options),
         "shows_client_id": show_client_id,
     }
     stay = Stay(services, home=not roaming, leaves=leave, seconds=seconds)
@@ -60,10 +54,10 @@ def online(
 @network_options
 @card_options
 def sms(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Give the terminal short messages that carry a solicited pull: each FILE holds the TPDU of one.
+    """Give the terminal short messages that carry a solicited pull or a trigger: each FILE holds the TPDU of one.
 
-    The card checks the pull, and the terminal asks the BSM for the key at once. A pull in several messages is given
-    with all its files.
+    The card checks the pull, and the terminal asks the BSM for the key at once. A trigger has the terminal register for
+    the items that it names. What comes in several messages is given with all its files.
     """
     from host_tools.cli.terminal.replies import OnlineShow
     from host_tools.sessions.online.staying import read_tpdus, take_short_messages

@@ -10,6 +10,7 @@ from host_tools.cli.terminal.report import print_json, print_table
 from host_tools.exchange.messages.msk import MskAnswer
 from host_tools.exchange.messages.registration import RegistrationAnswer
 from host_tools.exchange.messages.tokens import AccountAnswer, TokenPurchaseAnswer
+from host_tools.exchange.procedures import ACCOUNT
 from host_tools.sessions.events import ClientNews, Event, TerminalOnline
 from host_tools.sessions.online.asking import Reply, item_text, key_text, result_text, results_of
 from host_tools.terminal.client.errands import Answer, Outcome
@@ -21,11 +22,13 @@ from host_tools.terminal.client.events import (
     LtkmRepeated,
     MessageDropped,
     News,
+    ServerPassedOver,
     StateChanged,
+    StockTaken,
     TriggerTaken,
     Waiting,
 )
-from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, Wish
+from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, TakeStock, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.trace.printable import printable
 
@@ -160,6 +163,12 @@ def news_words(news: News) -> str:
             return f"trigger {printable(trigger_id)}: registering for {printable(', '.join(service_ids))}"
         case ItemsOver(service_ids):
             return f"over: {printable(', '.join(service_ids))}"
+        case StockTaken(bought, ended):
+            brought = [one.service_id + ("" if one.ends is None else f" until {one.ends}") for one in bought]
+            said = (("bought in the shop", brought), ("ended in the shop", list(ended)))
+            return "; ".join(f"{what}: {printable(', '.join(which))}" for what, which in said if which)
+        case ServerPassedOver(server, why):
+            return f"{printable(server)} is passed over: {printable(why)}"
         case KeysMissing(names):
             which = ", ".join(map(key_text, names)) or "nobody knows which"
             return f"key not delivered: {which}"
@@ -191,6 +200,13 @@ def news_dict(news: News) -> dict[str, object]:
             return {"event": "trigger", "id": trigger_id, "services": list(service_ids)}
         case ItemsOver(service_ids):
             return {"event": "over", "services": list(service_ids)}
+        case StockTaken(bought, ended):
+            items = [
+                {"service": one.service_id, "to": None if one.ends is None else one.ends.isoformat()} for one in bought
+            ]
+            return {"event": "shop", "bought": items, "ended": list(ended)}
+        case ServerPassedOver(server, why):
+            return {"event": "passed over", "server": server, "why": why}
         case KeysMissing(names):
             return {"event": "keys missing", "keys": list(map(key_text, names))}
 
@@ -213,5 +229,7 @@ def _wish_name(wish: Wish) -> str:
             return "LTKM request"
         case Order(message):
             return message.procedure.name
+        case TakeStock():
+            return ACCOUNT.name
         case _:
             return f"{wish.pending.procedure}, sent again"

@@ -15,7 +15,7 @@ from host_tools.cli.explained import ask_pin, explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.terminal.extras import parse_address as parse_place
-from host_tools.cli.terminal.network_options import choice_of, parse_items, place_options
+from host_tools.cli.terminal.network_options import choice_of, parse_items, place_options, waiting_of, waiting_options
 from host_tools.cli.terminal.options import (
     FILE,
     CardChoice,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from host_tools.content.sinks.live import LiveOut
     from host_tools.exchange.messages.provisioning import PurchaseItem
     from host_tools.sessions.events import Events
+    from host_tools.sessions.online.servers import Announced
     from host_tools.terminal.application_middleware import CardMiddleware
-    from host_tools.terminal.client.waits import WaitingTime
     from host_tools.terminal.online import OnlineTerminal
     from host_tools.terminal.programme import Programme
 
@@ -57,6 +57,7 @@ _PIPE = "-"
 @click.option("--report", type=FILE, metavar="FILE.html", help="Leave a page that shows what happened over time.")
 @media_options
 @csim_option
+@waiting_options
 @place_options
 @card_options
 def tune(
@@ -76,6 +77,7 @@ def tune(
     from host_tools.cli.terminal.live_show import LiveShow
     from host_tools.content.known import KNOWN
     from host_tools.exchange.transport import Endpoint
+    from host_tools.sessions.online.servers import Announced
     from host_tools.sessions.report_page import ReportPage
     from host_tools.sessions.tune import TuneJob
     from host_tools.terminal.player import PlayOptions
@@ -99,8 +101,8 @@ def tune(
             seconds=duration, extras=Extras(explain=explain, no_events=no_events), page=page,
             registers=not (no_register or options["csim"]), items=items,
         )  # fmt: skip
-        waiting = programmes[job.first].waiting
-        with _opened(options, waiting, show) as (middleware, online):
+        announced = Announced.of(programmes, job.first)
+        with _opened(options, announced, show) as (middleware, online):
             try:
                 job.run(middleware, online, _out(stem, read, pipe), keys, show)
             except BrokenPipeError:
@@ -114,13 +116,16 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
 
     if _is_file(target):
         return programmes_at(target, FileLibrary())
-    reach = None if options["network"] is None and options["bsm"] is None else choice_of(options).reach()[0]
-    library = WebLibrary(dict(options["resolved"]) if reach is None else reach.places)
+    # Names that only the announcement knows are checked once it is read.
+    named = {**options, "resolved": ()}
+    reach = None if options["network"] is None and options["bsm"] is None else choice_of(named).reach()[0]
+    places = {**({} if reach is None else reach.places), **dict(options["resolved"])}
+    library = WebLibrary(places)
     if target.startswith("http:"):
         return programmes_at(target, library)
     if reach is None:
         raise click.UsageError(f"{target or 'nothing'} is no URL and no file: --network says whose services there are")
-    place = reach.places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
+    place = places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
     found = programmes_at(guide_of(place), library)
     if not target:
         return found
@@ -156,7 +161,7 @@ def _names(programmes: tuple[Programme, ...]) -> dict[bytes, str]:
 
 @contextmanager
 def _opened(
-    options: dict[str, Any], waiting: WaitingTime | None, events: Events
+    options: dict[str, Any], announced: Announced, events: Events
 ) -> Iterator[tuple[CardMiddleware, OnlineTerminal | None]]:
     """Open the card, on its network where one is named."""
     from host_tools.sessions.online.opening import opened_online
@@ -166,7 +171,7 @@ def _opened(
         with card.connected() as middleware:
             yield middleware, None
         return
-    choice = choice_of(options, **({} if waiting is None else {"waiting": waiting}))
+    choice = choice_of(options, waiting=waiting_of(options), announced=announced)
     with (
         card.trace.opened() as sinks,
         opened_online(card.source, choice, sinks, ask_pin, events, chases=True) as online,

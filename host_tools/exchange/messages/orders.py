@@ -1,4 +1,4 @@
-"""Service Request, Subscription Renewal, Unsubscribe and Pricing Information of OMA BCAST: requests about items.
+"""Service Request, Subscription Renewal and Unsubscribe of OMA BCAST: requests about items.
 
 provisional, as `provisioning` says. The LTKMs follow as datagrams.
 """
@@ -19,7 +19,7 @@ from host_tools.exchange.messages.provisioning import (
     request_id,
     status,
 )
-from host_tools.exchange.procedures import PRICING, SERVICE_REQUEST, SUBSCRIPTION_RENEWAL, UNSUBSCRIBE, Procedure
+from host_tools.exchange.procedures import SERVICE_REQUEST, SUBSCRIPTION_RENEWAL, UNSUBSCRIBE, Procedure
 from host_tools.exchange.xml_text import Node, parse_document, write_document
 
 _LARGEST_TYPE = 255
@@ -74,17 +74,18 @@ NOBODY = Sender()
 
 @dataclass(frozen=True, slots=True)
 class ItemRequest:
-    """A request about one item or more. `request_id` names it: sent twice, it acts once."""
+    """A request about one item or more, or none where it `may_be_empty`. `request_id` names it: twice, it acts once."""
 
     request_id: str
     items: tuple[PurchaseItem, ...]
     sender: Sender = NOBODY
     root: ClassVar[str]
     procedure: ClassVar[Procedure]
+    may_be_empty: ClassVar[bool] = False
 
     def encode(self) -> bytes:
         """Return the document. Raises `EncodeError`."""
-        if not self.items:
+        if not (self.items or self.may_be_empty):
             raise EncodeError("a request names one item at least")
         children = (*self.sender.nodes(), *(item.node() for item in self.items))
         return write_document(ours(self.root, children, attributes={"requestID": self.request_id}))
@@ -98,7 +99,7 @@ class ItemRequest:
     def read(cls, root: Node) -> Self:
         """Read the root element. Raises `DecodeError`."""
         items = few(root.all("PurchaseItem"), "items")
-        if not items:
+        if not (items or cls.may_be_empty):
             raise DecodeError("the request names no item")
         return cls(request_id(root.attribute("requestID")), tuple(map(PurchaseItem.read, items)), Sender.read(root))
 
@@ -168,18 +169,3 @@ class UnsubscribeAnswer(ItemAnswer):
 
     __slots__ = ()
     root = "UnsubscribeResponse"
-
-
-class PricingRequest(ItemRequest):
-    """Asks what items cost."""
-
-    __slots__ = ()
-    root = "PricingInformationRequest"
-    procedure = PRICING
-
-
-class PricingAnswer(ItemAnswer):
-    """Answers a `PricingRequest`: each item has its prices."""
-
-    __slots__ = ()
-    root = "PricingInformationResponse"

@@ -9,7 +9,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.messages.fields import boolean, from_base64, from_date_time, number, to_base64, to_date_time
 from host_tools.exchange.messages.zn import KEY_SIZE, MBMS_SERVICE, KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
-from host_tools.exchange.xml_text import Node, leaves, parse_document, write_document
+from host_tools.exchange.xml_text import Node, leaves, parse_document, words, write_document
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 NAMESPACE = "urn:3gpp:gba:GBAService:2010-02"
@@ -84,10 +84,11 @@ def decode_answer(body: bytes) -> ZnAnswer | ZnFault:
 
 def encode_fault(fault: ZnFault) -> bytes:
     """Return the envelope of a fault; it goes out with status 500, as SOAP wants it. Raises `EncodeError`."""
-    values = {"errorCode": str(int(fault.error)), "errorText": fault.text or None}
+    text = words(fault.text)
+    values = {"errorCode": str(int(fault.error)), "errorText": text or None}
     detail = Node("detail", children=(Node(_FAULT, NAMESPACE, tuple(leaves("", values))),))
-    code, words = Node("faultcode", text="soap:Server"), Node("faultstring", text=fault.text or fault.error.name)
-    return _envelope(Node("Fault", ENVELOPE, (code, words, detail)))
+    code, why = Node("faultcode", text="soap:Server"), Node("faultstring", text=text or fault.error.name)
+    return _envelope(Node("Fault", ENVELOPE, (code, why, detail)))
 
 
 def _envelope(message: Node) -> bytes:

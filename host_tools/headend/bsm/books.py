@@ -6,11 +6,13 @@ or one step of a timer changes is changed within one transaction, and what goes 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from card.lean import lean_dataclass
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.orders import Order
 
 
@@ -105,6 +107,31 @@ class OutboxFigures:
     orders: int
     outstanding: int
     doubtful: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A datagram that nobody acknowledges, as a trigger or a short message is; by its number it is told from others."""
+
+    number: int
+    place: Endpoint
+    payload: bytes = field(repr=False)
+
+
+class Letters(Protocol):
+    """Datagrams that nobody acknowledges, until they are out. There is room for some; the oldest give way."""
+
+    def add(self, place: Endpoint, payload: bytes, now: float, /) -> None:
+        """Keep a datagram that is to go out now (Unix time)."""
+
+    def due(self, now: float, again: float, most: int, /) -> tuple[Letter, ...]:
+        """Return what is to go out, the oldest first. It is due `again` at that time, unless it was dropped by then.
+
+        Where several processes serve, each letter is given to one of them.
+        """
+
+    def drop(self, numbers: Collection[int], /) -> None:
+        """Take out what has gone."""
 
 
 class Outbox(Protocol):
@@ -227,3 +254,4 @@ class Books:
     outbox: Outbox
     requests: Requests
     records: Records
+    letters: Letters

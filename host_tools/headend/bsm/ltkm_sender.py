@@ -13,9 +13,9 @@ waits for the answer to the one before. The times are ours; no text gives any.
 
 A new B-TID is a new SMK with a T of its own. What was only ordered goes out under it. A plain message that was sent
 under the old one is ordered again. One that credits is in doubt then: the card may have taken it, and it takes nothing
-under the old SMK any more once it has seen the new one. It waits until the terminal registers: the terminal says what
-it took, or its answer comes late; else it is made anew under the new SMK. A terminal that took it and does not say so
-is credited twice; `remint=False` leaves such an LTKM in doubt for good instead.
+under the old SMK any more once it has seen the new one. It waits until the terminal registers, or says in another
+request what it took, or its answer comes late; what it did not take is made anew under the new SMK. A terminal that
+took it, registers and does not say so is credited twice; `remint=False` leaves such an LTKM in doubt for good instead.
 """
 
 from __future__ import annotations
@@ -93,10 +93,25 @@ class LtkmSender:
             outbox.add(identity, order)
         outbox.put_line(Line(identity, route, now))
 
+    def told(self, identity: str, route: Route, taken: Collection[tuple[str, int]], now: float) -> None:
+        """Settle what credits, as the terminal has said what it took without registering; `taken` as in `begin`.
+
+        One that bought nothing but tokens has nothing to register for, and would be left in doubt for good.
+        """
+        is_settled = False
+        for one in self._outbox.outstanding_of(identity):
+            if one.order.credits and self._decide(one, route, taken, ()):
+                is_settled = True
+        if is_settled:
+            self._outbox.put_line(self._line(identity, route, now))
+
     def _decide(
         self, one: Outstanding, route: Route, taken: Collection[tuple[str, int]], ordered: Collection[str]
-    ) -> None:
-        """Settle what is outstanding when the terminal registers, if it can be; `ordered` are services that come."""
+    ) -> bool:
+        """Settle what is outstanding when the terminal registers, if it can be; `ordered` are services that come.
+
+        Returns whether it could.
+        """
         if (one.b_tid, _counter(one.ltkm)) in taken:
             self.believed += 1
         elif one.order.kind is OrderKind.WITHDRAWAL and one.order.service not in ordered:
@@ -104,11 +119,12 @@ class LtkmSender:
         elif not one.order.credits:
             pass  # what is registered for is ordered anew
         elif one.b_tid == route.b_tid or not self._remint or one.order.kind is OrderKind.OCTETS:
-            return
+            return False
         else:
             self.reminted += 1
             self._outbox.add(one.identity, one.order, ahead=True)
         self._outbox.settle(one.b_tid)
+        return True
 
     def step(self, line: Line, now: float) -> tuple[bytes, ...]:
         """Return what goes out on a line now, and put the line again, with its next time."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.books import (
     MOST_REQUESTS,
@@ -17,6 +18,7 @@ from host_tools.headend.bsm.books import (
     REQUESTS_FOR_GOOD,
     Answered,
     Books,
+    Letter,
     Line,
     Outbox,
     OutboxFigures,
@@ -34,6 +36,8 @@ OUTSTANDING_OF_A_SUBSCRIBER = 4
 """One under each SMK that may still be of use."""
 RECORDS_OF_A_KIND = 1024
 """How many records of one kind a subscriber may have."""
+MOST_LETTERS = 10_000
+"""How many datagrams that nobody acknowledges may wait in all."""
 _REQUESTS_IN_ALL = 100_000
 _RECORDS_IN_ALL = 1_000_000
 
@@ -266,7 +270,36 @@ class MemoryRecords:
         return dict(self._records.get((kind, identity), {}))
 
 
+class MemoryLetters:
+    """Datagrams that nobody acknowledges, until they are out."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[float, Letter]] = {}
+        self._number = 0
+
+    def add(self, place: Endpoint, payload: bytes, now: float) -> None:
+        """Keep a datagram that is to go out now."""
+        if len(self._waiting) >= MOST_LETTERS:
+            del self._waiting[next(iter(self._waiting))]
+        self._number += 1
+        self._waiting[self._number] = now, Letter(self._number, place, payload)
+
+    def due(self, now: float, again: float, most: int) -> tuple[Letter, ...]:
+        """Return what is to go out, the oldest first; it is due `again` at that time, unless it was dropped by then."""
+        found = tuple(letter for at, letter in self._waiting.values() if at <= now)[:most]
+        for letter in found:
+            self._waiting[letter.number] = again, letter
+        return found
+
+    def drop(self, numbers: Collection[int]) -> None:
+        """Take out what has gone."""
+        for number in numbers:
+            self._waiting.pop(number, None)
+
+
 def memory_books() -> Books:
     """Return empty books."""
     outbox: Outbox = MemoryOutbox()
-    return Books(MemoryTransactions(), MemoryRegistrations(), outbox, MemoryRequests(), MemoryRecords())
+    return Books(
+        MemoryTransactions(), MemoryRegistrations(), outbox, MemoryRequests(), MemoryRecords(), MemoryLetters()
+    )

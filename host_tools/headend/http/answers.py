@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -10,6 +11,16 @@ from host_tools.exchange.http import Headers, HttpResponse, reason_of
 
 RETRY_SECONDS = 10
 """What `Retry-After` says when the server is at fault; ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer(HttpResponse):
+    """An answer whose status is that of an error, though what its request wrote down is kept."""
+
+    @classmethod
+    def of(cls, answered: HttpResponse, reason: str = "") -> KeptAnswer:
+        """Return an answer as one of this kind, with another reason phrase if one is given."""
+        return cls(answered.status, answered.headers, answered.body, reason or answered.reason)
 
 
 def answer(status: int, body: bytes = b"", media_type: str = "", headers: Headers = ()) -> HttpResponse:
@@ -21,7 +32,7 @@ def answer(status: int, body: bytes = b"", media_type: str = "", headers: Header
 def failure(status: int, words: str = "", headers: Headers = ()) -> HttpResponse:
     """Return an answer that says what is wrong, for a person."""
     text = (words or reason_of(status)) + "\n"
-    return answer(status, text.encode(), "text/plain; charset=utf-8", headers)
+    return answer(status, text.encode(errors="backslashreplace"), "text/plain; charset=utf-8", headers)
 
 
 def out_of_order(headers: Headers = ()) -> HttpResponse:

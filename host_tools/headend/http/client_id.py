@@ -4,16 +4,17 @@ A terminal shows its client ID in the `User-Agent` of its Registration, within T
 it is asked for it by 403 and the text `send_BCAST_Client_ID`, and answers with `GET /` and the client ID there.
 
 Ours, as the text leaves it open: the GET is under the digest, too, and by its user belongs to the Registration that
-waits, for a minute; that is then answered as if it had come now. A client ID that did not come through TLS with a
-certificate counts as none. One that was accepted is not asked for again. What is refused gets 403, and the response to
-the Registration with 403 for each item.
+waits, for a minute, also over a restart; that is then answered as if it had come now. A client ID that did not come
+through TLS with a certificate counts as none. One that was accepted is not asked for again. What is refused gets 403,
+and the response to the Registration with 403 for each item.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
@@ -22,10 +23,11 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.names import CLIENT_ID_WANTED, find_client_id
 from host_tools.exchange.procedures import CLIENT_ID, REGISTRATION, Target
-from host_tools.headend.bounded import BoundedTable
+from host_tools.exchange.transport import Peer
 from host_tools.headend.bsm.books import Records
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.http.answers import answer, failure, http_date
+from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.answers import KeptAnswer, answer, failure, http_date
 from host_tools.headend.http.ua import Caller, Service
 
 PENDING_SECONDS = 60.0
@@ -34,8 +36,8 @@ ASKING_REASON = "Not acceptable"
 """Behind the 403 that asks for a client ID (clause 6.9.2.3)."""
 SERVER_NAME = "BCAST NAF Server"
 """What that answer has in its header `Server` (clause 6.9.2.3)."""
-_MOST_PENDING = 10_000
-_KIND, _NAME = "client id", "id"
+_KIND, _NAME, _WAITING = "client id", "id", "waiting"
+_NOT_KEPT = ("authorization", "cookie")
 _log = logging.getLogger(__name__)
 
 
@@ -69,10 +71,28 @@ class AnyTerminal:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """A Registration that waits for a client ID, where pushes are to go, and until when (Unix time) it waits."""
+
     request: HttpRequest
-    target: Target
-    caller: Caller
+    address: str
+    push_port: int | None
     until: float
+
+    def encode(self) -> bytes:
+        """Return it as it is stored, without credentials."""
+        asked = self.request
+        headers = tuple(one for one in asked.headers if one[0].lower() not in _NOT_KEPT)
+        octets = replace(asked, headers=headers).encode()
+        return json.dumps([octets.hex(), self.address, self.push_port, self.until], separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, stored: bytes) -> _Waiting:
+        """Read it. Raises `HeadendError`: it was written by this module, so it was tampered with."""
+        try:
+            octets, address, push_port, until = json.loads(stored)
+            return cls(HttpRequest.decode(bytes.fromhex(octets)), address, push_port, float(until))
+        except (ValueError, TypeError, DecodeError) as error:
+            raise HeadendError(f"a Registration that waits cannot be read ({type(error).__name__})") from None
 
 
 class ClientIds:
@@ -84,7 +104,6 @@ class ClientIds:
         self._rule = rule
         self._records = records
         self._clock = clock
-        self._waiting: BoundedTable[str, _Waiting] = BoundedTable(1, _MOST_PENDING)
 
     def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
         """Answer a request of key management; a Registration without a client ID that is wanted is asked for it.
@@ -97,8 +116,9 @@ class ClientIds:
         if shown is not None and not self._take(caller.identity, shown):
             return _refuse(request)
         if shown is None and self._rule.is_wanted(caller.identity) and self._known(caller.identity) is None:
-            waiting = _Waiting(request, target, caller, self._clock.now().timestamp() + PENDING_SECONDS)
-            self._waiting.put(caller.identity, caller.identity, waiting)
+            until = self._clock.now().timestamp() + PENDING_SECONDS
+            waiting = _Waiting(request, caller.peer.address, caller.push_port, until)
+            self._records.put(_KIND, caller.identity, _WAITING, waiting.encode())
             return self._asking()
         return self._service.serve(request, target, caller)
 
@@ -107,17 +127,17 @@ class ClientIds:
 
         Raises `DecodeError`, `HeadendError`.
         """
-        waiting = self._waiting.pop(caller.identity)
+        stored = self._records.find(_KIND, caller.identity, _WAITING)
+        waiting = None if stored is None else _Waiting.decode(stored)
         if waiting is None or waiting.until <= self._clock.now().timestamp():
             return failure(HTTPStatus.FORBIDDEN, "no Registration waits for a client ID")
+        self._records.drop(_KIND, caller.identity, _WAITING)
         shown = _shown(request, caller)
         if shown is None or not self._take(caller.identity, shown):
-            return _refuse(waiting.request)
+            return KeptAnswer.of(_refuse(waiting.request))
         # Pushes go to where the Registration came from (TS 33.246 clause 6.3.2.1A), under the B-TID of now.
-        first = waiting.caller
-        return self._service.serve(
-            waiting.request, waiting.target, Caller(caller.identity, caller.username, first.peer, first.push_port)
-        )
+        route = Caller(caller.identity, caller.username, Peer(waiting.address), waiting.push_port)
+        return self._service.serve(waiting.request, Target.parse(waiting.request.target), route)
 
     def _take(self, identity: str, client_id: bytes) -> bool:
         """Note a client ID that will do."""
@@ -134,7 +154,7 @@ class ClientIds:
     def _asking(self) -> HttpResponse:
         headers = (("Server", SERVER_NAME), ("Date", http_date(self._clock.now())))
         asking = answer(HTTPStatus.FORBIDDEN, CLIENT_ID_WANTED.encode(), "text/plain", headers)
-        return HttpResponse(asking.status, asking.headers, asking.body, ASKING_REASON)
+        return KeptAnswer.of(asking, ASKING_REASON)
 
 
 class UaRoutes:

@@ -173,6 +173,16 @@ class KeyManagement:
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
         self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
 
+    def hear_taken(self, caller: Caller, request: HttpRequest) -> None:
+        """Settle what is in doubt of LTKMs that credit, where a request says which of them the terminal took.
+
+        A registration and a deregistration say so, too, and settle it by themselves. Raises `DecodeError`.
+        """
+        values = request.all(TAKEN_HEADER)
+        if values:
+            route = _route(caller, self.registration(caller.identity))
+            self._pushes.told(caller.identity, route, find_taken(values))
+
     def pull(self, identity: str) -> bool:
         """Have a registered terminal ask for its keys by itself; False where none is registered.
 
@@ -285,6 +295,7 @@ class KeyManagement:
             left, taken = Deregistration.decode(request.body).service_ids, find_taken(request.all(TAKEN_HEADER))
             return RegistrationAnswer(self.deregister(caller, left, taken)).encode()
         self.heard(caller.identity)  # the two others write the registration anew
+        self.hear_taken(caller, request)
         return MskAnswer(self.request_keys(caller, MskRequest.decode(request.body).names)).encode()
 
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
-from host_tools.exchange.messages.orders import PricingRequest
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.provisioning import (
     HTTP_STATUS_OF,
     REPEATED_HEADER,
@@ -60,6 +60,9 @@ class Registry(Protocol):
     def leave(self, caller: Caller, service_ids: Collection[str], using: Collection[str], /) -> None:
         """Take items off a registration, and withdraw their keys but for those of services still in use."""
 
+    def hear_taken(self, caller: Caller, request: HttpRequest, /) -> None:
+        """Settle what is in doubt, where a request says what the terminal took. Raises `DecodeError`."""
+
 
 class CertificateOwners(Protocol):
     """Who is behind a certificate that a terminal shows."""
@@ -87,6 +90,7 @@ class ProvisioningService:
         if wrong is not None:
             return wrong
         root = parse_document(request.body, *_ROOTS)
+        self._registry.hear_taken(caller, request)
         try:
             asked = read_request(root)
         except DecodeError:

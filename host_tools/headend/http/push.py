@@ -8,7 +8,6 @@ the sockets calls `due` after it has written an answer and whenever `next_at` sa
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -24,7 +23,9 @@ from host_tools.headend.errors import HeadendError
 _log = logging.getLogger(__name__)
 _AT_ONCE = 32
 """Lines that are looked at in one transaction."""
-_MOST_LETTERS = 10_000
+_LOOK_FOR_LETTERS = 10.0
+"""Seconds after which letters of another process are looked for, and those sent again that it may not have sent."""
+_LETTERS_AT_ONCE = 256
 _SET_ASIDE = 60.0
 """Seconds for which a line rests that met an error nobody expected."""
 
@@ -44,7 +45,8 @@ class Pushes:
         self.acknowledged = 0
         self.dropped = 0
         self.defects = 0
-        self._letters: deque[Datagram] = deque(maxlen=_MOST_LETTERS)
+        self._letters_at = 0.0
+        self._given: list[int] = []
 
     @property
     def now(self) -> float:
@@ -68,13 +70,21 @@ class Pushes:
         """Begin anew with these LTKMs, within the transaction of a request; `taken` as in `find_taken`."""
         self.sender.begin(identity, route, orders, taken, self.now)
 
+    def told(self, identity: str, route: Route, taken: Collection[tuple[str, int]]) -> None:
+        """Settle what is in doubt, within the transaction of a request that says what the terminal took."""
+        self.sender.told(identity, route, taken, self.now)
+
     def tell(self, place: Endpoint, payload: bytes) -> None:
-        """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out."""
-        self._letters.append(Datagram(self._source, place, payload))
+        """Send a datagram that nobody acknowledges, as a trigger is, the next time something goes out.
+
+        It is written down within the transaction of a request, until it has gone.
+        """
+        self._books.letters.add(place, payload, self.now)
+        self._letters_at = 0.0
 
     def next_at(self) -> float | None:
         """Return when `due` is to be called next, in seconds since 1970; None for not before something is ordered."""
-        if self._letters:
+        if self._letters_at <= self.now:
             return self.now
         with self._books.transactions.transaction():
             return self._books.outbox.next_at()
@@ -86,7 +96,7 @@ class Pushes:
 
     def due(self) -> tuple[Datagram, ...]:
         """Return what can go out now."""
-        made = [self._letters.popleft() for _ in range(len(self._letters))]
+        made = self._letters()
         while True:
             try:
                 with self._books.transactions.transaction():
@@ -98,6 +108,13 @@ class Pushes:
             made += part
             if len(lines) < _AT_ONCE:
                 return tuple(made)
+
+    def gone(self) -> None:
+        """Hear that what was due has been sent. A letter that a process has sent and not noted goes again."""
+        if self._given:
+            with self._books.transactions.transaction():
+                self._books.letters.drop(self._given)
+            self._given = []
 
     def received(self, datagram: Datagram) -> tuple[Datagram, ...]:
         """Take a verification message and return what can go out now. What is none is dropped and counted."""
@@ -112,6 +129,18 @@ class Pushes:
             return ()
         self.acknowledged += 1
         return following
+
+    def _letters(self) -> list[Datagram]:
+        """Return the letters that are to go out."""
+        now = self.now
+        if self._letters_at > now:
+            return []
+        with self._books.transactions.transaction():
+            found = self._books.letters.due(now, now + _LOOK_FOR_LETTERS, _LETTERS_AT_ONCE)
+        if len(found) < _LETTERS_AT_ONCE:
+            self._letters_at = now + _LOOK_FOR_LETTERS
+        self._given += (letter.number for letter in found)
+        return [Datagram(self._source, letter.place, letter.payload) for letter in found]
 
     def _step(self, line: Line) -> tuple[Datagram, ...]:
         return tuple(self._datagram(line, ltkm) for ltkm in self.sender.step(line, self.now))

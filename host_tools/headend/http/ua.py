@@ -26,7 +26,7 @@ from host_tools.exchange.transport import Peer
 from host_tools.headend.bsm.books import Route, Transaction, Transactions
 from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
 from host_tools.headend.http.accounts import Account, Accounts, AccountUnknownError
-from host_tools.headend.http.answers import failure
+from host_tools.headend.http.answers import KeptAnswer, failure
 from host_tools.headend.http.guarded import GuardedServer
 from host_tools.headend.http.rates import Rates
 
@@ -166,10 +166,10 @@ class UaServer(GuardedServer):
     ) -> HttpResponse:
         """Return what the service answers, with `Authentication-Info`, whatever its status.
 
-        Where that is an error nothing of the request is kept.
+        Where that is an error nothing of the request is kept, unless the answer is a `KeptAnswer`.
         """
         response = self._served(request, caller)
-        if response.status >= HTTPStatus.BAD_REQUEST:
+        if response.status >= HTTPStatus.BAD_REQUEST and not isinstance(response, KeptAnswer):
             transaction.void()
         info = self._digest.info(credentials, account.password, response.body).header_value()
         headers = (*response.headers, ("Authentication-Info", info))

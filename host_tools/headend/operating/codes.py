@@ -2,42 +2,48 @@
 
 A shop that knows nothing needs some name for whom an order is. A telephone number would do where a network has one;
 here each subscriber has a code of its own that cannot be guessed, shown to whoever runs the head-end (ours). It is made
-from the secret of a process, so a restart gives others.
+when it is first shown and written down, so it stays, and each process on the same store finds whose it is.
 """
 
 from __future__ import annotations
 
 import base64
-import hmac
 import re
-from collections.abc import Iterable
 
-from card.crypto.secret import Secret
+from host_tools.exchange.ports import Rng
+from host_tools.headend.bsm.books import Books
 
 _LENGTH = 12
 _CODE = re.compile(r"[A-Z2-7]{12}")
+_OF, _CODE_NAME, _WHOSE, _WHO = "order code", "code", "order code of", "who"
 
 
 class OrderCodes:
-    """The codes of subscribers."""
+    """The codes of subscribers. Each call is a transaction, or part of one that is open."""
 
-    def __init__(self, secret: Secret) -> None:
-        """Take what the codes are made from."""
-        self._secret = secret
+    def __init__(self, books: Books, rng: Rng) -> None:
+        """Take where codes are written down, and what they are made from."""
+        self._books = books
+        self._rng = rng
 
     def of(self, identity: str) -> str:
         """Return the code of a subscriber, as people read it: three groups of four letters and digits."""
-        made = hmac.digest(self._secret.reveal(), identity.encode(), "sha256")
-        text = base64.b32encode(made)[:_LENGTH].decode()
+        records = self._books.records
+        with self._books.transactions.transaction():
+            self._books.transactions.hold(identity)
+            found = records.find(_OF, identity, _CODE_NAME)
+            code = base64.b32encode(self._rng.random_bytes(_LENGTH)) if found is None else found
+            text = code.decode()[:_LENGTH]
+            if found is None:
+                records.put(_OF, identity, _CODE_NAME, text.encode())
+                records.put(_WHOSE, text, _WHO, identity.encode())
         return "-".join(text[at : at + 4] for at in range(0, _LENGTH, 4))
 
-    def find(self, code: str, identities: Iterable[str]) -> str | None:
+    def find(self, code: str) -> str | None:
         """Return whose code this is, however it is spelled; None for nobody's."""
         wanted = re.sub(r"[\s-]", "", code).upper()
         if _CODE.fullmatch(wanted) is None:
             return None
-        found = None
-        for identity in identities:  # each is looked at, so that time says nothing
-            if hmac.compare_digest(self.of(identity).replace("-", ""), wanted):
-                found = identity
-        return found
+        with self._books.transactions.transaction():
+            found = self._books.records.find(_WHOSE, wanted, _WHO)
+        return None if found is None else found.decode()

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from card.codec.mikey import MikeyMessage, Timestamp
-from card.crypto.secret import Secret
 from card.errors import DecodeError
-from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.ports import Rng
-from host_tools.exchange.transport import Endpoint, Peer
+from host_tools.exchange.transport import Peer
 from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.catalogue.items import CatalogueItem
 from host_tools.headend.clock import NetworkClock
-from host_tools.headend.errors import HeadendError
+from host_tools.headend.errors import HeadendError, IdentityUnknownError
 from host_tools.headend.http.front import Refusals
 from host_tools.headend.http.ua import Caller
 from host_tools.headend.operating.codes import OrderCodes
@@ -36,9 +34,11 @@ from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.service_keys import ServiceKey
 
-MOST_SHOWN = 200
+A_PAGE = 50
 """Subscribers of a picture."""
-_TRIGGER_ID_SIZE, _CODE_SECRET_SIZE = 12, 32
+_COUNTED = 1000
+"""Registrations that are looked at for how many listen."""
+_TRIGGER_ID_SIZE = 12
 _log = logging.getLogger(__name__)
 
 
@@ -69,28 +69,37 @@ class Operator:
         self._defects = defects
         self._roll = roll
         self.happenings = happenings
-        self.codes = OrderCodes(Secret(rng.random_bytes(_CODE_SECRET_SIZE)))
+        self.codes = OrderCodes(servers.books, rng)
 
     # --- looking
 
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """Who is shown."""
-        return self._network.identities[:MOST_SHOWN]
+    def page(self, after: str = "", begins: str = "", most: int = A_PAGE) -> tuple[str, ...]:
+        """Return the next subscribers behind a name, in order, whose names begin so."""
+        with self.servers.books.transactions.transaction():
+            return self._network.parts.subscribers.page(after, most, begins)
 
-    def picture(self) -> Picture:
-        """Return the head-end as it is now."""
+    def picture(self, after: str = "", begins: str = "") -> Picture:
+        """Return the head-end as it is now, with the page of subscribers behind a name whose names begin so."""
         now, catalogue = self._clock.now(), self.servers.selling.sales.catalogue
         with self.servers.books.transactions.transaction():
-            registered = {name: self.servers.keys.registration(name) for name in self.identities}
-            subscribers = tuple(self._subscriber(name, registered[name], now) for name in self.identities)
-            heard = [self.servers.keys.services(one.service_ids) for one in registered.values() if one is not None]
-            services = tuple(
-                self._service(service.id, now, sum(service.id in one for one in heard))
-                for service in self._network.scenario.services
-            )
+            names = self.page(after, begins, A_PAGE + 1)
+            shown = names[:A_PAGE]
+            subscribers = tuple(self._subscriber(name, self.servers.keys.registration(name), now) for name in shown)
+            services = self._services(now)
+            known = self._network.parts.subscribers.count()
         items = tuple((item.service_id, item.title or item.service_id) for item in catalogue.items)
-        return Picture(now, self._network.scenario.name, subscribers, services, items, self._defects())
+        following = shown[-1] if len(names) > len(shown) else ""
+        name = self._network.scenario.name
+        return Picture(now, name, subscribers, services, items, self._defects(), known, after, begins, following)
+
+    def _services(self, now: datetime) -> tuple[ServicePicture, ...]:
+        found = self.servers.books.registrations.page("", _COUNTED)
+        heard = [self.servers.keys.services(one.service_ids) for _, one in found]
+        whole = len(found) < _COUNTED
+        return tuple(
+            self._service(service.id, now, sum(service.id in one for one in heard), all_counted=whole)
+            for service in self._network.scenario.services
+        )
 
     def _subscriber(self, identity: str, registered: Registered | None, now: datetime) -> SubscriberPicture:
         books = self.servers.books
@@ -122,13 +131,13 @@ class Operator:
             found.append(HeldItem(one.service_id, title or one.service_id, one.end, one.service_id in names))
         return tuple(found)
 
-    def _service(self, service: str, now: datetime, listeners: int) -> ServicePicture:
+    def _service(self, service: str, now: datetime, listeners: int, *, all_counted: bool) -> ServicePicture:
         bsm, (mtk_id, elapsed, period) = self._network.bsm, self._network.crypto_period(service, now)
         seks = [
             SekPicture(key.key_domain_id.hex(), key.msk_id.hex(), key.first_mtk_id, key.last_mtk_id)
             for key in bsm.keys(service)
         ]
-        return ServicePicture(service, mtk_id, elapsed, period, tuple(seks), listeners)
+        return ServicePicture(service, mtk_id, elapsed, period, tuple(seks), listeners, all_counted)
 
     # --- acting
 
@@ -147,12 +156,14 @@ class Operator:
         bsm: Bsm = self._network.bsm
         with self.servers.books.transactions.transaction():
             key = bsm.rekey(service)
-            reached = 0
-            for identity in self.identities:
-                registered = self.servers.keys.registration(identity)
-                if registered is not None and service in self.servers.keys.services(registered.service_ids):
-                    self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
-                    reached += 1
+            reached, after = 0, ""
+            while page := self.servers.books.registrations.page(after, _COUNTED):
+                for identity, _ in page:
+                    registered = self.servers.keys.registration(identity)
+                    if registered is not None and service in self.servers.keys.services(registered.service_ids):
+                        self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
+                        reached += 1
+                after = page[-1][0]
         self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}")
 
     def push(self, identity: str) -> None:
@@ -205,21 +216,21 @@ class Operator:
         self._done(f"{identity} is {'refused' if refused else 'let in again'}")
 
     def _send(self, identity: str, items: Sequence[CatalogueItem]) -> bool:
-        """Send a trigger for items to where a subscriber's terminal was heard last; False where that is not known."""
-        line = self.servers.books.outbox.line(identity)
-        address = line.route.address if line is not None else self.first_address
-        if not address:
-            return False
-        port = line.route.port if line is not None else None
-        name = self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
-        uri = f"http://{self._network.scenario.network.bsm_fqdn}/"
-        trigger = Trigger(name, uri, tuple(item.reference for item in items))
-        self.servers.pushes.tell(Endpoint(address, port or OMA_LTKM_PORT), trigger.encode())
-        return True
+        """Send a trigger for items; False where no way leads to the terminal."""
+        desk, name = self.servers.selling.desk, self._rng.random_bytes(_TRIGGER_ID_SIZE).hex()
+        trigger = Trigger(name, desk.bsm_uri, tuple(item.reference for item in items))
+        return desk.send(identity, trigger, self.first_address)
 
     def _known(self, identity: str) -> None:
-        if identity not in self._network.identities:
-            raise HeadendError(f"there is no subscriber {identity}")
+        subscribers = self._network.parts.subscribers
+        with self.servers.books.transactions.transaction():
+            for find in (subscribers.by_impi, subscribers.by_nai):
+                try:
+                    find(identity)
+                except IdentityUnknownError:
+                    continue
+                return
+        raise HeadendError(f"there is no subscriber {identity}")
 
     def _registered(self, identity: str) -> Registered:
         self._known(identity)

@@ -64,7 +64,10 @@ class SekPicture:
 
 @dataclass(frozen=True, slots=True)
 class ServicePicture:
-    """A service: the MTK ID of now, how far its crypto period is (seconds of `period`), its SEKs."""
+    """A service: the MTK ID of now, how far its crypto period is (seconds of `period`), its SEKs.
+
+    `listeners` are registered for it; there may be more unless `all_counted`.
+    """
 
     id: str
     mtk_id: int
@@ -72,6 +75,7 @@ class ServicePicture:
     period: float
     seks: tuple[SekPicture, ...]
     listeners: int
+    all_counted: bool = True
 
     @property
     def current(self) -> SekPicture:
@@ -82,7 +86,10 @@ class ServicePicture:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All of it."""
+    """All of it. Subscribers are a page: those behind `after` that begin with `begins`, of `known` in all.
+
+    `following` is the name behind which the next page begins, "" for none.
+    """
 
     at: datetime
     name: str
@@ -90,3 +97,7 @@ class Picture:
     services: tuple[ServicePicture, ...]
     items: tuple[tuple[str, str], ...]
     defects: int
+    known: int = 0
+    after: str = ""
+    begins: str = ""
+    following: str = ""

@@ -160,11 +160,11 @@ def _common_name(connection: ssl.SSLSocket) -> str:
     return str(names[0].value) if names else ""
 
 
-def server_context(certificate: Certified, ca: bytes) -> ssl.SSLContext:
-    """Return a context for servers whose clients must show a certificate of this authority (PEM)."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ca.decode())
+def server_context(certificate: Certified, ca: bytes | None) -> ssl.SSLContext:
+    """Return a context for servers whose clients must show a certificate of this authority (PEM); with None, none."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=None if ca is None else ca.decode())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
     # ssl reads a private key from a file only.
     with temporary_folder("tls") as folder:
         paths = certificate.write(folder / "server")

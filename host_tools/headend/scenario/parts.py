@@ -22,8 +22,7 @@ from host_tools.headend.subscribers.ports import Subscribers
 class Parts:
     """What a network is put together from, besides its scenario.
 
-    `services` says what is on the air when, None for a broadcast that begins now. `identities` are subscribers by name,
-    as far as they are to be shown to an operator.
+    `services` says what is on the air when, None for a broadcast that begins now.
     """
 
     subscribers: Subscribers
@@ -34,7 +33,6 @@ class Parts:
     rights: Rights
     books: Books
     services: ScenarioServices | None = None
-    identities: tuple[str, ...] = ()
 
 
 def memory_parts(scenario: Scenario, subscribers: MemorySubscribers) -> Parts:

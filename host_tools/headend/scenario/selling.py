@@ -20,6 +20,7 @@ from host_tools.headend.http.client_id import AnyTerminal, ClientIdRule, ClientI
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.provisioning import ProvisioningService
 from host_tools.headend.http.push import Pushes
+from host_tools.headend.http.short_messages import ShortMessages
 from host_tools.headend.http.trigger_desk import TriggerDesk
 
 
@@ -46,10 +47,11 @@ class Selling:
         clock: NetworkClock,
         rule: ClientIdRule | None = None,
         home: str = "",
+        messages: ShortMessages | None = None,
     ) -> Selling:
         """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's.
 
-        `home` is how the identities of the own subscribers end.
+        `home` is how the identities of the own subscribers end; `messages` brings short messages, None: nothing does.
         """
         sales = Sales(catalogue, Ledger(books.records), goods, clock, home)
         orders = ShopOrders(sales, books.records, books.outbox, clock)
@@ -60,7 +62,7 @@ class Selling:
         certified = CertifiedTerminals(provisioning, books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))
-        desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/")
+        desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)
         return cls(sales, keys, provisioning, certified, routes, orders, desk)
 
     def include(self, identity: str) -> None:

@@ -22,9 +22,10 @@ from host_tools.headend.http.accounts import Accounts, GbaAccounts, RkAccounts
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.front import Refusals, UaFront
 from host_tools.headend.http.key_management import KeyManagement
-from host_tools.headend.http.pull_desk import PullDesk, SmsPlace, UdpShortMessages
+from host_tools.headend.http.pull_desk import PullDesk
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.rates import Rates
+from host_tools.headend.http.short_messages import SmsPlace, UdpShortMessages
 from host_tools.headend.http.ua import UaServer
 from host_tools.headend.http.ub import UbServer
 from host_tools.headend.http.welcome import Welcome
@@ -84,7 +85,8 @@ class Servers:
         catalogue = catalogue or default_catalogue(network.scenario)
         sender = LtkmSender(network.bsm, OrderMint(network.bsm), books.outbox, remint=remint)
         pushes = Pushes(sender, books, push_source, clock)
-        selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule)
+        messages = None if sms is None else UdpShortMessages(sms, pushes)
+        selling = Selling.of(network.bsm, catalogue, network.goods, pushes, books, clock, rule, messages=messages)
         nonces = Nonces(Secret(rng.random_bytes(SECRET_SIZE)), rng, clock)
         accounts: dict[str, Accounts] = {
             gba_realm(names.bsm_fqdn): GbaAccounts(network.naf, network.bsm.naf_id, clock),
@@ -92,7 +94,6 @@ class Servers:
         }
         refusals = Refusals(books.records)
         front = UaFront(selling.routes, refusals)
-        messages = None if sms is None else UdpShortMessages(sms, pushes)
         pulls = PullDesk(network.bsm, selling.keys, books, _newest(network), messages)
         return cls(
             UbServer(network.bsf, names.bsf_name, rng, clock, books.transactions),

@@ -55,7 +55,6 @@ class UsimNetwork(Network):
             parts = memory_parts(scenario, MemorySubscribers([subscriber.with_settings(settings), *others]))
         self.parts = parts
         rights = {names.bsm_fqdn: frozenset((names.bsm_fqdn.encode(),))}
-        self.identities = tuple(dict.fromkeys((subscriber.impi, *(one.impi for one in others), *parts.identities)))
         self.bsf = Bsf(names.bsf_name, parts.subscribers, parts.runs, rights, rng, clock)
         self.naf = MbmsNaf(self.bsf, names.bsm_fqdn, parts.muks)
         self.home = RkHome(parts.subscribers, names.bsm_fqdn, rng, parts.auth_keys)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from host_tools.headend.store.errors import StoreError
 
-VERSION: Final = 2
+VERSION: Final = 3
 TABLES = MetaData()
 
 META = Table("meta", TABLES, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
@@ -175,6 +175,15 @@ Table(
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+_LETTERS = Table(
+    "letters",
+    TABLES,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
 
 Migration = Callable[[Connection], None]
 
@@ -192,7 +201,7 @@ def _note_when_answered(connection: Connection) -> None:
     connection.execute(text(f"UPDATE requests SET at = {_NOW[connection.dialect.name]}"))
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _note_when_answered}
+MIGRATIONS: Mapping[int, Migration] = {1: _LETTERS.create, 2: _note_when_answered}
 """What brings a database of a version to the next one, by the version it is for."""
 
 

@@ -14,6 +14,7 @@ from host_tools.headend.store.books import StoredOutbox, StoredRegistrations
 from host_tools.headend.store.database import Database
 from host_tools.headend.store.errors import StoreError
 from host_tools.headend.store.keys import StoredRights
+from host_tools.headend.store.letters import StoredLetters
 from host_tools.headend.store.papers import StoredRecords, StoredRequests
 from host_tools.headend.store.subscribers import StoredBootstrappings, StoredMuks, StoredSubscribers
 from host_tools.headend.store.vault import KEY_SIZE, KeyVault, OpenVault, Vault
@@ -48,6 +49,7 @@ class Store:
             StoredOutbox(database, vault),
             StoredRequests(database, vault),
             StoredRecords(database, vault),
+            StoredLetters(database),
         )
 
     @classmethod

@@ -43,6 +43,12 @@ _NEXT_SQN = text(
 )
 _SET_SEQ = text("UPDATE subscribers SET seq = :seq WHERE impi = :impi")
 _COUNT = text("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM rk_subscribers)")
+# With the prefix as a bound the index finds where to begin, whatever order the database has for text.
+_PAGE = text(
+    "SELECT name FROM"
+    " (SELECT impi AS name FROM subscribers UNION ALL SELECT nai AS name FROM rk_subscribers) AS everybody"
+    " WHERE name > :after AND name >= :begins AND substr(name, 1, :length) = :begins ORDER BY name LIMIT :most"
+)
 _ADD_RK = text(
     "INSERT INTO rk_subscribers (nai, imsi, rk, functions) VALUES (:nai, :imsi, :rk, :functions)"
     " ON CONFLICT (nai) DO UPDATE SET imsi = excluded.imsi, rk = excluded.rk, functions = excluded.functions"
@@ -124,6 +130,11 @@ class StoredSubscribers:
     def count(self) -> int:
         """Return how many there are."""
         return int(self._database.run(_COUNT).scalar_one())
+
+    def page(self, after: str, most: int, begins: str = "") -> tuple[str, ...]:
+        """Return the next IMPIs and NAIs behind a name, in order, at most so many, that begin with `begins`."""
+        values = {"after": after, "most": most, "begins": begins, "length": len(begins)}
+        return tuple(self._database.run(_PAGE, values).scalars())
 
     def by_impi(self, impi: str) -> Subscriber:
         """Return the subscriber with this private identity. Raises `IdentityUnknownError`."""

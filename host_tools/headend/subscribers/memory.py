@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import nsmallest
 
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import BootstrapUnknownError, HeadendError, IdentityUnknownError
@@ -34,6 +35,11 @@ class MemorySubscribers:
     def count(self) -> int:
         """Return how many there are."""
         return len(self)
+
+    def page(self, after: str, most: int, begins: str = "") -> tuple[str, ...]:
+        """Return the next IMPIs and NAIs behind a name, in order, at most so many, that begin with `begins`."""
+        names = (name for of in (self._by_impi, self._by_nai) for name in of)
+        return tuple(nsmallest(most, (name for name in names if name > after and name.startswith(begins))))
 
     def add(self, subscriber: Subscriber) -> None:
         """Take one more subscriber. Raises `HeadendError`."""

@@ -18,6 +18,12 @@ class Subscribers(Protocol):
     def count(self) -> int:
         """Return how many there are."""
 
+    def page(self, after: str, most: int, begins: str = "", /) -> tuple[str, ...]:
+        """Return the next IMPIs and NAIs behind a name, "" for the first, in order, at most so many.
+
+        Only those that begin with `begins`.
+        """
+
     def by_impi(self, impi: str, /) -> Subscriber:
         """Return the subscriber with this private identity. Raises `IdentityUnknownError`."""
 

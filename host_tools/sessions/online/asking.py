@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.orders import (
-    PricingRequest,
     RenewalRequest,
     ServiceRequest,
     UnsubscribeRequest,
 )
+from host_tools.exchange.messages.pricing import PricedItem, PricingAnswer, PricingRequest
 from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem
 from host_tools.exchange.messages.registration import RegistrationAnswer
 from host_tools.exchange.messages.tokens import (
@@ -78,7 +79,44 @@ class Reply:
         return all(receipt.taken for receipt in self.receipts)
 
 
-def results_of(answer: Answer) -> tuple[ItemResult, ...]:
+class OfferKind(Enum):
+    """How an item is sold, by what its price is for; the value is the word for it."""
+
+    SUBSCRIPTION = "subscription"
+    ONCE = "pay per view"
+    TOKENS = "tokens"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that is sold: the item with its price, how it is sold, until when the subscriber has it, if it has.
+
+    `may` are the commands that make sense now: `buy`, `renew`, `unsubscribe`.
+    """
+
+    priced: PricedItem
+    kind: OfferKind
+    held: ItemResult | None
+    may: tuple[str, ...]
+
+    @classmethod
+    def of(cls, priced: PricedItem, held: ItemResult | None) -> Offer:
+        """Take an item as Pricing Information has it, and as the account has it."""
+        price = next(iter(priced.prices), None)
+        kind = _KINDS.get("" if price is None else price.kind or "", OfferKind.OTHER)
+        if held is None or kind is OfferKind.TOKENS:
+            return cls(priced, kind, held, (_BUY,))
+        again = (_BUY,) if kind is not OfferKind.SUBSCRIPTION else ()
+        renews = (_RENEW,) if held.window is not None and kind is OfferKind.SUBSCRIPTION else ()
+        return cls(priced, kind, held, (*again, *renews, _END))
+
+
+_BUY, _RENEW, _END = "buy", "renew", "unsubscribe"
+_KINDS = {"period": OfferKind.SUBSCRIPTION, "once": OfferKind.ONCE, "token": OfferKind.TOKENS}
+
+
+def results_of(answer: Answer) -> Sequence[ItemResult]:
     """Return what an answer says of each item; none for one that is not about items."""
     match answer:
         case RegistrationAnswer() | MskAnswer():
@@ -132,6 +170,16 @@ def unsubscribe(online: Online, items: Sequence[PurchaseItem]) -> Reply:
 def prices(online: Online, items: Sequence[PurchaseItem]) -> Reply:
     """Ask what items cost. Raises as `_asked`."""
     return _order(online, PricingRequest(new_request_id(), tuple(items)), follows=False)
+
+
+def offers(online: Online) -> tuple[Reply, tuple[Offer, ...]]:
+    """Ask what there is to buy, and what of it the subscriber has. Raises as `_asked`."""
+    reply = _order(online, PricingRequest(new_request_id(), ()), follows=False)
+    if not isinstance(reply.answer, PricingAnswer) or reply.refused:
+        return reply, ()
+    has = _order(online, AccountInquiry(new_request_id(), Scope.ITEMS), follows=False)
+    held = {one.item.service_id: one for one in results_of(has.answer)}
+    return reply, tuple(Offer.of(one, held.get(one.item.service_id)) for one in reply.answer.results)
 
 
 def account(online: Online, scope: Scope) -> Reply:

@@ -7,13 +7,14 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card.disk.kinds import CERTIFICATE
 from card.disk.reading import read_text
 from card.errors import UnusableFile
+from host_tools.apdu.client import ApduClient
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.holding import FileInUse
@@ -22,8 +23,10 @@ from host_tools.sessions.csim import csim_middleware
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import ClientNews, Events, TerminalOnline
 from host_tools.sessions.online.key_store import KeyStore, key_store
+from host_tools.sessions.online.servers import Announced, announced_at, announced_servers, choose_server
 from host_tools.sessions.opening import AskPin, CardSource, connect
 from host_tools.terminal.application_middleware import CardMiddleware
+from host_tools.terminal.card_application import CardFiles
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.waits import WaitingTime
 from host_tools.terminal.client.way import Manners
@@ -33,8 +36,8 @@ from host_tools.terminal.http.session import UaSession
 from host_tools.terminal.identities import OnlineCard, csim_online, me_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
-from host_tools.terminal.reach import Reach, WrongUrl, reach_network, reach_url
-from host_tools.terminal.state_file import open_state
+from host_tools.terminal.reach import Reach, WrongUrl, bsf_of, reach_network, reach_url
+from host_tools.terminal.state_file import bsms_known, open_state
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.network_file import load_network
 from host_tools.wire.system import SystemClock, SystemRng
@@ -56,7 +59,8 @@ class NetworkChoice:
     A network file, the URL of a BSM, or both: the file then says where names are. `resolved` are further places by
     name. `me` is a card file in which the terminal holds its keys itself (GBA_ME). `ca` is whom to trust behind https,
     `certificates` a folder with terminal.pem and terminal.key besides; with one of them the BSM of a network file is
-    the one behind https.
+    the one behind https. `announced` is what an announcement says; a BSM that is named goes before its servers.
+    `waiting` goes before its waiting times.
     """
 
     network: Path | None = None
@@ -70,7 +74,8 @@ class NetworkChoice:
     me: Path | None = None
     client_id: bytes | None = None
     shows_client_id: bool = False
-    waiting: WaitingTime = field(default_factory=WaitingTime)
+    waiting: WaitingTime | None = None
+    announced: Announced | None = None
     abroad: bool = False
     sms_port: int | None = None
     wait: float = 5.0
@@ -83,29 +88,43 @@ class NetworkChoice:
         network = None if self.network is None else load_network(self.network)
         if network is None and self.bsm is None:
             raise SessionError("name the network: --network FILE, or --bsm URL", Trouble.MISUSE)
-        wants_tls = self.ca is not None or self.certificates is not None
+        tls = self._tls() if self.ca is not None or self.certificates is not None else None
         try:
-            tls = self._tls() if wants_tls and self.bsm is None else None
-            found = None if network is None else reach_network(network, self.address, tls)
+            found = None if network is None else reach_network(network, self.address, tls if self.bsm is None else None)
         except WrongUrl as error:
             raise SessionError(f"--network {self.network}: {error}", Trouble.MISUSE) from None
         places: Mapping[str, Endpoint] = {} if found is None else found.places
+        known = (*places, *(self.announced.names() if self.announced else ()))
         if self.bsm is not None:
-            bsf = self.bsf or (found.bsf_name if found else "")
             try:
-                found = reach_url(self.bsm, self.address, places, bsf, self._tls())
+                found = reach_url(self.bsm, self.address, places, "", tls or self._tls())
             except WrongUrl as error:
                 raise SessionError(f"--bsm {self.bsm}: {error}", Trouble.MISUSE) from None
+            if network is not None:
+                found = found.with_bsf(*bsf_of(network, tls))
         assert found is not None, "one of the two is there"
-        unknown = [name for name, _ in self.resolved if network is not None and self.bsm is None and name not in places]
+        if self.bsf:
+            try:
+                found = found.with_bsf_url(self.bsf, tls or self._tls())
+            except WrongUrl as error:
+                raise SessionError(f"--bsf {self.bsf}: {error}", Trouble.MISUSE) from None
+        unknown = [name for name, _ in self.resolved if network is not None and self.bsm is None and name not in known]
         if unknown:
-            known = " and ".join(places)
-            raise SessionError(f"--resolve {unknown[0]}: the network file has {known}", Trouble.MISUSE)
+            there = " and ".join(dict.fromkeys(known))
+            raise SessionError(f"--resolve {unknown[0]}: the network file has {there}", Trouble.MISUSE)
         reach = replace(found, places={**found.places, **dict(self.resolved)})
         return reach, () if network is None else network.service_ids
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """Return the context for a BSM behind https. Raises `SessionError`."""
+    def reaches(self, named: Reach) -> tuple[Reach, ...]:
+        """Return the ways to the BSM that is `named`, or to those that are announced. Raises `SessionError`."""
+        servers = self.announced.servers if self.announced is not None and self.bsm is None else ()
+        if not servers:
+            return (named,)
+        is_secure = any(server.lower().startswith("https:") for server in servers)
+        return announced_servers(servers, named, self._tls() if is_secure else None)
+
+    def _tls(self) -> ssl.SSLContext:
+        """Return the context for servers behind https. Raises `SessionError`."""
         from host_tools.terminal.errors import TerminalError
         from host_tools.terminal.tbk import Credentials
 
@@ -164,11 +183,19 @@ def opened_online(
     """
     if source.csim and choice.me is not None:
         raise SessionError("give --csim or --me: a CSIM has no GBA", Trouble.MISUSE)
-    reach, service_ids = choice.reach()
+    named, service_ids = choice.reach()
+    reaches = choice.reaches(named)
     with source.linked(sinks, events) as (link, tables), online_errors(), ExitStack() as stack:
         store = stack.enter_context(key_store(choice.me, tables, events)) if choice.me is not None else None
-        card, iccid, subscriber = _connected(source, reach, link, tables, ask_pin, store)
-        rules = Rules(registers=not source.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting)
+        iccid = _iccid(CardFiles(ApduClient(link)).read_iccid())
+        reach = choose_server(reaches, named, bsms_known(choice.state_file(iccid)), SystemRng(), events)
+        card, subscriber = _connected(source, reach, link, tables, ask_pin, store)
+        asks_how_long = chases and choice.waiting is None and choice.announced is None
+        announced = announced_at(reach) if asks_how_long else choice.announced or Announced()
+        rules = Rules(
+            registers=not source.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting,
+            announced=announced.waiting,
+        )  # fmt: skip
         with online_with(card, iccid, subscriber, choice, reach, events, rules) as terminal:
             yield Online(terminal, service_ids, rules.registers, card.session, reach, card.middleware)
 
@@ -192,7 +219,7 @@ def online_with(
                 rules=rules,
                 keeper=keeper,
                 patience=Patience(first=choice.wait),
-                manners=Manners(card.session.agent, choice.client_id, choice.shows_client_id),
+                manners=Manners(card.session.agent, choice.client_id, choice.shows_client_id, choice.address),
                 sms_port=choice.sms_port,
                 on_news=lambda news: events.emit(ClientNews(news)),
             )
@@ -221,21 +248,19 @@ def _connected(
     tables: BcastTables,
     ask_pin: AskPin,
     store: KeyStore | None,
-) -> tuple[OnlineCard, str, str]:
-    """Select the application, give the PIN; return the card for the BSM, its ICCID, and who the subscriber is."""
+) -> tuple[OnlineCard, str]:
+    """Select the application, give the PIN; return the card for the BSM, and who the subscriber is."""
     if source.csim:
         csim = csim_middleware(link, source.profile, tables)
-        iccid = _iccid(csim.csim.read_iccid())
         connect(csim, source.pin, ask_pin)
-        return csim_online(csim, reach.bsm.fqdn), iccid, csim.identity.nai
+        return csim_online(csim, reach.bsm.fqdn), csim.identity.nai
     usim = TerminalMiddleware(link, tables=tables)
-    iccid = _iccid(usim.usim.read_iccid())
     connect(usim, source.pin, ask_pin)
     bsf = reach.to_bsf(usim.identity.home_domain, SystemRng())
     fqdn, clock, impi = reach.bsm.fqdn, SystemClock(), usim.identity.impi
     if store is not None:
-        return me_online(usim, store.middleware, store.card.keep_naf_key, bsf, fqdn, clock), iccid, impi
-    return usim_online(usim, bsf, fqdn, clock), iccid, impi
+        return me_online(usim, store.middleware, store.card.keep_naf_key, bsf, fqdn, clock), impi
+    return usim_online(usim, bsf, fqdn, clock), impi
 
 
 def _iccid(read: str) -> str:

@@ -11,10 +11,11 @@ from types import MappingProxyType
 
 from host_tools.exchange.http import Headers, HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskRequest
-from host_tools.exchange.messages.orders import PricingAnswer, RenewalAnswer, ServiceAnswer, UnsubscribeAnswer
+from host_tools.exchange.messages.orders import RenewalAnswer, ServiceAnswer, UnsubscribeAnswer
+from host_tools.exchange.messages.pricing import PricingAnswer
 from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer
-from host_tools.exchange.messages.tokens import AccountAnswer, TokenPurchaseAnswer
+from host_tools.exchange.messages.tokens import AccountAnswer, AccountInquiry, Scope, TokenPurchaseAnswer
 from host_tools.exchange.names import TAKEN_HEADER, taken_header
 from host_tools.exchange.procedures import (
     ACCOUNT,
@@ -29,10 +30,10 @@ from host_tools.exchange.procedures import (
     Procedure,
 )
 from host_tools.terminal.client.awaited import Names
-from host_tools.terminal.client.journal import Item, Journal, Pending
+from host_tools.terminal.client.journal import MOST_STOCK, Item, Journal, Pending
 from host_tools.terminal.client.states import State
 from host_tools.terminal.client.waits import Waits
-from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, Resume, Wish
+from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, Resume, TakeStock, Wish
 
 Answer = (
     RegistrationAnswer
@@ -104,7 +105,6 @@ class Errand:
     procedure: Procedure
     asking: State
     body: bytes = b""
-    headers: Headers = ()
     request_id: str = ""
     resends: int = 0
     stale: int = 0
@@ -134,6 +134,8 @@ def errand_for(wish: Wish, *, patient: bool) -> Errand:
         case Resume(pending):
             procedure = _COSTLY[pending.procedure]
             return Errand(wish, patient, procedure, State.REQUEST, pending.body, request_id=pending.request_id)
+        case TakeStock(request_id):
+            return Errand(wish, patient, ACCOUNT, State.REQUEST, request_id=request_id)
 
 
 def may_resume(pending: Pending) -> bool:
@@ -150,8 +152,6 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
         case Register(service_ids, only):
             wanted = service_ids if only else tuple(dict.fromkeys((*journal.items, *service_ids)))
             errand.body = Registration(wanted).encode()
-            taken = [(one.b_tid, one.counter) for one in journal.to_tell]
-            errand.headers = ((TAKEN_HEADER, taken_header(taken)),) if taken else ()
             return bool(wanted)
         case Deregister(service_ids):
             wanted = service_ids or tuple(journal.items)
@@ -167,26 +167,62 @@ def write(errand: Errand, journal: Journal, now: datetime) -> bool:
             return True
         case Resume():
             return True
+        case TakeStock(request_id):
+            errand.body = AccountInquiry(request_id, Scope.ITEMS).encode()
+            return True
+
+
+def brings_keys(wish: Wish) -> bool:
+    """Tell whether keys follow from what is asked for, and so go to where the terminal is registered."""
+    match wish:
+        case Order(message):
+            return message.procedure.name in _COSTLY
+        case RequestKeys() | TakeStock(before=True):
+            return True
+        case _:
+            return False
+
+
+def taken_headers(errand: Errand, journal: Journal) -> Headers:
+    """Return what an errand tells the BSM beside its body: LTKMs that the card took (ours).
+
+    To be asked for each time that it goes out, as one may have come since. A registration that names none says so by
+    itself; any other request says it with an empty value.
+    """
+    taken = [(one.b_tid, one.counter) for one in journal.to_tell]
+    if not taken and errand.asking is State.REGISTER:
+        return ()
+    return ((TAKEN_HEADER, taken_header(taken)),)
 
 
 @dataclass(slots=True)
 class Consequences:
-    """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later."""
+    """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later.
+
+    `bought` and `ended` are what an order brought that went past the client.
+    """
 
     awaited: Names | None = None
     wishes: list[Wish] = field(default_factory=list)
     later: list[Wish] = field(default_factory=list)
+    bought: tuple[Item, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
-def consequences(errand: Errand, answer: Answer, journal: Journal) -> Consequences:
-    """Note an answer in the journal, which is to be saved then, and return what follows."""
+def consequences(errand: Errand, answer: Answer, journal: Journal, address: str = "") -> Consequences:
+    """Note an answer in the journal, which is to be saved then, and return what follows.
+
+    `address` is the one that was asked from.
+    """
     found = Consequences()
     journal.answered(errand.request_id)
     match answer:
         case RegistrationAnswer() if errand.asking is State.DEREGISTER:
             _left(answer, journal)
+            journal.address = address if journal.is_registered else ""
         case RegistrationAnswer():
             _registered(errand, answer, journal, found)
+            journal.address = address if journal.is_registered else ""
         case MskAnswer():
             names = tuple(code.name for code in answer.codes if code.status == HTTPStatus.OK)
             found.awaited = names or None
@@ -194,9 +230,9 @@ def consequences(errand: Errand, answer: Answer, journal: Journal) -> Consequenc
             if busy:
                 found.later.append(RequestKeys(busy))
         case ServiceAnswer() | RenewalAnswer():
-            _bought(answer.results, journal, found)
+            _bought(answer.results, journal, found, address)
         case TokenPurchaseAnswer():
-            _bought(answer.results, journal, found)
+            _bought(answer.results, journal, found, address)
             if answer.status is _OK:
                 found.awaited = ()
             if answer.registration_required and not found.wishes:
@@ -205,6 +241,11 @@ def consequences(errand: Errand, answer: Answer, journal: Journal) -> Consequenc
             for result in answer.results:
                 if result.status is _OK:
                     journal.items.pop(result.item.service_id, None)
+        case AccountAnswer() if isinstance(errand.wish, TakeStock) and errand.wish.before:
+            if journal.stock is None:  # else an earlier order is open, too: what was before that counts
+                journal.stock = tuple(one.item.service_id for one in answer.items)[:MOST_STOCK]
+        case AccountAnswer() if isinstance(errand.wish, TakeStock):
+            _stock_taken(answer, journal, found, address)
         case _:
             pass
     return found
@@ -233,13 +274,38 @@ def _left(answer: RegistrationAnswer, journal: Journal) -> None:
     journal.is_registered = bool(journal.items)
 
 
-def _bought(results: tuple[ItemResult, ...], journal: Journal, found: Consequences) -> None:
+def _stock_taken(answer: AccountAnswer, journal: Journal, found: Consequences, address: str) -> None:
+    """Take up what an order brought or ended that went past the client, by what the account had before and has now.
+
+    Where the BSM may not know that the terminal is here, it registers, or nobody would take the keys.
+    """
+    before, journal.stock = journal.stock or (), None
+    now = {one.item.service_id: one for one in answer.items}
+    fresh = [one for name, one in now.items() if name not in before]
+    found.ended = tuple(name for name in before if name not in now)
+    for name in found.ended:
+        journal.items.pop(name, None)
+    for name in [name for name in now if name in journal.items]:  # it may have been renewed
+        journal.put_item(_item(now[name]))
+    known = journal.is_registered and journal.address == address
+    _bought(tuple(fresh), journal, found, address)
+    found.bought = tuple(map(_item, fresh))
+    if fresh and not known and not found.wishes:
+        found.wishes.append(Register())
+
+
+def _item(result: ItemResult) -> Item:
+    return Item(result.item.service_id, result.window.end if result.window else None)
+
+
+def _bought(results: tuple[ItemResult, ...], journal: Journal, found: Consequences, address: str) -> None:
     """Take up what was bought: it is registered for with that, unless the BSM wants a registration of its own."""
     bought = [result for result in results if result.status is _OK]
     for result in bought:
-        journal.put_item(Item(result.item.service_id, result.window.end if result.window else None))
+        journal.put_item(_item(result))
     if any(result.registration_required for result in bought):
         found.wishes.append(Register())
     elif bought:
+        journal.address = journal.address if journal.is_registered else address
         journal.is_registered = True
         found.awaited = ()

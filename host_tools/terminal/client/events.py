@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.transport import Datagram
-from host_tools.terminal.client.journal import KeptLtkm
+from host_tools.terminal.client.journal import Item, KeptLtkm
 from host_tools.terminal.client.states import State
 from host_tools.terminal.http.session import UaIdentity
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
@@ -283,6 +283,22 @@ class ItemsOver:
 
 
 @dataclass(frozen=True, slots=True)
+class StockTaken:
+    """What orders in a web shop brought, and what they ended (serviceIDs)."""
+
+    bought: tuple[Item, ...] = ()
+    ended: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPassedOver:
+    """A server that an announcement names was not reached, so another one is tried."""
+
+    server: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysMissing:
     """No key came, though it was asked for; empty where nobody can say which."""
 
@@ -298,5 +314,7 @@ News = (
     | MessageDropped
     | TriggerTaken
     | ItemsOver
+    | StockTaken
+    | ServerPassedOver
     | KeysMissing
 )

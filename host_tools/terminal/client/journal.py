@@ -14,6 +14,7 @@ MOST_PENDING = 32
 MOST_LTKMS = 64
 MOST_TRIGGERS = 256
 MOST_TOLD = 16
+MOST_STOCK = 256
 LTKM_KEPT = timedelta(hours=24)
 PENDING_KEPT = timedelta(hours=24)
 """As long as a BSM of ours keeps the answer to a requestID."""
@@ -58,11 +59,17 @@ class KeptLtkm:
 
 @dataclass(slots=True)
 class Journal:
-    """The journal for one BSM. Every table is bounded; the oldest entry gives way."""
+    """The journal for one BSM. Every table is bounded; the oldest entry gives way.
+
+    `address` is where the terminal registered from, which is where keys go; "" for nobody knows. `stock` is what the
+    account had before an order in a web shop whose outcome has not been looked up yet; None where nothing is open.
+    """
 
     b_tid: str = ""
     tmpi: str = ""
     is_registered: bool = False
+    address: str = ""
+    stock: tuple[str, ...] | None = None
     items: dict[str, Item] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     ltkms: list[KeptLtkm] = field(default_factory=list)

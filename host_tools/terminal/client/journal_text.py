@@ -13,6 +13,7 @@ from host_tools.terminal.client.journal import (
     MOST_ITEMS,
     MOST_LTKMS,
     MOST_PENDING,
+    MOST_STOCK,
     MOST_TRIGGERS,
     Item,
     Journal,
@@ -62,6 +63,8 @@ def _of_journal(journal: Journal) -> dict[str, object]:
         "b_tid": journal.b_tid,
         "tmpi": journal.tmpi,
         "registered": journal.is_registered,
+        **({"address": journal.address} if journal.address else {}),
+        **({} if journal.stock is None else {"stock": list(journal.stock)}),
         "items": [{"service": one.service_id, **_maybe_time("ends", one.ends)} for one in journal.items.values()],
         "pending": [
             {
@@ -99,6 +102,8 @@ def _to_journal(found: _Object) -> Journal:
         b_tid=_text(found, "b_tid"),
         tmpi=_text(found, "tmpi"),
         is_registered=_flag(found, "registered"),
+        address=_text(found, "address") if "address" in found else "",
+        stock=_texts(found, "stock", MOST_STOCK) if "stock" in found else None,
         items={one.service_id: one for one in items},
         pending={one.request_id: one for one in pending},
         ltkms=_list(found, "ltkms", MOST_LTKMS, _to_ltkm),
@@ -152,6 +157,15 @@ def _text(found: _Object, name: str, most: int = _LONGEST_TEXT) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise DecodeError(f"{name} is no text of at most {most} characters")
     return value
+
+
+def _texts(found: _Object, name: str, most: int) -> tuple[str, ...]:
+    values = found.get(name)
+    if not isinstance(values, list) or len(values) > most:
+        raise DecodeError(f"{name} is no list of at most {most}")
+    if not all(isinstance(value, str) and len(value) <= _LONGEST_TEXT for value in values):
+        raise DecodeError(f"{name} is no list of texts of at most {_LONGEST_TEXT} characters")
+    return tuple(values)
 
 
 def _octets(found: _Object, name: str) -> bytes:

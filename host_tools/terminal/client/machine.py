@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,8 +13,9 @@ from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.status import DEFAULT_RETRY_SECONDS
+from host_tools.exchange.transport import Datagram
 from host_tools.terminal.client.awaited import AwaitedKeys, Names, current
-from host_tools.terminal.client.errands import Consequences, may_resume
+from host_tools.terminal.client.errands import Consequences, brings_keys, may_resume
 from host_tools.terminal.client.events import (
     Answered,
     Arrived,
@@ -36,6 +37,7 @@ from host_tools.terminal.client.events import (
     Settled,
     ShortMessageArrived,
     Started,
+    StockTaken,
     Tell,
     TimeUp,
     TriggerTaken,
@@ -50,12 +52,13 @@ from host_tools.terminal.client.triggers import TriggerGate
 from host_tools.terminal.client.unknown import UnknownKeys
 from host_tools.terminal.client.waits import WaitingTime, Waits, seconds
 from host_tools.terminal.client.way import BACK_OFF, Bsm, Manners, Way
-from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Resume, Wish
+from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Resume, TakeStock, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
 
 _MISSING = "missing keys"
 _MOST_DELAYED = 64
 _MOST_GROUPS = 256
+_REQUEST_ID_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,21 @@ class Rules:
 
     `registers` is False for a (R-)UIM, which neither registers nor deregisters. `abroad`: register in a foreign
     network, too. `chases`: ask for keys that do not come. `groups` are the key groups of the services that are wanted,
-    where an announcement names them.
+    where an announcement names them. `announced` is how long to wait before a key of each group is asked for, as
+    security descriptions say; `waiting` goes before that.
     """
 
     registers: bool = True
     abroad: bool = False
     chases: bool = True
-    waiting: WaitingTime = field(default_factory=WaitingTime)
+    waiting: WaitingTime | None = None
+    announced: Mapping[MskName, WaitingTime] = field(default_factory=dict)
     waits: Waits = field(default_factory=Waits)
     groups: Names = ()
+
+    def waiting_of(self, name: MskName) -> WaitingTime:
+        """Return how long to wait before a request for a key; no time for one that nothing is said of."""
+        return self.waiting or self.announced.get(current(name)) or WaitingTime()
 
 
 class Client:
@@ -95,6 +104,8 @@ class Client:
         self._delayed: dict[str, Wish] = {}
         self._groups: OrderedDict[MskName, None] = OrderedDict((current(name), None) for name in rules.groups)
         self._last_asked: OrderedDict[MskName, datetime] = OrderedDict()
+        self._address = manners.address
+        self._is_home = True
 
     @property
     def state(self) -> State:
@@ -119,7 +130,7 @@ class Client:
             case Connected(home):
                 self._register_if_allowed(home)
             case Wanted(wish, patient):
-                self._way.add(wish, patient=patient)
+                self._want(wish, patient=patient)
             case Identified():
                 self._way.identified(event)
             case NotIdentified():
@@ -148,22 +159,25 @@ class Client:
 
     def _start(self, event: Started) -> None:
         """Do what an earlier run left undone, then register for what is in force."""
+        self._is_home = event.home
         self._purge()
         self._ltkms.settle()
         for pending in self._journal.pending.values():
             if may_resume(pending):
                 self._way.add(Resume(pending), patient=event.stays)
+        if self._journal.stock is not None:
+            self._way.add(TakeStock(self._rng.random_bytes(_REQUEST_ID_SIZE).hex(), before=False), patient=event.stays)
         if event.stays:
             self._register_if_allowed(event.home)
 
-    def _register_if_allowed(self, home: bool) -> None:
+    def _register_if_allowed(self, home: bool, *, patient: bool = True) -> None:
         """Register after the start and whenever the connection is there again (TS 33.246 clause 6.3.2.1A).
 
         In a foreign network it may be left out (OMA BCAST, change request on SPCP, clause 6.4).
         """
         if self._rules.registers and self._journal.items and (home or self._rules.abroad):
             self._purge()
-            self._way.add(Register(), patient=True)
+            self._way.add(Register(), patient=patient)
 
     def _leave(self, deregister: bool) -> None:
         for timer in (*self._delayed, _MISSING):
@@ -182,10 +196,25 @@ class Client:
 
     # Errands
 
+    def _want(self, wish: Wish, *, patient: bool) -> None:
+        """Queue what the user wants. Where keys follow and the BSM would send them elsewhere, registration comes first.
+
+        Elsewhere is where the terminal was when it registered: the connection it had then is lost (TS 33.246 clause
+        6.3.2.1A).
+        """
+        journal = self._journal
+        has_moved = journal.is_registered and journal.address not in ("", self._address)
+        if has_moved and brings_keys(wish):
+            self._register_if_allowed(self._is_home, patient=patient)
+        self._way.add(wish, patient=patient)
+
     def _follow(self, found: Consequences) -> None:
         """Do what follows from an answer."""
+        if found.bought or found.ended:
+            self._out.append(Tell(StockTaken(found.bought, found.ended)))
         for wish in found.wishes:
-            self._way.add(wish, patient=True, first=True)
+            if self._rules.registers or not isinstance(wish, Register):
+                self._way.add(wish, patient=True, first=True)
         for wish in found.later:
             self._delay(wish, float(DEFAULT_RETRY_SECONDS), "the BSM may grant it later")
         if found.awaited is not None and self._rules.chases:
@@ -205,11 +234,15 @@ class Client:
 
     def _request_after_wait(self, names: Names) -> None:
         """Ask for keys after the waiting time of the announcement (TS 33.246 clause 6.3.2.2.1)."""
-        wait = self._rules.waiting.draw(self._rng)
-        if wait > 0:
-            self._delay(RequestKeys(names), wait, "every request for keys waits, so that not all ask at once")
-        else:
-            self._way.add(RequestKeys(names), patient=False)
+        together: dict[WaitingTime, list[MskName]] = {}
+        for name in names:
+            together.setdefault(self._rules.waiting_of(name), []).append(name)
+        for waiting, wanted in together.items():
+            wait, wish = waiting.draw(self._rng), RequestKeys(tuple(wanted))
+            if wait > 0:
+                self._delay(wish, wait, "every request for keys waits, so that not all ask at once")
+            else:
+                self._way.add(wish, patient=False)
 
     def _time_up(self, timer: str) -> None:
         if timer == BACK_OFF:
@@ -240,16 +273,21 @@ class Client:
                     self._ltkms.given(event)
                 case Settled():
                     self._ltkms.settled(event)
-                case Arrived(datagram) if kind_of_push(datagram.payload) is PushKind.TRIGGER:
-                    self._triggered(Trigger.decode(datagram.payload))
                 case Arrived(datagram):
-                    self._ltkms.take(datagram.payload, datagram)
+                    self._pushed(datagram.payload, datagram)
                 case ShortMessageArrived(tpdu):
-                    mikey = self._messages.take(tpdu, self._clock.now())
-                    if mikey is not None:
-                        self._ltkms.take(mikey)
+                    pushed = self._messages.take(tpdu, self._clock.now())
+                    if pushed is not None:
+                        self._pushed(pushed)
         except DecodeError as error:
             self._out.append(Tell(MessageDropped(str(error))))
+
+    def _pushed(self, payload: bytes, datagram: Datagram | None = None) -> None:
+        """Take an LTKM, a pull or a trigger, which came in a datagram or not. Raises `DecodeError`."""
+        if kind_of_push(payload) is PushKind.TRIGGER:
+            self._triggered(Trigger.decode(payload))
+        else:
+            self._ltkms.take(payload, datagram)
 
     def _triggered(self, trigger: Trigger) -> None:
         refusal = self._triggers.refusal(trigger, self._clock.now())

@@ -1,4 +1,4 @@
-"""Short messages to the terminal that carry a solicited pull; one pull may come in several (provisional, ours)."""
+"""Short messages to the terminal that carry a solicited pull or a trigger, each in several (provisional, ours)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPart, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPart, SmsPush
 
 _MOST_HALF_DONE = 8
 
 
 class ShortMessages:
-    """Collects the parts of pulls. Half-done ones are bounded, and go after some time."""
+    """Collects the parts of what is pushed. Half-done ones are bounded, and go after some time."""
 
     def __init__(self, kept: timedelta) -> None:
         """Take how long parts wait for the others."""
@@ -20,11 +20,11 @@ class ShortMessages:
         self._parts: OrderedDict[tuple[SmsForm, int, int], tuple[datetime, dict[int, bytes]]] = OrderedDict()
 
     def take(self, tpdu: bytes, now: datetime) -> bytes | None:
-        """Take the TPDU of a short message; return the MIKEY message when it is whole. Raises `DecodeError`."""
+        """Take the TPDU of a short message; return the pull or trigger when it is whole. Raises `DecodeError`."""
         user_data = SmsDeliver.decode(tpdu).user_data
         part = SmsPart.decode(user_data)
         if part.total == 1:
-            return SmsPull.decode([user_data]).mikey
+            return SmsPush.decode([user_data]).content
         self._drop_old(now)
         name = (part.form, part.reference, part.total)
         parts = self._parts.setdefault(name, (now, {}))[1]
@@ -32,7 +32,7 @@ class ShortMessages:
         if len(parts) < part.total:
             return None
         del self._parts[name]
-        return SmsPull.decode(list(parts.values())).mikey
+        return SmsPush.decode(list(parts.values())).content
 
     def _drop_old(self, now: datetime) -> None:
         for name, (since, _) in list(self._parts.items()):

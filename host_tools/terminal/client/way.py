@@ -22,6 +22,7 @@ from host_tools.terminal.client.errands import (
     Trouble,
     consequences,
     errand_for,
+    taken_headers,
     write,
 )
 from host_tools.terminal.client.events import (
@@ -71,11 +72,15 @@ class Bsm:
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How the terminal shows itself: `User-Agent`, and the client ID, `show_at_once` or when it is asked for."""
+    """How the terminal shows itself: `User-Agent`, and the client ID, `show_at_once` or when it is asked for.
+
+    `address` is the one that it asks from, which a registration tells the BSM.
+    """
 
     agent: str
     client_id: bytes | None = None
     show_at_once: bool = False
+    address: str = ""
 
 
 class Way:
@@ -259,7 +264,8 @@ class Way:
 
     def _headers(self, errand: Errand) -> Headers:
         shows = self._manners.show_at_once and errand.asking is State.REGISTER and self._may_show_id()
-        return (("User-Agent", self._shown_id() if shows else self._manners.agent), *errand.headers)
+        agent = self._shown_id() if shows else self._manners.agent
+        return (("User-Agent", agent), *taken_headers(errand, self._journal))
 
     def _may_show_id(self) -> bool:
         """A client ID goes over TLS only; to have none may be said without."""
@@ -277,7 +283,7 @@ class Way:
             words = f"{errand.procedure.name}: the answer is malformed: {error}"
             self._end(errand, failure=Failure(Trouble.NOT_AUTHENTIC, words, self._verdict.response.status))
             return
-        found = consequences(errand, answer, self._journal)
+        found = consequences(errand, answer, self._journal, self._manners.address)
         self._emit(Save())
         self._end(errand, answer=answer)
         self._follow(found)

@@ -61,4 +61,15 @@ class Resume:
     pending: Pending
 
 
-Wish = Register | Deregister | RequestKeys | Order | Resume
+@dataclass(frozen=True, slots=True)
+class TakeStock:
+    """Ask what the account has, around an order that went past the client, as in a web shop in a browser.
+
+    `before` the order it is noted; after it, what has come since is in force and what has gone is not.
+    """
+
+    request_id: str
+    before: bool
+
+
+Wish = Register | Deregister | RequestKeys | Order | Resume | TakeStock

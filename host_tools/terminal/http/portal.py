@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Protocol
 
 from card.errors import CardError, DecodeError
 from host_tools.apdu.response import StatusError
@@ -31,22 +32,55 @@ _log = logging.getLogger(__name__)
 LARGEST_FORM = 16_384
 """Octets of a form that is handed on; ours."""
 _METHODS = ("GET", "POST")
+_ORDERS = "POST"
 _ASKED = ("Accept", "Accept-Language", "Content-Type")
 _ANSWERED = ("Content-Type", "Content-Security-Policy", "Cache-Control", "Location", "X-Content-Type-Options",
              "Referrer-Policy")  # fmt: skip
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
+class Orders(Protocol):
+    """Who keeps the books of the terminal: what a browser orders goes past its client."""
+
+    def begin(self) -> None:
+        """Hear that an order will be handed on. Raises `TransportError` where that cannot be now."""
+
+    def done(self) -> None:
+        """Hear that it was, whatever came of it."""
+
+
+class NoOrders:
+    """Keeps no books."""
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def done(self) -> None:
+        """Do nothing."""
+
+
 class Portal:
     """A server for one browser. `passed` counts requests that were handed on, `defects` what nobody expected."""
 
-    def __init__(self, transport: Transport, fqdn: str, session: UaSession, rng: Rng, visitors: Visitors) -> None:
-        """Take the way to the BSM, its name, who the terminal is there, where cnonces come from, and who may come."""
+    def __init__(
+        self,
+        transport: Transport,
+        fqdn: str,
+        session: UaSession,
+        rng: Rng,
+        visitors: Visitors,
+        orders: Orders | None = None,
+    ) -> None:
+        """Take the way to the BSM, its name, who the terminal is there, where cnonces come from, and who may come.
+
+        `orders` hears of each form that is handed on.
+        """
         self._transport = transport
         self._fqdn = fqdn
         self._session = session
         self._dialogue = Dialogue(fqdn, rng)
         self._visitors = visitors
+        self._orders = orders or NoOrders()
         self.passed = 0
         self.defects = 0
 
@@ -83,7 +117,14 @@ class Portal:
         if len(request.body) > LARGEST_FORM:
             return _words(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "")
         asked = HttpRequest(request.method, request.target, self._headers(request), request.body)
-        verdict = self._ask(asked)
+        if asked.method != _ORDERS:
+            verdict = self._ask(asked)
+        else:
+            self._orders.begin()
+            try:
+                verdict = self._ask(asked)
+            finally:
+                self._orders.done()
         self.passed += 1
         return _handed_back(verdict)
 

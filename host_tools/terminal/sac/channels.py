@@ -21,8 +21,8 @@ from card.crypto.sac import (
     termination_mac,
     verify_mac,
 )
-from card.crypto.tls_psk import TlsEnd, TlsFailure, TlsUnavailable, open_client
-from card.errors import MacMismatch
+from card.crypto.tls_psk import TlsEnd, open_client
+from card.errors import MacMismatch, TlsFailure, TlsUnavailable
 from card.spec.sac_tables import ALGORITHMS, NONCE_SIZE
 from host_tools.terminal.sac.association import Association
 from host_tools.terminal.sac.commands import SacCommands

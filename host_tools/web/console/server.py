@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.ports import Clock, Rng
@@ -20,6 +22,7 @@ from host_tools.wire.visitors import KEY_PARAMETER, Visitors, VisitRefusedError
 _AT_ONCE = 30
 """Happenings that a page begins with."""
 _MOST_DONE = 256
+_PAGE, _LONGEST_NAME = ("after", "begins"), 253
 
 
 class Console(PageServer):
@@ -54,7 +57,7 @@ class Console(PageServer):
         return self._pages.answer(request, cookie)
 
     def _all(self, visit: Visit[str]) -> HttpResponse:
-        picture = self._operator.picture()
+        picture = self._operator.picture(*_page(visit.query))
         return self._renderer.page(
             "console/console.html",
             title=f"{picture.name}: console",
@@ -69,7 +72,7 @@ class Console(PageServer):
         return html(self._renderer.part("console/air.html", drawings=drawings, token=self._tokens.make(visit.who)))
 
     def _subscribers(self, visit: Visit[str]) -> HttpResponse:
-        picture = self._operator.picture()
+        picture = self._operator.picture(*_page(visit.query))
         token = self._tokens.make(visit.who)
         return html(self._renderer.part("console/subscribers.html", picture=picture, token=token))
 
@@ -98,7 +101,8 @@ class Console(PageServer):
             self._done[done] = None
             if len(self._done) > _MOST_DONE:
                 self._done.popitem(last=False)
-        return to("/")
+        shown = {name: text for name, text in zip(_PAGE, _page(visit.form), strict=True) if text}
+        return to(f"/?{urlencode(shown)}#subscribers" if shown else "/")
 
     def _do(self, visit: Visit[str]) -> None:
         operator = self._operator
@@ -125,6 +129,12 @@ class Console(PageServer):
         self._tokens.check(visit.who, visit.field_of("token"))
         address = f"/?{KEY_PARAMETER}={self._visitors.new_key()}"
         return self._renderer.page("console/invite.html", title="One more browser", address=address)
+
+
+def _page(said: Mapping[str, str]) -> tuple[str, str]:
+    """Return which subscribers are shown: those behind a name, and how their names begin."""
+    after, begins = (said.get(name, "").strip()[:_LONGEST_NAME] for name in _PAGE)
+    return after, begins
 
 
 def _number(text: str) -> int:

@@ -14,7 +14,7 @@ function move() {
 async function renew(name) {
   const part = document.querySelector(`[data-part="${name}"]`);
   if (part.contains(document.activeElement) || part.querySelector("details[open]")) return false;
-  const answer = await fetch("/" + name);
+  const answer = await fetch("/" + name + location.search);
   if (!answer.ok) return false;
   const text = await answer.text();
   if (part.contains(document.activeElement)) return false;

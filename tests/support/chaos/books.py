@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import psycopg
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+"""Asks a database a question in SQL and returns the rows."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,12 @@ class Books:
     """LTKMs of which the terminal does not know whether the card took them."""
 
 
-def books(card: Path, store: Path, state: Path) -> Books:
-    """Read the three files, of which others may be writing."""
-    with closing(sqlite3.connect(store)) as database:
-        papers = list(_papers(database))
-        registered = database.execute("SELECT service_ids FROM registrations").fetchone()
-        on_the_way = _on_the_way(database)
+def books(card: Path, store: str, state: Path) -> Books:
+    """Read card file, store (a path of SQLite or a URL of PostgreSQL) and journal, of which others may be writing."""
+    with _asking(store) as ask:
+        papers = list(_papers(ask))
+        registered = ask("SELECT service_ids FROM registrations")
+        on_the_way = _on_the_way(ask)
     journal = _journal(state)
     return Books(
         spent=sum((Decimal(value) for kind, _, value in papers if kind == "spent"), Decimal(0)),
@@ -57,7 +62,7 @@ def books(card: Path, store: Path, state: Path) -> Books:
         granted=sum(value for kind, _, value in papers if kind == "purse"),
         purses=_purses(card),
         rights=frozenset(value[0] for kind, _, value in papers if kind == "subscription"),
-        registered=frozenset(json.loads(registered[0]) if registered else ()),
+        registered=frozenset(json.loads(registered[0][0]) if registered else ()),
         items=frozenset(one["service"] for one in journal.get("items", ())),
         groups=_groups(card),
         on_the_way=on_the_way + sum(kind == "debt" for kind, _, _ in papers),
@@ -66,10 +71,10 @@ def books(card: Path, store: Path, state: Path) -> Books:
     )
 
 
-def is_at_rest(store: Path, state: Path) -> bool:
+def is_at_rest(store: str, state: Path) -> bool:
     """Tell whether nothing is on the way and the terminal has an answer to everything."""
-    with closing(sqlite3.connect(store)) as database:
-        on_the_way = _on_the_way(database)
+    with _asking(store) as ask:
+        on_the_way = _on_the_way(ask)
     journal = _journal(state)
     return not (on_the_way or journal.get("pending") or any(not one["taken"] for one in journal.get("ltkms", ())))
 
@@ -79,9 +84,18 @@ def pending(state: Path) -> frozenset[str]:
     return frozenset(one["request_id"] for one in _journal(state).get("pending", ()))
 
 
-def _on_the_way(database: sqlite3.Connection) -> int:
-    counts = (database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("orders", "outstanding"))
-    return sum(int(count) for (count,) in counts)
+@contextmanager
+def _asking(store: str) -> Iterator[Ask]:
+    if store.startswith("postgresql:"):
+        with closing(psycopg.connect(store, autocommit=True)) as shared:
+            yield lambda sql: shared.execute(sql.encode()).fetchall()
+        return
+    with closing(sqlite3.connect(store)) as database:
+        yield lambda sql: database.execute(sql).fetchall()
+
+
+def _on_the_way(ask: Ask) -> int:
+    return sum(int(ask(f"SELECT count(*) FROM {table}")[0][0]) for table in ("orders", "outstanding"))
 
 
 def _journal(state: Path) -> dict[str, Any]:
@@ -91,9 +105,9 @@ def _journal(state: Path) -> dict[str, Any]:
     return found
 
 
-def _papers(database: sqlite3.Connection) -> Iterator[tuple[str, str, Any]]:
+def _papers(ask: Ask) -> Iterator[tuple[str, str, Any]]:
     """The small records; the first octet says that they are not encrypted."""
-    for kind, name, value in database.execute("SELECT kind, name, value FROM records ORDER BY kind, name"):
+    for kind, name, value in ask("SELECT kind, name, value FROM records ORDER BY kind, name"):
         assert value[0] == 0
         if kind in ("spent", "charge", "purse", "subscription", "debt"):
             yield kind, name, json.loads(value[1:])

@@ -5,7 +5,9 @@ Whoever dies comes back: the terminal as a new one with the same card and journa
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,10 +48,13 @@ from tests.support.chaos.books import Books, books, is_at_rest, pending
 from tests.support.chaos.cutter import NEVER, CuttingRelay
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.chaos.mortal import Fate, Mortal
+from tests.support.chaos.sheet import Sheet
 from tests.support.documents import Documents, is_whole
 from tests.support.head_end import PIN, HeadEnd, free_address, head_end
 
-_SECONDS = 60.0
+_SECONDS = 300.0
+"""Until what does not come to rest counts as stuck: nothing is measured by it, and the machine may be loaded."""
+_ORDER = re.compile(rb"\r\nAuthorization: .*requestID=\"([^\"]+)\"", re.DOTALL)
 _GROUPS = {offers.ITEM1.service_id: (1,), offers.BOTH.service_id: (1, 2)}
 """The key groups of what is sold by the month; that of the films, which are for good, is another."""
 _PAY = 3
@@ -86,10 +91,24 @@ class _Ahead:
 class World:
     """Everything together, for the length of a `with` block."""
 
-    def __init__(self, folder: Path, seed: int = 1, *, ahead: timedelta = timedelta()) -> None:
-        """Take the folder of all files, the seed of the weather, and how far ahead the terminal's clock is."""
-        self.card_file, self.store_file, self.state_file = folder / "a.card", folder / "a.db", folder / "state.json"
+    def __init__(
+        self,
+        folder: Path,
+        seed: int = 1,
+        *,
+        store: str = "",
+        sheet: Sheet | None = None,
+        ahead: timedelta = timedelta(),
+    ) -> None:
+        """Take the folder of all files, the seed of the weather, and how far ahead the terminal's clock is.
+
+        `store` is the path or the URL of the head-end's store, without it a file in the folder; counts go to `sheet`.
+        """
+        self.card_file, self.state_file = folder / "a.card", folder / "state.json"
+        self.store_url = store or str(folder / "a.db")
         self.tally = Tally()
+        self.sheet = sheet or Sheet()
+        self._found: Books | None = None
         self._seed = seed
         self._clock = _Ahead(ahead)
         self._stack = ExitStack()
@@ -100,7 +119,7 @@ class World:
 
     def __enter__(self) -> Self:
         with self._stack as opened:
-            self.store = Store.connect(str(self.store_file))
+            self.store = Store.connect(self.store_url)
             opened.callback(self.store.close)
             create_card(CardProfile.demo(), self.card_file).close()
             self.served = opened.enter_context(
@@ -120,9 +139,31 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            self._count()
+        finally:
+            self._stack.close()
         if error is None:
             self._check_documents()
+
+    def _count(self) -> None:
+        """Fill the sheet with what the wires and the head-end saw, and with the books as they were struck last."""
+        sheet, counts, pushes = self.sheet, self.air.counts, self.served.running.servers.pushes
+        sheet.lost_datagrams += counts["lost"]
+        sheet.doubled_datagrams += counts["doubled"]
+        sheet.ltkms += self.served.running.port.sent
+        sheet.again += pushes.sender.resent
+        sheet.verified += pushes.acknowledged
+        sheet.believed += pushes.sender.believed
+        sheet.reminted += pushes.sender.reminted
+        if not sheet.failures:  # else an error of the database is what was meant
+            sheet.defects += self.served.defects
+        sent = Counter(found[1] for one in self.ua.crossed if (found := _ORDER.search(one.up)) is not None)
+        sheet.requests += sent.total()
+        sheet.resent += sent.total() - len(sent)
+        if self._found is not None:
+            owed = sum(self.tally.begun.values(), Decimal(0))
+            sheet.strike(self._found, len(self.tally.begun), int(owed * 100), self.tally.tokens)
 
     def _check_documents(self) -> None:
         """Hold every 3GPP document that crossed whole against its schema."""
@@ -202,17 +243,18 @@ class World:
             terminal.start()
             while time.monotonic() < until:
                 terminal.listen(Patience(0.02, 0.02))
-                if is_at_rest(self.store_file, self.state_file):
+                if is_at_rest(self.store_url, self.state_file):
                     break
         return self.books()
 
     def books(self) -> Books:
         """Return the books as they are now. No terminal may run: it holds its card."""
-        return books(self.card_file, self.store_file, self.state_file)
+        return books(self.card_file, self.store_url, self.state_file)
 
     def require_balance(self) -> Books:
         """Settle, and check the books: nothing paid is lost, nothing is given twice, everybody says the same."""
-        found = self.settle()
+        self._found = found = self.settle()
+        self.sheet.balances += 1
         assert (found.on_the_way, found.pending, found.unknown) == (0, frozenset(), 0), found
         assert found.spent == sum(self.tally.begun.values(), Decimal(0)), found
         twice = {name: count for name, count in found.charges.items() if count != 1 or name not in self.tally.begun}

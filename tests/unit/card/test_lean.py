@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from mypy import api
@@ -36,6 +36,70 @@ def test_lean_values_compare_hash_and_change_as_frozen_ones_do() -> None:
     match one:
         case Point(x, y):
             assert (x, y) == (1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a lean value is held against."""
+
+    x: int
+    hidden: str = field(default="", repr=False)
+    derived: int = field(default=0, compare=False)
+
+
+@lean_dataclass(frozen=True, slots=True)
+class Lean:
+    x: int
+    hidden: str = field(default="", repr=False)
+    derived: int = field(default=0, compare=False)
+
+
+@lean_dataclass(frozen=True, slots=True)
+class Heir(Lean):
+    more: bytes = b""
+
+
+@lean_dataclass(frozen=True, slots=True)
+class Empty:
+    pass
+
+
+@lean_dataclass(frozen=True, slots=True)
+class Own:
+    x: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Own)
+
+    def __hash__(self) -> int:
+        return 7
+
+    def __repr__(self) -> str:
+        return "mine"
+
+
+def test_lean_values_are_shown_as_frozen_ones_are() -> None:
+    assert (
+        repr(Lean(1, "secret", 3)) == repr(Frozen(1, "secret", 3)).replace("Frozen", "Lean") == "Lean(x=1, derived=3)"
+    )
+    assert repr(Heir(1, "secret", 3, b"x")) == "Heir(x=1, derived=3, more=b'x')"
+    assert repr(Empty()) == "Empty()"
+
+
+def test_what_compares_and_what_does_not() -> None:
+    assert Lean(1, "a", 2) == Lean(1, "a", 3)
+    assert hash(Lean(1, "a", 2)) == hash(Lean(1, "a", 3)) == hash(Frozen(1, "a", 2))
+    assert Lean(1, "a") != Lean(1, "b")
+    assert Lean(1) != Heir(1)
+    assert Lean(1).__eq__(Frozen(1)) is NotImplemented
+    assert Heir(1, more=b"x") != Heir(1, more=b"y")
+    assert Empty() == Empty()
+    assert {Empty(): 1}[Empty()] == 1
+
+
+def test_what_a_class_says_itself_stays() -> None:
+    assert Own(1) == Own(2)
+    assert (hash(Own(1)), repr(Own(1))) == (7, "mine")
 
 
 def test_the_type_checker_refuses_to_assign(tmp_path: Path) -> None:

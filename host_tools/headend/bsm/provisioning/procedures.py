@@ -16,8 +16,6 @@ from card.errors import DecodeError
 from host_tools.exchange.messages.orders import (
     ItemAnswer,
     ItemRequest,
-    PricingAnswer,
-    PricingRequest,
     RenewalAnswer,
     RenewalRequest,
     Sender,
@@ -26,13 +24,22 @@ from host_tools.exchange.messages.orders import (
     UnsubscribeAnswer,
     UnsubscribeRequest,
 )
-from host_tools.exchange.messages.provisioning import ItemResult, Price, ProvisioningStatus, PurchaseItem, Window
+from host_tools.exchange.messages.pricing import PricedItem, PricingAnswer, PricingRequest, TokenPrice
+from host_tools.exchange.messages.provisioning import (
+    MOST_ITEMS,
+    ItemResult,
+    Price,
+    ProvisioningStatus,
+    PurchaseItem,
+    Window,
+)
 from host_tools.exchange.messages.tokens import (
     AccountAnswer,
     AccountInquiry,
     Scope,
     TokenPurchaseAnswer,
     TokenPurchaseRequest,
+    Tokens,
 )
 from host_tools.exchange.xml_text import Node
 from host_tools.headend.bsm.orders import Order
@@ -148,16 +155,20 @@ class Procedures:
                 return self._account(request, buyer)
 
     def prices(self, request: PricingRequest) -> Outcome:
-        """Answer what items cost, whoever asks."""
-        found = _Following()
-        for asked in request.items:
-            item = self._sales.catalogue.find_reference(asked)
-            if item is None:
-                _note_failure(found, asked, _Status.ITEM_UNKNOWN)
-            else:
-                found.done += 1
-                found.results.append(ItemResult(asked, prices=(item.priced,)))
-        return _answered(request, PricingAnswer, found)
+        """Answer what items cost, whoever asks; without an item, what there is to buy, as the catalogue has it."""
+        catalogue = self._sales.catalogue
+        if not request.items:
+            sold = [item for item in catalogue.items if not item.included]
+            listed = tuple(_priced(item, item.reference) for item in sold[:MOST_ITEMS])
+            tokens = tuple(TokenPrice(one.purse, one.cost(1)) for one in catalogue.tariffs)
+            answer = PricingAnswer(request.request_id, listed, tokens=tokens, more=len(sold) > MOST_ITEMS)
+            return Outcome(answer.status, answer.encode())
+        found = [(asked, catalogue.find_reference(asked)) for asked in request.items]
+        results = tuple(
+            PricedItem(asked, _Status.ITEM_UNKNOWN) if item is None else _priced(item, asked) for asked, item in found
+        )
+        status = _Status.ITEM_UNKNOWN if all(item is None for _, item in found) else _Status.SUCCESS
+        return Outcome(status, PricingAnswer(request.request_id, results, status).encode())
 
     def _items(self, request: ItemRequest, answer: type[ItemAnswer], buyer: Buyer, sell: _Sale) -> Outcome:
         found = _Following()
@@ -244,10 +255,15 @@ class Procedures:
         items, purses = request.scope is not Scope.TOKENS, request.scope is not Scope.ITEMS
         ledger, catalogue = self._sales.ledger, self._sales.catalogue
         held = [(catalogue.find(one.service_id), one) for one in self._sales.in_force(buyer.identity)] if items else []
+        owed = {debt.what for debt in ledger.owed(buyer.identity)} if buyer.registers else set()
         answer = AccountAnswer(
             request.request_id,
             tuple(
-                ItemResult(item.reference, window=None if one.end is None else Window(one.start, one.end))
+                ItemResult(
+                    item.reference,
+                    window=None if one.end is None else Window(one.start, one.end),
+                    registration_required=True if one.service_id in owed else None,
+                )
                 for item, one in held
                 if item is not None
             ),
@@ -269,6 +285,8 @@ def refusal_to(root: str, request_id: str, status: ProvisioningStatus) -> bytes:
             return TokenPurchaseAnswer(request_id, status=status).encode()
         case AccountInquiry.root:
             return AccountAnswer(request_id, status=status).encode()
+        case PricingRequest.root:
+            return PricingAnswer(request_id, (), status).encode()
         case _:
             return _ANSWERS[root](request_id, (), status).encode()
 
@@ -277,8 +295,13 @@ _ANSWERS: dict[str, type[ItemAnswer]] = {
     ServiceRequest.root: ServiceAnswer,
     RenewalRequest.root: RenewalAnswer,
     UnsubscribeRequest.root: UnsubscribeAnswer,
-    PricingRequest.root: PricingAnswer,
 }
+
+
+def _priced(item: CatalogueItem, asked: PurchaseItem) -> PricedItem:
+    grant = item.tokens
+    tokens = None if grant is None else Tokens(grant.purse, grant.quantity)
+    return PricedItem(asked, prices=(item.priced,), title=item.title, period=item.period, tokens=tokens)
 
 
 def _answered(request: ItemRequest, answer: type[ItemAnswer], found: _Following) -> Outcome:

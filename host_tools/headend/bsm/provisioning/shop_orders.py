@@ -28,7 +28,7 @@ ORDER_LIFE = 24 * 3600.0
 """Seconds within which the terminal must register for an order; ours."""
 MOST_ORDERS = 256
 """How many orders of one subscriber are kept; the oldest that has ended gives way."""
-_KIND = "shop order"
+_KIND, _OWNER, _WHO = "shop order", "shop order of", "who"
 
 
 class OrderState(Enum):
@@ -89,6 +89,7 @@ class ShopOrders:
             raise SaleRefusedError(ProvisioningStatus.MALFORMED_MESSAGE, "an order names one item at least")
         self._make_room(identity)
         made = ShopOrder(order_id, tuple(dict.fromkeys(wanted)), OrderState.ORDERED, self._now)
+        self._records.put(_OWNER, order_id, _WHO, identity.encode())
         return self._keep(identity, made)
 
     def trigger(self, identity: str, order_id: str, bsm_uri: str) -> Trigger:
@@ -125,6 +126,11 @@ class ShopOrders:
         """Return an order as it stands now, None where there is none."""
         stored = self._records.find(_KIND, identity, order_id)
         return None if stored is None else self._current(identity, _read(order_id, stored))
+
+    def owner(self, order_id: str) -> str | None:
+        """Return whose order this is, by its name, which nobody else can guess; None for nobody's."""
+        found = self._records.find(_OWNER, order_id, _WHO)
+        return None if found is None else found.decode()
 
     def of(self, identity: str) -> tuple[ShopOrder, ...]:
         """Return the orders of a subscriber, the oldest first, each in the state that is written down."""
@@ -172,6 +178,7 @@ class ShopOrders:
         if not ended:
             raise HeadendError(f"{MOST_ORDERS} orders of this subscriber are open")
         self._records.drop(_KIND, identity, ended[0].order_id)
+        self._records.drop(_OWNER, ended[0].order_id, _WHO)
 
     def _keep(self, identity: str, one: ShopOrder) -> ShopOrder:
         value = [one.state.value, list(one.service_ids), one.at, list(one.left)]

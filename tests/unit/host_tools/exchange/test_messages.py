@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from card import CardProfile
 from card.crypto.secret import Secret
 from card.errors import DecodeError, EncodeError
 from card.spec.bcast.p1 import P1
-from host_tools.exchange.messages import key_center, msk, orders, registration, tbk, tokens, zn_soap
+from host_tools.exchange.messages import key_center, msk, orders, pricing, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.ltkm_push import (
     MIKEY_PORT,
@@ -29,6 +29,7 @@ from host_tools.exchange.messages.ltkm_push import (
 )
 from host_tools.exchange.messages.msk import MskCode, MskName
 from host_tools.exchange.messages.orders import Name, Sender
+from host_tools.exchange.messages.pricing import PricedItem
 from host_tools.exchange.messages.provisioning import (
     HTTP_STATUS_OF,
     ItemResult,
@@ -38,7 +39,7 @@ from host_tools.exchange.messages.provisioning import (
     Window,
 )
 from host_tools.exchange.messages.registration import ServiceCode
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.tokens import KeyWish, Purse, PurseKind, Scope, Tokens
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.messages.zn import KeyChoice, ZnAnswer, ZnError, ZnFault, ZnRequest
@@ -88,8 +89,17 @@ MESSAGES: dict[str, Message] = {
     "renewal answer": orders.RenewalAnswer("r", (RESULT,)),
     "unsubscribe request": orders.UnsubscribeRequest("r", (PRICED,)),
     "unsubscribe answer": orders.UnsubscribeAnswer("r", (FAILED,), ProvisioningStatus.ITEM_UNKNOWN),
-    "pricing request": orders.PricingRequest("r", (PRICED,)),
-    "pricing answer": orders.PricingAnswer("r", (RESULT,)),
+    "pricing request": pricing.PricingRequest("r", (PRICED,)),
+    "pricing request for all that is sold": pricing.PricingRequest("r", ()),
+    "pricing answer": pricing.PricingAnswer(
+        "r",
+        (
+            PricedItem(PRICED, prices=(Price(Decimal(3), "EUR", "once"),)),
+            PricedItem(PRICED, title="News, a month", period=timedelta(days=30), tokens=Tokens(PurseKind.LIVE, 5)),
+        ),
+        tokens=(pricing.TokenPrice(PurseKind.USER, Price(Decimal("0.1"), "EUR", "token")),),
+        more=True,
+    ),
     "token purchase": tokens.TokenPurchaseRequest(
         "r", (PRICED,), (KeyWish(bytes(7), 1, 0xFFFF_FFFF), KeyWish(bytes(7))), Tokens(PurseKind.LIVE, 5), SENDER
     ),
@@ -340,41 +350,67 @@ class TestDatagrams:
             require_verification(LTKM)
 
 
-class TestSmsPull:
+class TestSmsPush:
     def test_the_octets_of_a_short_message(self) -> None:
         """The WAP push of application/mikey for bcast.ua, and 8-bit data to port 2269."""
         push = "0605040b8423f0010614" + b"application/mikey\0".hex() + "af93"
         short = bytes(100)
-        assert SmsPull(SmsForm.A, short).encode() == (bytes.fromhex(push) + short,)
-        assert SmsPull(SmsForm.B, short).encode() == (bytes.fromhex("06050408dd08dd") + short,)
+        assert SmsPush(SmsForm.A, short).encode() == (bytes.fromhex(push) + short,)
+        assert SmsPush(SmsForm.B, short).encode() == (bytes.fromhex("06050408dd08dd") + short,)
 
     @pytest.mark.parametrize("form", SmsForm)
     def test_a_pull_of_the_vectors_takes_two(self, form: SmsForm) -> None:
-        sent = SmsPull(form, PULL)
+        sent = SmsPush(form, PULL)
         first, second = sent.encode(reference=7)
         assert first[:12].endswith(bytes.fromhex("0003070201"))
         assert len(first) == 140
-        assert SmsPull.decode([second, first]) == sent
+        assert SmsPush.decode([second, first]) == sent
+
+    @pytest.mark.parametrize(("form", "ports"), [(SmsForm.A, "0b8423f0"), (SmsForm.B, "11071107")])
+    def test_a_trigger_goes_as_its_media_type_or_to_its_port(self, form: SmsForm, ports: str) -> None:
+        trigger = Trigger("t-1", "http://bmsc.example.org/", (PurchaseItem("urn:item:", "one"),)).encode()
+        sent = SmsPush(form, trigger)
+        parts = sent.encode(reference=7)
+        assert len(parts) > 1
+        assert all(part[1:7].hex() == "0504" + ports for part in parts)
+        assert (b"application/vnd.oma.bcast.smartcard-trigger+xml\0\xaf\x93<" in parts[0]) is (form is SmsForm.A)
+        assert SmsPush.decode(list(reversed(parts))) == sent
+
+    def test_a_push_that_is_not_what_its_media_type_says(self) -> None:
+        headers = b"application/vnd.oma.bcast.smartcard-trigger+xml\0\xaf\x93"
+        trigger = Trigger("t-1", "http://bmsc.example.org/", (PurchaseItem("urn:item:", "one"),)).encode()
+        for content, is_right in ((trigger, True), (PULL, False)):
+            body = bytes((1, 6, len(headers))) + headers + content
+            pieces = [body[start : start + 120] for start in range(0, len(body), 120)]
+            parts = [
+                bytes.fromhex("0b05040b8423f00003") + bytes((9, len(pieces), number)) + piece
+                for number, piece in enumerate(pieces, 1)
+            ]
+            if is_right:
+                assert SmsPush.decode(parts).content == trigger
+            else:
+                with pytest.raises(DecodeError, match="media type that it names"):
+                    SmsPush.decode(parts)
 
     def test_missing_doubled_and_foreign_parts(self) -> None:
-        first, second = SmsPull(SmsForm.A, PULL).encode(1)
-        other = SmsPull(SmsForm.A, PULL).encode(2)[1]
+        first, second = SmsPush(SmsForm.A, PULL).encode(1)
+        other = SmsPush(SmsForm.A, PULL).encode(2)[1]
         for parts in ([first], [second], [first, first], [first, other], [], [first] * 9):
             with pytest.raises(DecodeError):
-                SmsPull.decode(parts)
+                SmsPush.decode(parts)
 
     def test_one_that_does_not_fit(self) -> None:
         with pytest.raises(EncodeError, match="8 short messages"):
-            SmsPull(SmsForm.A, bytes(1100)).encode()
+            SmsPush(SmsForm.A, bytes(1100)).encode()
 
     @pytest.mark.parametrize("place", range(35))
     def test_every_changed_octet_of_the_headers_is_noticed(self, place: int) -> None:
-        first, second = SmsPull(SmsForm.A, PULL).encode()
+        first, second = SmsPush(SmsForm.A, PULL).encode()
         changed = bytearray(first)
         changed[place] ^= 0x40
         if place in (5, 6, 12):
             # Source port and transaction mean nothing.
-            assert SmsPull.decode([bytes(changed), second]).mikey == PULL
+            assert SmsPush.decode([bytes(changed), second]).content == PULL
         else:
             with pytest.raises(DecodeError):
-                SmsPull.decode([bytes(changed), second])
+                SmsPush.decode([bytes(changed), second])

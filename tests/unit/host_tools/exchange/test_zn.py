@@ -92,6 +92,12 @@ class TestSoap:
         fault = ZnFault(ZnError.NOT_AUTHORISED, "no")
         assert zn_soap.decode_answer(zn_soap.encode_fault(fault)) == fault
 
+    @pytest.mark.parametrize("quoted", ["\0", "\x0b", "\x1f", "\ud800", "\ufffe", "\uffff"])
+    def test_a_fault_may_quote_what_xml_cannot_hold(self, quoted: str) -> None:
+        fault = ZnFault(ZnError.NOT_AUTHORISED, f"not {quoted}\U0001f4fa")
+        shown = ZnFault(ZnError.NOT_AUTHORISED, "not \ufffd\U0001f4fa")
+        assert zn_soap.decode_answer(zn_soap.encode_fault(fault)) == shown
+
     def test_the_message_is_qualified_and_its_content_is_not(self) -> None:
         root = etree.fromstring(zn_soap.encode_request(REQUEST))
         message = root[0][0]
@@ -150,6 +156,8 @@ class TestServer:
         [
             ({"b_tid": "x"}, ZnError.TRANSACTION_IDENTIFIER_INVALID, 404),
             ({"naf_id": b"other" + bytes(5)}, ZnError.NOT_AUTHORISED, 403),
+            # The words of the fault quote the name, and XML can hold none of these.
+            ({"naf_id": b"other\x00\x0b\x1f" + bytes(5)}, ZnError.NOT_AUTHORISED, 403),
         ],
     )
     def test_failures(self, bench: UsimBench, changes: dict[str, object], error: ZnError, status: int) -> None:

@@ -24,7 +24,7 @@ from host_tools.cli.headend import commands as headend_commands
 from host_tools.cli.main import invoke
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
-from host_tools.exchange.messages.orders import PricingAnswer, PricingRequest
+from host_tools.exchange.messages.pricing import PricingAnswer, PricingRequest
 from host_tools.exchange.messages.provisioning import Price, PurchaseItem
 from host_tools.exchange.messages.zn import ZnRequest
 from host_tools.exchange.messages.zn_json import decode_answer, encode_request
@@ -185,6 +185,7 @@ class Listener:
         (["headend", "serve", "--db", "sqlite:///file:a.db?uri=true"], ExitCode.INPUT, "is named by its path"),
         (["headend", "serve", "--zn-port", "1"], ExitCode.USAGE, "--zn-port needs --certificates"),
         (["headend", "serve", "--tls-port", "1"], ExitCode.USAGE, "--tls-port needs --certificates"),
+        (["headend", "serve", "--bsf-tls-port", "1"], ExitCode.USAGE, "--bsf-tls-port needs --certificates"),
         (["headend", "serve", "--no-pages", "--shop-port", "1"], ExitCode.USAGE, "--shop-port needs --pages"),
         (["headend", "serve", "--db", "postgresql://x@127.0.0.1:1/x"], ExitCode.ENVIRONMENT, "Connection refused"),
         (["terminal", "online", "--show-client-id"], ExitCode.USAGE, "--show-client-id needs --client-id"),

@@ -19,7 +19,7 @@ from host_tools.wire.limits import ServerLimits
 from tests.support.head_end import HeadEnd, head_end
 from tests.unit.host_tools.headend.networks import small_scenario
 
-SITES = ("bsf", "bsm", "metrics", "zn", "bsm-tls", "shop", "console")
+SITES = ("bsf", "bsm", "metrics", "zn", "bsm-tls", "bsf-tls", "shop", "console")
 LIMITS = ServerLimits(body_size=1000, line_size=1000, field_size=1000, idle=0.5, body=0.5)
 _MOST_SECONDS = 30.0
 Served = tuple[HeadEnd, ssl.SSLContext]
@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     tls = server_context(ca.certify_server(["everywhere.example"]), ca.certificate)
     client = ssl.create_default_context(cadata=ca.certificate.decode())
     client.load_cert_chain(*map(str, ca.certify_terminal("terminal").write(Path(folder) / "terminal")))
-    with head_end(limits=LIMITS, zn_tls=tls, ua_tls=tls, pages=True, scenario=small_scenario()) as found:
+    with head_end(limits=LIMITS, zn_tls=tls, ua_tls=tls, ub_tls=tls, pages=True, scenario=small_scenario()) as found:
         yield found, client
         assert found.defects == 0
 
@@ -41,7 +41,7 @@ def connected(served: Served, site: str) -> Iterator[socket.socket]:
     found, client = served
     end = place(found, site)
     with socket.create_connection((end.address, end.port), _MOST_SECONDS) as plain:
-        if site not in ("zn", "bsm-tls"):
+        if site not in ("zn", "bsm-tls", "bsf-tls"):
             yield plain
             return
         with client.wrap_socket(plain, server_hostname="everywhere.example") as over_tls:

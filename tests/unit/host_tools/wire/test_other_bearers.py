@@ -11,7 +11,7 @@ from card import CardProfile
 from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.transport import Datagram, Endpoint, InProcessTransport
 from host_tools.sessions.csim import csim_subscriber
@@ -71,7 +71,7 @@ def test_a_pull_by_short_message_is_answered_by_http(served: HeadEnd, form: SmsF
         b_tid = terminal.register([ONE]).b_tid
         news.clear()
         pull = served.call(lambda: served.network.bsm.pull("one", b_tid))
-        parts = SmsPull(form, pull).encode(reference=3)
+        parts = SmsPush(form, pull).encode(reference=3)
         assert len(parts) == 2
         send(address, SMS_PORT, *(SmsDeliver(part).encode() for part in reversed(parts)))
         assert [receipt.taken for receipt in terminal.listen()] == [True]

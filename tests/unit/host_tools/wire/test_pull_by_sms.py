@@ -14,27 +14,37 @@ from urllib.request import urlopen
 
 import pytest
 
-from card import CardProfile
+from card import CardProfile, create_card
+from host_tools.cli.exits import ExitCode
 from host_tools.exchange.messages.msk import MskAnswer
-from host_tools.exchange.messages.sms_pull import SmsForm
+from host_tools.exchange.messages.provisioning import PurchaseItem
+from host_tools.exchange.messages.sms_deliver import SmsDeliver
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
+from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.bsm.provisioning.shop_orders import OrderState, ShopOrder
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.key_management import PULLED_LIFE
-from host_tools.headend.http.pull_desk import SmsPlace, Way
+from host_tools.headend.http.pull_desk import Way
+from host_tools.headend.http.short_messages import SmsPlace, UdpShortMessages
 from host_tools.headend.operating.happenings import Happening, Kind
+from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.headend.subscribers.personalised import record_of
 from host_tools.sessions.log_lines import LogLines, log_lines
-from host_tools.terminal.client.events import ErrandDone, News
+from host_tools.terminal.client.events import ErrandDone, News, TriggerTaken
 from host_tools.wire.network_file import load_network
 from host_tools.wire.system import SystemClock
-from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end
+from tests.flows import offers
+from tests.support.head_end import PIN, HeadEnd, free_address, fresh_card, head_end
+from tests.support.live import wait_until
+from tests.unit.host_tools.wire.test_commands import run, serving
 from tests.unit.host_tools.wire.test_other_bearers import SMS_PORT, online
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
 
 
 def pulled(served: HeadEnd) -> Way:
     """Have the one subscriber pulled, and let go out what is due."""
-    (identity,) = served.network.identities
+    identity = served.network.subscriber.impi
 
     def pull() -> Way:
         way = served.running.servers.pulls.pull(identity)
@@ -63,6 +73,73 @@ def test_a_terminal_that_left_is_pulled_by_short_message_and_served_by_http(form
         assert served.defects == 0
 
 
+@pytest.mark.flow("002", "5.4.7.2.10", step="3", message="SmartcardProfileTrigger by short message, with the items")
+@pytest.mark.parametrize("form", list(SmsForm))
+def test_a_trigger_by_short_message_leads_to_the_sale(form: SmsForm) -> None:
+    """A shop orders for one whose terminal never registered: nobody knows where that is."""
+    address, news = free_address(), list[News]()
+    where = SmsPlace(Endpoint(address, SMS_PORT), form)
+    with head_end(scenario=offers.scenario(), catalogue=offers.catalogue(), sms=where) as served:
+        impi, desk = served.network.subscriber.impi, served.running.servers.selling.desk
+
+        def order(name: str) -> ShopOrder:
+            made = desk.order(impi, (offers.ITEM1,), name, "127.0.0.2")
+            served.running.port.flush()
+            return made
+
+        def state(name: str) -> OrderState | None:
+            found = desk.find(impi, name)
+            return None if found is None else found.state
+
+        with online(served, fresh_card(), address, news) as terminal:
+            assert served.call(lambda: order("order-1")).state is OrderState.TRIGGERED
+            assert [receipt.taken for receipt in terminal.listen()] == [True]
+            wait_until(lambda: served.call(lambda: state("order-1")) is OrderState.DELIVERED)
+            assert [one.service_ids for one in news if isinstance(one, TriggerTaken)] == [(offers.ITEM1.service_id,)]
+            (pulls,) = [served.running.servers.pulls._messages]
+            assert isinstance(pulls, UdpShortMessages)
+            sent = pulls.sent
+            assert sent > 1
+            # It is registered now: the next one goes as a datagram.
+            assert served.call(lambda: desk.order(impi, (offers.BOTH,), "order-2")).state is OrderState.TRIGGERED
+            assert pulls.sent == sent
+        assert served.defects == 0
+
+
+def test_a_trigger_that_is_too_long_for_short_messages_is_said_to_be(tmp_path: Path) -> None:
+    with head_end(sms=SmsPlace(Endpoint(free_address(), SMS_PORT))) as served:
+        impi, desk = served.network.subscriber.impi, served.running.servers.selling.desk
+        items = tuple(PurchaseItem(f"urn:item:{number}:{'x' * 60}") for number in range(12))
+
+        def send() -> bool:
+            with served.running.servers.books.transactions.transaction():
+                return desk.send(impi, Trigger("t-1", desk.bsm_uri, items))
+
+        with pytest.raises(HeadendError, match="more than 8 short messages"):
+            served.call(send)
+
+
+def test_a_trigger_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`terminal sms` with the TPDUs of a trigger: the terminal registers, and its key comes."""
+    monkeypatch.setenv("BCAST_UICC_PIN", PIN.reveal().rstrip(b"\xff").decode())
+    card = tmp_path / "a.card"
+    create_card(CardProfile.demo(), card).close()
+    with serving(tmp_path) as served:
+        item = PurchaseItem(SERVICE_PREFIX + "tone-a")
+        trigger = Trigger("t-1", f"http://{served.network.bsm.name}/", (item,)).encode()
+        files = []
+        for number, part in enumerate(SmsPush(SmsForm.A, trigger).encode()):
+            files.append(tmp_path / f"{number}.tpdu")
+            files[-1].write_bytes(SmsDeliver(part).encode())
+        assert run(served, "sms", card, *map(str, files)) == ExitCode.OK
+        told = capsys.readouterr().out
+        assert SERVICE_PREFIX + "tone-a" in told
+        assert '"taken"' in told
+        assert run(served, "sms", card, str(files[0])) == ExitCode.DIFFERENT
+
+
 def test_a_pull_that_no_way_leads_to() -> None:
     address = free_address()
     with head_end() as served, pytest.raises(HeadendError, match="is not registered"):
@@ -70,7 +147,7 @@ def test_a_pull_that_no_way_leads_to() -> None:
     with head_end(sms=SmsPlace(Endpoint(address, SMS_PORT))) as served:
         with pytest.raises(HeadendError, match="never shown a B-TID"):
             pulled(served)
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
         keys, books = served.running.servers.keys, served.running.servers.books
 
         def expected(age: float) -> tuple[str, ...]:
@@ -95,7 +172,7 @@ def test_one_that_asks_too_often_is_put_off() -> None:
         ua = served.running.servers.ua
         assert served.call(lambda: (ua.limited > 0, ua.defects)) == (True, 0)
         # Nothing of it is kept.
-        (identity,) = served.network.identities
+        identity = served.network.subscriber.impi
 
         def registered() -> bool:
             with served.running.servers.books.transactions.transaction():

@@ -25,7 +25,7 @@ from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.network_file import NetworkFile, load_network
 from host_tools.wire.system import SystemClock, SystemRng
 from tests.support.head_end import free_address, fresh_card, terminal
-from tests.support.postgresql import postgresql_server
+from tests.support.postgresql import PostgreSql
 
 _MOST_SECONDS = 30
 
@@ -86,12 +86,11 @@ def killed(folder: Path, db: str) -> Iterator[Killed]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield str(tmp_path / "a.db")
-        return
-    with postgresql_server() as server:
-        yield server.database()
+        return str(tmp_path / "a.db")
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    return server.database()
 
 
 def current_key() -> MskName:

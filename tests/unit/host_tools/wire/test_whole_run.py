@@ -55,7 +55,8 @@ def answers(served: HeadEnd, role: str) -> dict[int, int]:
 @pytest.mark.flow("000", "5.4.4.2.1.2", step="3", message="the card takes them")
 @pytest.mark.flow("000", "5.4.4.2.1.3", step="2", message="an STKM goes to the card, and a TEK comes back")
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="1", message="LTKM request")
-@pytest.mark.flow("000", "5.4.4.2.1.4", step="2", message="the answer, and the LTKM")
+@pytest.mark.flow("000", "5.4.4.2.1.4", step="2", message="the answer")
+@pytest.mark.flow("000", "5.4.4.2.1.4", step="3", message="the LTKM, which the terminal gives to the card")
 def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
     card = fresh_card()
     with terminal(card, served.running.network) as online:

@@ -9,7 +9,8 @@ import pytest
 
 from card.crypto import tls_psk
 from card.crypto.secret import Secret
-from card.crypto.tls_psk import TlsEnd, TlsFailure, TlsUnavailable, has_tls_psk, open_client, open_server
+from card.crypto.tls_psk import TlsEnd, has_tls_psk, open_client, open_server
+from card.errors import TlsFailure, TlsUnavailable
 from host_tools.terminal.sac.association import Association
 from host_tools.terminal.sac.channels import TlsChannel
 from host_tools.terminal.sac.errors import ChannelError

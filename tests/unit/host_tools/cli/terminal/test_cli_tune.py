@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from card.profile.schema import demo_path
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
+from host_tools.wire.network_file import load_network
 from tests.support.air import free_ports
 from tests.support.head_end import free_address
 
@@ -89,6 +91,30 @@ def test_a_terminal_buys_and_listens(
     answers = [event for event in events if event["event"] == "answer"]
     assert any(event["request"] == "service request" for event in answers), answers
     assert events[-1]["packets"]["decrypted"] > 100
+
+
+def test_an_announced_server_that_is_not_reached_is_passed_over(
+    on_air: OnAir, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terminal goes to the next one; here that is the BSM of the network file, the last resort."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    network = load_network(on_air.network)
+    place = network.bsm.endpoint
+    announced = f"http://{network.bsm.name}/".encode()
+    for name in ("session.sdp", "security.xml", "usd.xml"):
+        with urlopen(f"http://{place.address}:{place.port}/guide/tone-a/{name}", timeout=_MOST_SECONDS) as answer:
+            body = answer.read()
+        assert name != "security.xml" or announced in body
+        (tmp_path / name).write_bytes(body.replace(announced, b"http://gone.example/"))
+    arguments = ["--network", str(on_air.network), "--address", on_air.address, *CARD, "--json", "--duration", "6"]
+    gone = ["--resolve", "gone.example:127.9.9.7:9", "--offset-time", "0"]
+    status = invoke(["terminal", "tune", str(tmp_path / "usd.xml"), *arguments, *gone])
+    out, err = capsys.readouterr()
+    events = [json.loads(line) for line in out.splitlines()]
+    assert status == ExitCode.OK, err
+    assert [event["server"] for event in events if event["event"] == "passed over"] == ["gone.example"]
+    assert [event["bsm"] for event in events if event["event"] == "online"] == [network.bsm.name]
+    assert events[-1]["packets"]["decrypted"] > 0
 
 
 @pytest.mark.parametrize(

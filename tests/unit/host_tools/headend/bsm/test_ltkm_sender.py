@@ -45,6 +45,9 @@ class Desk:
     def register(self, *orders: Order, taken: tuple[tuple[str, int], ...] = ()) -> None:
         self.sender.begin(IMPI, self.route, orders, taken, self.now)
 
+    def told(self, *taken: tuple[str, int]) -> None:
+        self.sender.told(IMPI, self.route, taken, self.now)
+
     def due(self) -> list[bytes]:
         """Return what goes out now."""
         return [ltkm for line in self.outbox.due(self.now, 10) for ltkm in self.sender.step(line, self.now)]
@@ -203,6 +206,24 @@ class TestUnderANewSmk:
         assert (desk.sender.reminted, desk.sender.believed) == (0, 1)
         (key,) = desk.due()
         assert [one.ltkm for one in desk.waiting()] == [key]
+
+    def test_a_terminal_with_nothing_to_register_for_says_in_another_request_what_it_took(self, desk: Desk) -> None:
+        desk.order(TOKENS)
+        (old,) = desk.due()
+        before, desk.b_tid = desk.b_tid, desk.bootstrap()
+        desk.told((before, counter_of(old)))
+        assert (desk.sender.reminted, desk.sender.believed, desk.waiting(), desk.due()) == (0, 1, (), [])
+
+    def test_what_it_did_not_take_comes_anew_with_another_request(self, desk: Desk) -> None:
+        desk.order(TOKENS)
+        desk.due()
+        desk.b_tid = desk.bootstrap()
+        desk.told()
+        (anew,) = desk.due()
+        assert desk.b_tid.encode() in anew
+        assert (desk.sender.reminted, [one.order for one in desk.waiting()]) == (1, [TOKENS])
+        desk.told()  # under the SMK of now it is not in doubt: it may still be on its way
+        assert (desk.sender.reminted, [one.ltkm for one in desk.waiting()]) == (1, [anew])
 
     def test_an_answer_that_comes_late_settles_them(self, desk: Desk) -> None:
         desk.order(TOKENS)

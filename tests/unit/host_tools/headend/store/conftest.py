@@ -11,15 +11,9 @@ from card.crypto.secret import Secret
 from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.store.store import Store
-from tests.support.postgresql import PostgreSql, postgresql_server
+from tests.support.postgresql import PostgreSql
 
 KEY = Secret(bytes(range(32)))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSql]:
-    with postgresql_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,18 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.books import (
     MOST_REQUESTS,
     REQUEST_LIFE,
     REQUESTS_FOR_GOOD,
     Answered,
     Books,
+    Letter,
     Line,
     Outstanding,
     Registered,
     Route,
 )
 from host_tools.headend.bsm.memory_books import (
+    MOST_LETTERS,
     MOST_ORDERS,
     OUTSTANDING_OF_A_SUBSCRIBER,
     RECORDS_OF_A_KIND,
@@ -168,3 +171,27 @@ def test_records_are_of_a_kind_a_subscriber_and_a_name(books: Books) -> None:
         records.put("a", ME, "more", b"")
     records.put("a", ME, "y", b"changed")
     assert records.find("a", ME, "y") == b"changed"
+
+
+def test_letters_go_once_and_again_where_nobody_says_that_they_have_gone(books: Books) -> None:
+    letters, place = books.letters, Endpoint("127.0.0.3", 4359)
+    assert letters.due(10.0, 20.0, 5) == ()
+    for payload in (b"<a", b"<b", b"<c"):
+        letters.add(place, payload, 10.0)
+    assert letters.due(9.9, 20.0, 5) == ()
+    first = letters.due(10.0, 20.0, 2)
+    assert [(one.place, one.payload) for one in first] == [(place, b"<a"), (place, b"<b")]
+    assert [one.payload for one in letters.due(10.0, 20.0, 5)] == [b"<c"]
+    assert letters.due(19.9, 30.0, 5) == ()
+    letters.drop([first[0].number])
+    letters.drop([])
+    assert [one.payload for one in letters.due(20.0, 30.0, 5)] == [b"<b", b"<c"]
+    assert "<b" not in repr(first[1])
+
+
+def test_the_oldest_letters_give_way(books: Books) -> None:
+    letters, place = books.letters, Endpoint("127.0.0.3", 4359)
+    for number in range(MOST_LETTERS + 2):
+        letters.add(place, str(number).encode(), 1.0)
+    found: list[Letter] = list(letters.due(1.0, 2.0, MOST_LETTERS + 2))
+    assert [one.payload for one in found] == [str(number).encode() for number in range(2, MOST_LETTERS + 2)]

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from card.crypto.bcmcs import PROVISIONAL_SET, RegistrationKey, find_functions
 from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsf.bootstrappings import Bootstrapping
 from host_tools.headend.bsm.books import Answered, Line, Outstanding, Registered, Route
 from host_tools.headend.bsm.orders import Order, OrderKind
@@ -26,6 +27,7 @@ from host_tools.headend.store.schema import VERSION
 from host_tools.headend.store.store import Store
 from host_tools.headend.store.vault import KeyVault, OpenVault
 from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
+from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
 from tests.support.postgresql import PostgreSql
@@ -43,6 +45,18 @@ def planted(letter: str) -> bytes:
 
 
 class TestSubscribers:
+    def test_pages_are_those_of_memory(self, store: Store) -> None:
+        records = [replace(ME, imsi=f"{n:015}", impi=f"{n:05}%_@home") for n in range(0, 300, 3)]
+        memory = MemorySubscribers((one.made() for one in records), (CSIM,))
+        with store.database.transaction():
+            store.subscribers.add([*records, CSIM])
+            for after, most, begins in (
+                ("", 7, ""), ("00030%_@home", 5, ""), ("", 200, "0002"), ("", 5, "000%"), ("zz", 5, ""),
+                ("", 9, "00003%_"), ("", 5, "user"), ("00290", 50, ""),
+            ):  # fmt: skip
+                assert store.subscribers.page(after, most, begins) == memory.page(after, most, begins)
+            assert store.subscribers.page("", 5, "user") == (CSIM.nai,)
+
     def test_the_sequence_number_outlives_the_process_and_a_second_reading_of_the_file(self, url: str) -> None:
         store = Store.connect(url)
         with store.database.transaction():
@@ -249,12 +263,12 @@ class TestSchema:
     def _heal(self, url: str) -> None:
         run(url, "UPDATE meta SET value = :value WHERE name = 'version'", {"value": str(VERSION).encode()})
 
-    def test_a_store_of_version_1_keeps_its_answered_requests_for_their_life(self, url: str) -> None:
+    def test_a_store_of_version_2_keeps_its_answered_requests_for_their_life(self, url: str) -> None:
         store = Store.connect(url)
         with store.database.transaction():
             store.books.requests.keep("me", "r", Answered(b"print", b"<answer/>", 7.0))
             store.database.run(text("ALTER TABLE requests DROP COLUMN at"))
-            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"1"})
+            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"2"})
         store.close()
         seen, begun = list[Answered | None](), time.time()
         for _ in range(2):
@@ -265,6 +279,30 @@ class TestSchema:
         assert seen[0] is not None
         assert seen[0] == seen[1] == Answered(b"print", b"<answer/>", seen[0].at)
         assert int(begun) <= seen[0].at <= time.time()
+
+    def test_a_store_of_version_1_is_brought_up_with_what_it_holds(self, url: str) -> None:
+        """Version 2 has the table of datagrams that nobody acknowledges."""
+        registered, place = Registered(("urn:a",), Route("127.0.0.2", "b-tid@bsf"), 1.0), Endpoint("127.0.0.3", 4359)
+        store = Store.connect(url, KEY)
+        with store.database.transaction():
+            store.books.registrations.put("me", registered)
+            store.database.run(text("DROP TABLE letters"))
+            store.database.run(text("ALTER TABLE requests DROP COLUMN at"))
+            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"1"})
+        store.close()
+        store = Store.connect(url, KEY)
+        with store.database.transaction():
+            assert (
+                store.database.run(text("SELECT value FROM meta WHERE name = 'version'")).scalar_one()
+                == str(VERSION).encode()
+            )
+            assert store.books.registrations.find("me") == registered
+            store.books.letters.add(place, b"<", 1.0)
+        store.close()
+        again = Store.connect(url, KEY)
+        with again.database.transaction():
+            assert [(one.place, one.payload) for one in again.books.letters.due(2.0, 3.0, 9)] == [(place, b"<")]
+        again.close()
 
     def test_somebody_elses_database_is_refused(self, url: str) -> None:
         run(url, "CREATE TABLE mine (x INTEGER)", {})

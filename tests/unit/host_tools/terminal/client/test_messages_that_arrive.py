@@ -12,10 +12,11 @@ from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskReq
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.messages.sms_deliver import SmsDeliver
-from host_tools.exchange.messages.sms_pull import SmsForm, SmsPull
+from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.procedures import MSK_REQUEST
 from host_tools.exchange.transport import Datagram, Endpoint
+from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.events import (
     Arrived,
     GiveToCard,
@@ -252,6 +253,21 @@ class TestKeysThatDoNotCome:
         stage.after(timer)
         assert asked(stage) == [(name_of(ltkm),)]
 
+    def test_each_group_waits_as_its_announcement_says_unless_the_user_does(self) -> None:
+        """TS 26.346 clause 11.3; a group that no announcement names waits for nothing."""
+        names = [MskName(bytes.fromhex("00f110"), bytes.fromhex(msk_id)) for msk_id in ("00010001", "00020001")]
+        announced = {current(names[0]): WaitingTime(7.0, 0.0)}
+        stage = Stage(demand(), keys(names[1]), keys(names[0]), rules=Rules(chases=False, announced=announced))
+        for name in names:
+            stage.tell(KeyUnknown(name))
+        assert asked(stage) == [(names[1],)]
+        (timer,) = stage.timers
+        assert stage.after(timer) == 7.0
+        assert asked(stage) == [(names[0],)]
+        hasty = Stage(demand(), keys(names[0]), rules=Rules(waiting=WaitingTime(), announced=announced))
+        hasty.tell(KeyUnknown(names[0]))
+        assert asked(hasty) == [(names[0],)]
+
     def test_stkms_without_a_key_ask_for_it_more_and_more_seldom(self, ltkm: bytes) -> None:
         stage = Stage(demand(), *(keys(group_of(ltkm), status=403) for _ in range(6)))
         for _ in range(60):
@@ -307,7 +323,7 @@ class TestTriggers:
 class TestShortMessages:
     @pytest.mark.parametrize("form", list(SmsForm))
     def test_a_pull_in_two_parts_in_any_order(self, pull: bytes, form: SmsForm) -> None:
-        parts = [SmsDeliver(part).encode() for part in SmsPull(form, pull).encode(reference=9)]
+        parts = [SmsDeliver(part).encode() for part in SmsPush(form, pull).encode(reference=9)]
         assert len(parts) == 2
         stage = Stage(demand(), keys(group_of(pull)))
         stage.receipts.append(LtkmReceipt(LtkmVerdict.TAKEN, request=Due(*group(pull), back_off=False)))
@@ -317,8 +333,25 @@ class TestShortMessages:
         assert "GiveToCard" in stage.kinds()
         assert asked(stage) == [(group_of(pull),)]
 
+    @pytest.mark.parametrize("form", list(SmsForm))
+    def test_a_trigger_is_heeded_as_one_in_a_datagram(self, form: SmsForm) -> None:
+        trigger = Trigger("t-1", f"http://{FQDN}/", (PurchaseItem("urn:item:", "one"),)).encode()
+        parts = [SmsDeliver(part).encode() for part in SmsPush(form, trigger).encode(reference=9)]
+        stage = Stage(demand(), granted(ONE))
+        for tpdu in parts:
+            assert stage.sent == []
+            stage.tell(ShortMessageArrived(tpdu))
+        assert Registration.decode(stage.sent[-1].body).service_ids == (ONE,)
+        assert TriggerTaken("t-1", (ONE,)) in stage.news
+        sent = len(stage.sent)
+        for tpdu in parts:
+            stage.tell(ShortMessageArrived(tpdu))
+        assert len(stage.sent) == sent
+        (dropped,) = [one for one in stage.news if isinstance(one, MessageDropped)]
+        assert "not heeded" in dropped.why
+
     def test_what_is_none_is_dropped(self, pull: bytes) -> None:
-        good = SmsDeliver(SmsPull(SmsForm.B, pull).encode()[0]).encode()
+        good = SmsDeliver(SmsPush(SmsForm.B, pull).encode()[0]).encode()
         for_the_card = good[:9] + b"\x7f" + good[10:]
         for tpdu in (b"", good[:20], b"\x01" + good[1:], good + b"x", for_the_card, bytes(200)):
             stage = Stage()
@@ -329,12 +362,12 @@ class TestShortMessages:
     def test_half_done_pulls_are_bounded_and_go(self, pull: bytes) -> None:
         stage = Stage()
         for reference in range(20):
-            stage.tell(ShortMessageArrived(SmsDeliver(SmsPull(SmsForm.B, pull).encode(reference)[0]).encode()))
-        late = SmsDeliver(SmsPull(SmsForm.B, pull).encode(reference=0)[1]).encode()
+            stage.tell(ShortMessageArrived(SmsDeliver(SmsPush(SmsForm.B, pull).encode(reference)[0]).encode()))
+        late = SmsDeliver(SmsPush(SmsForm.B, pull).encode(reference=0)[1]).encode()
         stage.tell(ShortMessageArrived(late))
         assert stage.kinds() == []
         stage.clock.advance(300)
-        stage.tell(ShortMessageArrived(SmsDeliver(SmsPull(SmsForm.B, pull).encode(19)[1]).encode()))
+        stage.tell(ShortMessageArrived(SmsDeliver(SmsPush(SmsForm.B, pull).encode(19)[1]).encode()))
         assert stage.kinds() == []
 
 

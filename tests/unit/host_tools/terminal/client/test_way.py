@@ -22,7 +22,7 @@ from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.states import State
 from host_tools.terminal.client.waits import Waits
 from host_tools.terminal.client.way import BACK_OFF, Manners
-from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys
+from host_tools.terminal.client.wishes import Deregister, Order, Register, RequestKeys, Wish
 from tests.support.client import START, Script, Stage, demand, granted, signed
 
 ONE, TWO = "urn:item:one", "urn:item:two"
@@ -285,6 +285,25 @@ class TestRegistration:
         assert (told[0], told[1], len(told)) == ("b@bsf 30", "b@bsf 20", 16)
         stage.tell(Connected())
         assert (stage.sent[-1].one(TAKEN_HEADER) or "").split(", ")[0] == "b@bsf 20"
+
+    @pytest.mark.parametrize("wish", [Deregister((ONE,)), RequestKeys((KEY,)), Order(AccountInquiry("a-1"))])
+    def test_any_other_request_tells_it_too_and_that_there_is_none(self, wish: Wish) -> None:
+        journal = in_force(ONE)
+        stage = Stage(None, None, None, journal=journal)
+        stage.tell(Wanted(wish))
+        assert {sent.one(TAKEN_HEADER) for sent in stage.sent} == {""}
+        journal.ltkms = [KeptLtkm(b"x", "b@bsf", 7, START, is_bcast=True, taken=True)]
+        later = Stage(None, None, None, journal=journal)
+        later.tell(Wanted(wish))
+        assert {sent.one(TAKEN_HEADER) for sent in later.sent} == {"b@bsf 7"}
+
+    def test_what_was_taken_since_is_told_when_it_goes_out_again(self) -> None:
+        stage = Stage(None, None, None, journal=in_force(ONE))
+        stage.tell(Wanted(Register(), patient=True))
+        stage.journal.ltkms = [KeptLtkm(b"x", "b@bsf", 7, START, is_bcast=True, taken=True)]
+        stage.answers.extend((None, None, None))
+        stage.after(BACK_OFF)
+        assert stage.sent[-1].one(TAKEN_HEADER) == "b@bsf 7"
 
 
 class TestOrders:

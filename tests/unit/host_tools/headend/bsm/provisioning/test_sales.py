@@ -11,13 +11,13 @@ import pytest
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages.orders import (
     Name,
-    PricingRequest,
     RenewalRequest,
     Sender,
     ServiceAnswer,
     ServiceRequest,
     UnsubscribeRequest,
 )
+from host_tools.exchange.messages.pricing import PricingRequest
 from host_tools.exchange.messages.provisioning import HTTP_STATUS_OF, Price, ProvisioningStatus, PurchaseItem
 from host_tools.exchange.messages.tokens import (
     AccountAnswer,
