@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from host_tools.chronicle.model import (
@@ -16,6 +17,7 @@ from host_tools.chronicle.model import (
     Stkm,
     StkmFate,
     TrafficKeyUse,
+    Validity,
 )
 from host_tools.chronicle.slices import Gaps, Slices
 
@@ -28,6 +30,7 @@ MOST_NOTES = 1_000
 MOST_POINTS = 2_000
 MOST_BALANCES = 32
 _MOST_SOURCES = 64
+_MOST_LIMITS = 4
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Chronicler:
         self._came: dict[str, _LongTermKey] = {}
         self._balances: dict[str, list[tuple[float, int]]] = {}
         self._notes: list[Note] = []
+        self._valid: dict[str, list[Validity]] = {}
 
     @property
     def now(self) -> float:
@@ -136,6 +140,14 @@ class Chronicler:
                 self._came.pop(next(iter(self._came)))
         if allows and allows not in key.allows and len(key.allows) < _MOST_SOURCES:
             key.allows.append(allows)
+
+    def valid(self, long_term_key: str, validity: Validity) -> None:
+        """Note what a long-term key is good for; the same again is the same."""
+        known = self._valid.setdefault(long_term_key, [])
+        if validity not in known and len(known) < _MOST_LIMITS:
+            known.append(validity)
+        if len(self._valid) > MOST_KEYS:
+            self._valid.pop(next(iter(self._valid)))
 
     # --- media
 
@@ -198,11 +210,11 @@ class Chronicler:
         if len(self._notes) < MOST_NOTES:
             self._notes.append(Note(self._now, words, bad))
 
-    def finish(self, title: str) -> Chronicle:
-        """Return the chronicle so far."""
-        services = tuple(_told(one) for one in self._services.values())
+    def finish(self, title: str, about: str = "") -> Chronicle:
+        """Return the chronicle so far; `about` says what it cannot show."""
+        services = tuple(_told(one, self._valid) for one in self._services.values())
         balances = tuple(Balance(name, tuple(points)) for name, points in self._balances.items())
-        return Chronicle(title, self._begins or 0.0, self._now, services, balances, tuple(self._notes))
+        return Chronicle(title, self._begins or 0.0, self._now, services, balances, tuple(self._notes), about)
 
     def _service(self, name: str, place: str) -> _Service | None:
         found = self._services.get(name)
@@ -211,13 +223,13 @@ class Chronicler:
         return found
 
 
-def _told(service: _Service) -> ServiceStory:
+def _told(service: _Service, valid: Mapping[str, Sequence[Validity]]) -> ServiceStory:
     media: tuple[Slice, ...] = service.media.slices()
     return ServiceStory(
         service.name,
         service.place,
         tuple(
-            LongTermKeyUse(name, key.came, key.first or 0.0, key.last, tuple(key.allows))
+            LongTermKeyUse(name, key.came, key.first or 0.0, key.last, tuple(key.allows), tuple(valid.get(name, ())))
             for name, key in service.long_term_keys.items()
         ),
         tuple(key.told() for key in service.traffic_keys.values()),

@@ -29,6 +29,27 @@ class MediaFate(Enum):
     LOST = "never came"
 
 
+class Counted(Enum):
+    """What the limits of a long-term key are numbers of. The value is what a person reads."""
+
+    TIMESTAMP = "T"
+    MTK_ID = "MTK ID"
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What a long-term key is good for: numbers from `low` to `high`, both included; `words` say by which policy."""
+
+    counted: Counted
+    low: int
+    high: int
+    words: str = ""
+
+    def __str__(self) -> str:
+        by = f" ({self.words})" if self.words else ""
+        return f"{self.counted.value} {self.low} to {self.high}{by}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stkm:
     """One STKM: when, its traffic key, its timestamp T, its fate, and why."""
@@ -53,13 +74,17 @@ class TrafficKeyUse:
 
 @dataclass(frozen=True, slots=True)
 class LongTermKeyUse:
-    """A SEK or PEK by its name: when it came (None: it was there before), when its STKMs came, what it allows."""
+    """A SEK or PEK by its name: when it came (None: it was there before), when its STKMs came, what it allows.
+
+    `valid` is what it is good for, as far as somebody told.
+    """
 
     key: str
     came: float | None
     first: float
     last: float
     allows: tuple[str, ...] = ()
+    valid: tuple[Validity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +136,7 @@ class ServiceStory:
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
-    """Everything: `begins` is in seconds since 1970, `seconds` how long it took."""
+    """Everything: `begins` is in seconds since 1970, `seconds` how long it took. `about` says what it cannot show."""
 
     title: str
     begins: float
@@ -119,6 +144,7 @@ class Chronicle:
     services: tuple[ServiceStory, ...]
     balances: tuple[Balance, ...]
     notes: tuple[Note, ...]
+    about: str = ""
 
     @property
     def packets(self) -> Counter[MediaFate]:

@@ -196,6 +196,7 @@ def _back_end(name: str, tail: str) -> Procedure:
 TEK_OFFER = _back_end("TEK offer", "tek-offers")
 KEY_GRANT = _back_end("key grant", "key-grants")
 SEK_ROLLS = _back_end("SEKs out of turn", "sek-rolls")
+SEK_HANDOVER = _back_end("SEK hand-over", "seks")
 STKM_HANDOVER = _back_end("STKM hand-over", "stkms")
 LTKM_HANDOVER = _back_end("LTKM hand-over", "ltkms")
 REGISTRATION_HANDOVER = _back_end("registration material", "registration-materials")
@@ -242,6 +243,7 @@ PROCEDURES = (
     TEK_OFFER,
     KEY_GRANT,
     SEK_ROLLS,
+    SEK_HANDOVER,
     STKM_HANDOVER,
     LTKM_HANDOVER,
     REGISTRATION_HANDOVER,

@@ -21,6 +21,7 @@ from host_tools.wire.http_client import HttpTransport
 
 _HTTP_PORT = 80
 _OK = 200
+_LOOPBACK = "127."
 _SDP_START = b"v=0"
 
 
@@ -29,9 +30,13 @@ class _UnreachableError(LookupError):
 
 
 class WebLibrary:
-    """Documents behind http URLs; `places` says where servers are, by name."""
+    """Documents behind http URLs; `places` says where servers are, by name.
 
-    def __init__(self, places: Mapping[str, Endpoint], address: str = "") -> None:
+    They are asked for from the own `address`, by which a server may choose the documents that fit it. One of this
+    computer alone does not lead to servers elsewhere and is not used there.
+    """
+
+    def __init__(self, places: Mapping[str, Endpoint], address: str) -> None:
         self._places = places
         self._address = address
 
@@ -48,12 +53,16 @@ class WebLibrary:
         target = (found.path or "/") + (f"?{found.query}" if found.query else "")
         request = HttpRequest(ANNOUNCEMENT.method, target, (("Host", found.netloc),))
         try:
-            answer = HttpTransport(place, self._address).exchange(request)
+            answer = HttpTransport(place, self._source(place)).exchange(request)
         except TransportError as error:
             raise _UnreachableError(str(error)) from None
         if answer.status != _OK:
             raise LookupError(f"{uri}: the server answered {answer.status}")
         return answer.body
+
+    def _source(self, place: Endpoint) -> str:
+        is_near = place.address.startswith(_LOOPBACK)
+        return self._address if is_near == self._address.startswith(_LOOPBACK) else ""
 
 
 class FileLibrary:

@@ -49,10 +49,10 @@ def noted(page: ReportPage | None, middleware: CardMiddleware, extras: Extras, e
         yield noting
 
 
-def write_page(chronicler: Chronicler, title: str, path: Path) -> None:
-    """Write what was noted so far as a page. Raises `UnwritableFile`."""
+def write_page(chronicler: Chronicler, title: str, path: Path, about: str = "") -> None:
+    """Write what was noted so far as a page; `about` says what it cannot show. Raises `UnwritableFile`."""
     from host_tools.chronicle.page.html import playing_page
 
     with whole_text(path) as file:
-        for part in playing_page(chronicler.finish(title)):
+        for part in playing_page(chronicler.finish(title, about)):
             file.write(part)

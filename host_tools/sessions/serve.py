@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,12 +26,13 @@ from host_tools.headend.scenario.wares import default_catalogue
 from host_tools.headend.serving import Pages, Ports, Running, serve
 from host_tools.headend.subscribers.personalised import subscriber_of
 from host_tools.sessions.air import Aired, beside
-from host_tools.sessions.certificates import server_contexts
+from host_tools.sessions.certificates import bsda_name, network_tls
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import BroadcastOnAir, Events, NetworkServed, PagesServed
 from host_tools.sessions.keeping import MEMORY, Keeping, keeping
 from host_tools.sessions.log_lines import log_lines
 from host_tools.sessions.sold import Sold
+from host_tools.wire.network_file import BSDA, Place
 from host_tools.wire.system import SystemClock, SystemRng
 
 if TYPE_CHECKING:
@@ -82,13 +83,16 @@ def serve_scenario(
     clock, rng, kept, tables = SystemClock(), SystemRng(), kept or Keeping(), profile.bcast.build_tables()
     rooms = None if make_rooms is None else partial(make_rooms, rng, clock)
     started = clock.now()
-    tls = None if certificates is None else server_contexts(scenario, certificates)
+    tls = None if certificates is None else network_tls(scenario, certificates)
     store = None if kept.db == MEMORY else kept.url(scenario)
 
     def announce(running: Running) -> None:
+        told = running.network
+        if aired is not None and aired.bsda is not None:
+            told = replace(told, others={**told.others, BSDA: Place(bsda_name(scenario), aired.bsda)})
         if network_file is not None:
-            write_whole(network_file, running.network.to_toml().encode())
-        events.emit(NetworkServed(running.network, network_file, store))
+            write_whole(network_file, told.to_toml().encode())
+        events.emit(NetworkServed(told, network_file, store))
         if running.pages is not None:
             shop = running.network.others["shop"].endpoint
             events.emit(
@@ -109,7 +113,7 @@ def serve_scenario(
             network = UsimNetwork(
                 scenario, subscriber_of(profile), clock, tables=tables, services=services, parts=parts, rng=rng
             )
-        runs = () if aired is None else (beside(aired, began, network, clock, tables, events, catalogue),)
+        runs = () if aired is None else (beside(aired, began, network, clock, tables, events, catalogue, tls),)
         # A terminal that never registered is where terminals of this computer are unless they say otherwise.
         asyncio.run(
             serve(

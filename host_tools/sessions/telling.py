@@ -10,7 +10,7 @@ from card.codec.bcast import LtkmManagement, Subtype, bcast_extension
 from card.codec.mikey import MikeyMessage
 from card.errors import DecodeError
 from host_tools.chronicle.chronicler import Chronicler
-from host_tools.chronicle.model import MediaFate, Stkm, StkmFate
+from host_tools.chronicle.model import Counted, MediaFate, Stkm, StkmFate, Validity
 from host_tools.content.rtp import looks_like_rtp
 from host_tools.terminal.audit import quantity_words
 from host_tools.terminal.ltkm_delivery import LtkmView
@@ -67,8 +67,13 @@ class Teller:
         self._chronicler.listens_anew()
 
     def decision(self, decision: Decision) -> None:
-        """Note what an STKM cost."""
-        for paid in decision.explanation.payments if decision.explanation else ():
+        """Note what an STKM cost, and for which STKMs the card says that the key is good."""
+        shown = decision.explanation
+        for candidate in shown.candidates if shown else ():
+            policy = candidate.policy
+            valid = Validity(Counted.TIMESTAMP, policy.first_ts, policy.last_ts, candidate.name)
+            self._chronicler.valid(decision.view.long_term_key.hex(), valid)
+        for paid in shown.payments if shown else ():
             words = quantity_words(paid.source)
             name = words if paid.source == _SHARED else f"{words}, {self._service(decision.view.session)}"
             self._chronicler.balance(name, paid.before, paid.after)

@@ -16,6 +16,10 @@ from host_tools.sessions.trace_files import read_events
 from host_tools.trace.events import CardEvent, TracedExchange
 from host_tools.trace.ladder import STKM, KeyMessage, LadderWatch
 
+_ABOUT = (
+    "A trace has what the card was given and what it answered: no media packets, no purses and counters, and no limits "
+    "of keys. Those are on the page that --report of play, replay, record and tune leaves."
+)
 _GIVEN = 4_096  # traffic keys that are remembered as given
 
 
@@ -80,7 +84,7 @@ def page_of_trace(trace: Path, output: Path, events: Events) -> None:
             reader.take(event)
     finally:
         if reader.exchanges:
-            write_page(reader.chronicler, f"{trace.name}, a trace", output)
+            write_page(reader.chronicler, f"{trace.name}, a trace", output, _ABOUT)
             events.emit(ReportWritten(output))
     if not reader.exchanges:
         raise SessionError(f"{trace}: the trace has no exchange with a card.", Trouble.INPUT)

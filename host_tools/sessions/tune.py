@@ -22,6 +22,7 @@ from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.orders import ServiceRequest
 from host_tools.exchange.transport import Endpoint as Place
 from host_tools.files.writing import write_whole
+from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 _TURN = 0.05  # seconds between two looks at the keyboard and at the network, at most
 _PROGRESS = 0.25  # seconds between two events of progress
+_PURSES = 1.0  # seconds between two looks at the purses, at least
+_LONG_AGO = float("-inf")
 _MOST_SOURCES = 64
 
 
@@ -152,6 +155,8 @@ class _Listening:
         self._lost = 0
         self._cost: dict[str, int] = {}
         self._purses: Mapping[str, int] = {}
+        self._purses_read = _LONG_AGO
+        self._may_have_paid = False
         self._refusal = ""
         self._waits_for_key = False
         self._told = 0.0
@@ -188,6 +193,7 @@ class _Listening:
             pass
         finally:
             leave(self._tuned.leave_all(), self._feed, self._hooks)
+            self._purses_read = _LONG_AGO
             self._progress()
             self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
 
@@ -266,8 +272,7 @@ class _Listening:
     def _took_tek(self, view: StkmView, tek: Tek) -> None:
         self._refusal = ""
         self._waits_for_key = False
-        if view.is_bcast or tek.is_bcast:
-            self._read_purses()
+        self._may_have_paid = self._may_have_paid or view.is_bcast or tek.is_bcast
 
     def _refused(self, view: StkmView, refusal: Refusal) -> bool:
         """A key that is missing is asked for, when its time comes (TS 33.246 clause 6.3.2.2.1)."""
@@ -283,9 +288,13 @@ class _Listening:
             self._cost[name] = self._cost.get(name, 0) + paid.before - paid.after
 
     def _read_purses(self) -> None:
+        """Read them for the eye, where an STKM may have cost something: once in a while, not with every STKM."""
+        if not self._may_have_paid or time.monotonic() - self._purses_read < _PURSES:
+            return
+        self._purses_read, self._may_have_paid = time.monotonic(), False
         try:
             groups = Auditor(self._middleware.application).key_groups()
-        except StatusError:
+        except (StatusError, LinkError):  # a card that has gone says so with the next STKM
             return
         self._purses = {
             f"{quantity_words(name)} {group.key_group.hex()}": value
@@ -305,6 +314,7 @@ class _Listening:
 
     def _progress(self) -> None:
         self._told = time.monotonic()
+        self._read_purses()
         self._events.emit(LiveProgressed(self._programme.name, self._player.statistics, self._status()))
 
     def _status(self) -> Mapping[str, object]:

@@ -214,9 +214,16 @@ class CardApplication(CardFiles):
         """Return the MSKs that EF_MSK shows, each with the T of its last MTK message (TS 31.102 clause 4.2.80)."""
         return tuple(entry for record in self._own_records(EF_MSK) for entry in decode_msks(record))
 
-    def read_msk_counters(self) -> dict[bytes, int]:
-        """Return the live counter of every MSK in EF_MSK by key domain (3 bytes) and MSK ID (4)."""
-        return {entry.key_domain_id + entry.msk_id: entry.counter for entry in self.read_msks()}
+    def read_msk_counter(self, key: bytes) -> int | None:
+        """Return the live counter of one MSK, None where EF_MSK does not show it.
+
+        `key` is key domain (3 bytes) and MSK ID (4). Records are read up to that of the key, of which there is one.
+        """
+        for record in self._own_records(EF_MSK):
+            for entry in decode_msks(record):
+                if entry.key_domain_id + entry.msk_id == key:
+                    return entry.counter
+        return None
 
     def iter_muks(self) -> Iterator[MukEntry]:
         """Yield the MUKs that EF_MUK shows, each with the T of its last MSK message (TS 31.102 clause 4.2.81).

@@ -145,7 +145,8 @@ def _why_granted(explanation: Explanation | None) -> str:
 class ExplainingFeed(FeedLayer):
     """Audits the card before and after each STKM, to tell live from play-back and what was debited.
 
-    It costs some ten commands for each STKM: for people who look, not for playing.
+    It costs ten commands for each STKM where the first record of EF_MSK shows its key, and one more for each record
+    before it: for people who look, not for playing.
     """
 
     usim: CardApplication
@@ -163,7 +164,7 @@ class ExplainingFeed(FeedLayer):
             view = CardStkmView.decode(stkm, self.usim.tables)
         except DecodeError:
             return self.feed_below.feed(stkm)
-        counter = self.usim.read_msk_counters().get(view.long_term_key)
+        counter = self.usim.read_msk_counter(view.long_term_key)
         before = self._balances(view.ids)
         outcome = self.feed_below.feed(stkm)
         after = self._balances(view.ids)

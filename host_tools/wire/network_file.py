@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _FORMAT = 1
 BSM_TLS = "bsm-tls"
 """Role of the BSM over TLS with certificates on both sides."""
+BSDA = "bsda"
+"""Role of a BSD/A in another process: where the BSM tells it of SEKs out of turn."""
 BSF_TLS = "bsf-tls"
 """Role of the BSF (Ub) over TLS with a certificate of its own."""
 _NO_PLACES = ("format", "services", "push")
@@ -39,7 +41,7 @@ class Place:
 class NetworkFile:
     """BSF (Ub), BSM (Ua), and where LTKMs come from; the serviceIDs that can be registered for.
 
-    `others` are further servers, by what they are for: `zn`, `metrics`.
+    `others` are further servers, by what they are for: `zn`, `metrics`, `BSM_TLS`, `BSDA`.
     """
 
     bsf: Place

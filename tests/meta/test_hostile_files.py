@@ -107,6 +107,8 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
     ("script record", "profile"): {"trace_file": ""},
     ("script record", "trace_files"): {"trace_file": ""},
     ("headend permissions", "scenario"): {"scenario": "@scenario"},
+    ("headend air", "network"): {"bsm": "", "network": "@network"},
+    ("headend air", "certificates"): {"certificates": "@certificates"},
     ("headend serve", "db"): {"db": ">a.db"},
     ("headend serve", "key_file"): {"db": ">a.db", "key_file": "@store key"},
     ("headend serve", "subscribers"): {"subscribers": "@subscribers"},
@@ -115,7 +117,8 @@ OTHERS: dict[tuple[str, str], dict[str, str]] = {
 }  # fmt: skip
 # Text that names files, beside what is of the type of a path.
 NAMES_FILES = {"card_name", "name", "names", "scenario", "db", "side_a", "side_b", "output", "target"}
-NAMES_NONE = {"address", "allow_iccid", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host", "items",
+NAMES_NONE = {"address", "allow_iccid", "bsda", "bsf", "bsm", "client_id", "content", "gsmtap", "hex_text", "host",
+              "items",
               "key_names", "listeners", "media",  # media: see on_air/test_sources.py
               "parental_pin", "path", "permissions_issuer", "pieces", "pin", "pin_b", "reader", "resolved", "rtp",
               "service", "services", "settings", "sms", "terminal_name", "terms", "title", "value"}  # fmt: skip

@@ -6,8 +6,7 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
-from host_tools.headend.permissions_issuer.certificates import LabCa
-from host_tools.headend.permissions_issuer.service import server_context
+from host_tools.headend.permissions_issuer.certificates import LabCa, server_context
 
 
 class LabTls:

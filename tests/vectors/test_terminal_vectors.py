@@ -106,6 +106,7 @@ def refusal(usim: Usim, message: bytes) -> tuple[RefusalReason, int]:
 def test_the_counters_of_free_and_used_records(usim: Usim) -> None:
     vector = MESSAGES["stkm"]
     name = vector["key_domain_id"] + vector["msk_id"]
-    assert usim.read_msk_counters() == {name: 0}
+    assert [usim.read_msk_counter(key) for key in (name, bytes(7))] == [0, None]
     feed_stkm(usim, vector["message"])
-    assert usim.read_msk_counters() == {name: 1}
+    assert usim.read_msk_counter(name) == 1
+    assert [entry.counter for entry in usim.read_msks()] == [1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from host_tools.chronicle.model import Chronicle, MediaFate, StkmFate
-from host_tools.chronicle.page.marks import MEDIA_CLASSES, media_swatch, stkm_swatch
+from host_tools.chronicle.page.marks import MEDIA_CLASSES, media_swatch, stkm_swatch, validity_swatch
 from host_tools.chronicle.page.tables import tables
 from host_tools.chronicle.page.timeline import timeline
 from host_tools.drawing.axis import clock
@@ -23,9 +23,11 @@ def _body(chronicle: Chronicle) -> Iterator[str]:
     good = "good" if _is_good(chronicle) else "bad"
     yield f'<p class="verdict {good}">{text(verdict(chronicle))}</p>'
     yield f"<p>{text(_when(chronicle))}</p>"
+    if chronicle.about:
+        yield f'<p class="about">{text(chronicle.about)}</p>'
     if chronicle.services or chronicle.notes:
         yield from timeline(chronicle)
-        yield from _legend()
+        yield from _legend(chronicle)
     yield from tables(chronicle)
 
 
@@ -55,12 +57,16 @@ def _when(chronicle: Chronicle) -> str:
     return f"From {begins}, {clock(chronicle.seconds)} long. Times below count from there."
 
 
-def _legend() -> Iterator[str]:
+def _legend(chronicle: Chronicle) -> Iterator[str]:
+    """Yield what the signs mean: all those of STKMs, and others where there are such."""
     yield '<ul class="key" aria-label="What the signs mean">'
     for fate in StkmFate:
         if fate is not StkmFate.UNREADABLE:
             yield f"<li>{stkm_swatch(fate)} STKM: {fate.value}</li>"
+    if any(key.valid for service in chronicle.services for key in service.long_term_keys):
+        yield f"<li>{validity_swatch()} SEK or PEK: valid, as far as it is told</li>"
     for media in MEDIA_CLASSES:
-        yield f"<li>{media_swatch(media)} media: {media.value}</li>"
+        if chronicle.packets.total():
+            yield f"<li>{media_swatch(media)} media: {media.value}</li>"
     yield "</ul>"
     yield '<p class="hint" hidden>Click into the picture or Tab to it; the arrow keys go from sign to sign.</p>'

@@ -43,6 +43,19 @@ def stkm_swatch(fate: StkmFate) -> str:
     return f'<svg class="swatch" width="14" height="12" aria-hidden="true">{stkm_sign(fate, 7, 1.5)}</svg>'
 
 
+def validity_sign(left: float, right: float, y: float, *, opens: bool, closes: bool) -> str:
+    """Return the line of a validity; where it begins or ends within the picture it has a foot, else an arrow."""
+    begin = f"M{left} {y - 3}v6" if opens else f"M{left + 4} {y - 3}l-4 3l4 3"
+    end = f"M{right} {y - 3}v6" if closes else f"M{right - 4} {y - 3}l4 3l-4 3"
+    return f'<path class="valid" d="{begin}M{left} {y}H{right}{end}"/>'
+
+
+def validity_swatch() -> str:
+    """Return the line for a legend."""
+    sign = validity_sign(2, 20, 6, opens=True, closes=False)
+    return f'<svg class="swatch" width="22" height="12" aria-hidden="true">{sign}</svg>'
+
+
 def media_swatch(fate: MediaFate) -> str:
     """Return the filling of a bar for a legend."""
     bar = f'<rect class="media {MEDIA_CLASSES[fate]}" x="1" y="1" width="12" height="10"/>'

@@ -19,11 +19,14 @@ def tables(chronicle: Chronicle) -> Iterator[str]:
     yield from _table("Services", heads, [_service(one, fates) for one in chronicle.services])
     keys = [
         (one.name, key.key, "before" if key.came is None else clock(key.came), clock(key.first), clock(key.last),
-         "; ".join(key.allows))
+         "; ".join(map(str, key.valid)), "; ".join(key.allows))
         for one in chronicle.services for key in one.long_term_keys
     ]  # fmt: skip
-    yield from _table("SEKs and PEKs", ("service", "key", "#came", "#first STKM", "#last STKM", "allows"), keys)
-    traffic = [(one.name, *_traffic(key)) for one in chronicle.services for key in one.traffic_keys]
+    yield from _table(
+        "SEKs and PEKs", ("service", "key", "#came", "#first STKM", "#last STKM", "valid for", "allows"), keys
+    )
+    has_media = chronicle.packets.total() > 0
+    traffic = [(one.name, *_traffic(key, has_media)) for one in chronicle.services for key in one.traffic_keys]
     yield from _table("TEKs", ("service", "name", "#given", "#first packet", "#last packet", "#packets"), traffic)
     yield from _table("Purses and counters", ("name", "#time", "#holds"), [
         (balance.name, clock(at), str(value)) for balance in chronicle.balances for at, value in balance.points
@@ -32,9 +35,9 @@ def tables(chronicle: Chronicle) -> Iterator[str]:
     yield from _stkms(chronicle)
 
 
-def _traffic(key: TrafficKeyUse) -> Row:
+def _traffic(key: TrafficKeyUse, has_media: bool) -> Row:
     first, last = ("", "") if key.used is None else map(clock, key.used)
-    return key.key, clock(key.given), first, last, str(key.packets)
+    return key.key, clock(key.given), first, last, str(key.packets) if has_media else ""
 
 
 def _service(service: ServiceStory, fates: Sequence[MediaFate]) -> Row:
@@ -67,6 +70,8 @@ def _stkms(chronicle: Chronicle) -> Iterator[str]:
 def _table(heading: str, heads: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     if not rows:
         return
+    told = [place for place in range(len(heads)) if any(row[place] for row in rows)]
+    heads, rows = [heads[place] for place in told], [[row[place] for place in told] for row in rows]
     numbers = [' class="n"' if head.startswith(_NUMBER) else "" for head in heads]
     if heading:
         yield f"<h2>{heading}</h2>"

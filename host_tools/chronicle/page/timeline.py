@@ -18,13 +18,17 @@ from host_tools.chronicle.model import (
     Stkm,
     TrafficKeyUse,
 )
-from host_tools.chronicle.page.marks import MEDIA_CLASSES, PATTERNS, stkm_sign
+from host_tools.chronicle.page.marks import MEDIA_CLASSES, PATTERNS, stkm_sign, validity_sign
+from host_tools.chronicle.validity import moments
 from host_tools.drawing.axis import TimeAxis, clock
 from host_tools.drawing.page import text
 
-_LABELS, _LEFT, _RIGHT, _TOP = 118, 12, 24, 26
+_LABELS, _LEFT, _RIGHT, _TOP = 118, 20, 24, 26
 _NARROWEST, _WIDEST, _PER_SECOND = 1_060, 2_600, 3
 _TITLE, _BAR, _SIGNS, _MEDIA, _PURSE, _GAP = 24, 22, 20, 52, 44, 8
+_VALID = 9
+_MSK_ID = 8  # hex digits of an MSK ID, behind the key domain
+_NEAR = 0.5  # seconds: an STKM comes that much before its crypto period, or so
 _ROOM_FOR_LABEL = 34
 _SHORTEST = 0.2  # seconds that the axis has at least
 _MARK_EVERY = 90  # pixels between two marks of the axis, at least
@@ -101,20 +105,41 @@ def _service(drawing: _Drawing, service: ServiceStory) -> None:
     y = drawing.top - 2
     drawing.parts.append(f'<line class="rule" x1="0" y1="{y}" x2="{_LEFT + drawing.axis.width}" y2="{y}"/>')
     used = {key.long_term_key: max(_end(key), 0.0) for key in service.traffic_keys}
-    top = drawing.label("SEK or PEK", _BAR + 6)
+    rows = max((len(above.valid) for above in service.long_term_keys), default=0)
+    top = drawing.label("SEK or PEK", _BAR + 6 + rows * _VALID)
     for number, above in enumerate(service.long_term_keys):
         end = max(above.last, used.get(above.key, 0.0))
         _bar(drawing, f"{service.name} SEK", top + 2, (_first(above), end), f"sek s{number % 2}", above.key[-8:],
              _long_term_words(above, end))  # fmt: skip
+        _validities(drawing, service, above, top + _BAR + 7)
     top = drawing.label("TEK", _BAR + 6)
     for number, key in enumerate(service.traffic_keys):
         _bar(drawing, f"{service.name} TEK", top + 2, (key.given, _end(key)), f"tek s{number % 2}",
-             key.key.rpartition("/")[2], _traffic_words(key))  # fmt: skip
+             key.key.rpartition("/")[2], _traffic_words(key, bool(service.media)))  # fmt: skip
     top = drawing.label("STKM", _SIGNS)
     for stkm in service.stkms:
         shape = stkm_sign(stkm.fate, drawing.axis.at(stkm.at), top + 5)
         drawing.mark(f"{service.name} STKM", _stkm_words(stkm), shape)
     _media(drawing, service)
+
+
+def _validities(drawing: _Drawing, service: ServiceStory, above: LongTermKeyUse, y: float) -> None:
+    seconds = drawing.axis.seconds
+    for row, valid in enumerate(above.valid):
+        span = moments(valid, above.key[-_MSK_ID:], service.stkms)
+        if span is None or span[1] <= max(span[0], 0.0) or span[0] >= seconds:
+            continue
+        begins, ends = span
+        opens, closes = begins >= -_NEAR, ends <= seconds + _NEAR
+        left, right = drawing.axis.at(begins), max(drawing.axis.at(ends), drawing.axis.at(begins) + 4)
+        shape = validity_sign(left, right, round(y + row * _VALID, 1), opens=opens, closes=closes)
+        drawing.mark(f"{service.name} validity", f"{_span_words(begins, ends, opens, closes)} SEK or PEK {above.key}: "
+                     f"valid for {valid}", shape)  # fmt: skip
+
+
+def _span_words(begins: float, ends: float, opens: bool, closes: bool) -> str:
+    since = clock(max(begins, 0.0)) if opens else "from before"
+    return f"{since} to {clock(ends)}" if closes else f"{since} on"
 
 
 def _first(above: LongTermKeyUse) -> float:
@@ -190,7 +215,9 @@ def _long_term_words(above: LongTermKeyUse, end: float) -> str:
     return f"{clock(_first(above))} SEK or PEK {above.key}: {came}, in use until {clock(end)}{allows}"
 
 
-def _traffic_words(key: TrafficKeyUse) -> str:
+def _traffic_words(key: TrafficKeyUse, has_media: bool) -> str:
+    if not has_media:
+        return f"{clock(key.given)} TEK {key.key}"
     used = "opened nothing" if key.used is None else (
         f"opened {key.packets} packets, {clock(key.used[0])} to {clock(key.used[1])}"
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,11 @@ from host_tools.cli.interrupts import interruptible
 from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
-from host_tools.sessions.events import Event, Progressed, StepDone
+from host_tools.sessions.events import Event, LiveProgressed, Progressed, StepDone, Tuned
 from host_tools.sessions.opening import IN_PROCESS, PCSC, traced
 
 if TYPE_CHECKING:
+    from card.crypto.secret import Secret
     from host_tools.cli.terminal.report import LiveTable
     from host_tools.content.captures.pcap import CaptureReader
     from host_tools.links.base import Link
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 AUDIO_FOLDER = Path("bcast-demo")
 _CARD_LOG = "card.log"
-_RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
+_PROGRAM = (sys.executable, "-m", "host_tools.cli.main")
+_RUN = (*_PROGRAM, "run")
 
 
 @click.command()
@@ -46,6 +48,18 @@ _RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
     "--wire/--no-wire", default=True, show_default=True,
     help="Head-end and terminal over HTTP and UDP on this computer, or by calls in this process.",
 )  # fmt: skip
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Tune in to a head-end that is on the air in a process of its own, to one service after the other.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(1.0, 100.0),
+    default=1.0,
+    show_default=True,
+    help="How fast, with --live.",
+)
 @click.option("--csim", is_flag=True, help="Use the CSIM of a card, not a USIM: keys without GBA (provisional).")
 @click.option(
     "--keep", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
@@ -54,14 +68,24 @@ _RUN = (sys.executable, "-m", "host_tools.cli.main", "run")
 @click.option("--no-keep", is_flag=True, help="Keep nothing, not even the audio.")
 @trace_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON and nothing else.")
-def demo(link: str, wire: bool, csim: bool, keep: Path | None, no_keep: bool, as_json: bool, **trace: Any) -> None:
+def demo(
+    link: str, wire: bool, live: bool, speed: float, csim: bool, keep: Path | None, no_keep: bool, as_json: bool,
+    **trace: Any,
+) -> None:  # fmt: skip
     """Do the whole job once and check every result.
 
     A card is personalised and put into a PC/SC reader; the terminal bootstraps with a test network, registers, takes
     the keys of two services, replays a recorded broadcast through the card and decrypts it. The result is compared
     with the network's own keys and media; the exit code is 1 when anything differs. What was heard is left as .wav
     files to listen to, beside a page to look at.
+
+    With --live nothing is recorded first: the broadcast is on the air while the terminal registers, takes keys, listens
+    to ten seconds of each service, and follows the SEKs that roll over.
     """
+    if live and (csim or not wire):
+        raise click.UsageError("--live is for a USIM on wires: neither --csim nor --no-wire goes with it")
+    if not live and speed != 1.0:
+        raise click.UsageError("--speed needs --live")
     if keep is not None and no_keep:
         raise click.UsageError("give --keep or --no-keep, not both")
     audio = None if keep is not None or no_keep else _audio_folder()
@@ -71,7 +95,10 @@ def demo(link: str, wire: bool, csim: bool, keep: Path | None, no_keep: bool, as
         choice = TraceChoice.of(trace)
         sinks = stack.enter_context(choice.opened())
         steps = stack.enter_context(closing(_Steps(to_stderr=as_json, live=not choice.verbose)))
-        outcome = _run(_side(csim, wire=wire), link, folder, steps, sinks)
+        if live:
+            outcome = _run_live(link, folder, speed, steps, sinks)
+        else:
+            outcome = _run(_side(csim, wire=wire), link, folder, steps, sinks)
         if audio is not None:
             outcome.files = _copied(outcome.files, audio)
             outcome.page = None if outcome.page is None else _copy(outcome.page, audio / outcome.page.name)
@@ -115,6 +142,28 @@ def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[Tra
         raise CliError(error.message, error.status or ENVIRONMENT) from error
 
 
+def _run_live(link: str, folder: Path, speed: float, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
+    from host_tools.sessions.demo.card import CardProcessEnded, card_in_reader
+    from host_tools.sessions.demo.live import LiveDemo
+    from host_tools.sessions.opening import CardSource
+
+    if link == IN_PROCESS:
+        steps.say("The card runs in this process: neither pcscd nor vpcd is used.")
+
+    @contextmanager
+    def opened(card_file: Path, pin: Secret | None) -> Iterator[CardSource]:
+        if link == IN_PROCESS:
+            yield CardSource(IN_PROCESS, profile=card_file, pin=pin)
+            return
+        with card_in_reader(card_file, folder / _CARD_LOG, _RUN) as plain:
+            yield CardSource(PCSC, reader=plain.name, pin=pin)
+
+    try:
+        return LiveDemo(folder, opened, _PROGRAM, sinks, steps, speed).run()
+    except CardProcessEnded as error:
+        raise CliError(error.message, error.status or ENVIRONMENT) from error
+
+
 class _Steps:
     """Prints each step with a tick, and a live table while the broadcast plays."""
 
@@ -138,6 +187,11 @@ class _Steps:
                 self.say(f"{self._tick} {words}")
             case Progressed(statistics, capture) if self._live:
                 self._show(statistics, capture)
+            case Tuned(service, number, of):
+                self.close()
+                self.say(f"{self._tick} tuned to {service}, service {number} of {of}")
+            case LiveProgressed(service, statistics, status) if self._live:
+                self._show_air(service, statistics, status)
             case _:
                 pass
 
@@ -152,6 +206,14 @@ class _Steps:
         if self._table is None:
             self._table = LiveTable("Replaying the broadcast")
         self._table.show(lambda: [progress_row(capture.share), *statistics_rows(statistics)])
+
+    def _show_air(self, service: str, statistics: PlayStatistics, status: Mapping[str, object]) -> None:
+        from host_tools.cli.terminal.live_show import live_rows
+        from host_tools.cli.terminal.report import LiveTable
+
+        if self._table is None:
+            self._table = LiveTable("On the air")
+        self._table.show(lambda: live_rows(service, statistics, status))
 
 
 def _report(outcome: Outcome, link: str, as_json: bool) -> None:

@@ -15,7 +15,8 @@ from host_tools.cli.config import config_option
 from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
-from host_tools.cli.headend.air_options import air_options, air_plan, refuse_without
+from host_tools.cli.headend.air_options import air_options, air_plan, place, refuse_without
+from host_tools.cli.headend.bsda_options import bsda_options, bsm_options, ends
 from host_tools.cli.headend.manners_options import manners, manners_options, words_beside
 from host_tools.cli.headend.selling_options import selling_options
 from host_tools.cli.headend.store_options import store_options
@@ -154,7 +155,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
     type=click.Path(file_okay=False, path_type=Path),
     help="Serve Zn and Ua over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the server's a "
     "test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, terminal.pem and "
-    "terminal.key for a terminal.",
+    "terminal.key for a terminal, bsda.pem and bsda.key for a BSD/A.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
 @air_options
@@ -163,11 +164,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
     type=click.Path(file_okay=False, path_type=Path),
     help="Write SDP, user service and security descriptions there, with --air; GET /guide/ of the BSM gives them, too.",
 )
-@click.option(
-    "--transport-key",
-    type=_FILE,
-    help="Serve a BSD/A in another process (`headend air`), which shares this key; it is made where there is none.",
-)
+@bsm_options
 @_random_keys
 @store_options
 @manners_options
@@ -187,6 +184,7 @@ def serve(
     air: bool,
     announce: Path | None,
     transport_key: Path | None,
+    bsda: str | None,
     random_keys: Path | None,
     pages: bool,
     sms: str | None,
@@ -226,6 +224,9 @@ def serve(
         refuse_without("--air", {**options, "announce": announce})
     if transport_key is not None and not air and options["clock_file"] is None:
         raise click.UsageError("--transport-key needs --clock-file, which the BSD/A reads too")
+    if bsda is not None and transport_key is None:
+        raise click.UsageError("--bsda needs --transport-key")
+    told_at = None if bsda is None else place("--bsda", bsda)
     if client_ids and certificates is None:
         raise click.UsageError("--client-ids needs --certificates: a client ID comes over TLS only")
     if certificates is None:
@@ -249,7 +250,7 @@ def serve(
     treated = manners(sms, sms_form, most_requests, remint=remint)
     with _plain_errors(), words_beside(log):
         plan = _load(scenario, random_keys)
-        streamed = Aired(air_plan(options), air, announce, transport_key) if aired else None
+        streamed = Aired(air_plan(options), air, announce, transport_key, told_at) if aired else None
         kept, sold, card = (
             Keeping(db, key_file, subscribers),
             Sold(catalogue, client_ids, included),
@@ -273,40 +274,41 @@ def serve(
 
 @headend.command()
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
-@click.option("--bsm", metavar="ADDRESS:PORT", required=True, help="Where the BSM is, as `headend serve` prints it.")
-@click.option("--transport-key", type=_FILE, required=True, help="The key that `headend serve --transport-key` made.")
+@bsda_options
 @click.option(
     "--profile", type=_FILE, default="usim", show_default=True, help="Card profile whose tables are followed."
 )
-@click.option("--port", type=_PORT, default=0, help="TCP port of metrics and hand-over; without it, any that is free.")
 @air_options
 @_random_keys
 def air(
     scenario: str,
-    bsm: str,
+    bsm: str | None,
+    network: Path | None,
     transport_key: Path,
+    certificates: Path | None,
     profile: Path,
     port: int,
+    tls_port: int,
     random_keys: Path | None,
     **options: Any,
 ) -> None:
     """Be the BSD/A of SCENARIO, with a BSM in another process, until interrupted.
 
     STKMs, or the keys to make them, come from the BSM by HTTP some crypto periods ahead, so that one which stops for a
-    moment is not heard. Give both the same --clock-file, --speed and --loop.
+    moment is not heard. Give both the same --clock-file, --speed and --loop. With --certificates both ways are over
+    TLS.
     """
-    from host_tools.cli.headend.air_options import place
-    from host_tools.exchange.transport import Endpoint
     from host_tools.sessions.air import distribute_scenario
     from host_tools.sessions.air import transport_key as read_key
     from host_tools.sessions.cards import load_profile
 
-    refuse_clash([options["record"], options["clock_file"]], [Path(scenario), profile, transport_key, random_keys])
-    server = place("--bsm", bsm)
+    read = [Path(scenario), profile, transport_key, random_keys, network]
+    refuse_clash([options["record"], options["clock_file"]], read)
     with _plain_errors():
-        show, plan, streamed = _Show(), _load(scenario, random_keys), air_plan(options)
-        keys, here = read_key(transport_key, show), Endpoint("127.0.0.1", port)
-        distribute_scenario(plan, load_profile(profile), streamed, server, keys, here, show)
+        found, show = ends(bsm, network, certificates, port, tls_port), _Show()
+        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, show), air_plan(options)
+        card = load_profile(profile)
+        distribute_scenario(plan, card, streamed, found.bsm, keys, found.own, show, found.secured)
 
 
 def _load(scenario: str, random_keys: Path | None = None) -> Scenario:
@@ -344,8 +346,10 @@ class _Show(Console):
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
             case BroadcastOnAir(scenario, plan):
                 _show_air(scenario, plan)
-            case DistributionServed(place):
+            case DistributionServed(place, secured):
                 click.echo(f"BSD/A, http, /metrics: {place.address}:{place.port}")
+                if secured is not None:
+                    click.echo(f"BSD/A, hand-over, https: {secured.address}:{secured.port}")
             case BroadcastEnded(scenario):
                 click.echo(f"{scenario.name} is over; --loop begins anew")
             case NetworkServed(network, network_file, store):
@@ -372,6 +376,7 @@ def _show_network(network: NetworkFile, network_file: Path | None, store: str | 
     what = {
         "zn": "Zn, https",
         "bsm-tls": "BSM (Ua, https)",
+        "bsda": "BSD/A, told of SEKs out of turn",
         "bsf-tls": "BSF (Ub, https)",
         "metrics": "metrics, http, /metrics",
         "shop": "open shop, http",
@@ -431,8 +436,8 @@ def _plain_errors() -> Iterator[None]:
 
 def _show_air(scenario: Scenario, plan: AirPlan) -> None:
     for places in plan.targets(scenario):
-        for service, place in places.items():
-            media, stkms = place.media, place.stkms
+        for service, heard in places.items():
+            media, stkms = heard.media, heard.stkms
             click.echo(f"on the air: {service} to {media.address}:{media.port}, STKMs to port {stkms.port}")
     times = "" if plan.speed == 1 else f", {plan.speed:g} times as fast"
     how = "again and again" if plan.loop else f"for {scenario.duration / 1000 / plan.speed:g} s"

@@ -120,7 +120,7 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
     named = {**options, "resolved": ()}
     reach = None if options["network"] is None and options["bsm"] is None else choice_of(named).reach()[0]
     places = {**({} if reach is None else reach.places), **dict(options["resolved"])}
-    library = WebLibrary(places)
+    library = WebLibrary(places, options["address"])
     if target.startswith("http:"):
         return programmes_at(target, library)
     if reach is None:

@@ -3,8 +3,9 @@
 | flow | message |
 |---|---|
 | a TEK with its parameters, for STKMs that the BSM makes | `TekOffer`, answered with `Stkms` |
-| a SEK or PEK, for STKMs that the BSD/A makes | `KeyWish`, answered with `KeyGrant`; or a `KeyGrant` by itself |
+| a SEK or PEK, for STKMs that the BSD/A makes | `KeyWish`, answered with `KeyGrant` |
 | names of SEKs that are taken up out of turn, and when | an empty object, answered with `SekRolls` |
+| the same of one SEK, as soon as it is known, and its key where the BSD/A makes STKMs | `SekHandover` |
 | finished STKMs, either way: to be broadcast, or for the interaction channel | `Stkms` |
 | registration material and LTKMs, for broadcast | `Handover`; of the DRM profile alone (SPCP, clause 4.3.1) |
 
@@ -191,32 +192,12 @@ class KeyGrant:
 
     def encode(self, keys: TransportKey) -> bytes:
         """Return the body."""
-        return _write(
-            service=self.service,
-            **_ids(self.key_ids),
-            first_mtk_id=self.first_mtk_id,
-            last_mtk_id=self.last_mtk_id,
-            key=keys.wrap(self.key),
-            rand=self.rand.hex(),
-            csb_id=self.csb_id,
-        )
+        return _write(**_granted(self, keys))
 
     @classmethod
     def decode(cls, body: bytes, keys: TransportKey) -> KeyGrant:
         """Read the body. Raises `DecodeError`."""
-        found = _read(body)
-        rand = _hex(_text(found, "rand"), "rand", 16)
-        if len(rand) != 16:
-            raise DecodeError("rand has not 16 bytes")
-        return cls(
-            _text(found, "service"),
-            _key_ids(found),
-            _whole(found.get("first_mtk_id"), "first_mtk_id", 0xFFFF),
-            _whole(found.get("last_mtk_id"), "last_mtk_id", 0xFFFF),
-            keys.unwrap(_text(found, "key"), *_KEY_SIZES),
-            rand,
-            _whole(found.get("csb_id"), "csb_id", 0xFFFF_FFFF),
-        )
+        return _grant(_read(body), keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,18 +220,7 @@ class SekRolls:
 
     def encode(self) -> bytes:
         """Return the body."""
-        found = [
-            {
-                "service": one.service,
-                **_ids(one.key_ids),
-                "begins": one.begins,
-                "ends": one.ends,
-                "first_mtk_id": one.first_mtk_id,
-                "last_mtk_id": one.last_mtk_id,
-            }
-            for one in self.rolls
-        ]
-        return _write(rolls=found)
+        return _write(rolls=list(map(_rolled, self.rolls)))
 
     @classmethod
     def decode(cls, body: bytes) -> SekRolls:
@@ -259,6 +229,31 @@ class SekRolls:
         if not isinstance(rolls, list) or len(rolls) > MOST_ROLLS or not all(isinstance(one, dict) for one in rolls):
             raise DecodeError(f"rolls is no list of at most {MOST_ROLLS} objects")
         return cls(tuple(map(_roll, rolls)))
+
+
+@dataclass(frozen=True, slots=True)
+class SekHandover:
+    """A SEK that is taken up out of turn, told by the BSM; with its key where the BSD/A makes the STKMs."""
+
+    roll: SekRoll
+    grant: KeyGrant | None = None
+
+    def encode(self, keys: TransportKey) -> bytes:
+        """Return the body."""
+        grant = None if self.grant is None else _granted(self.grant, keys)
+        return _write(roll=_rolled(self.roll), grant=grant)
+
+    @classmethod
+    def decode(cls, body: bytes, keys: TransportKey) -> SekHandover:
+        """Read the body. Raises `DecodeError`, also for a key of another name than the SEK that is taken up."""
+        found = _read(body)
+        told, granted = found.get("roll"), found.get("grant")
+        if not isinstance(told, dict) or not isinstance(granted, dict | None):
+            raise DecodeError("a SEK is told by the objects roll and grant, which may be null")
+        roll, grant = _roll(told), None if granted is None else _grant(granted, keys)
+        if grant is not None and (grant.service, grant.key_ids) != (roll.service, roll.key_ids):
+            raise DecodeError("the key is not that of the SEK which is taken up")
+        return cls(roll, grant)
 
 
 class KeyProfile(Enum):
@@ -303,6 +298,44 @@ def _moment(found: _Json) -> datetime:
 def _stkm(found: _Json) -> FinishedStkm:
     counter = _whole(found.get("counter"), "counter", 0xFFFF_FFFF)
     return FinishedStkm(counter, _moment(found), _hex(_text(found, "octets"), "octets", _LARGEST_STKM))
+
+
+def _granted(grant: KeyGrant, keys: TransportKey) -> dict[str, object]:
+    return {
+        "service": grant.service,
+        **_ids(grant.key_ids),
+        "first_mtk_id": grant.first_mtk_id,
+        "last_mtk_id": grant.last_mtk_id,
+        "key": keys.wrap(grant.key),
+        "rand": grant.rand.hex(),
+        "csb_id": grant.csb_id,
+    }
+
+
+def _grant(found: _Json, keys: TransportKey) -> KeyGrant:
+    rand = _hex(_text(found, "rand"), "rand", 16)
+    if len(rand) != 16:
+        raise DecodeError("rand has not 16 bytes")
+    return KeyGrant(
+        _text(found, "service"),
+        _key_ids(found),
+        _whole(found.get("first_mtk_id"), "first_mtk_id", 0xFFFF),
+        _whole(found.get("last_mtk_id"), "last_mtk_id", 0xFFFF),
+        keys.unwrap(_text(found, "key"), *_KEY_SIZES),
+        rand,
+        _whole(found.get("csb_id"), "csb_id", 0xFFFF_FFFF),
+    )
+
+
+def _rolled(roll: SekRoll) -> dict[str, object]:
+    return {
+        "service": roll.service,
+        **_ids(roll.key_ids),
+        "begins": roll.begins,
+        "ends": roll.ends,
+        "first_mtk_id": roll.first_mtk_id,
+        "last_mtk_id": roll.last_mtk_id,
+    }
 
 
 def _roll(found: _Json) -> SekRoll:

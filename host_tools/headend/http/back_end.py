@@ -15,7 +15,6 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.back_end import (
     MOST_ROLLS,
     FinishedStkm,
-    KeyGrant,
     KeyWish,
     SekRoll,
     SekRolls,
@@ -28,6 +27,7 @@ from host_tools.exchange.transport import Peer
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.granting import as_grant
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.guarded import GuardedServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
@@ -100,9 +100,7 @@ class BackEndServer(GuardedServer):
 
     def _grant(self, body: bytes) -> bytes:
         wish = KeyWish.decode(body)
-        key = self._back_end.sek(wish.service, wish.key_ids)
-        grant = KeyGrant(key.service, key.key_ids, key.first_mtk_id, key.last_mtk_id, key.key, key.rand, key.csb_id)
-        return grant.encode(self._keys)
+        return as_grant(self._back_end.sek(wish.service, wish.key_ids)).encode(self._keys)
 
     def _tell_rolls(self, body: bytes) -> bytes:
         del body

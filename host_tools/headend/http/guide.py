@@ -18,15 +18,18 @@ class GuideServer(GuardedServer):
 
     reference_point = "the announcement"
 
-    def __init__(self, documents: Iterable[Document]) -> None:
-        """Take the documents; the one without a name is what the bare path gives."""
+    def __init__(self, documents: Iterable[Document], homes: Mapping[str, str]) -> None:
+        """Take the documents; the one without a name is what the bare path gives.
+
+        Who asks from an address in `homes` gets the documents whose names begin as it says there, where there are such.
+        """
         super().__init__()
         self._documents: Mapping[str, Document] = {document.name: document for document in documents}
+        self._homes = dict(homes)
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        del peer
-        path = Target.parse(request.target).path
-        found = self._documents.get(path.partition(ANNOUNCEMENT.tail)[2])
+        name = Target.parse(request.target).path.partition(ANNOUNCEMENT.tail)[2]
+        found = self._documents.get(self._homes.get(peer.address, "") + name) or self._documents.get(name)
         if found is None:
             return failure(HTTPStatus.NOT_FOUND)
         if request.method != ANNOUNCEMENT.method:

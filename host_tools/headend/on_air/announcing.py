@@ -1,9 +1,9 @@
-"""The announcement of a broadcast: all documents of all services, for where one listener hears them."""
+"""The announcement of a broadcast: all documents of all services, for where each listener hears them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from host_tools.content.rtp import PayloadFormat
 from host_tools.content.sinks.tone import SAMPLE_RATE
@@ -14,6 +14,7 @@ from host_tools.guide.sdp import MediaStream
 from host_tools.guide.security import KeyManagement
 from host_tools.guide.usd import DeliveryMethod, UserService, UserServiceDescription
 from host_tools.headend.catalogue.items import Catalogue, CatalogueItem, Waiting
+from host_tools.headend.on_air.broadcast import AirPlan
 from host_tools.headend.on_air.outlets import Places
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
@@ -66,6 +67,48 @@ def announced(
         _announced(service, places, service_ids[service.id], management, offers.get(service.id))
         for service in scenario.services
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Under which serviceID each service is registered, and as what it is sold, both by its name in the scenario.
+
+    `waiting` is how long terminals wait before they ask for keys.
+    """
+
+    service_ids: Mapping[str, str]
+    offers: Mapping[str, Offer]
+    waiting: Waiting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """The documents for everybody who hears a broadcast.
+
+    They fit the first listener. Where there are several, each has its own ones, too, whose names begin with
+    `at/ADDRESS-PORT/`; `homes` has that by the address of a listener, for the first one at an address.
+    """
+
+    documents: tuple[Document, ...]
+    homes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, scenario: Scenario, plan: AirPlan, names: Names) -> Announcements:
+        """Return them. Raises `EncodeError`, `HeadendError`."""
+        targets = plan.targets(scenario)
+        if len(targets) == 1:
+            return cls(tuple(_of_one(scenario, targets[0], names)), {})
+        every, homes = list(_of_one(scenario, targets[0], names)), dict[str, str]()
+        for listener, places in zip(plan.listeners, targets, strict=True):
+            home = f"at/{listener.address}-{listener.port}/"
+            homes.setdefault(listener.address, home)
+            every += [replace(one, name=home + one.name) for one in _of_one(scenario, places, names)]
+        return cls(tuple(every), homes)
+
+
+def _of_one(scenario: Scenario, places: Places, names: Names) -> Iterator[Document]:
+    described = announced(scenario, places, names.service_ids, names.offers, names.waiting)
+    return announcement(dict(zip((service.id for service in scenario.services), described, strict=True)))
 
 
 def announcement(services: Mapping[str, AnnouncedService]) -> Iterator[Document]:

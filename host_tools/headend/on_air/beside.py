@@ -8,23 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from host_tools.exchange.http import HttpRequest
+from host_tools.exchange.messages.back_end import SekHandover
 from host_tools.exchange.procedures import ANNOUNCEMENT, KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, STKM_REQUEST, TEK_OFFER
 from host_tools.exchange.transport import Server
-from host_tools.guide.announce import Document, Offer
 from host_tools.headend.bsm.ports import KeyStore
-from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.granting import as_grant
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.guide import GuideServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.announcing import announced, announcement
+from host_tools.headend.on_air.announcing import Announcements, Names
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir, position
+from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.rollovers import ORDERS_A_SECOND, RolledSeks, RolloverPushes
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD
+from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.seeded_keys import make_key
@@ -49,18 +50,6 @@ def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
                 keys.add_sek(make_key(scenario, term))
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Under which serviceID each service is registered, and as what it is sold, both by its name in the scenario.
-
-    `waiting` is how long terminals wait before they ask for keys.
-    """
-
-    service_ids: Mapping[str, str]
-    offers: Mapping[str, Offer]
-    waiting: Waiting | None = None
-
-
 class AirBeside:
     """A broadcast beside the servers. Its `documents` are the announcement."""
 
@@ -76,11 +65,13 @@ class AirBeside:
         on_air: OnAir | None = None,
         back_end: BackEndServer | None = None,
         rolls: Rolls | None = None,
+        handing: SeksHandedOver | None = None,
     ) -> None:
         """Take what is broadcast how and since when, the keys of the BSM, the time, and what services are called.
 
         `shelf` has the STKMs that terminals ask for. `on_air` is the broadcast where it is here, `back_end` answers a
-        BSD/A elsewhere; both have these `rolls`. Raises `EncodeError`, `HeadendError`.
+        BSD/A elsewhere, which hears of SEKs out of turn through `handing`; both have these `rolls`. Raises
+        `EncodeError`, `HeadendError`.
         """
         self._plan = plan
         self._began = began
@@ -89,6 +80,8 @@ class AirBeside:
         self._shelf = shelf
         self._on_air = on_air
         self._back_end = back_end
+        self._handing = handing
+        self._hands: asyncio.Task[None] | None = None
         self._timetable = Timetable(scenario, plan.loop, Rolls() if rolls is None else rolls)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._period = scenario.stkm.crypto_period / 1000 / plan.speed
@@ -98,10 +91,9 @@ class AirBeside:
         self._flush: Callable[[], None] = lambda: None
         self._idle = min(max(scenario.ltkm_lead / 1000 / plan.speed / _LOOKS_A_LEAD, _STEP), _REST)
         self._defects = 0
-        described = announced(scenario, plan.targets(scenario)[0], names.service_ids, names.offers, names.waiting)
-        by_name = dict(zip((service.id for service in scenario.services), described, strict=True))
-        self.documents: tuple[Document, ...] = tuple(announcement(by_name))
-        self._guide = GuideServer(self.documents)
+        announcements = Announcements.of(scenario, plan, names)
+        self.documents = announcements.documents
+        self._guide = GuideServer(announcements.documents, announcements.homes)
 
     @property
     def paths(self) -> Mapping[str, Server]:
@@ -135,12 +127,18 @@ class AirBeside:
 
         It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`.
         """
-        return self._rolled.roll(service, self._position)
+        key = self._rolled.roll(service, self._position)
+        if self._handing is not None:
+            told = as_message(self._timetable.rolls.of(service)[-1])
+            self._handing.put(SekHandover(told, as_grant(key) if self._handing.with_keys else None))
+        return key
 
     def start(self) -> None:
         """Begin to send, where the broadcast is here."""
         self._every("SEKs", self._add_seks)
         self._every("pushes", self._push)
+        if self._handing is not None:
+            self._hands = asyncio.get_running_loop().create_task(self._handing.run())
         if self._on_air is not None:
             self._on_air.start(self._clock.now())
 
@@ -148,6 +146,8 @@ class AirBeside:
         """Send nothing more."""
         for timer in self._timers.values():
             timer.cancel()
+        if self._hands is not None:
+            self._hands.cancel()
         if self._on_air is not None:
             self._on_air.close()
 
@@ -159,6 +159,13 @@ class AirBeside:
         if pushes is not None:
             yield Metric(
                 "bcast_uicc_rollover_ltkms_total", "LTKMs ordered for a SEK to come.", lambda: [("", pushes.ordered)]
+            )
+        handing = self._handing
+        if handing is not None:
+            yield Metric(
+                "bcast_uicc_seks_handed_over_total",
+                "SEKs out of turn told to the BSD/A.",
+                lambda: [('outcome="taken"', handing.arrived), ('outcome="failed"', handing.failures)],
             )
         if back_end is not None:
             yield Metric(

@@ -1,22 +1,22 @@
 """A BSD/A as a process of its own: it broadcasts a scenario with what the BSM gives it over HTTP.
 
-It answers little: metrics, and what the BSM hands over to be broadcast. A broadcast begins when the first STKMs are
-there, or after some seconds without them, and then goes on whatever becomes of the BSM.
+It answers little: metrics, and what the BSM hands over, which may be over TLS on a port of its own. A broadcast begins
+when the first STKMs are there, or after some seconds without them, and then goes on whatever becomes of the BSM.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Mapping
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
-from host_tools.exchange.procedures import LTKM_HANDOVER, REGISTRATION_HANDOVER
-from host_tools.exchange.transport import Endpoint, Server
+from host_tools.exchange.transport import Endpoint
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.by_path import ByPath
-from host_tools.headend.http.handover import HandoverServer
+from host_tools.headend.http.handover import PROCEDURES, HandoverServer
 from host_tools.headend.on_air.broadcast import OnAir
 from host_tools.headend.on_air.supplier import Supplier, supplied
 from host_tools.wire.http_server import HttpSite
@@ -28,11 +28,12 @@ FIRST_WAIT = 5.0
 
 @dataclass(slots=True)
 class Distribution:
-    """A BSD/A that listens at `place`. `ended` stops it."""
+    """A BSD/A that listens at `place`, and over TLS at `secured`. `ended` stops it."""
 
     place: Endpoint
     on_air: OnAir
     ended: asyncio.Event
+    secured: Endpoint | None = None
 
 
 async def distribute(
@@ -42,16 +43,23 @@ async def distribute(
     listening: socket.socket,
     clock: NetworkClock,
     on_ready: Callable[[Distribution], None],
+    secured: tuple[socket.socket, ssl.SSLContext] | None = None,
 ) -> None:
-    """Broadcast until it is cancelled or `Distribution.ended` is set. `listening` belongs to it from now on."""
-    made = Distribution(Endpoint(*listening.getsockname()[:2]), on_air, asyncio.Event())
-    traffic = Traffic()
-    handed: Mapping[str, Server] = {LTKM_HANDOVER.tail: handover, REGISTRATION_HANDOVER.tail: handover}
-    server = ByPath(MetricsServer(tuple(_metrics(on_air, supplier, handover))), handed)
+    """Broadcast until it is cancelled or `Distribution.ended` is set. Both sockets belong to it from now on.
+
+    Where there is a `secured` one, the BSM hands over there alone.
+    """
+    made = Distribution(_place(listening), on_air, asyncio.Event(), None if secured is None else _place(secured[0]))
+    metrics = MetricsServer(tuple(_metrics(on_air, supplier, handover)))
+    both = ByPath(metrics, {procedure.tail: handover for procedure in PROCEDURES})
     async with AsyncExitStack() as started:
-        site = HttpSite(server, traffic)
+        site = HttpSite(both if secured is None else metrics, Traffic())
         started.push_async_callback(site.stop)
         await site.start(listening)
+        if secured is not None:
+            secured_site = HttpSite(handover, Traffic())
+            started.push_async_callback(secured_site.stop)
+            await secured_site.start(*secured)
         started.callback(on_air.close)
         await supplied(supplier, FIRST_WAIT)
         fetching = asyncio.create_task(supplier.run())
@@ -59,6 +67,10 @@ async def distribute(
         on_air.start(clock.now())
         on_ready(made)
         await made.ended.wait()
+
+
+def _place(bound: socket.socket) -> Endpoint:
+    return Endpoint(*bound.getsockname()[:2])
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -28,6 +28,7 @@ from host_tools.exchange.procedures import KEY_GRANT, SEK_ROLLS, STKM_HANDOVER, 
 from host_tools.exchange.transport import Transport
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.granting import as_key
 from host_tools.headend.on_air.told_rolls import as_roll
 from host_tools.headend.scenario.rolls import Roll
 from host_tools.headend.sealing import StkmOrder
@@ -83,18 +84,11 @@ class RemoteBsm:
         if self._seks.get(name) is not None:
             return
         wish = KeyWish(service, MbmsKeyIds(key_ids.key_domain_id, key_ids.msk_id))
-        grant = self._read(KEY_GRANT, wish.encode(), lambda body: KeyGrant.decode(body, self._keys))
-        key = ServiceKey(
-            grant.service,
-            grant.key_ids.key_domain_id,
-            grant.key_ids.msk_id,
-            grant.first_mtk_id,
-            grant.last_mtk_id,
-            grant.key,
-            grant.rand,
-            grant.csb_id,
-        )
-        self._seks.put(service, (service, key.key_domain_id, key.msk_id), key)
+        self.take(as_key(self._read(KEY_GRANT, wish.encode(), lambda body: KeyGrant.decode(body, self._keys))))
+
+    def take(self, key: ServiceKey) -> None:
+        """Keep a SEK that was handed over."""
+        self._seks.put(key.service, (key.service, key.key_domain_id, key.msk_id), key)
 
     def rolls(self) -> tuple[Roll, ...]:
         """Return the SEKs that are taken up out of turn. Raises `HeadendError`."""

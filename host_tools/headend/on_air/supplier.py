@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from host_tools.exchange.messages.back_end import FinishedStkm, Stkms
+from host_tools.exchange.messages.back_end import FinishedStkm, SekHandover, Stkms
 from host_tools.headend.bsda.slots import StkmSlot
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.granting import as_key
 from host_tools.headend.on_air.broadcast import OnAir
 from host_tools.headend.on_air.remote import RemoteBsm
+from host_tools.headend.on_air.told_rolls import as_roll
 from host_tools.headend.scenario.model import Scenario, StkmBy
 
 PERIODS_AHEAD = 4
 _LOOKS_A_PERIOD = 4
 _AGAIN = 0.2
+_HANDED = 64
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _log = logging.getLogger(__name__)
 
@@ -33,7 +37,12 @@ class Supplier:
         self._clock = clock
         self._handed_over: dict[str, int] = {}
         self._is_behind = False
+        self._handed: deque[SekHandover] = deque(maxlen=_HANDED)
         self.behind = 0
+
+    def take(self, handover: SekHandover) -> None:
+        """Take what the BSM says by itself; the next round goes by it, also where the BSM cannot be reached."""
+        self._handed.append(handover)
 
     async def run(self) -> None:
         """Fetch until it is cancelled."""
@@ -74,7 +83,13 @@ class Supplier:
         """Fetch for these slots. Raises `HeadendError`."""
         bsda = self._on_air.bsda
         # They begin later than what is fetched now.
-        self._on_air.timetable.rolls.take(self._bsm.rolls())
+        rolls = self._on_air.timetable.rolls
+        while self._handed:
+            handed = self._handed.popleft()
+            rolls.take([as_roll(handed.roll)])
+            if handed.grant is not None:
+                self._bsm.take(as_key(handed.grant))
+        rolls.take(self._bsm.rolls())
         if self._scenario.stkm_by is StkmBy.BSM:
             self._bsm.offer((self._heard(slot), bsda.order(slot)) for slot in slots)
             return

@@ -29,6 +29,7 @@ from host_tools.headend.operating.picture import (
     ServicePicture,
     SubscriberPicture,
     WaitingLtkm,
+    periods_until,
 )
 from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.usim import UsimNetwork
@@ -133,11 +134,13 @@ class Operator:
 
     def _service(self, service: str, now: datetime, listeners: int, *, all_counted: bool) -> ServicePicture:
         bsm, (mtk_id, elapsed, period) = self._network.bsm, self._network.crypto_period(service, now)
-        seks = [
-            SekPicture(key.key_domain_id.hex(), key.msk_id.hex(), key.first_mtk_id, key.last_mtk_id)
-            for key in bsm.keys(service)
-        ]
-        return ServicePicture(service, mtk_id, elapsed, period, tuple(seks), listeners, all_counted)
+        before, lap, seks = self._network.periods_before(now), self._network.lap, []
+        for key in bsm.keys(service):
+            first, last = key.first_mtk_id, key.last_mtk_id
+            begins = periods_until(mtk_id, first, last, lap)
+            named = key.key_domain_id.hex(), key.msk_id.hex()
+            seks.append(SekPicture(*named, first, last, begins, begins + last - first))
+        return ServicePicture(service, mtk_id, elapsed, period, tuple(seks), listeners, before, lap, all_counted)
 
     # --- acting
 

@@ -54,18 +54,24 @@ class SubscriberPicture:
 
 @dataclass(frozen=True, slots=True)
 class SekPicture:
-    """A SEK of a service by name: key domain and MSK ID in hex, and the first and last MTK ID it is for."""
+    """A SEK of a service by name: key domain and MSK ID in hex, and the first and last MTK ID it is for.
+
+    `begins` and `ends` are the same in crypto periods from now, which is 0: MTK IDs may have begun again in between.
+    """
 
     key_domain: str
     msk_id: str
     first: int
     last: int
+    begins: int
+    ends: int
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePicture:
     """A service: the MTK ID of now, how far its crypto period is (seconds of `period`), its SEKs.
 
+    There were `before` crypto periods; after each `lap` of them MTK IDs begin again at 1, with None never.
     `listeners` are registered for it; there may be more unless `all_counted`.
     """
 
@@ -75,13 +81,34 @@ class ServicePicture:
     period: float
     seks: tuple[SekPicture, ...]
     listeners: int
+    before: int
+    lap: int | None
     all_counted: bool = True
 
     @property
     def current(self) -> SekPicture:
         """The SEK in use: the last that is good for the crypto period, or else that has begun."""
-        begun = [sek for sek in self.seks if sek.first <= self.mtk_id]
-        return ([sek for sek in begun if self.mtk_id <= sek.last] or begun)[-1]
+        return self.in_use(0) or [sek for sek in self.seks if sek.begins <= 0][-1]
+
+    def in_use(self, away: int) -> SekPicture | None:
+        """Return the SEK of a crypto period so far from now (0), None where none is good for it."""
+        return next((sek for sek in reversed(self.seks) if sek.begins <= away <= sek.ends), None)
+
+    def mtk_id_at(self, away: int) -> int:
+        """Return the MTK ID of a crypto period so far from now (0), at most `before` of them back."""
+        mtk_id = self.mtk_id + away
+        return mtk_id if self.lap is None else (mtk_id - 1) % self.lap + 1
+
+
+def periods_until(mtk_id: int, first: int, last: int, lap: int | None) -> int:
+    """Return in how many crypto periods from that of `mtk_id` a SEK begins which is for `first` to `last`.
+
+    Where MTK IDs begin again after a lap, it is the nearest time in past or future at which it is in use.
+    """
+    if lap is None or first <= mtk_id <= last:
+        return first - mtk_id
+    ahead, behind = (first - mtk_id) % lap, (mtk_id - last) % lap
+    return ahead if ahead <= behind else first - last - behind
 
 
 @dataclass(frozen=True, slots=True)

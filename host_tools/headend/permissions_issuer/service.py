@@ -23,8 +23,7 @@ from card.crypto.secret import Secret
 from card.errors import DecodeError
 from host_tools.exchange.messages.tbk import TbkRequest
 from host_tools.exchange.procedures import TBK_REQUEST
-from host_tools.files.temporary import temporary_folder
-from host_tools.headend.permissions_issuer.certificates import Certified, LabCa
+from host_tools.headend.permissions_issuer.certificates import Certified, LabCa, server_context
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE = 10.0  # seconds a client may take for each step
@@ -158,15 +157,3 @@ def _common_name(connection: ssl.SSLSocket) -> str:
     shown = connection.getpeercert(binary_form=True)
     names = x509.load_der_x509_certificate(shown).subject.get_attributes_for_oid(NameOID.COMMON_NAME) if shown else []
     return str(names[0].value) if names else ""
-
-
-def server_context(certificate: Certified, ca: bytes | None) -> ssl.SSLContext:
-    """Return a context for servers whose clients must show a certificate of this authority (PEM); with None, none."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=None if ca is None else ca.decode())
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
-    # ssl reads a private key from a file only.
-    with temporary_folder("tls") as folder:
-        paths = certificate.write(folder / "server")
-        context.load_cert_chain(*map(str, paths))
-    return context

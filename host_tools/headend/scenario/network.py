@@ -74,6 +74,15 @@ class Network:
         """Return the MTK ID of now, how long its crypto period has run and how long it is (seconds)."""
         return self.bsm.mtk_id(service), *self._on_air.crypto_period(now)
 
+    def periods_before(self, now: datetime) -> int:
+        """Return how many crypto periods there were before that of now."""
+        return self._on_air.periods_before(now)
+
+    @property
+    def lap(self) -> int | None:
+        """After how many crypto periods MTK IDs begin again at 1; None where they never do."""
+        return self._on_air.lap
+
     @property
     def truth(self) -> Truth:
         """What the recording holds, for checking a terminal."""

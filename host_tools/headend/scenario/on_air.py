@@ -30,6 +30,11 @@ class ScenarioServices:
         """When the broadcast began."""
         return self._began
 
+    @property
+    def lap(self) -> int | None:
+        """After how many crypto periods MTK IDs begin again at 1; None where they never do."""
+        return self._timetable.lap
+
     def mtk_id(self, service: str, moment: datetime) -> int:
         """Return the MTK ID of the crypto period at this moment. Raises `HeadendError` for an unknown service."""
         self._scenario.service(service)
@@ -39,6 +44,10 @@ class ScenarioServices:
         """Return how long the crypto period of this moment has run, and how long it is, in seconds of the clock."""
         period = self._scenario.stkm.crypto_period
         return self.elapsed(moment) % period / 1000 / self._speed, period / 1000 / self._speed
+
+    def periods_before(self, moment: datetime) -> int:
+        """Return how many crypto periods there were before that of this moment."""
+        return max(self.elapsed(moment), 0) // self._scenario.stkm.crypto_period
 
     def stream(self, service: str, moment: datetime, first_mtk_id: int) -> SrtpDescription:
         """Describe the stream as it stands at this moment, or at the begin of this crypto period if that is later."""

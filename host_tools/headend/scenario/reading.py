@@ -29,12 +29,12 @@ _MULTICAST = r"(22[4-9]|23[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})){3}"
 
 
 def find_scenario(name_or_path: str) -> Scenario:
-    """Read the scenario file of this path or, when there is none, the shipped scenario of this name.
+    """Read the scenario file of this path or, when there is none (a folder is none), the shipped one of this name.
 
     Raises `ScenarioError`.
     """
     path = Path(name_or_path)
-    is_name = name_or_path.isidentifier() and not path.exists()
+    is_name = name_or_path.isidentifier() and (path.is_dir() or not path.exists())
     return shipped_scenario(name_or_path) if is_name else load_scenario(path)
 
 
@@ -48,10 +48,15 @@ def load_scenario(path: Path) -> Scenario:
 
 def shipped_scenario(name: str) -> Scenario:
     """Read a scenario that comes with the product. Raises `ScenarioError` when there is none of this name."""
+    return parse_scenario(scenario_text(name), f"{name}.toml")
+
+
+def scenario_text(name: str) -> str:
+    """Return the text of a scenario that comes with the product. Raises `ScenarioError`."""
     text = shipped_text("host_tools.headend", "scenarios", f"{name}.toml") if name.isidentifier() else None
     if text is None:
         raise ScenarioError(f"no scenario named {name} comes with bcast-uicc")
-    return parse_scenario(text, f"{name}.toml")
+    return text
 
 
 def parse_scenario(text: str, name: str) -> Scenario:

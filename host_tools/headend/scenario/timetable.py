@@ -88,9 +88,14 @@ class Timetable:
 
     def period_of(self, term: KeyTerm, at: int) -> tuple[int, int]:
         """Return the first and the last crypto period, from 0, of a SEK that was named about this moment or later."""
-        lap = self._rounds_of_lap * self.scenario.periods if self.loop else _NO_END
+        lap = self.lap or _NO_END
         begins = max(at, 0) // self.scenario.stkm.crypto_period // lap * lap
         return begins + term.first_mtk_id - 1, begins + term.last_mtk_id - 1
+
+    @property
+    def lap(self) -> int | None:
+        """How many crypto periods there are before MTK IDs begin again at 1; None where they never do."""
+        return self._rounds_of_lap * self.scenario.periods if self.loop else None
 
     def slots(self, begin: int | None = None) -> Iterator[StkmSlot | MediaSlot]:
         """Yield what is broadcast from `begin` on, in order of time; at the same moment STKMs come first.
@@ -182,9 +187,8 @@ class Timetable:
         return period // self.scenario.periods
 
     def _mtk_id(self, period: int) -> int:
-        if not self.loop:
-            return period + 1
-        return period % (self._rounds_of_lap * self.scenario.periods) + 1
+        lap = self.lap
+        return (period if lap is None else period % lap) + 1
 
     def _term(self, service: str, period: int) -> KeyTerm:
         return self.rolls.find(service, period) or self.scheduled(service, period)

@@ -59,14 +59,15 @@ def card_in_reader(card_file: Path, log: Path, run: Sequence[str]) -> Iterator[L
             raise SessionError(f"{error}. {_INSTEAD}") from error
         # libpcsclite reads the variable at the first PC/SC call of this process, which is still to come.
         os.environ[SOCKET_VARIABLE] = str(pcscd.socket_path)
-        card = stack.enter_context(_card_process([*run, str(card_file), "--port", str(pcscd.ports[0])], log))
+        card = stack.enter_context(started_beside([*run, str(card_file), "--port", str(pcscd.ports[0])], log))
         link = _connect(pcscd.reader_names[0], card, log)
         stack.callback(link.close)
         yield link
 
 
 @contextmanager
-def _card_process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started_beside(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program of ours until the block ends; what it says goes to `log`. Raises `UnwritableFile`."""
     with open_growing(log) as output:
         # A group of its own, so that Ctrl-C reaches the demo alone, which then ends the card in good order.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0)
@@ -94,11 +95,12 @@ def _connect(reader: str, card: subprocess.Popen[bytes], log: Path) -> Link:
         except NoReader as error:
             status = card.poll()
             if status is not None:
-                raise CardProcessEnded(f"The card process ended: {_last_line(log)}", status) from error
+                raise CardProcessEnded(f"The card process ended: {said_last(log)}", status) from error
             if time.monotonic() > deadline:
                 raise
 
 
-def _last_line(log: Path) -> str:
+def said_last(log: Path) -> str:
+    """Return the last line of a log."""
     lines = read_bytes(log, LOG).decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"

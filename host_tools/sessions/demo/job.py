@@ -15,6 +15,7 @@ from typing import Protocol
 from card import CardProfile, create_card
 from card.spec.bcast.tables import BcastTables
 from host_tools.chronicle.chronicler import Chronicler
+from host_tools.chronicle.model import Counted, Validity
 from host_tools.content.captures.pcap import open_capture
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.media_out import MediaOut
@@ -185,6 +186,10 @@ class DemoJob:
             self._outcome.compare("capture cut off at byte", datagrams.report.truncated_at, None)
         self._outcome.files = out.files
         self._outcome.page = self._folder / PAGE_FILE
+        for key in (delivery.key for delivery in self._network.deliveries):
+            # A terminal cannot read the limits of a plain MBMS key; the head-end of the demo knows them.
+            valid = Validity(Counted.MTK_ID, key.first_mtk_id, key.last_mtk_id)
+            self._chronicler.valid((key.key_domain_id + key.msk_id).hex(), valid)
         write_page(self._chronicler, "The demo's broadcast, played", self._outcome.page)
         self._outcome.ltkms = delivery.delivered
         self._outcome.compare("LTKMs not delivered", delivery.remaining, 0)

@@ -87,9 +87,10 @@ class BroadcastOnAir:
 
 @dataclass(frozen=True, slots=True)
 class DistributionServed:
-    """A BSD/A of its own is on the air; its metrics, and what is handed over to it, are at `place`."""
+    """A BSD/A of its own is on the air; its metrics are at `place`, and what is handed over to it, or at `secured`."""
 
     place: Endpoint
+    secured: Endpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

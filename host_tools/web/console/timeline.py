@@ -6,14 +6,17 @@ while before it is drawn anew. Places are in percent: text keeps its size howeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from host_tools.drawing.axis import TimeAxis, clock
 from host_tools.headend.operating.picture import SekPicture, ServicePicture
 
 _PAST, _FUTURE, _BEYOND = 1.25, 3.0, 3.0
 """In crypto periods: what is shown before and after now, and what is drawn beyond."""
+_BEFORE, _AFTER = 2, 8
+"""Crypto periods before and after now that reach into the drawing, or may."""
 _BETWEEN_LABELS = 40.0
 """In percent of the window."""
 
@@ -51,30 +54,31 @@ def drawing(service: ServicePicture) -> Drawing:
     window = (_PAST + _FUTURE) * period
     whole = window + _BEYOND * period
     axis = TimeAxis(whole, 100.0 * whole / window)
-    first = max(service.mtk_id - 2, 1)
 
-    def begin(mtk_id: int) -> float:
-        """Return when a crypto period begins, in seconds of the axis."""
-        return _PAST * period + (mtk_id - service.mtk_id) * period - service.elapsed
+    def begin(away: int) -> float:
+        """Return when a crypto period so far from now (0) begins, in seconds of the axis."""
+        return (_PAST + away) * period - service.elapsed
 
-    numbers = [number for number in range(first, service.mtk_id + 8) if begin(number) < whole]
+    reach = range(-min(_BEFORE, service.before), _AFTER)
+    shown = [away for away in reach if begin(away + 1) > 0 and begin(away) < whole]
     periods = tuple(
-        _box(axis, begin(number), begin(number + 1), f"MTK {number}", _told(service, number), number % 2 == 1)
-        for number in numbers
+        _box(axis, begin(away), begin(away + 1), f"MTK {number}", _told(service, away), number % 2 == 1)
+        for away in shown
+        for number in (service.mtk_id_at(away),)
     )
     seks = tuple(
-        _box(axis, begin(max(low, first)), begin(high + 1), f"SEK {sek.msk_id}", _sek_words(sek), index % 2 == 1)
-        for index, sek, low, high in _spans(service)
-        if high >= first and begin(low) < whole
+        _box(axis, begin(low), begin(high + 1), f"SEK {sek.msk_id}", _sek_words(sek), service.seks.index(sek) % 2 == 1)
+        for sek, low, high in _spans(service, shown)
     )
     return Drawing(service, periods, seks, axis.at(_PAST * period), 100.0 / window, _words(service))
 
 
-def _spans(service: ServicePicture) -> Iterator[tuple[int, SekPicture, int, int]]:
-    """Yield each SEK with the first and last MTK ID at which it is the one in use."""
-    for index, sek in enumerate(service.seks):
-        after = service.seks[index + 1].first - 1 if index + 1 < len(service.seks) else sek.last
-        yield index, sek, sek.first, min(sek.last, after)
+def _spans(service: ServicePicture, shown: Iterable[int]) -> Iterator[tuple[SekPicture, int, int]]:
+    """Yield each SEK with the first and last of the crypto periods shown in which it is the one in use."""
+    for sek, of_it in groupby(shown, service.in_use):
+        if sek is not None:
+            low, *more = of_it
+            yield sek, low, more[-1] if more else low
 
 
 def _box(axis: TimeAxis, begins: float, ends: float, label: str, told: str, odd: bool) -> Box:
@@ -84,11 +88,11 @@ def _box(axis: TimeAxis, begins: float, ends: float, label: str, told: str, odd:
     return Box(left, width, label, told, odd, tuple(round(100 * number / labels, 1) for number in range(labels)))
 
 
-def _told(service: ServicePicture, number: int) -> str:
-    away = (number - service.mtk_id) * service.period - service.elapsed
-    if number == service.mtk_id:
+def _told(service: ServicePicture, away: int) -> str:
+    number, seconds = service.mtk_id_at(away), away * service.period - service.elapsed
+    if away == 0:
         return f"crypto period {number}, now, {clock(round(service.period - service.elapsed))} left"
-    shown = clock(round(abs(away)))
+    shown = clock(round(abs(seconds)))
     return f"crypto period {number}, begins in {shown}" if away > 0 else f"crypto period {number}, began {shown} ago"
 
 
@@ -99,6 +103,6 @@ def _sek_words(sek: SekPicture) -> str:
 def _words(service: ServicePicture) -> str:
     left = clock(round(service.period - service.elapsed))
     sek = service.current
-    if service.mtk_id > sek.last:
+    if sek.ends < 0:
         return f"crypto period {service.mtk_id}; no SEK is for it, the last one ended with {sek.last}"
     return f"crypto period {service.mtk_id}, {left} left, under SEK {sek.msk_id}"

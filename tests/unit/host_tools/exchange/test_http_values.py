@@ -156,7 +156,7 @@ class TestProcedures:
 
     def test_what_is_ours_says_so(self) -> None:
         ours = {row.tail for row in PROCEDURES if row.ref.provisional}
-        back_end = {"tek-offers", "key-grants", "sek-rolls", "stkms", "ltkms", "registration-materials"}
+        back_end = {"tek-offers", "key-grants", "sek-rolls", "seks", "stkms", "ltkms", "registration-materials"}
         assert ours == {"/guide/", "/sprov", "/stkm/", "/tbk"} | {f"/backend/v1/{name}" for name in back_end}
 
     def test_names_are_unique(self) -> None:

@@ -118,6 +118,29 @@ def test_what_is_no_security_description(before: bytes, after: bytes, words: str
         SecurityDescription.decode(EXAMPLE.replace(before, after))
 
 
+@pytest.mark.parametrize("name", ["offsetTime", "randomTimePeriod"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "-1", "+5", "1e3", "0x10", "1.5", "5 5", "NaN", "INF", "604801", "18446744073709551616", "9" * 5000, "\u0663"],
+)
+def test_a_wait_that_nobody_can_mean(name: str, value: str) -> None:
+    was = {"offsetTime": b'"5"', "randomTimePeriod": b'"10"'}[name]
+    with pytest.raises(DecodeError, match=f"{name} is no number from 0 to 604800"):
+        SecurityDescription.decode(EXAMPLE.replace(was, f'"{value}"'.encode()))
+
+
+def test_the_longest_wait_there_is_and_a_wait_in_spaces() -> None:
+    week = 7 * 86_400
+    longest = EXAMPLE.replace(b'"5"', f'"{week}"'.encode()).replace(b'"10"', f'" {week}\n"'.encode())
+    management = SecurityDescription.decode(longest).management
+    assert management is not None
+    assert (management.offset_time, management.random_time_period) == (week, week)
+    assert management.wait(max) == 2 * week
+    doubled = EXAMPLE.replace(b'offsetTime="5"', b'offsetTime="5" offsetTime="6"')
+    with pytest.raises(DecodeError):
+        SecurityDescription.decode(doubled)
+
+
 def test_a_flow_has_one_key() -> None:
     key = EXAMPLE[EXAMPLE.index(b"<keyId>") : EXAMPLE.index(b"</keyId>") + 8]
     with pytest.raises(DecodeError, match="twice"):

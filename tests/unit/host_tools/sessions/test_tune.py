@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import pytest
 
+from card.spec.ins import INS
 from host_tools.content.containers.recording import open_recording
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.live import LiveOut, SoundPipe
@@ -22,6 +23,8 @@ from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.links.inprocess import InProcessLink
+from host_tools.sessions import tune
 from host_tools.sessions.errors import SessionError
 from host_tools.sessions.events import ServiceLeft, StkmDecided, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
@@ -233,3 +236,27 @@ def test_where_nothing_comes_it_says_where_it_listened() -> None:
         controls = Impatient(sender)
         with pytest.raises(SessionError, match=f"Nothing came to {air.address}"):
             job.run(card(None), None, made(), controls, controls)
+
+
+def test_purses_are_looked_at_once_in_a_while_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many STKMs cost something: two audits of two commands, and what is shown last is what the card holds."""
+    crossed: Counter[int] = Counter()
+    transmit = InProcessLink.transmit
+
+    def counting(link: InProcessLink, apdu: bytes) -> bytes:
+        crossed[apdu[1]] += 1
+        return transmit(link, apdu)
+
+    paid = scenario("pay_per_time", duration=6_000)
+    air = Air(paid, free_address())
+    middleware = card(network_of(paid))
+    monkeypatch.setattr(tune, "_PURSES", 1e9)
+    monkeypatch.setattr(InProcessLink, "transmit", counting)
+    job = TuneJob(air.programmes, air.address, OPTIONS, extras=Extras(no_events=True))
+    with Sender([air], 2.0) as sender:
+        controls = listen(job, middleware, sender)
+    assert ended(controls).statistics.teks == 3
+    assert crossed[INS.OMA_BCAST] == 4
+    purses = ended(controls).status["purses"]
+    assert isinstance(purses, dict)
+    assert purses["live PPT purse 0001"] == 20 - 3 * 5

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from card.spec.bcast.p1 import P1
 from card.spec.bcast.tables import Direction
+from card.spec.ins import INS
+from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Refusal, RefusalReason
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.decision import Decision, ExplainingFeed
@@ -55,6 +58,25 @@ def test_what_was_debited_tells_live_from_playback() -> None:
     paid = feed.take()
     assert paid is not None
     assert ([str(p) for p in paid.payments], paid.direction) == (["4 from the user purse, 6 left"], Direction.LIVE)
+
+
+def test_what_looking_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four audits of two commands, and EF_MSK up to the record of the key: not all sixteen records of it."""
+    crossed: Counter[int] = Counter()
+    transmit = InProcessLink.transmit
+
+    def counting(link: InProcessLink, apdu: bytes) -> bytes:
+        crossed[apdu[1]] += 1
+        return transmit(link, apdu)
+
+    stage = Stage("pay_per_time")
+    stage.delivery.deliver_until(float("inf"))
+    stkm = next(d.payload for d in stage.capture if d.destination.port == 2269)
+    monkeypatch.setattr(InProcessLink, "transmit", counting)
+    feed = ExplainingFeed(stage.middleware, stage.middleware.usim)
+    feed.feed(stkm)
+    assert feed.take() is not None
+    assert crossed == {INS.SELECT: 1, INS.READ_RECORD: 1, INS.OMA_BCAST: 8, INS.AUTHENTICATE_ODD: 2}
 
 
 @pytest.mark.parametrize(

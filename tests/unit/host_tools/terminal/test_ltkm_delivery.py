@@ -130,7 +130,7 @@ class TestBeforeTheCard:
 
     @pytest.mark.norm("66")
     def test_without_a_record_of_the_muk_any_t_is_new(self, it: Scene) -> None:
-        assert it.terminal.usim.read_msk_counters() == {}
+        assert it.terminal.usim.read_msks() == ()
         assert it.deliver(it.ltkm(0)).taken
 
     @pytest.mark.norm("66")
@@ -220,8 +220,8 @@ class TestReactions:
         assert it.deliver(fourth).verdict is LtkmVerdict.NO_ROOM_FOR_MSK
         needed = KeepNeeded(frozenset(KEY_DOMAIN + bytes((0, number)) for number in (1, 3)))
         assert it.deliver(fourth, spare=needed).taken
-        held = it.terminal.usim.read_msk_counters()
-        assert {name[3:5] for name in held} == {b"\0\1", b"\0\3", b"\0\4"}
+        held = it.terminal.usim.read_msks()
+        assert {entry.msk_id[:2] for entry in held} == {b"\0\1", b"\0\3", b"\0\4"}
 
     @pytest.mark.norm("66")
     def test_a_full_ef_muk_loses_what_is_not_needed(self, it: Scene) -> None:

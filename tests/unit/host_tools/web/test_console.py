@@ -12,6 +12,7 @@ from card import CardProfile
 from host_tools.exchange.http import HttpRequest
 from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
+from host_tools.headend.operating.picture import SekPicture, ServicePicture, periods_until
 from host_tools.web.console.timeline import drawing
 from host_tools.wire.streams import Streamed
 from tests.support.web import (
@@ -207,6 +208,47 @@ def test_the_drawing_of_a_service(bench: PageBench) -> None:
     bench.clock.advance(60)
     late = drawing(next(service for service in bench.operator.picture().services if service.id == "one"))
     assert "no SEK is for it" in late.words
+
+
+def test_the_drawing_goes_on_where_mtk_ids_begin_again() -> None:
+    """A lap of six crypto periods: SEK a for 1 to 3, b for 4 to 6, then c for 1 to 3 again."""
+
+    def sek(name: str, now: int, first: int, last: int) -> SekPicture:
+        begins = periods_until(now, first, last, 6)
+        return SekPicture("00f110", name, first, last, begins, begins + last - first)
+
+    before = ServicePicture("one", 6, 0.25, 0.5, (sek("a", 6, 1, 3), sek("b", 6, 4, 6)), 0, 5, 6)
+    assert [(one.begins, one.ends) for one in before.seks] == [(1, 3), (-2, 0)]
+    after = ServicePicture("one", 1, 0.25, 0.5, (sek("b", 1, 4, 6), sek("c", 1, 1, 3)), 0, 6, 6)
+    assert [(one.begins, one.ends) for one in after.seks] == [(-3, -1), (0, 2)]
+    for service, current in ((before, "b"), (after, "c")):
+        made = drawing(service)
+        assert service.current.msk_id == current
+        assert made.words == f"crypto period {service.mtk_id}, 0:00 left, under SEK {current}"
+        lefts = [box.left for box in made.periods]
+        assert lefts == sorted(lefts)
+        numbers = [int(box.label.removeprefix("MTK ")) for box in made.periods]
+        place = numbers.index(service.mtk_id)
+        assert numbers == [(service.mtk_id - 1 + number - place) % 6 + 1 for number in range(len(numbers))]
+        assert {4, 5, 6, 1, 2, 3} == set(numbers)
+        assert all(box.width > 0 for box in (*made.periods, *made.seks))
+        assert made.periods[place].left < made.now < made.periods[place].left + made.periods[place].width
+        # One SEK ends where the next one begins, at the crypto period that is called 1 again.
+        bound = next(box.left for box in made.periods if box.label == "MTK 1")
+        assert bound in [box.left for box in made.seks]
+
+
+def test_a_sek_out_of_turn_is_drawn_over_that_of_the_schedule() -> None:
+    seks = (
+        SekPicture("00f110", "00010001", 1, 9, -1, 7),
+        SekPicture("00f110", "00010002", 10, 19, 8, 17),
+        SekPicture("00f110", "0001c000", 4, 9, 2, 7),
+    )
+    made = drawing(ServicePicture("one", 2, 0.0, 1.0, seks, 0, 1, None))
+    assert [box.label for box in made.seks] == ["SEK 00010001", "SEK 0001c000"]
+    assert made.periods[0].label == "MTK 1"
+    assert made.seks[1].left == next(box.left for box in made.periods if box.label == "MTK 4")
+    assert all(box.width > 0 for box in made.seks)
 
 
 def secrets_of(bench: PageBench) -> list[bytes]:

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from host_tools.exchange.transport import Endpoint
-from host_tools.headend.permissions_issuer.certificates import LabCa
-from host_tools.headend.permissions_issuer.service import server_context
+from host_tools.headend.permissions_issuer.certificates import LabCa, server_context
 from host_tools.wire.limits import ServerLimits
 from tests.support.head_end import HeadEnd, head_end
 from tests.unit.host_tools.headend.networks import small_scenario

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -21,21 +21,33 @@ from host_tools.exchange.messages.back_end import (
     FinishedStkm,
     Handover,
     KeyProfile,
+    SekHandover,
     SekRoll,
     Stkms,
     TransportKey,
 )
-from host_tools.exchange.procedures import LTKM_HANDOVER, REGISTRATION_HANDOVER, STKM_REQUEST, TEK_OFFER, Procedure
-from host_tools.exchange.transport import Endpoint, InProcessTransport, Peer
+from host_tools.exchange.procedures import (
+    LTKM_HANDOVER,
+    REGISTRATION_HANDOVER,
+    SEK_HANDOVER,
+    STKM_REQUEST,
+    TEK_OFFER,
+    Procedure,
+)
+from host_tools.exchange.transport import Endpoint, InProcessTransport, Peer, Server
 from host_tools.headend.bsda.slots import StkmSlot
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.granting import as_grant
 from host_tools.headend.http.back_end import BackEndServer
 from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
+from host_tools.headend.on_air import hand_over
+from host_tools.headend.on_air.announcing import Names
+from host_tools.headend.on_air.beside import AirBeside, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
+from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.rollovers import RolledSeks
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD, Supplier
@@ -56,7 +68,7 @@ BOTH = pytest.mark.parametrize("by", StkmBy)
 class Line:
     """The way to the BSM, which may be cut; what crossed is kept."""
 
-    def __init__(self, server: BackEndServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._inner = InProcessTransport(server, PEER, self._see)
         self.cut = False
         self.octets = b""
@@ -68,6 +80,22 @@ class Line:
         if self.cut:
             raise TransportError("no connection")
         return self._inner.exchange(request)
+
+
+class Mending(Line):
+    """A line that is cut at first."""
+
+    def __init__(self, server: Server, failing: int) -> None:
+        super().__init__(server)
+        self._failing = failing
+        self.on_answer: Callable[[], object] = int
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        self._failing -= 1
+        self.cut = self._failing >= 0
+        answer = super().exchange(request)
+        self.on_answer()
+        return answer
 
 
 class Bench:
@@ -104,6 +132,10 @@ class Bench:
             (self.local.bsda.stkm(slot).datagram.payload, self.on_air.bsda.stkm(slot).datagram.payload)
             for slot in slots
         ]
+
+
+def nobody(handover: SekHandover) -> None:
+    pytest.fail(f"nobody is to hear of {handover}")
 
 
 def bench_of(by: StkmBy, name: str = "demo", *, loop: bool = False) -> Bench:
@@ -175,6 +207,68 @@ def test_a_sek_out_of_turn_is_taken_up_by_both(by: StkmBy) -> None:
         assert bench.on_air.bsda.stkm(slot) == bench.local.bsda.stkm(slot)
     assert key.key.reveal().hex().encode() not in bench.line.octets
     bench.close()
+
+
+@BOTH
+def test_a_sek_out_of_turn_is_told_at_once_and_taken_up_without_the_bsm(by: StkmBy) -> None:
+    bench = bench_of(by, loop=True)
+    add_seks(bench.keys, bench.local.timetable, 0)
+    assert bench.supply()
+    server = HandoverServer(KEYS, bench.supplier.take)
+    crossed: list[bytes] = []
+    way = InProcessTransport(server, PEER, lambda *octets: crossed.extend(octets))
+    tells = SeksHandedOver(way, "bsda.example", KEYS, with_keys=by is StkmBy.BSD)
+    key = RolledSeks(bench.local.timetable, bench.keys, PERIODS_AHEAD + 1).roll("tone-a", 0)
+    (roll,) = bench.local.timetable.rolls.all()
+    for _ in range(2):  # what comes twice acts once
+        tells.send(SekHandover(as_message(roll), as_grant(key) if tells.with_keys else None))
+    bench.line.cut = True
+    assert not bench.supply()
+    assert bench.on_air.timetable.rolls.all() == (roll,)
+    if by is StkmBy.BSD:
+        assert bench.remote.sek("tone-a", key.key_ids) == key
+        slot = next(one for one in bench.on_air.timetable.stkms(-200) if one.key == key.term)
+        assert bench.on_air.bsda.stkm(slot) == bench.local.bsda.stkm(slot)
+    else:
+        with pytest.raises(HeadendError, match="not handed"):
+            bench.remote.sek("tone-a", key.key_ids)
+    assert key.key.reveal().hex().encode() not in b"".join(crossed)
+    assert (tells.arrived, tells.failures, server.defects) == (2, 0, 0)
+    bench.close()
+
+
+def test_a_sek_is_told_again_until_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_over, "AGAIN", 0.01)
+    heard: list[SekHandover] = []
+    line = Mending(HandoverServer(KEYS, heard.append), failing=2)
+    tells = SeksHandedOver(line, "bsda.example", KEYS, with_keys=False)
+    told = SekHandover(SekRoll("tone-a", MbmsKeyIds(b"\0\xf1\x10", b"\0\1\xc0\0"), 7, 9, 8, 10))
+
+    async def run() -> None:
+        arrived, loop = asyncio.Event(), asyncio.get_running_loop()
+        line.on_answer = lambda: loop.call_soon_threadsafe(arrived.set)
+        running = asyncio.create_task(tells.run())
+        tells.put(told)
+        async with asyncio.timeout(60):
+            await arrived.wait()
+        running.cancel()
+
+    asyncio.run(run())
+    line.on_answer = int
+    assert tells.failures == 2
+    assert heard == [told]
+    stranger = SeksHandedOver(line, "bsda.example", TransportKey(Secret(b"y" * 32)), with_keys=False)
+    with pytest.raises(TransportError, match="403"):
+        stranger.send(told)
+    assert heard == [told]
+
+
+def test_a_sek_that_is_told_with_the_key_of_another_is_refused() -> None:
+    roll = SekRoll("tone-a", MbmsKeyIds(b"\0\xf1\x10", b"\0\1\xc0\0"), 7, 9, 8, 10)
+    other = as_grant(make_keys(DEMO).seks("tone-a")[0])
+    server = HandoverServer(KEYS, nobody)
+    for body in (SekHandover(roll, other).encode(KEYS), b'{"roll": 1}', b'{"roll": {}, "grant": []}', b"[]", b"{"):
+        assert server.handle(signed(SEK_HANDOVER, body), PEER).status == 400
 
 
 @BOTH
@@ -279,7 +373,7 @@ def test_the_shelf_stays_small() -> None:
 
 
 def test_what_is_handed_over_for_broadcast_is_of_the_drm_profile() -> None:
-    server = HandoverServer(KEYS)
+    server = HandoverServer(KEYS, nobody)
     for procedure in (LTKM_HANDOVER, REGISTRATION_HANDOVER):
         drm = signed(procedure, Handover(KeyProfile.DRM, "tone", procedure.tail.encode()).encode())
         for _ in range(2):

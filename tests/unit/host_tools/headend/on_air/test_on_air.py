@@ -17,16 +17,17 @@ from card.spec.bcast.p1 import P1
 from host_tools.content.captures.pcap import open_capture
 from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.procedures import ANNOUNCEMENT
-from host_tools.exchange.transport import Endpoint, Peer
-from host_tools.guide.entry import by_usd
+from host_tools.exchange.transport import Endpoint, Peer, Server
+from host_tools.guide.entry import ServiceEntry, by_usd
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.beside import AirBeside, Names, add_seks
+from host_tools.headend.on_air.announcing import Names
+from host_tools.headend.on_air.beside import AirBeside, add_seks
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.lateness import Lateness
-from host_tools.headend.on_air.outlets import unicast_places
+from host_tools.headend.on_air.outlets import Places, unicast_places
 from host_tools.headend.on_air.queue import SendQueue
 from host_tools.headend.scenario.maker import make_keys
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -37,6 +38,7 @@ from host_tools.wire.system import SystemClock
 
 DEMO = shipped_scenario("demo")
 SHORT = replace(DEMO, duration=8000, view=None, events=DEMO.events[:0])
+NEAR, FAR, OTHER = Endpoint("127.0.0.5", 6000), Endpoint("127.0.0.6", 7000), Endpoint("127.0.0.5", 8000)
 IDS = {service.id: f"urn:{service.id}" for service in DEMO.services}
 
 
@@ -169,23 +171,68 @@ def test_what_cannot_go_on_the_air() -> None:
             OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
 
 
+class Web:
+    """The announcement as one who asks from an address has it."""
+
+    def __init__(self, server: Server, address: str = "127.0.0.1") -> None:
+        self._server = server
+        self._address = address
+
+    def document(self, uri: str) -> bytes:
+        answer = self._server.handle(HttpRequest("GET", uri), Peer(self._address))
+        if answer.status != 200:
+            raise LookupError(uri)
+        return answer.body
+
+    def entries(self, uri: str) -> tuple[ServiceEntry, ...]:
+        return tuple(by_usd(self.document(uri), uri, self))
+
+
+def beside_of(plan: AirPlan, on_air: OnAir | None = None) -> AirBeside:
+    now, clock = datetime.now(UTC), SystemClock()
+    names = Names(IDS, {}, Waiting(5, 10))
+    return AirBeside(SHORT, plan, now, make_keys(SHORT), clock, names, StkmShelf(clock), on_air)
+
+
+@pytest.mark.parametrize("plan", [AirPlan(listeners=(NEAR, FAR, OTHER)), AirPlan(multicast=True)])
+def test_every_listener_has_an_announcement_that_fits(plan: AirPlan) -> None:
+    server = beside_of(plan).paths[ANNOUNCEMENT.tail]
+    first = plan.targets(SHORT)[0]
+    asked = {"/guide/": ("127.0.0.1", first), "/guide/usd.xml": ("127.0.0.77", first)}
+    if not plan.multicast:
+        for listener, places in zip(plan.listeners, plan.targets(SHORT), strict=True):
+            asked[f"/guide/at/{listener.address}-{listener.port}/"] = "127.0.0.1", places
+        # Without a name for it: by the address from which somebody asks, the first listener there.
+        assert web_places(server, FAR.address) == places_of(plan.targets(SHORT)[1])
+        assert web_places(server, "127.0.0.200") == places_of(first)
+    for uri, (address, places) in asked.items():
+        assert web_places(server, address, uri) == places_of(places)
+
+
+def web_places(server: Server, address: str, uri: str = "/guide/") -> tuple[tuple[str, str], ...]:
+    """Return where each service is heard, as its SDP and its security description say."""
+    found = []
+    for entry in Web(server, address).entries(uri):
+        (medium,), (keys,) = entry.session.media, entry.session.key_streams
+        assert entry.security is not None
+        assert [flow.flow_id for flow in entry.security.flows] == [medium.flow_id]
+        found.append((medium.flow_id, f"{keys.address}/{keys.port}"))
+    return tuple(found)
+
+
+def places_of(places: Places) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"{place.media.address}/{place.media.port}", f"{place.stkms.address}/{place.stkms.port}")
+        for place in places.values()
+    )
+
+
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
-    now, clock = datetime.now(UTC), SystemClock()
-    on_air = OnAir(SHORT, plan, now, back_end(), P1)
-    beside = AirBeside(
-        SHORT, plan, now, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock), on_air
-    )
+    on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
+    beside = beside_of(plan, on_air)
     server = beside.paths[ANNOUNCEMENT.tail]
-
-    class Web:
-        def document(self, uri: str) -> bytes:
-            answer = server.handle(HttpRequest("GET", uri), Peer("127.0.0.1"))
-            if answer.status != 200:
-                raise LookupError
-            return answer.body
-
-    entries = by_usd(Web().document("/guide/"), "/guide/", Web())
+    entries = Web(server).entries("/guide/")
     assert [entry.service_ids for entry in entries] == [("urn:tone-a",), ("urn:tone-b",)]
     places = unicast_places(SHORT, plan.listeners[0])
     for entry, service in zip(entries, SHORT.services, strict=True):

@@ -20,8 +20,8 @@ from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.stkm_shelf import StkmShelf
-from host_tools.headend.on_air.announcing import named
-from host_tools.headend.on_air.beside import AirBeside, Names
+from host_tools.headend.on_air.announcing import Names, named
+from host_tools.headend.on_air.beside import AirBeside
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.rollovers import RolledSeks, RolloverPushes
 from host_tools.headend.scenario.maker import make_keys
