@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from card.errors import DecodeError
@@ -32,6 +33,7 @@ from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 
 STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
+_STKMS_READ = 64  # STKMs that need not be read once more when they are repeated
 _OTHER_PORT = "to another port"  # why a datagram is no media
 _UNKNOWN_PROTECTION = "the STKM names traffic protection {}, which is not known here"
 
@@ -114,6 +116,7 @@ class Player:
     ) -> None:
         self.statistics = PlayStatistics()
         self._source = source
+        self._read = lru_cache(maxsize=_STKMS_READ)(source.read)  # nearly all STKMs are repeats of the last ones
         self._out = out
         self._options = options
         self._hooks = Hooks()
@@ -174,7 +177,7 @@ class Player:
     def _take_stkm(self, datagram: Datagram) -> None:
         stkm = datagram.payload
         try:
-            view = self._source.read(stkm)
+            view = self._read(stkm)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             if self._hooks.watch is not None:
@@ -273,6 +276,12 @@ class Player:
         media_format, opener = self._openers.of(datagram)
         if self._options.media_ports and datagram.destination.port not in self._options.media_ports:
             self.statistics.others[_OTHER_PORT] += 1
+        elif (packet := opener.open_next(datagram)) is not None:
+            self.statistics.packets_seen += 1
+            self.statistics.packets_decrypted += 1
+            self._out.write(packet, datagram)
+            if self._hooks.watch is not None:
+                self._hooks.watch.media(datagram, media_format.key_name(datagram), MediaFate.OPENED)
         elif (reason := media_format.why_not(datagram)) is not None:
             self.statistics.others[reason] += 1
         else:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
@@ -18,6 +20,7 @@ from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.protection import SrtpOpener
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.srtp.roc import Authenticator
 from host_tools.content.stkm_name import tek_name
@@ -359,3 +362,78 @@ class TestStatistics:
         player.play([stkm(1, 1), stkm(2, 2)], hooks)
         assert times == [0.0, 0.0]
         assert counts == [1, 2, 2]
+
+
+class _LongWay:
+    """SRTP whose opener has no short way."""
+
+    def __init__(self) -> None:
+        self._opener = SrtpOpener(HEADEND_FORMAT)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._opener, name)
+
+    def open_next(self, _unit: Datagram) -> None:
+        return None
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def stkm(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+    def unreadable(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+    def media(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+
+_packets = st.lists(
+    st.one_of(
+        st.tuples(st.just("media"), st.sampled_from([5004, 5006]), st.integers(1, 3)),
+        st.tuples(st.just("media"), st.sampled_from([5004, 5006]), st.just(1)),
+        st.tuples(st.just("stkm"), st.integers(1, 3), st.integers(1, 4)),
+        st.tuples(st.just("lost"), st.sampled_from([5004, 5006])),
+        st.tuples(st.just("swap"), st.integers(1, 5)),
+        st.tuples(st.just("twice"), st.integers(1, 5)),
+        st.tuples(st.just("other"), st.sampled_from([b"", b"\x80\xc8" + bytes(40), b"\x80\x00" + bytes(40), b"junk"])),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60)
+@given(happenings=_packets, ports=st.sampled_from([frozenset[int](), frozenset({5004})]))
+def test_a_player_without_the_short_way_plays_the_same(
+    happenings: list[tuple[object, ...]], ports: frozenset[int]
+) -> None:
+    media, datagrams = {port: Media(port) for port in (5004, 5006)}, [stkm(1, 1)]
+    for happening in happenings:
+        match happening:
+            case ("media", int(port), int(number)):
+                datagrams.append(media[port].packet(number))
+            case ("stkm", int(number), int(counter)):
+                datagrams.append(stkm(number, counter))
+            case ("lost", int(port)):
+                media[port].packet(1)
+            case ("swap", int(back)) if back < len(datagrams):
+                datagrams[-1], datagrams[-1 - back] = datagrams[-1 - back], datagrams[-1]
+            case ("twice", int(back)) if back < len(datagrams):
+                datagrams.append(datagrams[-back])
+            case ("other", bytes(payload)):
+                datagrams.append(Datagram(0.0, HERE, Endpoint("239.1.1.2", 5004), payload))
+
+    def played() -> tuple[object, ...]:
+        watch, out = _Watch(), MediaOut()
+        player = Player(FakeCard(), out, PlayOptions(KNOWN, media_ports=ports), timer=lambda: 0.0)
+        statistics = player.play(datagrams, Hooks(watch=watch))
+        heard = [(stream.destination, stream.ssrc, stream.packets, stream.digest) for stream in out.streams]
+        return statistics, watch.heard, heard, out.left_out
+
+    short = played()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SrtpFormat, "opener", lambda _layout: _LongWay())
+        assert played() == short
