@@ -1,7 +1,7 @@
 """AES, HMAC and SHA for the rest of the card; the only module that imports `cryptography`.
 
 Building a cipher object costs more than an AES block, and setting up an HMAC more than a short message, so what works
-under one key for long keeps an `AesBlock`, an `AesCounter` or an `HmacSha1`.
+under one key for long keeps an `AesBlock`, an `AesCounter`, an `AesGcm` or an `HmacSha1`.
 """
 
 from __future__ import annotations
@@ -82,20 +82,27 @@ def aes_cbc_decrypt(key: bytes, iv: bytes, data: bytes) -> bytes:
     return decryptor.update(data) + decryptor.finalize()
 
 
-def aes_gcm_seal(key: bytes, nonce: bytes, data: bytes, bound: bytes) -> bytes:
-    """Return `data` encrypted with AES-GCM and its tag (16 bytes more); the tag covers `bound`, too.
+class AesGcm:
+    """AES-GCM under one key (16, 24 or 32 bytes)."""
 
-    `nonce` (12 bytes) is used once under a key (16, 24 or 32 bytes).
-    """
-    return AESGCM(key).encrypt(nonce, data, bound)
+    __slots__ = ("_cipher",)
 
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
 
-def aes_gcm_open(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
-    """Return what `aes_gcm_seal` was given, None when the tag is wrong."""
-    try:
-        return AESGCM(key).decrypt(nonce, sealed, bound)
-    except InvalidTag:
-        return None
+    def seal(self, nonce: bytes, data: bytes, bound: bytes) -> bytes:
+        """Return `data` encrypted and its tag (16 bytes more); the tag covers `bound`, too.
+
+        `nonce` (12 bytes) is used once under a key.
+        """
+        return self._cipher.encrypt(nonce, data, bound)
+
+    def unseal(self, nonce: bytes, sealed: bytes, bound: bytes) -> bytes | None:
+        """Return what `seal` was given, None when the tag is wrong."""
+        try:
+            return self._cipher.decrypt(nonce, sealed, bound)
+        except InvalidTag:
+            return None
 
 
 def aes_cmac(key: bytes, data: bytes) -> bytes:

@@ -59,6 +59,13 @@ class KeyRing(Protocol):
 class PacketOpener(KeyRing, Protocol):
     """Opens the packets of one kind of protection, of any number of sources. Keeps keys and sources within bounds."""
 
+    def open_next(self, unit: Datagram, /) -> RtpPacket | None:
+        """Open in short what nearly all units are: media, and the very next one of its source under the same key.
+
+        What comes out is the one payload that `open` would give. None leaves the unit to `open`, and everything as it
+        was; who has no short way always says None.
+        """
+
     def open(self, unit: Datagram, newest: bytes | None = None, /) -> Opening:
         """Open one unit, whatever is in it.
 
@@ -69,10 +76,11 @@ class PacketOpener(KeyRing, Protocol):
 class PacketSealer(Protocol):
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
-    def seal(self, packet: RtpPacket, roll_over: int, name: bytes, key: TrafficKey, /) -> bytes:
-        """Return the payload of the datagram that carries a packet under a key of this name.
+    def seal(self, packet: bytes, index: int, name: bytes, key: TrafficKey, /) -> bytes:
+        """Return the payload of the datagram that carries an RTP packet under a key of this name.
 
-        `roll_over` is how often the sequence number has wrapped before. Raises `UnusableKeyError`, `MediaError`.
+        `index` is the packet's sequence number, and 65,536 for each time that it wrapped before; it rises from packet
+        to packet. Raises `UnusableKeyError`, `MediaError`.
         """
 
 

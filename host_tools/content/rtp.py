@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Final, Self
 
 from card.codec.reader import Reader
 from card.errors import DecodeError
@@ -14,8 +14,22 @@ from host_tools.content.errors import RtpError
 
 _VERSION = 2
 _HEADER = struct.Struct("!BBHII")  # flags, marker and payload type, sequence, timestamp, SSRC
+HEADER_SIZE: Final = _HEADER.size
+"""Bytes of the fixed header."""
+read_header: Final = _HEADER.unpack_from
+"""Gives flags, marker and payload type, sequence number, timestamp and SSRC of at least 12 bytes."""
+write_header: Final = _HEADER.pack
+"""Gives a fixed header for the same; raises `struct.error` for a number that does not fit."""
+PLAIN: Final = _VERSION << 6
+"""Flags of a packet whose payload follows its fixed header: no padding, no extension, no CSRC."""
+MARKER: Final = 0x80
+"""The bit beside the payload type."""
+SEQUENCES: Final = 1 << 16
+"""How many sequence numbers there are."""
+RTCP_TYPES: Final = range(192, 224)
+"""Second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)."""
 _MAX_CSRCS = 15
-_RTCP_TYPES = range(192, 224)  # second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)
+_TOO_LARGE = "a number does not fit its field in the RTP header"
 
 NO_RTP, RTCP = "no RTP", "RTCP"
 """Why a datagram is no media."""
@@ -68,18 +82,27 @@ class RtpPacket:
 
     def encode(self) -> bytes:
         """Return the packet, without padding. Raises `RtpError` when a value does not fit its field."""
-        if len(self.csrcs) > _MAX_CSRCS or not 0 <= self.payload_type < 0x80:
-            raise RtpError("an RTP packet has at most 15 CSRCs and a payload type below 128")
-        flags = _VERSION << 6 | (0x10 if self.extension else 0) | len(self.csrcs)
-        kind = self.payload_type | (0x80 if self.marker else 0)
+        flags, rest = PLAIN, b""
+        if self.csrcs or self.extension is not None:
+            flags, rest = self._flags_and_rest()
+        if not 0 <= self.payload_type < 0x80:
+            raise RtpError("an RTP packet has a payload type below 128")
+        kind = self.payload_type | (MARKER if self.marker else 0)
         try:
-            head = _HEADER.pack(flags, kind, self.sequence, self.timestamp, self.ssrc)
-            if not flags & 0x1F:
-                return head + self.payload
+            return _HEADER.pack(flags, kind, self.sequence, self.timestamp, self.ssrc) + rest + self.payload
+        except struct.error:
+            raise RtpError(_TOO_LARGE) from None
+
+    def _flags_and_rest(self) -> tuple[int, bytes]:
+        """Return the flags, and what stands between the fixed header and the payload. Raises `RtpError`."""
+        if len(self.csrcs) > _MAX_CSRCS:
+            raise RtpError(f"an RTP packet has at most {_MAX_CSRCS} CSRCs")
+        try:
             csrcs = b"".join(csrc.to_bytes(4, "big") for csrc in self.csrcs)
-            return head + csrcs + (_encode_extension(self.extension) if self.extension else b"") + self.payload
-        except (OverflowError, struct.error):
-            raise RtpError("a number does not fit its field in the RTP header") from None
+            extension = b"" if self.extension is None else _encode_extension(self.extension)
+        except OverflowError:
+            raise RtpError(_TOO_LARGE) from None
+        return PLAIN | (0x10 if extension else 0) | len(self.csrcs), csrcs + extension
 
 
 def looks_like_rtp(data: bytes) -> bool:
@@ -91,7 +114,7 @@ def why_no_media(data: bytes) -> str | None:
     """Return why a datagram is no RTP packet of media, None where it may be one."""
     if len(data) < _HEADER.size or data[0] >> 6 != _VERSION:
         return NO_RTP
-    return RTCP if data[1] in _RTCP_TYPES else None
+    return RTCP if data[1] in RTCP_TYPES else None
 
 
 def _read_rest(flags: int, data: bytes) -> tuple[bytes, tuple[int, ...], HeaderExtension | None]:

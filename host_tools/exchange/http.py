@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 LARGEST_BODY = 65_536
 """Octets of a body that either end reads; ours."""
@@ -22,12 +23,13 @@ _TARGET = re.compile(r"[!-~]{1,2048}")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"HTTP/1\.1 ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]{0,128}))?")
 _LENGTH = re.compile(r"[0-9]{1,8}")
+_REASONS = {int(status): status.phrase for status in HTTPStatus}
 
 Headers = tuple[tuple[str, str], ...]
 """Names and values, in the order in which they stand in the message."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class HttpRequest:
     """A request; `target` is what stands in the request line. Headers and body stay out of the repr."""
 
@@ -62,7 +64,7 @@ class HttpRequest:
         return cls(parts[0], parts[1], headers, body)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class HttpResponse:
     """An answer. `reason` is the text behind the status; nobody decides anything by it."""
 
@@ -98,10 +100,7 @@ class HttpResponse:
 
 def reason_of(status: int) -> str:
     """Return the usual text of a status."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _REASONS.get(status, "Unknown")
 
 
 def media_type(value: str | None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from card.spec.refs import Confidence, Ref
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse, media_type
 
@@ -255,7 +256,7 @@ MIKEY_TYPE = "application/mikey"
 """Media type of a MIKEY message."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Target:
     """Path and query of a request, and the host where the target is a whole URI."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 
@@ -20,7 +21,7 @@ LARGEST_DATAGRAM = 1400
 _MOST_ROUNDS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Peer:
     """Who is at the other end of a connection: its address, and the name in the certificate it showed, if any."""
 
@@ -69,7 +70,7 @@ class InProcessTransport:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Endpoint:
     """Address and port of UDP."""
 
@@ -77,7 +78,7 @@ class Endpoint:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Datagram:
     """What one UDP packet carries, and between whom."""
 

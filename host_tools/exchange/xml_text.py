@@ -9,12 +9,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from lxml import etree
 
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 LARGEST_DOCUMENT = 65_536
 """Octets of a document; ours."""
@@ -26,9 +27,13 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SINGLE_OCTET = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+_PARSER = etree.XMLParser(
+    resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+)
+"""It keeps nothing of a document, and lxml lets one thread at a time use it."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Node:
     """An element: local name, namespace ("" for none), attributes by local name, children, text of its own.
 
@@ -74,18 +79,15 @@ def parse_document(body: bytes, *roots: str) -> Node:
     text = _without_declaration(_text(body))
     if "<!DOCTYPE" in text:
         raise DecodeError("the document has a DOCTYPE")
-    parser = etree.XMLParser(
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
-    )
     try:
-        root = etree.fromstring(text.encode(), parser)
+        root = etree.fromstring(text.encode(), _PARSER)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise DecodeError(f"the document is not well-formed (line {line}, column {column})") from None
     except (ValueError, UnicodeEncodeError):
         raise DecodeError("the document is not well-formed") from None
     node = _node(root, 1)
-    if node.name.lower() not in {name.lower() for name in roots}:
+    if node.name not in roots and node.name.lower() not in {name.lower() for name in roots}:
         raise DecodeError(f"the document is no {' or '.join(roots)}")
     return node
 

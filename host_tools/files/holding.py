@@ -27,8 +27,9 @@ def held(path: Path) -> Iterator[None]:
     beside = path.with_name(path.name + ".lock")
     handle = _take(path, beside)
     try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with told(beside):  # on a full disk the lock is there and cannot name its holder
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         beside.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ from host_tools.headend.scenario.rolls import Rolls
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.sessions.certificates import BsdaTls, NetworkTls, bsda_name
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, DistributionServed, Events
+from host_tools.sessions.events import BroadcastEnded, BroadcastOnAir, DistributionServed, Events, TransportKeyMade
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.limits import ClientLimits
 from host_tools.wire.system import SystemClock
@@ -86,7 +86,7 @@ def beside(
     Raises `SessionError`, `HeadendError`, `TransportError`.
     """
     scenario, shelf, rolls = network.scenario, StkmShelf(clock), Rolls()
-    keys = None if aired.transport_key is None else transport_key(aired.transport_key)
+    keys = None if aired.transport_key is None else transport_key(aired.transport_key, events)
     desk = None if keys is None else BackEndServer(network.back_end, keys, shelf, lambda: map(as_message, rolls.all()))
     handing = None
     if keys is not None and aired.bsda is not None:
@@ -119,10 +119,14 @@ def _write_announcement(folder: Path, documents: Iterable[Document]) -> None:
             write_whole(path, document.body)
 
 
-def transport_key(path: Path) -> TransportKey:
-    """Read a transport key, or make one where there is no file. Raises `UnusableFile`, `SessionError`."""
+def transport_key(path: Path, events: Events) -> TransportKey:
+    """Read a transport key, or make one where there is no file, and say so: the name may be a slip of the pen.
+
+    Raises `UnusableFile`, `UnwritableFile`, `SessionError`.
+    """
     if not path.exists():
         write_whole(path, (secrets.token_hex(TRANSPORT_KEY_SIZE) + "\n").encode(), private=True)
+        events.emit(TransportKeyMade(path))
     text = read_text(path, TRANSPORT_KEY)
     if not _HEX.fullmatch(text):
         raise SessionError(f"{path} is no transport key: {2 * TRANSPORT_KEY_SIZE} hex digits are wanted.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from card.crypto.secret import Secret
 from card.disk.kinds import STORE_KEY
 from card.disk.reading import read_text
+from host_tools.files.holding import FileInUse, held
 from host_tools.files.writing import told, write_whole
 from host_tools.headend.scenario.parts import Parts, memory_parts
 from host_tools.headend.subscribers.files import load_records
@@ -33,7 +34,6 @@ MEMORY = "memory"
 """In the place of a URL: nothing is kept."""
 _STATE_VARIABLE, _STATE_DEFAULT = "XDG_STATE_HOME", ".local/state"
 _FOLDER = Path("bcast-uicc") / "headend"
-_SQLITE_FILE = re.compile(r"(?:sqlite:///)?(?P<path>(?!\w+:)[^?\0]+)")
 _KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
@@ -73,16 +73,17 @@ def keeping(choice: Keeping, scenario: Scenario, profile: CardProfile, clock: Ne
         yield memory_parts(scenario, MemorySubscribers(usims, others))
         return
     from host_tools.headend.scenario.stored import stored_parts
+    from host_tools.headend.store.database import sqlite_file
     from host_tools.headend.store.store import Store
 
     url = choice.url(scenario)
     key = None if choice.key_file is None else _key(choice.key_file)
-    _make_private(url)
-    store = Store.connect(url, key)
-    try:
-        yield stored_parts(store, scenario, records, clock)
-    finally:
-        store.close()
+    with _alone(sqlite_file(url)):
+        store = Store.connect(url, key)
+        try:
+            yield stored_parts(store, scenario, records, clock)
+        finally:
+            store.close()
 
 
 def _records(choice: Keeping, scenario: Scenario, profile: CardProfile) -> list[SubscriberRecord | RkSubscriber]:
@@ -109,12 +110,26 @@ def _key(path: Path) -> Secret:
     return Secret(bytes.fromhex(text))
 
 
-def _make_private(url: str) -> None:
-    """Make the file of an SQLite store that is not there yet, readable by its owner only: it may hold keys."""
-    found = _SQLITE_FILE.fullmatch(url)
-    if found is None:
+@contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """Hold the file of an SQLite store for the length of the block; a database that is no file, None, has no holder.
+
+    What a head-end has in memory (challenges, what it read a moment ago) is right for one process on such a file.
+    Raises `SessionError` when another process serves from it.
+    """
+    if path is None:
+        yield
         return
-    path = Path(found["path"])
+    _make_private(path)
+    try:
+        with held(path.resolve()):
+            yield
+    except FileInUse as error:
+        raise SessionError(f"another head-end serves from this store: {error}", Trouble.LOCKED) from None
+
+
+def _make_private(path: Path) -> None:
+    """Make the file of an SQLite store that is not there yet, readable by its owner only: it may hold keys."""
     with told(path):
         there, usable = path.exists(), path.is_file()
         if not there:

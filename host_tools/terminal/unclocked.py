@@ -6,6 +6,8 @@ LTKM is then delivered when the card refuses an STKM for the want of it, with al
 
 from __future__ import annotations
 
+import math
+
 from card.codec.mikey import MikeyMessage
 from card.errors import DecodeError
 from host_tools.terminal.bcast import Refusal
@@ -25,16 +27,22 @@ class ClockedDelivery:
         first_due = delivery.next_due
         self._earliest = 0.0 if first_due is None else first_due - _TOO_EARLY
         self._newest = 0.0
+        self._quiet_until = 0.0  # as long as time goes on until then, there is nothing to do
         self.is_clock_good = True
         """Whether the times so far can be those of a broadcast."""
 
     def on_time(self, moment: float) -> None:
         """Take the time of a datagram, in seconds since 1970. Raises as `KeyDelivery.deliver_until`."""
+        if self._newest <= moment < self._quiet_until:
+            self._newest = moment
+            return
         if moment <= 0 or moment < self._earliest or moment < self._newest - _OUT_OF_ORDER:
             self.is_clock_good = False
         if moment > self._newest:
             self._newest = moment
         self._delivery.deliver_until(self._newest)
+        following = self._delivery.next_due
+        self._quiet_until = math.inf if following is None else following
 
     def on_refusal(self, view: StkmView, refusal: Refusal) -> bool:
         """Deliver up to the next LTKM of the key that was wanted; True when one came. Raises as `on_time`."""

@@ -170,7 +170,7 @@ class HttpSite:
             raise _RefusedError(HTTPStatus.BAD_REQUEST)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers)
         try:
-            async with asyncio.timeout(self._limits.body):
+            async with asyncio.timeout(None if request.content.is_eof() else self._limits.body):
                 body = await self._read_body(request)
         except TimeoutError:
             self._traffic.cut += 1
@@ -200,7 +200,8 @@ class HttpSite:
             self._traffic.defects += 1
             _log.error("a server raised %s", type(error).__name__)
             return _plain(HTTPStatus.SERVICE_UNAVAILABLE)
-        if all((name + value).isascii() and (name + value).isprintable() for name, value in answer.headers):
+        shown = "".join(text for header in answer.headers for text in header)
+        if shown.isascii() and shown.isprintable():
             return answer
         self._traffic.defects += 1
         _log.error("a server answers with a header that is no printable ASCII")

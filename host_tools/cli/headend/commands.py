@@ -34,6 +34,7 @@ from host_tools.sessions.events import (
     NetworkServed,
     PagesServed,
     PermissionsServed,
+    TransportKeyMade,
     TruthWritten,
 )
 
@@ -304,10 +305,10 @@ def air(
     read = [Path(scenario), profile, transport_key, random_keys, network]
     refuse_clash([options["record"], options["clock_file"]], read)
     with _plain_errors():
-        found = ends(bsm, network, certificates, port, tls_port)
-        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key), air_plan(options)
+        found, show = ends(bsm, network, certificates, port, tls_port), _Show()
+        plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, show), air_plan(options)
         card = load_profile(profile)
-        distribute_scenario(plan, card, streamed, found.bsm, keys, found.own, _Show(), found.secured)
+        distribute_scenario(plan, card, streamed, found.bsm, keys, found.own, show, found.secured)
 
 
 def _load(scenario: str, random_keys: Path | None = None) -> Scenario:
@@ -337,6 +338,8 @@ class _Show(Console):
             case TruthWritten(output, truth):
                 secret = f"{len(truth.teks)} TEKs in the clear, for tests only"
                 click.echo(f"{output}: {secret}; readable by you alone (mode 0600)")
+            case TransportKeyMade(path):
+                click.echo(f"{path}: a new transport key; BSM and BSD/A must have the same", err=True)
             case PermissionsServed():
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"

@@ -14,7 +14,15 @@ from typing import Final, NamedTuple
 
 from card.lean import lean_dataclass
 from host_tools.content.captures.fragments import Fragment
-from host_tools.content.captures.link_layers import ANY_IP, IPV4, IPV6, LeftOut, Payload, take_off_ethernet
+from host_tools.content.captures.link_layers import (
+    ANY_IP,
+    IPV4,
+    IPV6,
+    USUAL_PLACES,
+    LeftOut,
+    Payload,
+    take_off_ethernet,
+)
 
 GTP_U_PORT: Final = 2152
 """UDP port of GTP-U (TS 29.281 clause 4.4.2.0)."""
@@ -27,8 +35,9 @@ _MOST_TUNNELS = 4  # one inside the other
 _UDP_HEADER = 8
 _IPV4_HEADER, _IPV4_WITHOUT_OPTIONS = 20, 0x45
 _IS_PIECE = 0x3FFF  # more fragments, or an offset
-# First byte, length, place of a fragment, protocol, source, destination; of UDP both ports and the length.
-_IPV4_UDP: Final = struct.Struct("!BxHxxHxBxx4s4sHHHxx")
+# First byte, length, place of a fragment, protocol, addresses and UDP ports together, length of the UDP datagram.
+_IPV4_UDP: Final = struct.Struct("!BxHxxHxBxx12sHxx")
+_read_ipv4_udp = _IPV4_UDP.unpack_from
 _G_PDU = 255
 _MALFORMED = "malformed"
 _CUT_SHORT = "UDP datagram cut short when captured"
@@ -85,22 +94,28 @@ def find_datagram(timestamp: float, frame: bytes, carried: Payload) -> tuple[Dat
             raise LeftOut("tunnels in tunnels")
 
 
-def find_usual_datagram(timestamp: float, frame: bytes, carried: Payload) -> Datagram | None:
-    """Take apart in one go what nearly all packets are: whole, UDP in IPv4 without options, no GTP-U; None for others.
+def find_usual_datagram(timestamp: float, link_type: int, frame: bytes) -> Datagram | None:
+    """Take apart in one go what nearly all frames are: whole, UDP in IPv4 without options or tunnels; None for others.
 
-    Every doubt is left to `find_datagram`, which has a word for it and finds the same in these.
+    Every doubt is left to `take_off_link_layer` and `find_datagram`, which have a word for it and find the same in
+    these.
     """
-    start = carried.start
-    if carried.ethertype not in (ANY_IP, IPV4) or start + _IPV4_UDP.size > len(frame):
+    usual = USUAL_PLACES.get(link_type)
+    if usual is None:
         return None
-    begin, size, place, protocol, source, destination, sender, receiver, claimed = _IPV4_UDP.unpack_from(frame, start)
-    end = start + size
+    start, mark = usual
+    if start + _IPV4_UDP.size > len(frame) or (mark and frame[start - len(mark) : start] != mark):
+        return None
+    begin, size, place, protocol, flow, claimed = _read_ipv4_udp(frame, start)
     if begin != _IPV4_WITHOUT_OPTIONS or place & _IS_PIECE or protocol != _UDP:
         return None
-    if claimed != size - _IPV4_HEADER or claimed < _UDP_HEADER or end > len(frame) or GTP_U_PORT in (sender, receiver):
+    end = start + size
+    if claimed != size - _IPV4_HEADER or claimed < _UDP_HEADER or end > len(frame):
         return None
-    payload = frame[start + _IPV4_UDP.size : end]
-    return Datagram(timestamp, _endpoint(source, sender), _endpoint(destination, receiver), payload)
+    source, destination, is_gtp_u = _flow(flow)
+    if is_gtp_u:
+        return None
+    return Datagram(timestamp, source, destination, frame[start + _IPV4_UDP.size : end])
 
 
 def _ip(frame: bytes, carried: Payload) -> tuple[bytes, bytes, int, int, int]:
@@ -232,6 +247,13 @@ def _inside_gtp_u(frame: bytes, start: int, end: int) -> Payload | None:
 @lru_cache(maxsize=1024)
 def _endpoint(address: bytes, port: int) -> Endpoint:
     return Endpoint(str(ipaddress.ip_address(address)), port)
+
+
+@lru_cache(maxsize=1024)
+def _flow(addresses_and_ports: bytes) -> tuple[Endpoint, Endpoint, bool]:
+    """Return source and destination of an IPv4 packet, and whether one of its ports is that of GTP-U."""
+    source, destination, sender, receiver = struct.unpack("!4s4sHH", addresses_and_ports)
+    return _endpoint(source, sender), _endpoint(destination, receiver), GTP_U_PORT in (sender, receiver)
 
 
 def _u16(frame: bytes, at: int) -> int:

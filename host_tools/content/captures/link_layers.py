@@ -6,7 +6,7 @@ EtherType and a place in the frame; `host_tools.content.captures.datagrams` read
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -131,3 +131,17 @@ _LINK_LAYERS: MappingProxyType[int, Payload | Callable[[bytes], Payload]] = Mapp
     }
 )
 """LINKTYPE number to what takes that layer off, or to what stands in every such frame."""
+
+_ETHERTYPE: Final = IPV4.to_bytes(2, "big")
+USUAL_PLACES: Final[Mapping[int, tuple[int, bytes]]] = MappingProxyType(
+    {
+        number: (layer.start, b"")
+        for number, layer in _LINK_LAYERS.items()
+        if isinstance(layer, Payload) and layer.ethertype in (ANY_IP, IPV4)
+    }
+    | {1: (14, _ETHERTYPE), 113: (16, _ETHERTYPE)}
+)
+"""LINKTYPE number to where an IPv4 packet begins with nothing but that layer before it, and the bytes right there then.
+
+Whoever finds other bytes there, or no such packet, has `take_off_link_layer` look closer.
+"""

@@ -21,7 +21,7 @@ from host_tools.content.captures.datagrams import Datagram, Endpoint, IsFragment
 from host_tools.content.captures.fragments import Reassembler
 from host_tools.content.captures.ip_packets import udp_packet
 from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, LeftOut, Payload, take_off_link_layer
-from host_tools.content.captures.records import BrokenRecord, OtherBlock, Record, read_records
+from host_tools.content.captures.records import BrokenRecord, FrameFile
 from host_tools.content.errors import CaptureError
 
 __all__ = ["CaptureReader", "CaptureReport", "CaptureWriter", "Datagram", "Endpoint", "open_capture"]
@@ -88,53 +88,49 @@ class CaptureReader:
 
         Raises `CaptureError` when it is neither pcap nor pcapng.
         """
-        self.report = CaptureReport()
+        self._frames = FrameFile(file, name)
+        self.report = CaptureReport(other_blocks=self._frames.other_blocks)
         self.interface = ""
         """Name of the interface at which the newest datagram was captured, if it has one."""
-        self._file = file
         self._size = size
-        self._records = read_records(file, name)
         self._fragments = Reassembler()
 
     def __iter__(self) -> Iterator[Datagram]:
+        report = self.report
         try:
-            for record in self._records:
-                if isinstance(record, OtherBlock):
-                    self.report.other_blocks[record.name] += 1
-                elif (datagram := self._sort(record)) is not None:
-                    self.interface = record.interface
-                    yield datagram
+            for timestamp, link_type, frame, interface in self._frames:
+                report.packets += 1
+                datagram = find_usual_datagram(timestamp, link_type, frame) or self._look_closer(
+                    timestamp, link_type, frame
+                )
+                if datagram is None:
+                    continue
+                report.udp += 1
+                self.interface = interface
+                yield datagram
         except BrokenRecord as broken:
-            self.report.truncated_at, self.report.problem = broken.offset, broken.problem
+            report.truncated_at, report.problem = broken.offset, broken.problem
         self._fragments.end()
         self._count_fragments()
 
     @property
     def share(self) -> float:
         """How much of the file was read so far, from 0 to 1; 0 where its size is not known."""
-        return min(self._file.tell() / self._size, 1.0) if self._size else 0.0
+        return min(self._frames.position / self._size, 1.0) if self._size else 0.0
 
-    def _sort(self, record: Record) -> Datagram | None:
-        """Count a frame and return the datagram in it, if there is one."""
-        report = self.report
-        report.packets += 1
+    def _look_closer(self, timestamp: float, link_type: int, frame: bytes) -> Datagram | None:
+        """Return the datagram in a frame of any kind, or None, and count its tunnels, or why there is none."""
         try:
-            carried = take_off_link_layer(record.link_type, record.frame)
-            usual = find_usual_datagram(record.timestamp, record.frame, carried)
-            if usual is not None and not carried.tunnels:
-                report.udp += 1
-                return usual
-            found = self._dissect(record.timestamp, record.frame, carried)
+            found = self._dissect(timestamp, frame, take_off_link_layer(link_type, frame))
         except LeftOut as reason:
-            words, counted = str(reason), report.skipped_reasons
+            words, counted = str(reason), self.report.skipped_reasons
             counted[words if words in counted or len(counted) < _MOST_REASONS else _ANY_OTHER] += 1
             return None
         if found is None:
             return None
         datagram, tunnels = found
-        report.udp += 1
         for name in tunnels:
-            report.tunnels[name] += 1
+            self.report.tunnels[name] += 1
         return datagram
 
     def _dissect(self, timestamp: float, frame: bytes, carried: Payload) -> tuple[Datagram, tuple[str, ...]] | None:
@@ -165,9 +161,14 @@ def open_capture(path: Path) -> Iterator[CaptureReader]:
 class CaptureWriter:
     """Writes UDP datagrams as a pcap file of raw IP packets with checksums."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Take a file open for writing; the caller closes it."""
+    def __init__(self, file: BinaryIO, block: int = 0) -> None:
+        """Take a file open for writing, which the caller closes.
+
+        Each datagram is written at once; with `block` so many bytes are gathered before, and `flush` ends it.
+        """
         self._file = file
+        self._block = block
+        self._gathered = bytearray()
         file.write(_FILE_HEADER.pack(_MAGIC, 2, 4, 0, 0, _SNAP_LENGTH, RAW_IP))
 
     def write(self, datagram: Datagram) -> None:
@@ -176,4 +177,13 @@ class CaptureWriter:
             raise CaptureError(f"a datagram to {datagram.destination} cannot be written: pcap ends with the year 2105")
         packet = udp_packet(datagram)
         seconds, microseconds = divmod(round(datagram.timestamp * 1_000_000), 1_000_000)
-        self._file.write(_RECORD_HEADER.pack(seconds, microseconds, len(packet), len(packet)) + packet)
+        size, gathered = len(packet), self._gathered
+        gathered += _RECORD_HEADER.pack(seconds, microseconds, size, size)
+        gathered += packet
+        if len(gathered) >= self._block:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        written, self._gathered = self._gathered, bytearray()
+        self._file.write(written)

@@ -9,12 +9,12 @@ to the byte.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Protocol, cast
 
-from card.lean import lean_dataclass
 from host_tools.content.errors import CaptureError
 
 _Order = Literal["little", "big"]
@@ -32,6 +32,7 @@ _CLASSIC: MappingProxyType[bytes, tuple[_Order, int, int]] = MappingProxyType(
     }
 )
 _CLASSIC_HEADER = 24
+_BLOCK = 1 << 16  # bytes of a classic file that are read in one go
 _CUT_OFF = "cut off inside a packet"
 _MAX_FRAME = 262_144  # what libpcap itself captures at most
 
@@ -60,21 +61,11 @@ _OTHER_BLOCKS: MappingProxyType[int, str] = MappingProxyType(
 """Blocks that hold no packet (draft-ietf-opsawg-pcapng clause 4, and its registry of block types)."""
 
 
-@lean_dataclass(frozen=True, slots=True)
-class Record:
-    """One captured frame: seconds since 1970, link type (LINKTYPE number), bytes, name of the interface if known."""
+Frame = tuple[float, int, bytes, str]
+"""One captured frame: seconds since 1970, link type (LINKTYPE number), bytes, name of the interface where it is known.
 
-    timestamp: float
-    link_type: int
-    frame: bytes
-    interface: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OtherBlock:
-    """A pcapng block that is passed over. `name` says of which kind it is."""
-
-    name: str
+A plain tuple, since there is one for every packet.
+"""
 
 
 class BrokenRecord(Exception):
@@ -86,29 +77,111 @@ class BrokenRecord(Exception):
         self.problem = problem
 
 
-def read_records(file: BinaryIO, name: str) -> Iterator[Record | OtherBlock]:
-    """Return an iterator over the frames of a file that is read from its start, and what it passes over.
+class _Buffered(Protocol):
+    """What every buffered file of bytes has, though `BinaryIO` does not say so."""
 
-    Raises `CaptureError` at once when it is no capture. The iterator raises `BrokenRecord` where the file
-    breaks off, after every whole frame before that place.
+    def read1(self, count: int, /) -> bytes:
+        """Return at most so many bytes, those that are there; none at the end only."""
+
+
+class FrameFile:
+    """Yields the frames of a capture that is read from its start, once.
+
+    `position` is the offset (bytes) behind what was yielded, `other_blocks` counts the pcapng blocks that were passed
+    over by their kind.
     """
-    source = _Source(file)
-    magic = file.read(4)
-    source.position = len(magic)
-    if magic == _SECTION_MAGIC:
-        return _pcapng_records(source)
-    if magic in _CLASSIC:
-        return _classic_records(source, magic, name)
-    found = f"it starts with {magic.hex(' ')}" if magic else "it is empty"
-    raise CaptureError(f"{name} is neither a pcap nor a pcapng file: {found}")
 
-
-class _Source:
-    """A file read forward, which knows its position and refuses to come up short."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        """Take a file at its start, and what to call it. Raises `CaptureError` when it is no capture."""
         self.position = 0
+        self.other_blocks: Counter[str] = Counter()
+        self._file = file
+        self._read_what_is_there = cast("_Buffered", file).read1  # a pipe is not waited for until a block is full
+        magic = file.read(4)
+        self.position = len(magic)
+        if magic != _SECTION_MAGIC and magic not in _CLASSIC:
+            found = f"it starts with {magic.hex(' ')}" if magic else "it is empty"
+            raise CaptureError(f"{name} is neither a pcap nor a pcapng file: {found}")
+        self._classic = None if magic == _SECTION_MAGIC else self._classic_layout(magic, name)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every whole frame. Raises `BrokenRecord` where the file breaks off, after what is before that place."""
+        return self._pcapng_frames() if self._classic is None else self._classic_frames(*self._classic)
+
+    def _classic_layout(self, magic: bytes, name: str) -> tuple[_Order, int, int, int]:
+        """Read the file header; return byte order, ticks per second, size of a packet header and link type."""
+        order, ticks, head_size = _CLASSIC[magic]
+        header = self._file.read(_CLASSIC_HEADER - len(magic))
+        self.position += len(header)
+        if self.position < _CLASSIC_HEADER:
+            raise CaptureError(f"{name} ends inside its pcap file header")
+        # The upper bits of the field hold the length of a frame check sequence, not the type.
+        return order, ticks, head_size, int.from_bytes(header[16:20], order) & 0xFFFF
+
+    def _classic_frames(self, order: _Order, ticks: int, head_size: int, link_type: int) -> Iterator[Frame]:
+        """Cut frames out of large blocks: a call of the file for each of them would take longer than all the rest."""
+        read_head = struct.Struct("<III" if order == "little" else ">III").unpack_from
+        block, at = b"", 0  # what was read, and where in it the next record begins
+        start = at + head_size
+        while True:
+            if start > len(block):
+                block, at, start = self._more(block, at, head_size), 0, head_size
+                if not block:
+                    return
+            seconds, fraction, size = read_head(block, at)
+            if size > _MAX_FRAME:
+                raise BrokenRecord(self.position, f"a packet that claims {size} bytes")
+            end = start + size
+            if end > len(block):
+                block, at, start, end = self._more(block, at, head_size + size), 0, head_size, head_size + size
+            self.position += head_size + size
+            yield seconds + fraction / ticks, link_type, block[start:end], ""
+            at, start = end, end + head_size
+
+    def _more(self, block: bytes, at: int, wanted: int) -> bytes:
+        """Return a block that begins at `at` and holds so many bytes; nothing where the file ends right there."""
+        parts = [block[at:]]
+        missing = wanted - len(parts[0])
+        while missing > 0 and (read := self._read_what_is_there(_BLOCK)):
+            parts.append(read)
+            missing -= len(read)
+        found = b"".join(parts)
+        if found and missing > 0:
+            raise BrokenRecord(self.position, _CUT_OFF)
+        return found
+
+    def _pcapng_frames(self) -> Iterator[Frame]:
+        source = _Blocks(self._file, self.position)
+        section = _Section()
+        head: bytes | None = _SECTION_MAGIC + source.take(4)
+        while head:
+            if head[:4] == _SECTION_MAGIC:
+                mark = source.take(4)
+                section, head = _Section(_section_order(source, mark), newest=section.newest), head + mark
+            kind, body = _read_block(source, head, section.order)
+            self.position = source.position
+            match kind:
+                case n if n == _INTERFACE:
+                    section.interfaces.append(_interface(source, body, section.order))
+                case n if n in (_PACKET, _ENHANCED_PACKET):
+                    frame = _packet(source, kind, body, section)
+                    section.newest = frame[0]
+                    yield frame
+                case n if n == _SIMPLE_PACKET:
+                    yield _simple_packet(source, body, section)
+                case n if n != _SECTION:
+                    self.other_blocks[_OTHER_BLOCKS.get(kind, "of unknown kind")] += 1
+            if len(section.interfaces) > _MAX_INTERFACES:
+                raise source.broken(f"more than {_MAX_INTERFACES} interfaces")
+            head = source.start_record(8)
+
+
+class _Blocks:
+    """A pcapng file read block by block, which knows its position and refuses to come up short."""
+
+    def __init__(self, file: BinaryIO, position: int) -> None:
+        self._file = file
+        self.position = position
         self.record_start = 0
 
     def take(self, count: int) -> bytes:
@@ -134,26 +207,6 @@ class _Source:
         return BrokenRecord(self.record_start, problem)
 
 
-def _classic_records(source: _Source, magic: bytes, name: str) -> Iterator[Record]:
-    order, ticks, head_size = _CLASSIC[magic]
-    try:
-        header = source.take(_CLASSIC_HEADER - len(magic))
-    except BrokenRecord:
-        raise CaptureError(f"{name} ends inside its pcap file header") from None
-    # The upper bits of the field hold the length of a frame check sequence, not the type.
-    link_type = int.from_bytes(header[16:20], order) & 0xFFFF
-    return _classic_packets(source, order, ticks, head_size, link_type)
-
-
-def _classic_packets(source: _Source, order: _Order, ticks: int, head_size: int, link_type: int) -> Iterator[Record]:
-    read_head = struct.Struct("<III" if order == "little" else ">III").unpack_from
-    while head := source.start_record(head_size):
-        seconds, fraction, size = read_head(head)
-        if size > _MAX_FRAME:
-            raise source.broken(f"a packet that claims {size} bytes")
-        yield Record(seconds + fraction / ticks, link_type, source.take(size))
-
-
 @dataclass(frozen=True, slots=True)
 class _Interface:
     """Where packets were captured.
@@ -177,31 +230,7 @@ class _Section:
     newest: float = 0.0
 
 
-def _pcapng_records(source: _Source) -> Iterator[Record | OtherBlock]:
-    section = _Section()
-    head: bytes | None = _SECTION_MAGIC + source.take(4)
-    while head:
-        if head[:4] == _SECTION_MAGIC:
-            mark = source.take(4)
-            section, head = _Section(_section_order(source, mark), newest=section.newest), head + mark
-        kind, body = _read_block(source, head, section.order)
-        match kind:
-            case n if n == _INTERFACE:
-                section.interfaces.append(_interface(source, body, section.order))
-            case n if n in (_PACKET, _ENHANCED_PACKET):
-                record = _packet(source, kind, body, section)
-                section.newest = record.timestamp
-                yield record
-            case n if n == _SIMPLE_PACKET:
-                yield _simple_packet(source, body, section)
-            case n if n != _SECTION:
-                yield OtherBlock(_OTHER_BLOCKS.get(kind, "of unknown kind"))
-        if len(section.interfaces) > _MAX_INTERFACES:
-            raise source.broken(f"more than {_MAX_INTERFACES} interfaces")
-        head = source.start_record(8)
-
-
-def _section_order(source: _Source, mark: bytes) -> _Order:
+def _section_order(source: _Blocks, mark: bytes) -> _Order:
     if int.from_bytes(mark, "little") == _BYTE_ORDER_MARK:
         return "little"
     if int.from_bytes(mark, "big") == _BYTE_ORDER_MARK:
@@ -209,7 +238,7 @@ def _section_order(source: _Source, mark: bytes) -> _Order:
     raise source.broken("a section without a byte order mark")
 
 
-def _read_block(source: _Source, head: bytes, order: _Order) -> tuple[int, bytes]:
+def _read_block(source: _Blocks, head: bytes, order: _Order) -> tuple[int, bytes]:
     """Return kind and body of the block whose first bytes are `head`; the body lacks those."""
     kind, size = int.from_bytes(head[:4], order), int.from_bytes(head[4:8], order)
     if not max(_SMALLEST_BLOCK, len(head) + 4) <= size <= _MAX_BLOCK or size % 4:
@@ -217,7 +246,7 @@ def _read_block(source: _Source, head: bytes, order: _Order) -> tuple[int, bytes
     return kind, source.take(size - len(head))[:-4]
 
 
-def _interface(source: _Source, body: bytes, order: _Order) -> _Interface:
+def _interface(source: _Blocks, body: bytes, order: _Order) -> _Interface:
     if len(body) < 8:
         raise source.broken("an interface description that is too short")
     ticks, offset, name = 1_000_000, 0, ""
@@ -240,7 +269,7 @@ def _options(data: bytes, order: _Order) -> Iterator[tuple[int, bytes]]:
         position += 4 + size + -size % 4
 
 
-def _packet(source: _Source, kind: int, body: bytes, section: _Section) -> Record:
+def _packet(source: _Blocks, kind: int, body: bytes, section: _Section) -> Frame:
     # The obsolete packet block has two bytes of interface number and two of drop count, the enhanced one
     # four.
     order, interfaces = section.order, section.interfaces
@@ -253,10 +282,10 @@ def _packet(source: _Source, kind: int, body: bytes, section: _Section) -> Recor
     timestamp = interface.offset + ticks / interface.ticks
     if not 0 <= timestamp < END_OF_TIME:
         raise source.broken("a packet of a time before 1970 or beyond the year 9999")
-    return Record(timestamp, interface.link_type, body[20 : 20 + size], interface.name)
+    return timestamp, interface.link_type, body[20 : 20 + size], interface.name
 
 
-def _simple_packet(source: _Source, body: bytes, section: _Section) -> Record:
+def _simple_packet(source: _Blocks, body: bytes, section: _Section) -> Frame:
     """Read a block that has neither interface nor time: the first interface, and the time of the packet before."""
     if len(body) < 4 or not section.interfaces:
         raise source.broken("a packet block that contradicts itself")
@@ -265,4 +294,4 @@ def _simple_packet(source: _Source, body: bytes, section: _Section) -> Record:
         size = min(size, interface.snap_length)
     if size > len(body) - 4:
         raise source.broken("a packet block that contradicts itself")
-    return Record(section.newest, interface.link_type, body[4 : 4 + size], interface.name)
+    return section.newest, interface.link_type, body[4 : 4 + size], interface.name

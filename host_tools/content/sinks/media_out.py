@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,10 @@ class Stream:
         self.packets += 1
         self._digest.update(packet.payload)
         if self.sink is not None:
-            with _told(self.sink.path):
+            try:
                 self.sink.write(packet, carrier)
+            except OSError as error:
+                raise _told(self.sink.path, error) from None
 
 
 @dataclass(slots=True)
@@ -111,7 +112,11 @@ class MediaOut:
                 return
             source = self._sources[name] = _Source()
         if source.buffer.passes(packet.sequence):
-            self._write(source, packet, carrier)
+            stream = source.streams.get(packet.payload_type)
+            if stream is None:
+                self._write(source, packet, carrier)
+            else:
+                stream.write(packet, carrier)
             return
         # A file of packets has the decrypted payload; the other one need not wait with it.
         waiting = packet, Datagram(carrier.timestamp, carrier.source, carrier.destination, b"")
@@ -129,8 +134,10 @@ class MediaOut:
         finally:
             for stream in self._streams:
                 if stream.sink is not None:
-                    with _told(stream.sink.path):
+                    try:
                         stream.sink.close()
+                    except OSError as error:
+                        raise _told(stream.sink.path, error) from None
 
     def _hand_on(self, source: _Source, ordered: Iterable[InOrder[tuple[RtpPacket, Datagram]]]) -> None:
         for found in ordered:
@@ -177,10 +184,6 @@ class MediaOut:
         return open_sink(stem, packet.payload_type, self._read)
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn what goes wrong with a file into `OutputError`, which names it."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+def _told(path: Path, error: OSError) -> OutputError:
+    """Return what went wrong with a file, named."""
+    return OutputError(f"{path}: cannot be written: {error.strerror}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from host_tools.content.sinks.g711 import encode_mulaw
 
@@ -31,17 +32,15 @@ def mulaw_frames(service_id: str, frame_samples: int) -> Iterator[bytes]:
 
 def mulaw_cycle(service_id: str, frame_samples: int) -> tuple[bytes, ...]:
     """Return the frames of `frame_samples` bytes after which the melody of a service begins anew."""
-    notes = melody(service_id)
-    count = math.lcm(len(notes) * _NOTE_SAMPLES, frame_samples) // frame_samples
-    samples = _samples(notes)
-    return tuple(encode_mulaw(next(samples) for _ in range(frame_samples)) for _ in range(count))
+    once = b"".join(map(_note, melody(service_id)))
+    whole = once * (math.lcm(len(once), frame_samples) // len(once))
+    return tuple(whole[start : start + frame_samples] for start in range(0, len(whole), frame_samples))
 
 
-def _samples(notes: tuple[int, ...]) -> Iterator[int]:
-    tones = [tuple(_tone(note)) for note in notes]
-    while True:
-        for tone in tones:
-            yield from tone
+@lru_cache(maxsize=len(_NOTES))
+def _note(frequency: int) -> bytes:
+    """Return one note as mu-law: it is the same in every melody."""
+    return encode_mulaw(_tone(frequency))
 
 
 def _tone(frequency: int) -> Iterator[int]:

@@ -10,7 +10,6 @@ from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTra
 from host_tools.content.srtp.format import SrtpFormat
 from host_tools.content.srtp.keys import TEK_SIZE
 from host_tools.content.srtp.receiver import SrtpReceiver, SrtpSender
-from host_tools.content.srtp.session import SEQUENCES
 from host_tools.content.traffic_key import TrafficKey
 
 _OTHER_INSIDE = Failed("authentic, but no RTP inside")
@@ -35,6 +34,10 @@ class SrtpOpener:
         """Drop a key and what came from it."""
         self._receiver.forget_key(name)
 
+    def open_next(self, unit: Datagram) -> RtpPacket | None:
+        """Return the RTP packet inside the very next packet of a known source; None leaves the others to `open`."""
+        return self._receiver.open_next(unit.payload)
+
     def open(self, unit: Datagram, newest: bytes | None = None) -> Opening:
         """Return the RTP packet inside, or why there is none."""
         try:
@@ -56,10 +59,12 @@ class SrtpSealer:
 
     def __init__(self, packet_format: SrtpFormat) -> None:
         self._sender = SrtpSender(packet_format)
+        self._key: TrafficKey | None = None  # the last one that fitted
 
-    def seal(self, packet: RtpPacket, roll_over: int, name: bytes, key: TrafficKey) -> bytes:
+    def seal(self, packet: bytes, index: int, name: bytes, key: TrafficKey) -> bytes:
         """Return the SRTP packet. Raises `UnusableKeyError` for a key of a wrong size, `SrtpError`."""
-        if len(key.tek) != TEK_SIZE:
-            raise UnusableKeyError(f"SRTP here needs traffic keys of {TEK_SIZE} bytes, not {len(key.tek)}")
-        self._sender.begin_at(roll_over * SEQUENCES + packet.sequence)
-        return self._sender.protect(packet.encode(), name, key)
+        if key is not self._key:
+            if len(key.tek) != TEK_SIZE:
+                raise UnusableKeyError(f"SRTP here needs traffic keys of {TEK_SIZE} bytes, not {len(key.tek)}")
+            self._key = key
+        return self._sender.protect_at(index, packet, name, key)

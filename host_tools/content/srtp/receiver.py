@@ -22,15 +22,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import TypeVar
 
+from host_tools.content.rtp import HEADER_SIZE, PLAIN, RTCP_TYPES, SEQUENCES, RtpPacket, read_header
 from host_tools.content.srtp.errors import ReplayedPacket, SrtpError, UnknownTrafficKey
 from host_tools.content.srtp.format import MKI_SIZE, SrtpFormat, SrtpSuite
 from host_tools.content.srtp.roc import Authenticator
-from host_tools.content.srtp.session import LARGEST_PACKET, SEQUENCES, Session, SessionMaker
+from host_tools.content.srtp.session import LARGEST_PACKET, TOO_LONG, Session, SessionMaker
 from host_tools.content.traffic_key import TrafficKey
 
 TAG_SIZE = SrtpSuite.AES_CM_128_HMAC_SHA1_80.tag_size
 
-_RTP_HEADER = 12
 _HALF = SEQUENCES // 2
 _KEYS_KEPT = 64
 _KEYS_TRIED = 32  # of the keys kept, for a packet that names none
@@ -39,9 +39,9 @@ _SEARCHES = 256  # in vain, until another key comes
 _SEARCHES_OF_SOURCE = 4  # of those, for packets of one source: a damaged one must not spoil what follows it
 _STRANGER_TRIALS = 8  # packets in a row after which an MKI that names no key is taken at its word
 _SOURCES_KEPT = 256
-_TOO_LONG = f"packet is too long: more than {LARGEST_PACKET} bytes"
 _REPLAY = "replay check failed: the packet came before, or its source was further under this key"
 
+_N = TypeVar("_N")
 _V = TypeVar("_V")
 
 
@@ -49,33 +49,32 @@ class SrtpSender:
     """Protects the packets of one RTP source, whose key may change at any packet."""
 
     def __init__(self, packet_format: SrtpFormat) -> None:
-        self._format = packet_format
+        self._mki_size, self._tag_size = packet_format.mki_size, packet_format.suite.tag_size
         self._index = _PacketIndex()
         self._maker = SessionMaker(packet_format.suite)
         self._key: TrafficKey | None = None
         self._session: Session | None = None
 
-    def begin_at(self, index: int) -> None:
-        """Say which index the first packet has: its sequence number, and 65,536 for each time that it wrapped before.
-
-        The indices of later packets follow from it.
-        """
-        if self._session is None:
-            self._index.reach(index)
-
     def protect(self, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
         """Return the SRTP packet, longer by MKI and tag and then of at most 65,507 bytes, for an RTP packet.
 
-        `mki` goes into the packet and has the size that the format says. Raises `SrtpError`.
+        `mki` goes into the packet and has the size that the format says. Its index follows from those before, the first
+        has not wrapped yet. Raises `SrtpError`.
         """
         index = self._index.of(_sequence(packet))
-        if self._session is None or key != self._key:
-            self._session, self._key = self._maker.sender(key, _ssrc(packet), index), key
-        protected = self._format.join(self._session.convert(packet), mki)
-        if len(protected) > LARGEST_PACKET:
-            raise SrtpError(_TOO_LONG)
+        protected = self.protect_at(index, packet, mki, key)
         self._index.reach(index)
         return protected
+
+    def protect_at(self, index: int, packet: bytes, mki: bytes, key: TrafficKey) -> bytes:
+        """Do the same for a packet of this index: its sequence number, and 65,536 for each time it wrapped before."""
+        if self._session is None or key is not self._key:
+            if self._session is None or key != self._key:
+                self._session = self._maker.sender(key, _ssrc(packet), index)
+            self._key = key
+        if len(mki) != self._mki_size:
+            raise SrtpError(f"an MKI has {self._mki_size} bytes here, not {len(mki)}")
+        return self._session.protect_with(packet, mki, self._tag_size)
 
 
 class SrtpReceiver:
@@ -88,12 +87,13 @@ class SrtpReceiver:
     def __init__(self, packet_format: SrtpFormat) -> None:
         self._format = packet_format
         self._names_key = packet_format.names_key
+        self._trailer = packet_format.mki_size + packet_format.suite.tag_size
         self._maker = SessionMaker(packet_format.suite)
         self._keys: OrderedDict[bytes, _KeySessions] = OrderedDict()
-        self._sources: OrderedDict[bytes, _Source] = OrderedDict()
+        self._sources: OrderedDict[int, _Source] = OrderedDict()
         self._searches_left = _SEARCHES
-        self._found: set[bytes] = set()  # sources whose roll-over counter was found since the newest key came
-        self._in_vain: Counter[bytes] = Counter()  # searches in vain since then, by source
+        self._found: set[int] = set()  # sources whose roll-over counter was found since the newest key came
+        self._in_vain: Counter[int] = Counter()  # searches in vain since then, by source
         self._strangers: OrderedDict[bytes, int] = OrderedDict()  # trials in vain, by MKI, since the newest key came
 
     def add_key(self, mki: bytes, key: TrafficKey) -> None:
@@ -128,7 +128,7 @@ class SrtpReceiver:
         leaves no trace.
         """
         if len(packet) > LARGEST_PACKET:
-            raise SrtpError(_TOO_LONG)
+            raise SrtpError(TOO_LONG)
         mki, bare = self._format.split(packet)
         ssrc = _ssrc(bare)
         source = self._sources.get(ssrc) or _Source()
@@ -141,6 +141,34 @@ class SrtpReceiver:
             plain = self._open(keys, source, bare, index, guess)
         _keep_newest(self._sources, ssrc, source, _SOURCES_KEPT)
         return plain
+
+    def open_next(self, packet: bytes) -> RtpPacket | None:
+        """Return the RTP packet inside the very next packet of a source under the key of the one before.
+
+        That is what nearly all packets are. None leaves every other one as it is to `unprotect`, which gives the same
+        for these.
+        """
+        size = len(packet)
+        start = size - self._trailer
+        if start < HEADER_SIZE or size > LARGEST_PACKET or not self._names_key:
+            return None
+        flags, kind, sequence, timestamp, ssrc = read_header(packet)
+        if flags != PLAIN or kind in RTCP_TYPES:
+            return None
+        end = start + MKI_SIZE
+        source, keys = self._sources.get(ssrc), self._keys.get(packet[start:end])
+        if source is None or keys is None or source.keys is not keys:
+            return None
+        heard, index = keys.by_source.get(ssrc), source.index.highest + 1
+        if heard is None or heard.highest + 1 != index or index % SEQUENCES != sequence:
+            return None
+        payload = heard.session.payload(packet, start, end)
+        if payload is None:
+            return None
+        heard.highest = source.index.highest = index
+        keys.by_source.move_to_end(ssrc)
+        self._sources.move_to_end(ssrc)
+        return RtpPacket(kind & 0x7F, sequence, timestamp, ssrc, payload, kind > 0x7F)
 
     def _open_named(self, named: _KeySessions, source: _Source, bare: bytes, index: int) -> bytes:
         """Return what is in a packet whose MKI names a key; in another layout the name may be that of a wrong key."""
@@ -230,26 +258,30 @@ class SrtpReceiver:
 
 
 class _PacketIndex:
-    """Follows the 48-bit packet index of one source across keys (RFC 3711 clause 3.3.1)."""
+    """Follows the 48-bit packet index of one source across keys (RFC 3711 clause 3.3.1); `highest` is -1 at first."""
+
+    __slots__ = ("highest",)
 
     def __init__(self) -> None:
-        self._highest: int | None = None
+        self.highest = -1
 
     def of(self, sequence: int) -> int:
         """Return the index that a packet with this sequence number most likely has."""
-        if self._highest is None:
+        if self.highest < 0:
             return sequence
-        index = self._highest + (sequence - self._highest + _HALF) % SEQUENCES - _HALF
+        index = self.highest + (sequence - self.highest + _HALF) % SEQUENCES - _HALF
         return index if index > sequence else sequence
 
     def reach(self, index: int, *, anew: bool = False) -> None:
         """Take note that a packet with this index was good; `anew`: the source goes on from there, also backwards."""
-        if self._highest is None or anew or index > self._highest:
-            self._highest = index
+        if anew or index > self.highest:
+            self.highest = index
 
 
 class _Source:
     """What is known of one source: how far it has come, and the key of its newest packet."""
+
+    __slots__ = ("index", "keys")
 
     def __init__(self) -> None:
         self.index = _PacketIndex()
@@ -258,6 +290,8 @@ class _Source:
 
 class _SourceSession:
     """The receiving session of one source under one key, and the highest index that was opened with it."""
+
+    __slots__ = ("highest", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -270,7 +304,7 @@ class _KeySessions:
     def __init__(self, key: TrafficKey, suite: SrtpSuite) -> None:
         self.key = key
         self.authenticator = Authenticator(key, suite.tag_size)
-        self.by_source: OrderedDict[bytes, _SourceSession] = OrderedDict()
+        self.by_source: OrderedDict[int, _SourceSession] = OrderedDict()
 
 
 def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySessions | None:
@@ -279,16 +313,16 @@ def _tagged(likely: Iterable[_KeySessions], bare: bytes, index: int) -> _KeySess
 
 
 def _sequence(packet: bytes) -> int:
-    if len(packet) < _RTP_HEADER:
+    if len(packet) < HEADER_SIZE:
         raise SrtpError("too short for an RTP packet")
     return packet[2] << 8 | packet[3]
 
 
-def _ssrc(packet: bytes) -> bytes:
-    return packet[8:12]
+def _ssrc(packet: bytes) -> int:
+    return int.from_bytes(packet[8:12], "big")
 
 
-def _keep_newest(kept: OrderedDict[bytes, _V], name: bytes, value: _V, limit: int) -> None:
+def _keep_newest(kept: OrderedDict[_N, _V], name: _N, value: _V, limit: int) -> None:
     """Put `value` at the new end of `kept` and drop what exceeds `limit` at the old one."""
     kept[name] = value
     kept.move_to_end(name)

@@ -15,6 +15,7 @@ import pylibsrtp
 from pylibsrtp import Policy
 from pylibsrtp._binding import ffi, lib
 
+from host_tools.content.rtp import HEADER_SIZE, SEQUENCES
 from host_tools.content.srtp.errors import SrtpError
 from host_tools.content.srtp.format import SrtpSuite
 from host_tools.content.srtp.keys import master_of
@@ -23,7 +24,7 @@ from host_tools.content.traffic_key import TrafficKey
 LARGEST_PACKET: Final = 65_507
 """Bytes of the largest SRTP packet: what a UDP datagram can carry over IPv4."""
 
-SEQUENCES: Final = 1 << 16
+TOO_LONG: Final = f"packet is too long: more than {LARGEST_PACKET} bytes"
 
 _TRAILER = 16 + 128  # what libsrtp keeps free for a tag and an MKI
 _LONGEST_STEP = 30_000  # libsrtp recognises a wrap when the sequence number moves less than half its range
@@ -66,7 +67,7 @@ class Session:
         """
         bench, count = self._bench, len(packet)
         if count > LARGEST_PACKET:
-            raise SrtpError("packet is too long")
+            raise SrtpError(TOO_LONG)
         bench.size[0] = count
         bench.bytes[:count] = packet
         status = self._operation(self._context, bench.room, bench.size)
@@ -74,6 +75,38 @@ class Session:
             raise SrtpError(pylibsrtp.ERRORS[status])
         converted: bytes = bench.bytes[: bench.size[0]]
         return converted
+
+    def protect_with(self, packet: bytes, mki: bytes, tag_size: int) -> bytes:
+        """Protect a packet and put an MKI in front of its tag. Raises `SrtpError`, also where it becomes too long."""
+        bench, count, grown = self._bench, len(packet), len(mki)
+        if count + grown + tag_size > LARGEST_PACKET:
+            raise SrtpError(TOO_LONG)
+        size, work = bench.size, bench.bytes
+        size[0] = count
+        work[:count] = packet
+        status = self._operation(self._context, bench.room, size)
+        if status:
+            raise SrtpError(pylibsrtp.ERRORS[status])
+        end = count + grown
+        work[end : end + tag_size] = work[count : count + tag_size]
+        work[count:end] = mki
+        protected: bytes = work[: end + tag_size]
+        return protected
+
+    def payload(self, packet: bytes, start: int, end: int) -> bytes | None:
+        """Unprotect a packet of at most 65,507 bytes without what stands from `start` to `end`: the MKI before the tag.
+
+        Return what follows the fixed header, None where libsrtp refuses the packet, which then leaves no trace.
+        """
+        bench, count = self._bench, len(packet)
+        size, work = bench.size, bench.bytes
+        size[0] = bare = count - end + start
+        work[:count] = packet
+        work[start:bare] = packet[end:]
+        if self._operation(self._context, bench.room, size):
+            return None
+        found: bytes = work[HEADER_SIZE : size[0]]
+        return found
 
 
 class SessionMaker:
@@ -83,14 +116,14 @@ class SessionMaker:
         self._suite = suite
         self._bench = _Bench()
 
-    def sender(self, key: TrafficKey, ssrc: bytes, index: int) -> Session:
+    def sender(self, key: TrafficKey, ssrc: int, index: int) -> Session:
         """Return a sending session whose next packet may have this index. Raises `SrtpError`."""
         session = self._session(key, Policy.SSRC_ANY_OUTBOUND)
         for packet in _walk(ssrc, index):
             session.convert(packet)
         return session
 
-    def receiver(self, key: TrafficKey, ssrc: bytes, index: int) -> Session:
+    def receiver(self, key: TrafficKey, ssrc: int, index: int) -> Session:
         """Return a receiving session whose next packet may have this index. Raises `SrtpError`."""
         session = self._session(key, Policy.SSRC_ANY_INBOUND)
         if index >= SEQUENCES:
@@ -104,10 +137,10 @@ class SessionMaker:
         return Session(policy, self._bench)
 
 
-def _walk(ssrc: bytes, index: int) -> Iterator[bytes]:
+def _walk(ssrc: int, index: int) -> Iterator[bytes]:
     """Yield empty RTP packets that lead from index 0 to just outside the replay window of `index`."""
     if index < SEQUENCES:
         return
     end = index - _REPLAY_WINDOW - 1
     for step in (*range(_LONGEST_STEP, end, _LONGEST_STEP), end):
-        yield b"\x80\x00" + (step % SEQUENCES).to_bytes(2, "big") + bytes(4) + ssrc
+        yield b"\x80\x00" + (step % SEQUENCES).to_bytes(2, "big") + bytes(4) + ssrc.to_bytes(4, "big")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 
 from card.crypto.secret import Secret
+from card.lean import lean_dataclass
 
 
 class Algorithm(Enum):
@@ -34,18 +34,26 @@ class Qop(Enum):
     AUTH_INT = "auth-int"
 
 
-_HASH_OF: Mapping[Algorithm, str] = MappingProxyType(
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data, usedforsecurity=False).hexdigest()
+
+
+_HASH_OF: Mapping[Algorithm, Callable[[bytes], str]] = MappingProxyType(
     {
-        Algorithm.MD5: "md5",
-        Algorithm.MD5_SESS: "md5",
-        Algorithm.SHA_256: "sha256",
-        Algorithm.SHA_256_SESS: "sha256",
-        Algorithm.AKA_V1_MD5: "md5",
+        Algorithm.MD5: _md5,
+        Algorithm.MD5_SESS: _md5,
+        Algorithm.SHA_256: _sha256,
+        Algorithm.SHA_256_SESS: _sha256,
+        Algorithm.AKA_V1_MD5: _md5,
     }
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Asked:
     """What the hash covers of a request, or of an answer: then `method` is empty (RFC 2617 clause 3.2.3)."""
 
@@ -54,7 +62,7 @@ class Asked:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Proof:
     """The values that bind a hash to one use of a nonce. Without `qop` there is neither count nor cnonce."""
 
@@ -72,18 +80,18 @@ def digest(proof: Proof, password: Secret, asked: Asked) -> str:
 
     All texts are ISO 8859-1, octet by octet. Raises `UnicodeEncodeError` for other characters.
     """
-    name = _HASH_OF[proof.algorithm]
-    who = _hash(name, _octets(f"{proof.username}:{proof.realm}:") + password.reveal())
+    hashed = _HASH_OF[proof.algorithm]
+    who = hashed(_octets(f"{proof.username}:{proof.realm}:") + password.reveal())
     if proof.algorithm.is_session:
-        who = _hash(name, _octets(f"{who}:{proof.nonce}:{proof.cnonce}"))
+        who = hashed(_octets(f"{who}:{proof.nonce}:{proof.cnonce}"))
     what = f"{asked.method}:{asked.uri}"
     if proof.qop is Qop.AUTH_INT:
-        what += ":" + _hash(name, asked.body)
-    what = _hash(name, _octets(what))
+        what += ":" + hashed(asked.body)
+    what = hashed(_octets(what))
     if proof.qop is None:
-        return _hash(name, _octets(f"{who}:{proof.nonce}:{what}"))
+        return hashed(_octets(f"{who}:{proof.nonce}:{what}"))
     bound = f"{who}:{proof.nonce}:{proof.nc:08x}:{proof.cnonce}:{proof.qop.value}:{what}"
-    return _hash(name, _octets(bound))
+    return hashed(_octets(bound))
 
 
 def is_digest(shown: str, proof: Proof, password: Secret, asked: Asked) -> bool:
@@ -94,7 +102,3 @@ def is_digest(shown: str, proof: Proof, password: Secret, asked: Asked) -> bool:
 
 def _octets(text: str) -> bytes:
     return text.encode("latin-1")
-
-
-def _hash(name: str, data: bytes) -> str:
-    return hashlib.new(name, data, usedforsecurity=False).hexdigest()

@@ -6,9 +6,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.digest.compute import Algorithm, Proof, Qop
 from host_tools.exchange.digest.parameters import parse_parameters, parse_schemes, quote
 
@@ -20,7 +21,7 @@ _ALGORITHMS = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
 _QOPS = {qop.value: qop for qop in Qop}
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Challenge:
     """What a server sends with 401 in `WWW-Authenticate`. `qops` is empty where the server names none."""
 
@@ -76,7 +77,7 @@ class Challenge:
         return cls(_need(found, "realm"), _need(found, "nonce"), algorithm, qops, found.get("opaque"), stale)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Credentials:
     """What a client sends in `Authorization`. `auts` has 14 bytes (RFC 3310 clause 3.4).
 
@@ -156,7 +157,7 @@ class Credentials:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class AuthenticationInfo:
     """What a server says with an answer to authenticated requests; each part may be missing (RFC 7616 clause 3.5)."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from card.errors import DecodeError, EncodeError
+from card.lean import lean_dataclass
 
 LONGEST_HEADER = 8192
 """Characters of one header value, as most servers limit it."""
@@ -25,10 +25,9 @@ _PARAMETER = re.compile(r'[ \t,]*+([^ \t,="]++)[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.
 """A whole parameter with the separators before it, in one step: what nearly every one is. The others are read in steps,
 which tell what is wrong."""
 _ESCAPED = re.compile(r"\\(.)")
-_TO_ESCAPE = re.compile(r'(["\\])')
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Scheme:
     """One scheme of a header, in lower case, and its parameters by lower-case name."""
 
@@ -74,7 +73,8 @@ def quote(value: str) -> str:
     """Return a value as quoted string. Raises `EncodeError` for what a header cannot hold."""
     if _CONTROL.search(value) or not _fits(value):
         raise EncodeError("a header holds no control characters and nothing beyond ISO 8859-1")
-    return '"' + _TO_ESCAPE.sub(r"\\\1", value) + '"'
+    escaped = value.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
 
 
 class _Place:
@@ -88,7 +88,7 @@ class _Place:
         """Take the parameters that come next, as far as they are well-formed."""
         while (taken := _PARAMETER.match(self._text, self._at)) is not None:
             name, quoted, bare = taken.groups()
-            _add(found, name.lower(), bare if quoted is None else _ESCAPED.sub(r"\1", quoted))
+            _add(found, name.lower(), bare if quoted is None else _unescaped(quoted))
             self._at = taken.end()
 
     def more(self) -> bool:
@@ -120,7 +120,7 @@ class _Place:
             if found is None:
                 raise DecodeError("a quoted value does not end")
             self._at = found.end()
-            return _ESCAPED.sub(r"\1", found[1])
+            return _unescaped(found[1])
         return self._pass(_BARE)
 
     def end_of_parameter(self) -> None:
@@ -142,6 +142,10 @@ def _checked(text: str) -> str:
     if _CONTROL.search(text) or not _fits(text):
         raise DecodeError("the header holds a control character or one that is none of ISO 8859-1")
     return text
+
+
+def _unescaped(quoted: str) -> str:
+    return _ESCAPED.sub(r"\1", quoted) if "\\" in quoted else quoted
 
 
 def _fits(text: str) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.messages.fields import uri
 from host_tools.exchange.procedures import DEREGISTRATION, REGISTRATION, Procedure
 from host_tools.exchange.status import item_text, parse_item
@@ -26,7 +26,7 @@ MOST_ITEMS = 256
 """Items of one message; ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class _ServiceList:
     """A list of services, at least one. Beside the norm's namespace every other one is read, and logged."""
 
@@ -66,7 +66,7 @@ class Deregistration(_ServiceList):
     namespace = METADATA + "securityDeregistration"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ServiceCode:
     """What came of one service: an HTTP status."""
 
@@ -74,7 +74,7 @@ class ServiceCode:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class RegistrationAnswer:
     """The answer to a registration or a deregistration: a code for each service."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from host_tools.content.protection import PacketSealer
 from host_tools.content.registry import PacketProtection
-from host_tools.content.rtp import RtpPacket
+from host_tools.content.rtp import MARKER, PLAIN, SEQUENCES, write_header
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.bsda.frames import FRAME_SAMPLES, FrameSource
@@ -14,7 +14,10 @@ from host_tools.headend.bsda.media_stream import MediaStream
 from host_tools.headend.bsda.ports import TrafficKeys
 from host_tools.headend.bsda.slots import MediaSlot
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.service_keys import KeyTerm
 from host_tools.headend.services import Programme, Service
+
+_TIMESTAMPS = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +52,24 @@ class MediaSource:
         self._stream = channel.stream
         self._frames = frames
         self._sealer = channel.sealer()
+        self._term: KeyTerm | None = None
+        self._mtk_id = 0
         self._mki = b""
         self._key: TrafficKey | None = None
 
-    def packet(self, number: int) -> RtpPacket:
-        """Return the packet whose number is `number`."""
-        return RtpPacket(
-            payload_type=self._payload_type,
-            sequence=self._stream.sequence(number),
-            timestamp=(self._stream.first_timestamp + number * FRAME_SAMPLES) % (1 << 32),
-            ssrc=self._stream.ssrc,
-            payload=self._frames.frame(number),
-            marker=number == 0,
-        )
+    def packet(self, slot: MediaSlot) -> tuple[bytes, bytes]:
+        """Return the payload of a slot, and the packet with it under the traffic key of its crypto period.
 
-    def protect(self, packet: RtpPacket, slot: MediaSlot) -> bytes:
-        """Return the packet under the traffic key of its crypto period. Raises `MediaError`."""
-        mki = tek_name(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
-        if self._key is None or mki != self._mki:
-            self._key, self._mki = self._keys.traffic_key(slot.key, slot.mtk_id), mki
-        return self._sealer.seal(packet, self._stream.wraps_before(slot.number), mki, self._key)
+        Raises `MediaError`.
+        """
+        if self._key is None or slot.mtk_id != self._mtk_id or slot.key is not self._term:
+            self._key = self._keys.traffic_key(slot.key, slot.mtk_id)
+            self._term, self._mtk_id = slot.key, slot.mtk_id
+            self._mki = tek_name(slot.key.msk_id, slot.mtk_id.to_bytes(2, "big"))
+        number, stream = slot.number, self._stream
+        index = stream.first_sequence + number
+        timestamp = (stream.first_timestamp + number * FRAME_SAMPLES) % _TIMESTAMPS
+        kind = self._payload_type if number else self._payload_type | MARKER
+        payload = self._frames.frame(number)
+        packet = write_header(PLAIN, kind, index % SEQUENCES, timestamp, stream.ssrc) + payload
+        return payload, self._sealer.seal(packet, index, self._mki, self._key)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from host_tools.content.rtp import SEQUENCES
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS
-
-_SEQUENCES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +16,6 @@ class MediaStream:
     first_sequence: int
     first_timestamp: int
 
-    def sequence(self, number: int) -> int:
-        """Return the sequence number of the `number`-th packet, counted from 0."""
-        return (self.first_sequence + number) % _SEQUENCES
-
-    def wraps_before(self, number: int) -> int:
-        """Return how often the sequence number has wrapped when the `number`-th packet goes out."""
-        return (self.first_sequence + number) // _SEQUENCES
-
     def roll_over_counter(self, at: int) -> int:
         """Return how often the sequence number has wrapped when the packet of this moment (milliseconds) goes out."""
-        return self.wraps_before(max(at, 0) // FRAME_MILLISECONDS)
+        return (self.first_sequence + max(at, 0) // FRAME_MILLISECONDS) // SEQUENCES

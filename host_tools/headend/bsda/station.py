@@ -6,6 +6,7 @@ It knows the names of SEKs; the SEKs themselves only when the sealer it was give
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from card.codec.mikey import MbmsKeyIds
@@ -19,7 +20,6 @@ from host_tools.headend.bsda.management import carried_tek, stkm_extension
 from host_tools.headend.bsda.ports import TrafficKeys
 from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
 from host_tools.headend.sealing import StkmOrder, StkmSealer
-from host_tools.headend.services import Service
 from host_tools.headend.stkm import StkmContent
 
 _SENDER = Endpoint("10.20.30.40", 40_000)
@@ -65,6 +65,10 @@ class Bsda:
             name: MediaSource(channel, keys, frames.get(name) or tone_frames(name))
             for name, channel in self._channels.items()
         }
+        self._media_places = {
+            name: Endpoint(channel.service.address, channel.service.port) for name, channel in self._channels.items()
+        }
+        self._last_stkms: dict[str, tuple[StkmSlot, SentStkm]] = {}  # by service, to be sent again
         self._keys = keys
         self._sealer = sealer
         self._tables = tables
@@ -73,7 +77,10 @@ class Bsda:
 
     def order(self, slot: StkmSlot) -> StkmOrder:
         """Return the order for the STKM of a slot."""
-        channel, key = self._channels[slot.service.id], self._keys.traffic_key(slot.key, slot.mtk_id)
+        return self._order(slot, self._keys.traffic_key(slot.key, slot.mtk_id))
+
+    def _order(self, slot: StkmSlot, key: TrafficKey) -> StkmOrder:
+        channel = self._channels[slot.service.id]
         content = StkmContent(
             key_ids=slot.key.traffic_key_ids(slot.mtk_id),
             tek=carried_tek(channel, key, self._keys),
@@ -85,18 +92,27 @@ class Bsda:
 
     def stkm(self, slot: StkmSlot) -> SentStkm:
         """Return the STKM of a slot. Raises `HeadendError` when whoever makes it has no key for it."""
-        order = self.order(slot)
+        moment = self._start + slot.at / 1000
+        last = self._last_stkms.get(slot.service.id)
+        if slot.copy and last is not None and _is_same(slot, last[0]):
+            return replace(last[1], datagram=replace(last[1].datagram, timestamp=moment))
+        key = self._keys.traffic_key(slot.key, slot.mtk_id)
+        order = self._order(slot, key)
         message = self._sealer.seal(order)
-        datagram = self._datagram(slot.at, slot.service, self._stkm_port, message)
-        return SentStkm(datagram, order.content.key_ids, self._keys.traffic_key(slot.key, slot.mtk_id))
+        place = Endpoint(slot.service.address, self._stkm_port)
+        datagram = Datagram(moment, _SENDER, place, message)
+        made = SentStkm(datagram, order.content.key_ids, key)
+        self._last_stkms[slot.service.id] = slot, made
+        return made
 
     def media(self, slot: MediaSlot) -> SentMedia:
         """Return the packet of a slot. Slots of a service come one after the other."""
-        source = self._sources[slot.service.id]
-        packet = source.packet(slot.number)
-        protected = source.protect(packet, slot)
-        return SentMedia(self._datagram(slot.at, slot.service, slot.service.port, protected), packet.payload)
+        name = slot.service.id
+        payload, packet = self._sources[name].packet(slot)
+        moment = self._start + slot.at / 1000
+        return SentMedia(Datagram(moment, _SENDER, self._media_places[name], packet), payload)
 
-    def _datagram(self, at: int, service: Service, port: int, payload: bytes) -> Datagram:
-        moment = self._start + at / 1000
-        return Datagram(moment, _SENDER, Endpoint(service.address, port), payload)
+
+def _is_same(slot: StkmSlot, before: StkmSlot) -> bool:
+    """Tell whether the STKM of a slot says what the one before said."""
+    return (slot.mtk_id, slot.counter, slot.key) == (before.mtk_id, before.counter, before.key)

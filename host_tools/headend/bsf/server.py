@@ -33,8 +33,9 @@ from host_tools.headend.subscribers.ports import Subscribers
 from host_tools.headend.subscribers.subscriber import AuthenticationVector, Subscriber
 
 _RAND_SIZE = 16
-_PENDING_OF_A_SUBSCRIBER = 8
-_PENDING_IN_ALL = 1024
+PENDING_OF_A_SUBSCRIBER = 1024
+"""More than somebody else's requests can push out while its owner answers one (`http.ub` limits them)."""
+_PENDING_IN_ALL = 4096
 _NO_SUCH_CHALLENGE = "no challenge with this RAND is waiting for an answer"
 _DOWNLINK = b"naf"
 _log = logging.getLogger(__name__)
@@ -68,8 +69,8 @@ class Bsf:
         self._rights = rights
         self._rng = rng
         self._clock = clock
-        self._pending: BoundedTable[bytes, _Pending] = BoundedTable(_PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
-        self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(_PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
+        self._pending: BoundedTable[bytes, _Pending] = BoundedTable(PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
+        self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
 
     def challenge(self, identity: str) -> Challenge:
         """Return a fresh challenge for an IMPI or a TMPI. Raises `IdentityUnknownError`."""

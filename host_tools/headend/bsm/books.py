@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from card.lean import lean_dataclass
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.orders import Order
 
@@ -32,7 +33,7 @@ class Transactions(Protocol):
         """Return a transaction: all of it is kept when the block ends, nothing when an exception leaves it."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Route:
     """Where the pushes of a subscriber go, and under which B-TID (or NAI).
 
@@ -44,7 +45,7 @@ class Route:
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Registered:
     """What a subscriber is registered for (serviceIDs), where its pushes go, and when it was heard last (Unix time)."""
 
@@ -75,7 +76,7 @@ class Registrations(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Line:
     """The way to one subscriber. `at` is when it is to be looked at next (Unix time), None: not by itself.
 
@@ -88,7 +89,7 @@ class Line:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Outstanding:
     """An LTKM that waits for its answer: one for each B-TID (or NAI), with the order it was made from."""
 
@@ -187,20 +188,38 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request that was answered: a fingerprint by which a different one is known, and the answer (its octets)."""
+    """A request that was answered: a fingerprint by which a different one is known, the answer (its octets), and when.
+
+    `at` is in seconds since 1970.
+    """
 
     fingerprint: bytes
     answer: bytes = field(repr=False)
+    at: float
+
+
+REQUESTS_FOR_GOOD = 64
+"""How many answered requests of a subscriber are kept, the newest, however old they become; ours."""
+REQUEST_LIFE = 24 * 3600.0
+"""Seconds for which every answered request is kept; ours."""
+MOST_REQUESTS = 1024
+"""How many a subscriber may have kept; ours. More are refused, so that none is forgotten within its life."""
 
 
 class Requests(Protocol):
     """Requests that cost something, by subscriber and requestID: sent twice, they act once and are answered the same.
 
-    Of one subscriber, and of all, the oldest gives way.
+    That holds for `REQUEST_LIFE`, and for the newest `REQUESTS_FOR_GOOD` of a subscriber without an end.
     """
 
     def find(self, identity: str, request_id: str, /) -> Answered | None:
         """Return what was answered to a request, None for a new one."""
+
+    def make_room(self, identity: str, now: float, /) -> None:
+        """Forget what need not be kept any more at a time (seconds since 1970), before a new request is acted on.
+
+        Raises `HeadendError` when there is no room for one more.
+        """
 
     def keep(self, identity: str, request_id: str, answered: Answered, /) -> None:
         """Keep the answer to a request."""

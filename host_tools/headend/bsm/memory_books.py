@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.books import (
+    MOST_REQUESTS,
+    REQUEST_LIFE,
+    REQUESTS_FOR_GOOD,
     Answered,
     Books,
     Letter,
@@ -31,7 +34,6 @@ MOST_ORDERS = 1024
 """How many orders may wait for one subscriber."""
 OUTSTANDING_OF_A_SUBSCRIBER = 4
 """One under each SMK that may still be of use."""
-REQUESTS_OF_A_SUBSCRIBER = 64
 RECORDS_OF_A_KIND = 1024
 """How many records of one kind a subscriber may have."""
 MOST_LETTERS = 10_000
@@ -48,6 +50,11 @@ def too_many_orders() -> HeadendError:
 def too_many_records() -> HeadendError:
     """Return the error of a subscriber that has too much written down."""
     return HeadendError(f"{RECORDS_OF_A_KIND} records of a kind are kept for a subscriber, and no more")
+
+
+def too_many_requests() -> HeadendError:
+    """Return the error where as many answered requests are kept as may be."""
+    return HeadendError("too many requests were answered within a day: later")
 
 
 class NoTransaction:
@@ -205,16 +212,25 @@ class MemoryOutbox:
 
 
 class MemoryRequests:
-    """Requests that were answered."""
+    """Requests that were answered. Of all subscribers together the oldest gives way once its life is over."""
 
     def __init__(self) -> None:
-        self._answered: BoundedTable[tuple[str, str], Answered] = BoundedTable(
-            REQUESTS_OF_A_SUBSCRIBER, _REQUESTS_IN_ALL
-        )
+        self._answered: BoundedTable[tuple[str, str], Answered] = BoundedTable(MOST_REQUESTS, _REQUESTS_IN_ALL)
 
     def find(self, identity: str, request_id: str) -> Answered | None:
         """Return what was answered to a request, None for a new one."""
         return self._answered.get((identity, request_id))
+
+    def make_room(self, identity: str, now: float) -> None:
+        """Forget what need not be kept any more. Raises `HeadendError` when there is no room for one more."""
+        for key in self._answered.of(identity)[:-REQUESTS_FOR_GOOD]:
+            found = self._answered.get(key)
+            if found is not None and found.at <= now - REQUEST_LIFE:
+                self._answered.pop(key)
+        oldest = self._answered.oldest()
+        full = len(self._answered) >= _REQUESTS_IN_ALL and oldest is not None and oldest.at > now - REQUEST_LIFE
+        if full or len(self._answered.of(identity)) >= MOST_REQUESTS:
+            raise too_many_requests()
 
     def keep(self, identity: str, request_id: str, answered: Answered) -> None:
         """Keep the answer to a request."""

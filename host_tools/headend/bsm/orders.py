@@ -8,18 +8,20 @@ whose octets are written when the order is made, by whoever has the tables.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Protocol
 
 from card.codec.mikey import Extension, KeyInterval, MbmsKeyIds
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.service_keys import NO_KEY_NUMBER, ServiceKey, find_key
 
 _NOTHING = Secret(b"")
+_WRITER = json.JSONEncoder(separators=(",", ":"))
 
 
 class OrderKind(Enum):
@@ -37,7 +39,7 @@ class OrderKind(Enum):
     """A message that was made before: it goes out as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Order:
     """One LTKM to be sent.
 
@@ -74,7 +76,7 @@ class Order:
     def encode(self) -> bytes:
         """Return the order as it is stored. It may hold a secret."""
         key, validity = self.key, self.validity
-        return json.dumps(
+        return _WRITER.encode(
             {
                 "kind": self.kind.value,
                 "service": self.service,
@@ -84,8 +86,7 @@ class Order:
                 "instead": self.instead.reveal().hex(),
                 "octets": self.octets.hex(),
                 "credits": self.credits,
-            },
-            separators=(",", ":"),
+            }
         ).encode()
 
     @classmethod

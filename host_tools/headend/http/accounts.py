@@ -7,11 +7,12 @@ subscriber is a NAI with what its card answers to the nonce, another password ea
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.digest.one_time import split_nonce
 from host_tools.exchange.ports import Clock
 from host_tools.headend.bsm.ports import SubscriberKeys
@@ -23,7 +24,7 @@ class AccountUnknownError(HeadendError):
     """Nobody has this user name, or its keys are over: whoever asks is to authenticate anew."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Account:
     """Who asks: the name that is the same under every SMK, the password, and the key behind it where there is one."""
 

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
 from card.errors import DecodeError
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.transport import Peer
-from host_tools.headend.bsm.books import Transaction, Transactions
+from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.http.answers import failure, out_of_order
 
 _log = logging.getLogger(__name__)
 
 
-class _NoTransaction:
-    def void(self) -> None:
-        pass
-
-
-class _EachForItself:
-    """Transactions of a server that opens its own."""
-
-    def hold(self, _identity: str, /) -> None:
-        pass
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        yield _NoTransaction()
-
-
 class GuardedServer(ABC):
     """A server whose `handle` always answers. `defects` counts exceptions that nobody expected.
 
-    With `transactions` each request is one of them.
+    With `transactions` each request is one of them; without, the server opens its own where it needs one.
     """
 
     reference_point: ClassVar[str]
@@ -47,11 +29,13 @@ class GuardedServer(ABC):
 
     def __init__(self, transactions: Transactions | None = None) -> None:
         self.defects = 0
-        self._transactions = transactions or _EachForItself()
+        self._transactions = transactions
 
     def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         """Answer a request: 400 for one that cannot be read, 503 where the server itself is at fault."""
         try:
+            if self._transactions is None:
+                return self._answer(request, peer)
             with self._transactions.transaction():
                 return self._answer(request, peer)
         except DecodeError as error:

@@ -4,8 +4,8 @@ provisional: the path and the XML are ours (`exchange.procedures`), and so is th
 (`HTTP_STATUS_OF`). The body is the response message whatever the status, as far as the request could be read.
 
 A request that changes something is answered under its requestID once: the same body again gets the stored answer, with
-a header that says so, and another body under the same requestID is refused. One that failed is not stored: nothing was
-kept of it. LTKMs go out after the answer (`push`).
+a header that says so, and another body under the same requestID is refused (for how long, `bsm.books` says). One that
+failed is not stored: nothing was kept of it. LTKMs go out after the answer (`push`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from host_tools.headend.bsm.provisioning.procedures import (
     refusal_to,
 )
 from host_tools.headend.bsm.provisioning.sales import Sales
+from host_tools.headend.clock import NetworkClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.ua import Caller
@@ -73,12 +74,15 @@ class CertificateOwners(Protocol):
 class ProvisioningService:
     """Answers the requests of service provisioning."""
 
-    def __init__(self, procedures: Procedures, sales: Sales, registry: Registry, requests: Requests) -> None:
-        """Take what answers, what sells, who registers and sends, and where answers are kept."""
+    def __init__(
+        self, procedures: Procedures, sales: Sales, registry: Registry, requests: Requests, clock: NetworkClock
+    ) -> None:
+        """Take what answers, what sells, who registers and sends, where answers are kept, and the time."""
         self._procedures = procedures
         self._sales = sales
         self._registry = registry
         self._requests = requests
+        self._clock = clock
 
     def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
         """Answer an authenticated request. Raises `DecodeError`, `HeadendError`."""
@@ -132,13 +136,15 @@ class ProvisioningService:
             if before.fingerprint != fingerprint:
                 return _refused(asked, ProvisioningStatus.ALREADY_PROCESSED)
             return _answered(ProvisioningStatus.SUCCESS, before.answer, repeated=True)
+        now = self._clock.now().timestamp()
+        self._requests.make_room(identity, now)
         outcome = self._procedures.run(asked, buyer)
         if outcome.status is ProvisioningStatus.SUCCESS:
             if outcome.enrolled or outcome.orders:
                 self._registry.add(caller, outcome.enrolled, outcome.orders)
             if outcome.left:
                 self._registry.leave(caller, outcome.left, self._sales.services(identity))
-            self._requests.keep(identity, asked.request_id, Answered(fingerprint, outcome.body))
+            self._requests.keep(identity, asked.request_id, Answered(fingerprint, outcome.body, now))
         return _answered(outcome.status, outcome.body)
 
 

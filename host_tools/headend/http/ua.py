@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
 from card.crypto.secret import Secret
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.digest.compute import Asked
 from host_tools.exchange.digest.headers import Credentials
 from host_tools.exchange.digest.server import DigestServer, Verdict, find_mistake
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _NOBODY = Account("", Secret(b""))
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the identity that stays, the user name of now (B-TID or NAI), and from where.
 

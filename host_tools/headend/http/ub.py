@@ -3,6 +3,11 @@
 A terminal names itself and is challenged with HTTP Digest AKA; the password is RES. Each challenge is answered once,
 right or wrong. What the texts leave to the operator is chosen here: a wrong answer is challenged again, the third in a
 row is refused with 403, and so is a name that nobody has.
+
+Who asks for a challenge shows nothing yet, and anybody may know an IMPI. So challenges are limited by name and address
+together: whoever asks too often holds up nobody at another address. What many addresses can do to one name is limited,
+too, so that they cannot carry its sequence number far away; the address from which its subscriber bootstrapped last is
+not counted there.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from host_tools.exchange.names import TMPI_TOKEN
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.procedures import BOOTSTRAPPING, Target
 from host_tools.exchange.transport import Peer
+from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import BootstrapResult
 from host_tools.headend.bsf.server import Bsf
 from host_tools.headend.bsm.books import Transactions
@@ -36,13 +42,28 @@ from host_tools.headend.http.rates import Rates
 
 _log = logging.getLogger(__name__)
 MOST_CHALLENGES = 60
-"""How many challenges one name gets within `CHALLENGES_SPAN`; each costs a sequence number. Ours."""
+"""How many challenges one name gets from one address within `CHALLENGES_SPAN`; each costs a sequence number. Ours."""
+MOST_OF_A_NAME = 600
+"""How many it gets from all addresses but the one from which it bootstrapped last. Ours."""
 CHALLENGES_SPAN = timedelta(seconds=60)
 _MOST_WRONG = 3
-_OPEN_KEPT = 64
+_OPEN_OF_ONE, _OPEN_KEPT = MOST_CHALLENGES, 4096
 _WRONG_KEPT = 1024
+_KNOWN_KEPT = 100_000
 _OPAQUE_SIZE = 8
 _SERVER: Headers = (("Server", f"bcast-uicc {TMPI_TOKEN}"),)
+
+
+class _Asker(NamedTuple):
+    """Who asks: the name that is shown, and the address that it comes from."""
+
+    username: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """Both as one text; an address holds no space."""
+        return f"{self.address} {self.username}"
 
 
 class _Open(NamedTuple):
@@ -66,19 +87,20 @@ class UbServer(GuardedServer):
         self._name = name
         self._rng = rng
         self._clock = clock
-        self._open: OrderedDict[bytes, _Open] = OrderedDict()
+        self._open: BoundedTable[bytes, _Open] = BoundedTable(_OPEN_OF_ONE, _OPEN_KEPT)
         self._wrong: OrderedDict[str, int] = OrderedDict()
+        self._known: BoundedTable[str, str] = BoundedTable(1, _KNOWN_KEPT)
         self._rates = Rates(MOST_CHALLENGES, CHALLENGES_SPAN, clock)
+        self._rates_in_all = Rates(MOST_OF_A_NAME, CHALLENGES_SPAN, clock)
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
-        del peer
         try:
-            return self._bootstrap(request)
+            return self._bootstrap(request, peer)
         except HeadendError as error:
             _log.info("Ub refused: %s", error)
             return failure(HTTPStatus.FORBIDDEN, headers=_SERVER)
 
-    def _bootstrap(self, request: HttpRequest) -> HttpResponse:
+    def _bootstrap(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         if request.method != BOOTSTRAPPING.method:
             return failure(HTTPStatus.METHOD_NOT_ALLOWED, headers=(("Allow", BOOTSTRAPPING.method), *_SERVER))
         if Target.parse(request.target).path != BOOTSTRAPPING.tail:
@@ -87,43 +109,48 @@ class UbServer(GuardedServer):
         if shown is None:
             raise DecodeError("Authorization is missing: it names who wants to bootstrap")
         credentials = Credentials.parse(shown)
+        asker = _Asker(credentials.username, peer.address)
         if credentials.is_introduction:
-            return self._challenge(credentials.username)
-        return self._judge(credentials, request)
+            return self._challenge(asker)
+        return self._judge(credentials, request, asker)
 
-    def _challenge(self, username: str) -> HttpResponse:
-        """Return 401 with a fresh vector, or 503 for a name that has had too many. Raises `IdentityUnknownError`."""
-        seconds = self._rates.wait(username)
+    def _challenge(self, asker: _Asker) -> HttpResponse:
+        """Return 401 with a fresh vector, or 503 to one that has had too many. Raises `IdentityUnknownError`."""
+        seconds = self._rates.wait(asker.key)
+        if not seconds and self._known.get(asker.username) != asker.address:
+            seconds = self._rates_in_all.wait(asker.username)
         if seconds:
             _log.warning("Ub: too many challenges for one name")
             headers = (("Retry-After", str(seconds)), *_SERVER)
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, "too many bootstrappings", headers)
-        made = self._bsf.challenge(username)
+        made = self._bsf.challenge(asker.username)
         nonce = AkaNonce(made.rand, made.autn_star).text()
         opaque = self._rng.random_bytes(_OPAQUE_SIZE).hex()
-        self._open[made.rand] = _Open(username, nonce, opaque)
-        if len(self._open) > _OPEN_KEPT:
-            self._open.popitem(last=False)
+        self._open.put(asker.key, made.rand, _Open(asker.username, nonce, opaque))
         challenge = Challenge(self._name, nonce, Algorithm.AKA_V1_MD5, (Qop.AUTH_INT,), opaque)
         header = (("WWW-Authenticate", challenge.header_value()),)
         return failure(HTTPStatus.UNAUTHORIZED, headers=(*header, *_SERVER))
 
-    def _judge(self, credentials: Credentials, request: HttpRequest) -> HttpResponse:
+    def _judge(self, credentials: Credentials, request: HttpRequest, asker: _Asker) -> HttpResponse:
         """Return the answer to one who answers a challenge."""
         rand = self._take(credentials)
         if rand is None:
-            return self._challenge(credentials.username)
+            return self._challenge(asker)
         expected = self._bsf.expected_res(rand)
         if credentials.auts is not None:
-            return self._resynchronise(credentials, credentials.auts, rand, request)
+            if not self._is_right(credentials, NO_PASSWORD, request):  # RFC 3310 clause 3.4
+                return self._again(asker)
+            self._bsf.resynchronise(credentials.username, rand, credentials.auts)
+            return self._challenge(asker)
         try:
             result = self._bsf.complete(rand, self._res(credentials, expected, request))
         except IdentityUnknownError:
             raise
         except HeadendError as error:
             _log.info("Ub: %s", error)
-            return self._again(credentials.username)
-        self._wrong.pop(credentials.username, None)
+            return self._again(asker)
+        self._wrong.pop(asker.key, None)
+        self._known.put(asker.username, asker.username, asker.address)
         return self._welcome(result, credentials, expected)
 
     def _take(self, credentials: Credentials) -> bytes | None:
@@ -132,7 +159,7 @@ class UbServer(GuardedServer):
             rand = AkaNonce.parse(credentials.nonce).rand
         except DecodeError:
             return None
-        found = self._open.pop(rand, None)
+        found = self._open.pop(rand)
         answered = _Open(credentials.username, credentials.nonce, credentials.opaque or "")
         return rand if found == answered and credentials.realm == self._name else None
 
@@ -151,22 +178,15 @@ class UbServer(GuardedServer):
         asked = Asked(request.method, credentials.uri, request.body)
         return is_digest(credentials.response, credentials.proof, password, asked)
 
-    def _resynchronise(self, credentials: Credentials, auts: bytes, rand: bytes, request: HttpRequest) -> HttpResponse:
-        """Take AUTS and challenge again; its digest has an empty password (RFC 3310 clause 3.4)."""
-        if not self._is_right(credentials, NO_PASSWORD, request):
-            return self._again(credentials.username)
-        self._bsf.resynchronise(credentials.username, rand, auts)
-        return self._challenge(credentials.username)
-
-    def _again(self, username: str) -> HttpResponse:
+    def _again(self, asker: _Asker) -> HttpResponse:
         """Challenge once more, unless this was the third wrong answer in a row."""
-        wrong = self._wrong.pop(username, 0) + 1
+        wrong = self._wrong.pop(asker.key, 0) + 1
         if wrong >= _MOST_WRONG:
             raise HeadendError(f"{wrong} wrong answers in a row")
-        self._wrong[username] = wrong
+        self._wrong[asker.key] = wrong
         if len(self._wrong) > _WRONG_KEPT:
             self._wrong.popitem(last=False)
-        return self._challenge(username)
+        return self._challenge(asker)
 
     def _welcome(self, result: BootstrapResult, credentials: Credentials, res: Secret) -> HttpResponse:
         """Return 200 with B-TID and lifetime, signed with RES."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from card.lean import lean_dataclass
-from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
+from host_tools.headend.bsda.slots import MediaSlot
 from host_tools.headend.bsda.station import Bsda, SentMedia, SentStkm
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.schedule import slots
@@ -26,8 +26,5 @@ def play(scenario: Scenario, bsda: Bsda) -> Iterator[Sent]:
     Raises `HeadendError` when no STKM can be made.
     """
     for slot in slots(scenario):
-        match slot:
-            case StkmSlot():
-                yield Sent(slot.at, slot.service.id, bsda.stkm(slot))
-            case MediaSlot():
-                yield Sent(slot.at, slot.service.id, bsda.media(slot))
+        made = bsda.media(slot) if isinstance(slot, MediaSlot) else bsda.stkm(slot)
+        yield Sent(slot.at, slot.service.id, made)

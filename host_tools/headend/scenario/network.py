@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from card.spec.bcast.tables import BcastTables
+from host_tools.headend.bsda.station import Bsda
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.bsm.memory import MemoryRights
 from host_tools.headend.bsm.ports import KeyStore, Rights, SubscriberKeys
@@ -58,12 +59,17 @@ class Network:
         self.keys = keys
         self.bsm = make_bsm(scenario, keys, subscribers, clock, self._on_air)
         self.back_end = BackEnd(keys, MikeySealer)
-        self.bsda = make_bsda(scenario, self.back_end, tables)
+        self._tables = tables
         self._mint = BcastMint(scenario, self.bsm, tables, self._on_air.timetable)
         self.goods = ScenarioGoods(scenario, self._mint, tables, self._on_air, clock)
         self.shop = make_shop(scenario, self._mint, self.goods, self.bsm, self.rights, clock)
         for delivery in self.deliveries:
             self.rights.grant(identity, delivery.key.service)
+
+    @cached_property
+    def bsda(self) -> Bsda:
+        """Who sends the broadcast; it is made where one is wanted."""
+        return make_bsda(self.scenario, self.back_end, self._tables)
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:

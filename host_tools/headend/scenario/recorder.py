@@ -16,7 +16,7 @@ from typing import BinaryIO
 from card.spec.bcast.tables import BcastTables
 from host_tools.content.captures.pcap import CaptureWriter
 from host_tools.content.traffic_key import TrafficKey
-from host_tools.headend.bsda.station import Bsda, SentMedia, SentStkm
+from host_tools.headend.bsda.station import Bsda, SentMedia
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.scenario.driver import Sent, play
 from host_tools.headend.scenario.maker import make_bsda, make_keys
@@ -26,6 +26,7 @@ from host_tools.headend.scenario.truth import MediaDigest, MediaTruth, TekName, 
 from host_tools.headend.sealing import MikeySealer
 
 Progress = Callable[[int], None]
+_BLOCK = 1 << 16  # bytes of the capture that are written in one go
 _PROGRESS_STEP = 64  # datagrams from one word about the progress to the next
 
 
@@ -63,16 +64,17 @@ def _bsda(scenario: Scenario, tables: BcastTables) -> Bsda:
 
 
 def _write(scenario: Scenario, bsda: Bsda, file: BinaryIO, progress: Progress | None) -> Truth:
-    writer, heard = CaptureWriter(file), _Heard(scenario)
-    reached = 0
+    writer, heard = CaptureWriter(file, _BLOCK), _Heard(scenario)
+    reached, hears_all = 0, scenario.view is None
     for number, sent in enumerate(play(scenario, bsda)):
         # Everything is sent, also what nobody records: the roll-over counters go on.
-        if scenario.viewed_at(sent.at) in (None, sent.service):
+        if hears_all or scenario.viewed_at(sent.at) == sent.service:
             heard.note(sent)
             writer.write(sent.what.datagram)
         reached = sent.at
         if progress is not None and number % _PROGRESS_STEP == 0:
             progress(reached)
+    writer.flush()
     if progress is not None:
         progress(reached)
     return heard.truth()
@@ -91,15 +93,16 @@ class _Heard:
 
     def note(self, sent: Sent) -> None:
         """Take what is recorded next."""
-        match sent.what:
-            case SentMedia(payload=payload):
-                self._digests[sent.service].add(payload)
-            case SentStkm(datagram, ids, key):
-                self._keys[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = key
-                self._stkms_sent += 1
-                # A terminal that tunes in between two repeats has not heard the first: so bytes are compared.
-                self._stkms_different += self._last_stkm.get(sent.service) != datagram.payload
-                self._last_stkm[sent.service] = datagram.payload
+        what = sent.what
+        if isinstance(what, SentMedia):
+            self._digests[sent.service].add(what.payload)
+            return
+        ids, stkm = what.ids, what.datagram.payload
+        self._keys[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id or b"")] = what.key
+        self._stkms_sent += 1
+        # A terminal that tunes in between two repeats has not heard the first: so bytes are compared.
+        self._stkms_different += self._last_stkm.get(sent.service) != stkm
+        self._last_stkm[sent.service] = stkm
 
     def truth(self) -> Truth:
         """Return what was recorded."""

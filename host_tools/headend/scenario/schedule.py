@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from host_tools.headend.bsda.slots import FRAME_MILLISECONDS, MediaSlot, StkmSlot
@@ -72,11 +72,20 @@ def stkm_slots(scenario: Scenario, service: str) -> Iterator[StkmSlot]:
 
 def slots(scenario: Scenario) -> Iterator[StkmSlot | MediaSlot]:
     """Yield what is broadcast, in order of time; at the same moment STKMs come first."""
-    streams: list[Iterator[StkmSlot | MediaSlot]] = []
-    for service in scenario.services:
-        keys = [key for key in key_terms(scenario) if key.service == service.id]
-        streams += [_stkm_slots(scenario, service, keys), _media_slots(scenario, service, keys)]
-    return heapq.merge(*streams, key=lambda slot: (slot.at, isinstance(slot, MediaSlot)))
+    terms = {
+        service.id: [key for key in key_terms(scenario) if key.service == service.id] for service in scenario.services
+    }
+    of_each = (_stkm_slots(scenario, service, terms[service.id]) for service in scenario.services)
+    stkms = heapq.merge(*of_each, key=lambda slot: slot.at)
+    stkm = next(stkms, None)
+    for media in _media_slots(scenario, terms):
+        while stkm is not None and stkm.at <= media.at:
+            yield stkm
+            stkm = next(stkms, None)
+        yield media
+    if stkm is not None:
+        yield stkm
+        yield from stkms
 
 
 def _stkm_slots(scenario: Scenario, service: Service, keys: list[KeyTerm]) -> Iterator[StkmSlot]:
@@ -104,10 +113,15 @@ def _sending_times(scenario: Scenario, mtk_id: int) -> range:
     return range(first, last + 1, plan.repeat)
 
 
-def _media_slots(scenario: Scenario, service: Service, keys: list[KeyTerm]) -> Iterator[MediaSlot]:
+def _media_slots(scenario: Scenario, terms: Mapping[str, list[KeyTerm]]) -> Iterator[MediaSlot]:
+    """Yield the packets of all services in order of time."""
+    present, keys = 0, list[tuple[Service, KeyTerm]]()
     for number, at in enumerate(range(0, scenario.duration, FRAME_MILLISECONDS)):
         mtk_id = at // scenario.stkm.crypto_period + 1
-        yield MediaSlot(at, service, _key_for(keys, mtk_id), mtk_id, number)
+        if mtk_id != present:
+            present, keys = mtk_id, [(one, _key_for(terms[one.id], mtk_id)) for one in scenario.services]
+        for service, key in keys:
+            yield MediaSlot(at, service, key, mtk_id, number)
 
 
 def _period_start(scenario: Scenario, mtk_id: int) -> int:

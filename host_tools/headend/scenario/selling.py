@@ -58,7 +58,7 @@ class Selling:
         pushes.sender.on_answer = orders.acknowledged
         delivery = SalesDelivery(sales, goods, orders.registered)
         keys = KeyManagement(bsm, catalogue.services(), orders, pushes, books, delivery)
-        provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests)
+        provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests, clock)
         certified = CertifiedTerminals(provisioning, books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))

@@ -82,7 +82,7 @@ class StoredRegistrations:
 
     def find(self, identity: str) -> Registered | None:
         """Return what a subscriber is registered for, None for nothing."""
-        row = self._database.run(_REGISTERED, {"identity": identity}).one_or_none()
+        row = self._database.run(_REGISTERED, {"identity": identity}).first()
         return None if row is None else _registered(row)
 
     def put(self, identity: str, registered: Registered) -> None:
@@ -123,7 +123,7 @@ class StoredOutbox:
 
     def line(self, identity: str) -> Line | None:
         """Return the way to a subscriber."""
-        row = self._database.run(_LINE, {"identity": identity}).one_or_none()
+        row = self._database.run(_LINE, {"identity": identity}).first()
         return None if row is None else _line(row)
 
     def put_line(self, line: Line) -> None:
@@ -153,7 +153,7 @@ class StoredOutbox:
 
     def first(self, identity: str) -> tuple[int, Order] | None:
         """Return the order that goes next, with its number."""
-        row = self._database.run(_FIRST, {"identity": identity}).one_or_none()
+        row = self._database.run(_FIRST, {"identity": identity}).first()
         return None if row is None else (row.place, self._order("orders", f"{identity} {row.place}", row.body))
 
     def add(self, identity: str, order: Order, *, ahead: bool = False) -> None:
@@ -171,7 +171,7 @@ class StoredOutbox:
 
     def outstanding(self, b_tid: str) -> Outstanding | None:
         """Return what was sent under this B-TID (or NAI) and is not acknowledged."""
-        row = self._database.run(_OUTSTANDING, {"b_tid": b_tid}).one_or_none()
+        row = self._database.run(_OUTSTANDING, {"b_tid": b_tid}).first()
         return None if row is None else self._read(row)
 
     def outstanding_of(self, identity: str) -> tuple[Outstanding, ...]:

@@ -6,9 +6,10 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
+from sqlalchemy import URL, Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -116,6 +117,17 @@ class Database:
         self._engine.dispose()
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite store, None where it is no file of this computer. Raises `StoreError`."""
+    made = _url(url)
+    name = made.database
+    if made.get_backend_name() != _SQLITE or not name or name == ":memory:":
+        return None
+    if name.startswith("file:"):
+        raise StoreError(f"{shown(url)}: a store of SQLite is named by its path, as sqlite:///FILE")
+    return Path(name)
+
+
 def shown(url: str) -> str:
     """Return a URL as it may be shown, without its password."""
     try:
@@ -124,19 +136,30 @@ def shown(url: str) -> str:
         return url if "@" not in url else "(a URL that cannot be read)"
 
 
-def _engine(url: str) -> Engine:
-    if _PLAIN_PATH.fullmatch(url):
-        url = f"sqlite:///{url}"
+def _url(url: str) -> URL:
+    """Read a URL, or the path of an SQLite file. Raises `StoreError`."""
     try:
-        made = make_url(url)
+        made = make_url(f"sqlite:///{url}" if _PLAIN_PATH.fullmatch(url) else url)
         if made.drivername == _POSTGRESQL:
             made = made.set(drivername="postgresql+psycopg")
         if made.get_backend_name() not in (_SQLITE, _POSTGRESQL):
             raise StoreError(f"a store is SQLite or PostgreSQL, not {made.get_backend_name()}")
+    except (ArgumentError, NoSuchModuleError, TypeError):
+        raise _no_url(url) from None
+    return made
+
+
+def _no_url(url: str) -> StoreError:
+    return StoreError(f"{shown(url)} is no URL of a database; sqlite:///FILE or postgresql://HOST/NAME is")
+
+
+def _engine(url: str) -> Engine:
+    made = _url(url)
+    try:
         # One connection is enough: there is one transaction at a time.
         engine = create_engine(made, pool_size=1, max_overflow=0, pool_pre_ping=made.get_backend_name() != _SQLITE)
     except (ArgumentError, NoSuchModuleError, TypeError):
-        raise StoreError(f"{shown(url)} is no URL of a database; sqlite:///FILE or postgresql://HOST/NAME is") from None
+        raise _no_url(url) from None
     except ModuleNotFoundError as error:
         raise StoreError(f"{error.name} is not installed: pip install 'bcast-uicc[postgresql]'") from None
     if engine.dialect.name == _SQLITE:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from host_tools.headend.bsm.books import Answered
-from host_tools.headend.bsm.memory_books import RECORDS_OF_A_KIND, REQUESTS_OF_A_SUBSCRIBER, too_many_records
+from host_tools.headend.bsm.books import MOST_REQUESTS, REQUEST_LIFE, REQUESTS_FOR_GOOD, Answered
+from host_tools.headend.bsm.memory_books import RECORDS_OF_A_KIND, too_many_records, too_many_requests
 from host_tools.headend.store.database import Database
 from host_tools.headend.store.vault import Vault
 
-_FIND = text("SELECT fingerprint, answer FROM requests WHERE identity = :identity AND request_id = :request_id")
+_FIND = text("SELECT fingerprint, answer, at FROM requests WHERE identity = :identity AND request_id = :request_id")
 _KEEP = text(
-    "INSERT INTO requests (identity, request_id, place, fingerprint, answer) VALUES (:identity, :request_id,"
-    " (SELECT coalesce(max(place), 0) + 1 FROM requests WHERE identity = :identity), :fingerprint, :answer)"
-    " ON CONFLICT (identity, request_id) DO UPDATE SET fingerprint = excluded.fingerprint, answer = excluded.answer"
+    "INSERT INTO requests (identity, request_id, place, fingerprint, answer, at) VALUES (:identity, :request_id,"
+    " (SELECT coalesce(max(place), 0) + 1 FROM requests WHERE identity = :identity), :fingerprint, :answer, :at)"
+    " ON CONFLICT (identity, request_id) DO UPDATE SET fingerprint = excluded.fingerprint, answer = excluded.answer,"
+    " at = excluded.at"
 )
 _FORGET = text(
-    "DELETE FROM requests WHERE identity = :identity AND place <="
-    " (SELECT max(place) FROM requests WHERE identity = :identity) - :most"
+    "DELETE FROM requests WHERE identity = :identity AND at <= :over AND place <="
+    " (SELECT max(place) FROM requests WHERE identity = :identity) - :newest"
 )
+_KEPT = text("SELECT count(*) FROM requests WHERE identity = :identity")
 _RECORD = text("SELECT value FROM records WHERE kind = :kind AND identity = :identity AND name = :name")
 _PUT = text(
     "INSERT INTO records (kind, identity, name, value) VALUES (:kind, :identity, :name, :value)"
@@ -40,11 +42,18 @@ class StoredRequests:
     def find(self, identity: str, request_id: str) -> Answered | None:
         """Return what was answered to a request, None for a new one."""
         values = {"identity": identity, "request_id": request_id}
-        row = self._database.run(_FIND, values).one_or_none()
+        row = self._database.run(_FIND, values).first()
         if row is None:
             return None
         answer = self._vault.unseal(("requests", "answer", f"{identity} {request_id}"), row.answer)
-        return Answered(bytes(row.fingerprint), answer)
+        return Answered(bytes(row.fingerprint), answer, row.at)
+
+    def make_room(self, identity: str, now: float) -> None:
+        """Forget what need not be kept any more. Raises `HeadendError` when there is no room for one more."""
+        over = {"identity": identity, "over": now - REQUEST_LIFE, "newest": REQUESTS_FOR_GOOD}
+        self._database.run(_FORGET, over)
+        if self._database.run(_KEPT, {"identity": identity}).scalar_one() >= MOST_REQUESTS:
+            raise too_many_requests()
 
     def keep(self, identity: str, request_id: str, answered: Answered) -> None:
         """Keep the answer to a request."""
@@ -53,9 +62,9 @@ class StoredRequests:
             "request_id": request_id,
             "fingerprint": answered.fingerprint,
             "answer": self._vault.seal(("requests", "answer", f"{identity} {request_id}"), answered.answer),
+            "at": answered.at,
         }
         self._database.run(_KEEP, values)
-        self._database.run(_FORGET, {"identity": identity, "most": REQUESTS_OF_A_SUBSCRIBER})
 
 
 class StoredRecords:

@@ -23,12 +23,13 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 
 from host_tools.headend.store.errors import StoreError
 
-VERSION: Final = 2
+VERSION: Final = 3
 TABLES = MetaData()
 
 META = Table("meta", TABLES, Column("name", Text, primary_key=True), Column("value", LargeBinary, nullable=False))
@@ -164,6 +165,7 @@ Table(
     Column("place", BigInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False, server_default="0"),
 )
 Table(
     "records",
@@ -184,7 +186,22 @@ _LETTERS = Table(
 )
 
 Migration = Callable[[Connection], None]
-MIGRATIONS: Mapping[int, Migration] = {1: _LETTERS.create}
+
+
+_NOW: Mapping[str, str] = {
+    "sqlite": "CAST(strftime('%s', 'now') AS DOUBLE PRECISION)",
+    "postgresql": "extract(epoch FROM now())",
+}
+"""The time in seconds since 1970, as each kind of database says it."""
+
+
+def _note_when_answered(connection: Connection) -> None:
+    """Say of each answered request when that was: now, as nobody knows, so that it is kept for its whole life."""
+    connection.execute(text("ALTER TABLE requests ADD COLUMN at DOUBLE PRECISION NOT NULL DEFAULT 0"))
+    connection.execute(text(f"UPDATE requests SET at = {_NOW[connection.dialect.name]}"))
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _LETTERS.create, 2: _note_when_answered}
 """What brings a database of a version to the next one, by the version it is for."""
 
 

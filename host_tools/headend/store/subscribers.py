@@ -138,7 +138,7 @@ class StoredSubscribers:
 
     def by_impi(self, impi: str) -> Subscriber:
         """Return the subscriber with this private identity. Raises `IdentityUnknownError`."""
-        row = self._database.run(_BY_IMPI, {"impi": impi}).one_or_none()
+        row = self._database.run(_BY_IMPI, {"impi": impi}).first()
         if row is None:
             raise IdentityUnknownError(f"no subscriber has the IMPI {impi}")
         settings = GbaSettings(
@@ -166,7 +166,7 @@ class StoredSubscribers:
 
     def by_nai(self, nai: str) -> RkSubscriber:
         """Return the CSIM subscriber with this NAI. Raises `IdentityUnknownError`."""
-        row = self._database.run(_BY_NAI, {"nai": nai}).one_or_none()
+        row = self._database.run(_BY_NAI, {"nai": nai}).first()
         if row is None:
             raise IdentityUnknownError(f"no subscriber has the NAI {nai}")
         root = RegistrationKey(self._secret("rk_subscribers", "rk", nai, row.rk), find_functions(row.functions))
@@ -181,7 +181,7 @@ class StoredSubscribers:
 
     def auth_key(self, nai: str) -> Secret | None:
         """Return the Auth-Key of the last challenge that a CSIM answered, None when it answered none."""
-        row = self._database.run(_BY_NAI, {"nai": nai}).one_or_none()
+        row = self._database.run(_BY_NAI, {"nai": nai}).first()
         if row is None or row.auth_key is None:
             return None
         return self._secret("rk_subscribers", "auth_key", nai, row.auth_key)
@@ -226,7 +226,7 @@ class StoredBootstrappings:
 
     def current(self, impi: str) -> Bootstrapping | None:
         """Return the last run of a subscriber, also when its time is over; None where there is none."""
-        row = self._database.run(_RUN, {"impi": impi}).one_or_none()
+        row = self._database.run(_RUN, {"impi": impi}).first()
         if row is None:
             return None
         ks = Secret(self._vault.unseal(("bootstrappings", "ks", row.b_tid), row.ks))
@@ -269,7 +269,7 @@ class StoredMuks:
         """Return the keys of a B-TID, None when there are none."""
         found = self._read.get(b_tid)
         if found is None:
-            row = self._database.run(_MUK, {"b_tid": b_tid}).one_or_none()
+            row = self._database.run(_MUK, {"b_tid": b_tid}).first()
             if row is None:
                 return None
             found = self._keys(row)

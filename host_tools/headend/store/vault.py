@@ -7,15 +7,17 @@ be read there.
 from __future__ import annotations
 
 import secrets
+import struct
 from typing import Protocol
 
-from card.crypto.primitives import aes_gcm_open, aes_gcm_seal
+from card.crypto.primitives import AesGcm
 from card.crypto.secret import Secret
 from host_tools.headend.store.errors import StoreError
 
 KEY_SIZE = 32
 _NONCE_SIZE = 12
 _PLAIN, _SEALED = b"\0", b"\1"
+_SIZE = struct.Struct(">I")
 
 
 class Vault(Protocol):
@@ -48,23 +50,25 @@ class KeyVault:
 
     def __init__(self, key: Secret) -> None:
         """Take the key (32 bytes)."""
-        self._key = key
+        self._cipher = AesGcm(key.reveal())
 
     def seal(self, place: tuple[str, str, str], value: bytes) -> bytes:
         """Return a secret as it is stored at a place."""
         nonce = secrets.token_bytes(_NONCE_SIZE)
-        return _SEALED + nonce + aes_gcm_seal(self._key.reveal(), nonce, value, _bound(place))
+        return _SEALED + nonce + self._cipher.seal(nonce, value, _bound(place))
 
     def unseal(self, place: tuple[str, str, str], stored: bytes) -> bytes:
         """Return the secret that is stored at a place. Raises `StoreError`."""
-        nonce, sealed = bytes(stored[1 : 1 + _NONCE_SIZE]), bytes(stored[1 + _NONCE_SIZE :])
         found = None
         if stored[:1] == _SEALED:
-            found = aes_gcm_open(self._key.reveal(), nonce, sealed, _bound(place))
+            nonce, sealed = stored[1 : 1 + _NONCE_SIZE], stored[1 + _NONCE_SIZE :]
+            found = self._cipher.unseal(nonce, sealed, _bound(place))
         if found is None:
             raise StoreError(f"{'.'.join(place[:2])} was not written under this key, or not in this row")
         return found
 
 
 def _bound(place: tuple[str, str, str]) -> bytes:
-    return b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in place)
+    table, column, row = map(str.encode, place)
+    size = _SIZE.pack
+    return b"".join((size(len(table)), table, size(len(column)), column, size(len(row)), row))

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from card import CardProfile, create_card
+from card.disk.kinds import SOUND
+from card.disk.reading import open_plain
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.g711 import decode_mulaw
 from host_tools.content.sinks.live import LiveOut
@@ -219,7 +221,7 @@ def _melodies() -> set[bytes]:
 
 
 def _samples(path: Path) -> bytes:
-    with wave.open(str(path), "rb") as sound:
+    with open_plain(path, SOUND) as plain, wave.open(plain, "rb") as sound:
         assert sound.getframerate() == SAMPLE_RATE, "PCMU has 8000 samples a second"
         return sound.readframes(sound.getnframes())
 

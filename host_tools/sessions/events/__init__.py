@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         PagesServed,
         PermissionsServed,
         StepDone,
+        TransportKeyMade,
         TruthWritten,
     )
     from host_tools.sessions.events.playing import (
@@ -117,6 +118,7 @@ __all__ = [
     "StkmDecided",
     "TapOpened",
     "TerminalOnline",
+    "TransportKeyMade",
     "TruthWritten",
     "TuneEnded",
     "Tuned",

@@ -30,6 +30,7 @@ from host_tools.sessions.events.network import (
     PagesServed,
     PermissionsServed,
     StepDone,
+    TransportKeyMade,
     TruthWritten,
 )
 from host_tools.sessions.events.playing import (
@@ -76,6 +77,7 @@ Event = (
     | BroadcastMade
     | LtkmsWritten
     | TruthWritten
+    | TransportKeyMade
     | PermissionsServed
     | BroadcastEnded
     | BroadcastOnAir

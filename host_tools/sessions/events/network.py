@@ -50,6 +50,13 @@ class TruthWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportKeyMade:
+    """There was no transport key in a file, so one was made: the other end of the back end needs the same file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkServed:
     """BSF and BSM listen where `network` says; `network_file` says it to terminals, if it was asked for."""
 

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from card.errors import DecodeError
+from card.lean import lean_dataclass
 from host_tools.exchange.messages.provisioning import Price
 from host_tools.exchange.messages.tokens import Purse, PurseKind
 from host_tools.headend.bsm.books import Records
@@ -30,7 +31,7 @@ _SUBSCRIPTION, _CHARGE, _SPENT, _PURSE, _DEBT = "subscription", "charge", "spent
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Subscription:
     """The right to an item (its serviceID) from `start` on; without an `end` for good."""
 

@@ -95,6 +95,9 @@ class ToyOpener(ToyKeys):
         self._layout = layout
         self._seen: set[bytes] = set()
 
+    def open_next(self, _unit: Datagram) -> None:
+        return None
+
     def open(self, unit: Datagram, _newest: bytes | None = None) -> Opening:
         name = self._layout.key_name(unit) or b""
         key = self.keys.get(name)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
@@ -18,12 +20,14 @@ from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.srtp.errors import NOT_AUTHENTIC
 from host_tools.content.srtp.format import HEADEND_FORMAT, MKI_SIZE, SrtpFormat, SrtpSuite
+from host_tools.content.srtp.protection import SrtpOpener
 from host_tools.content.srtp.receiver import SrtpSender
 from host_tools.content.srtp.roc import Authenticator
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
+from host_tools.terminal.absent import WithoutKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Departure, Service
@@ -200,8 +204,68 @@ class TestMedia:
     def test_only_so_many_missing_keys_are_told_apart(self) -> None:
         statistics = PlayStatistics()
         for number in range(1000):
-            statistics.count_without_key(number.to_bytes(6, "big"))
+            statistics.count_without_key(number.to_bytes(6, "big"), WithoutKey.NO_STKM)
         assert (statistics.packets_without_key, len(statistics.missing_keys)) == (1000, 64)
+
+    def test_why_packets_have_no_key(self, card: FakeCard) -> None:
+        """Before the first key, without an STKM, refused, gone, too late: each is counted as what it is."""
+        sources = [Media(5004 + 2 * number) for number in range(8)]
+
+        def media(source: int, number: int) -> Datagram:
+            return replace(sources[source].packet(number), destination=Endpoint("239.1.1.1", 5004 + 2 * source))
+
+        def datagrams() -> Iterator[Datagram]:
+            yield media(0, 9)
+            yield stkm(1, 1)
+            yield media(0, 9)  # the same key: whoever missed its STKM missed it before
+            yield media(1, 8)
+            yield stkm(2, 2)
+            yield stkm(3, 3)
+            yield media(2, 1)
+            card.refuse = True
+            yield stkm(4, 4)
+            yield media(3, 4)
+
+        options = PlayOptions(KNOWN, held_packets=50)
+        result = Player(card, MediaOut(), options).play(datagrams())
+        assert result.why_without_key == {
+            WithoutKey.BEFORE_FIRST: 2, WithoutKey.NO_STKM: 1, WithoutKey.GONE: 1, WithoutKey.REFUSED: 1,
+        }  # fmt: skip
+        assert result.packets_without_key == 5
+        card.refuse = False
+        late = play(card, stkm(1, 1), media(4, 2), media(4, 2), media(4, 2), stkm(2, 2),
+                    options=PlayOptions(KNOWN, held_packets=2))  # fmt: skip
+        assert (+late.why_without_key, late.packets_decrypted) == ({WithoutKey.LATE: 1}, 2)
+
+    def test_packets_wait_so_long_by_their_own_time(self, card: FakeCard) -> None:
+        media = Media()
+        packets = [replace(media.packet(1), timestamp=float(number)) for number in range(10)]
+        last = replace(stkm(1, 1), timestamp=10.0)
+        result = play(card, *packets, last, options=PlayOptions(KNOWN, held_seconds=3.0))
+        assert (result.packets_decrypted, result.packets_without_key) == (3, 7)
+
+    def test_stkms_that_lacked_a_key_are_given_again_when_it_has_come(self, card: FakeCard) -> None:
+        media, out = Media(), MediaOut()
+        player = Player(card, out, PlayOptions(KNOWN))
+
+        def datagrams() -> Iterator[Datagram]:
+            card.refuse = True
+            yield stkm(1, 1)
+            yield media.packet(1)
+            yield stkm(1, 2)  # a newer message for the same key: only this one is given again
+            yield stkm(2, 3)
+            yield media.packet(2)
+            player.key_came(b"another key")
+            assert (player.statistics.stkms_again, player.held) == (0, 2)
+            card.refuse = False
+            player.key_came(DOMAIN + MSK_ID)
+            assert (player.statistics.stkms_again, player.held) == (2, 0)
+            player.key_came(DOMAIN + MSK_ID)
+            yield media.packet(2)
+
+        result = player.play(datagrams())
+        assert (result.stkms_seen, result.stkms_again, result.teks, result.packets_decrypted) == (3, 2, 2, 3)
+        assert card.fed[-2:] == [stkm(1, 2).payload, stkm(2, 3).payload]
 
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
         player = Player(card, MediaOut(), PlayOptions(KNOWN))
@@ -348,7 +412,7 @@ class TestStatistics:
         summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
         assert json.loads(json.dumps(summary))["packets"] == {
             "seen": 1, "decrypted": 1, "repeated": 0, "failed": 0, "failures": {}, "without_key": 0,
-            "missing_mkis": {},
+            "why_without_key": {}, "missing_mkis": {},
         }  # fmt: skip
 
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:
@@ -359,3 +423,78 @@ class TestStatistics:
         player.play([stkm(1, 1), stkm(2, 2)], hooks)
         assert times == [0.0, 0.0]
         assert counts == [1, 2, 2]
+
+
+class _LongWay:
+    """SRTP whose opener has no short way."""
+
+    def __init__(self) -> None:
+        self._opener = SrtpOpener(HEADEND_FORMAT)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._opener, name)
+
+    def open_next(self, _unit: Datagram) -> None:
+        return None
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def stkm(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+    def unreadable(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+    def media(self, *heard: object) -> None:
+        self.heard.append(heard)
+
+
+_packets = st.lists(
+    st.one_of(
+        st.tuples(st.just("media"), st.sampled_from([5004, 5006]), st.integers(1, 3)),
+        st.tuples(st.just("media"), st.sampled_from([5004, 5006]), st.just(1)),
+        st.tuples(st.just("stkm"), st.integers(1, 3), st.integers(1, 4)),
+        st.tuples(st.just("lost"), st.sampled_from([5004, 5006])),
+        st.tuples(st.just("swap"), st.integers(1, 5)),
+        st.tuples(st.just("twice"), st.integers(1, 5)),
+        st.tuples(st.just("other"), st.sampled_from([b"", b"\x80\xc8" + bytes(40), b"\x80\x00" + bytes(40), b"junk"])),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60)
+@given(happenings=_packets, ports=st.sampled_from([frozenset[int](), frozenset({5004})]))
+def test_a_player_without_the_short_way_plays_the_same(
+    happenings: list[tuple[object, ...]], ports: frozenset[int]
+) -> None:
+    media, datagrams = {port: Media(port) for port in (5004, 5006)}, [stkm(1, 1)]
+    for happening in happenings:
+        match happening:
+            case ("media", int(port), int(number)):
+                datagrams.append(media[port].packet(number))
+            case ("stkm", int(number), int(counter)):
+                datagrams.append(stkm(number, counter))
+            case ("lost", int(port)):
+                media[port].packet(1)
+            case ("swap", int(back)) if back < len(datagrams):
+                datagrams[-1], datagrams[-1 - back] = datagrams[-1 - back], datagrams[-1]
+            case ("twice", int(back)) if back < len(datagrams):
+                datagrams.append(datagrams[-back])
+            case ("other", bytes(payload)):
+                datagrams.append(Datagram(0.0, HERE, Endpoint("239.1.1.2", 5004), payload))
+
+    def played() -> tuple[object, ...]:
+        watch, out = _Watch(), MediaOut()
+        player = Player(FakeCard(), out, PlayOptions(KNOWN, media_ports=ports), timer=lambda: 0.0)
+        statistics = player.play(datagrams, Hooks(watch=watch))
+        heard = [(stream.destination, stream.ssrc, stream.packets, stream.digest) for stream in out.streams]
+        return statistics, watch.heard, heard, out.left_out
+
+    short = played()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SrtpFormat, "opener", lambda _layout: _LongWay())
+        assert played() == short

@@ -80,7 +80,8 @@ class Online:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served")) as found:
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, "--db", str(folder / "a.db")) as found:
         yield found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections import Counter
 from dataclasses import replace
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host_tools.content.captures import pcap, records
 from host_tools.content.captures.datagrams import find_datagram, find_usual_datagram
-from host_tools.content.captures.link_layers import ANY_IP, Payload
+from host_tools.content.captures.link_layers import ANY_IP, RAW_IP, Payload
 from host_tools.content.captures.pcap import (
     CaptureReader,
     CaptureReport,
@@ -23,6 +25,7 @@ from host_tools.content.captures.pcap import (
     Endpoint,
     open_capture,
 )
+from host_tools.content.captures.records import BrokenRecord, FrameFile
 from host_tools.content.errors import CaptureError
 
 HEADER = 24
@@ -333,14 +336,81 @@ def test_the_short_way_finds_what_the_long_way_finds(changes: list[tuple[int, in
     for at, value in changes:
         frame[at] = value
     packet, carried = bytes(frame[:cut]), Payload(ANY_IP, 0)
-    found = find_usual_datagram(1.0, packet, carried)
+    found = find_usual_datagram(1.0, RAW_IP, packet)
     if found is not None:
         assert find_datagram(1.0, packet, carried) == (found, ())
 
 
 def test_a_usual_frame_goes_the_short_way() -> None:
-    assert find_usual_datagram(V4.timestamp, ip_packet(V4), Payload(ANY_IP, 0)) == V4
-    assert find_usual_datagram(V6.timestamp, ip_packet(V6), Payload(ANY_IP, 0)) is None
+    assert find_usual_datagram(V4.timestamp, RAW_IP, ip_packet(V4)) == V4
+    assert find_usual_datagram(V6.timestamp, RAW_IP, ip_packet(V6)) is None
+
+
+def naive_frames(data: bytes) -> tuple[list[bytes], int | None]:
+    """Return the whole frames of a classic file, and where it breaks off, as who reads frame by frame finds them."""
+    frames, at = list[bytes](), HEADER
+    while at < len(data):
+        size = int.from_bytes(data[at + 8 : at + 12], "little")
+        if at + 16 > len(data) or size > 262_144 or at + 16 + size > len(data):
+            return frames, at
+        frames.append(data[at + 16 : at + 16 + size])
+        at += 16 + size
+    return frames, None
+
+
+@given(
+    st.lists(st.binary(max_size=90), max_size=8),
+    st.integers(1, 64),
+    st.integers(0, 400),
+    st.none() | st.tuples(st.integers(0, 400), st.integers(0, 255)),
+)
+def test_blocks_of_any_size_hold_the_same_frames(
+    frames: list[bytes], block_size: int, left_out: int, change: tuple[int, int] | None
+) -> None:
+    data = bytearray(classic(147, *frames))
+    if change is not None and HEADER + change[0] < len(data):
+        data[HEADER + change[0]] = change[1]
+    whole = bytes(data[: max(len(data) - left_out, HEADER)])
+    expected, breaks_at = naive_frames(whole)
+    found: list[bytes] = []
+    broken = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_BLOCK", block_size)
+        file = FrameFile(io.BytesIO(whole), "x")
+        try:
+            for _timestamp, link_type, frame, _interface in file:
+                assert link_type == 147
+                found.append(frame)
+                assert file.position == HEADER + sum(16 + len(one) for one in found)
+        except BrokenRecord as error:
+            broken = error.offset
+    assert (found, broken) == (expected, breaks_at)
+
+
+def test_what_comes_through_a_pipe_is_there_at_once() -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as file, os.fdopen(write_end, "wb", buffering=0) as writing:
+        writing.write(classic(147, b"first"))
+        frames = iter(FrameFile(file, "pipe"))
+        for frame in (b"first", b"second", b""):
+            assert next(frames)[2] == frame
+            following = b"second" if frame == b"first" else b""
+            writing.write(classic(147, following)[HEADER:])
+        writing.close()
+        assert [frame for _, _, frame, _ in frames] == [b""]
+
+
+@given(st.sampled_from([*FRAMES.values()]), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=3))
+def test_the_short_way_finds_the_same_in_frames_of_any_kind(
+    named: tuple[int, bytes], changes: list[tuple[int, int]]
+) -> None:
+    link_type, frame = named[0], bytearray(named[1])
+    for at, value in changes:
+        frame[at % len(frame)] = value
+    short, report = read(classic(link_type, bytes(frame)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pcap, "find_usual_datagram", lambda *_arguments: None)
+        assert read(classic(link_type, bytes(frame))) == (short, report)
 
 
 @given(st.sampled_from([capture(), section() + interface(101), section(">")]), st.binary(max_size=200))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,11 +17,16 @@ from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.content.srtp.receiver import SrtpReceiver
 from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
+from host_tools.headend.bsda.slots import StkmSlot
+from host_tools.headend.bsm.back_end import BackEnd
+from host_tools.headend.scenario.maker import make_bsda, make_keys
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.recorder import record, record_to
+from host_tools.headend.scenario.schedule import slots
 from host_tools.headend.scenario.seeded_keys import service_keys
 from host_tools.headend.scenario.truth import MediaDigest, TekName
+from host_tools.headend.sealing import MikeySealer
 from tests.oracle.mikey import open_kemac
 from tests.unit.host_tools.headend.networks import small_scenario
 
@@ -55,6 +61,25 @@ def open_stkms(scenario: Scenario, pcap: bytes) -> dict[TekName, TrafficKey]:
         assert ids.mtk_id is not None
         found[TekName(ids.key_domain_id, ids.msk_id, ids.mtk_id)] = TrafficKey(item.key, item.salt)
     return found
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        shipped_scenario("demo"),
+        SCENARIO,
+        small_scenario(**{'id = "one"': 'id = "one"\nbcast = { protection_after_reception = 3 }'}),
+    ],
+)
+def test_an_stkm_that_goes_out_again_is_what_its_slot_asks_for(scenario: Scenario) -> None:
+    back_end = BackEnd(make_keys(scenario), MikeySealer)
+    on_the_air = make_bsda(scenario, back_end, P1)
+    asked = [slot for slot in slots(scenario) if isinstance(slot, StkmSlot)]
+    sent = [on_the_air.stkm(slot) for slot in asked]
+    assert any(slot.copy for slot in asked)
+    assert back_end.sealed == sum(not slot.copy for slot in asked)
+    other = make_bsda(scenario, back_end, P1)
+    assert [other.stkm(replace(slot, copy=0)) for slot in asked] == sent
 
 
 def test_the_same_scenario_gives_the_same_bytes() -> None:

@@ -22,6 +22,16 @@ def test_slots_come_in_order_of_time() -> None:
     assert all(before.at <= after.at for before, after in pairwise(ALL))
 
 
+def test_at_the_same_moment_stkms_come_first_and_services_in_their_order() -> None:
+    services = [service.id for service in SCENARIO.services]
+
+    def place(slot: StkmSlot | MediaSlot) -> tuple[int, bool, int]:
+        return slot.at, isinstance(slot, MediaSlot), services.index(slot.service.id)
+
+    assert sorted(ALL, key=place) == ALL
+    assert [slot for slot in STKMS if slot.service.id == "one"] == list(stkm_slots(SCENARIO, "one"))
+
+
 @pytest.mark.norm("61")
 @pytest.mark.parametrize("service", ["one", "two"])
 def test_stkms_of_plain_mbms_are_sent_again_as_they_were(service: str) -> None:

@@ -7,13 +7,23 @@ from dataclasses import replace
 import pytest
 
 from host_tools.exchange.transport import Endpoint
-from host_tools.headend.bsm.books import Answered, Books, Letter, Line, Outstanding, Registered, Route
+from host_tools.headend.bsm.books import (
+    MOST_REQUESTS,
+    REQUEST_LIFE,
+    REQUESTS_FOR_GOOD,
+    Answered,
+    Books,
+    Letter,
+    Line,
+    Outstanding,
+    Registered,
+    Route,
+)
 from host_tools.headend.bsm.memory_books import (
     MOST_LETTERS,
     MOST_ORDERS,
     OUTSTANDING_OF_A_SUBSCRIBER,
     RECORDS_OF_A_KIND,
-    REQUESTS_OF_A_SUBSCRIBER,
 )
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.errors import HeadendError
@@ -113,16 +123,35 @@ def test_there_is_one_outstanding_under_each_b_tid_and_a_bound_for_each_subscrib
     assert outbox.outstanding("more@bsf") is None
 
 
-def test_an_answered_request_is_found_again_and_the_oldest_gives_way(books: Books) -> None:
-    answered = Answered(b"print", b"<answer/>")
-    assert books.requests.find(ME, "r") is None
-    books.requests.keep(ME, "r", answered)
-    assert books.requests.find(ME, "r") == answered
-    assert books.requests.find(YOU, "r") is None
-    for number in range(REQUESTS_OF_A_SUBSCRIBER):
-        books.requests.keep(ME, f"r{number}", answered)
-    assert books.requests.find(ME, "r") is None
-    assert books.requests.find(ME, "r0") == answered
+def test_an_answered_request_is_kept_for_its_life_and_the_newest_for_good(books: Books) -> None:
+    requests = books.requests
+    answered = Answered(b"print", b"<answer/>", 1000.0)
+    assert requests.find(ME, "r") is None
+    requests.keep(ME, "r", answered)
+    assert requests.find(ME, "r") == answered
+    assert requests.find(YOU, "r") is None
+    for number in range(REQUESTS_FOR_GOOD):
+        requests.keep(ME, f"r{number}", answered)
+    requests.make_room(ME, 999.0 + REQUEST_LIFE)
+    assert requests.find(ME, "r") == answered
+    requests.make_room(YOU, 1000.0 + REQUEST_LIFE)
+    assert requests.find(ME, "r") == answered
+    requests.make_room(ME, 1000.0 + REQUEST_LIFE)
+    assert requests.find(ME, "r") is None
+    requests.make_room(ME, 1000.0 * REQUEST_LIFE)
+    assert all(requests.find(ME, f"r{number}") for number in range(REQUESTS_FOR_GOOD))
+
+
+def test_where_none_may_be_forgotten_a_further_request_is_refused_until_some_are_over(books: Books) -> None:
+    requests = books.requests
+    for number in range(MOST_REQUESTS):
+        requests.make_room(ME, float(number))
+        requests.keep(ME, f"r{number}", Answered(b"print", b"<answer/>", float(number)))
+    with pytest.raises(HeadendError, match="within a day"):
+        requests.make_room(ME, REQUEST_LIFE - 1)
+    requests.make_room(YOU, REQUEST_LIFE - 1)
+    requests.make_room(ME, REQUEST_LIFE)
+    assert (requests.find(ME, "r0"), requests.find(ME, "r1")) == (None, Answered(b"print", b"<answer/>", 1.0))
 
 
 def test_records_are_of_a_kind_a_subscriber_and_a_name(books: Books) -> None:

@@ -17,6 +17,7 @@ from card.spec.bcast.p1 import P1
 from card.spec.bcmcs_tables import DEFAULT_TAGS
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.zn import KeyChoice
+from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Datagram, Endpoint, InProcessDatagrams, InProcessTransport, Peer, Server
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.scenario.servers import Servers, service_ids
@@ -45,11 +46,11 @@ from tests.unit.host_tools.headend.store.conftest import KEY
 class Network:
     """The servers of the small scenario on a store, and a terminal before them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rng: Rng | None = None) -> None:
         self.store = Store.connect(url, KEY)
         scenario = small_scenario()
         self.clock = ManualClock(scenario.start)
-        profile, rng = CardProfile.demo(), SeededRng(Seeded("served"), "rng")
+        profile, rng = CardProfile.demo(), rng or SeededRng(Seeded("served"), "rng")
         records: list[SubscriberRecord | RkSubscriber] = [
             record_of(profile),
             csim_subscriber(CardProfile.demo("csim")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from card.crypto.secret import Secret
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsf.bootstrappings import Bootstrapping
-from host_tools.headend.bsm.books import Line, Outstanding, Registered, Route
+from host_tools.headend.bsm.books import Answered, Line, Outstanding, Registered, Route
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.ports import MbmsKeys
 from host_tools.headend.clock import ManualClock
@@ -163,6 +164,11 @@ class TestKeys:
             keys.note_withdrawn("me", second)
             keys.note_withdrawn("me", second)
             assert keys.held("me", "one") == (first,)
+            keys.drop_sek(first)
+            keys.drop_sek(first)
+            assert keys.seks("one") == (second,)
+            assert keys.held("me", "one") == ()
+            keys.add_sek(first)
             keys.note_withdrawn("me", first)
             assert keys.held("me", "one") == ()
             with pytest.raises(HeadendError, match="no service"):
@@ -262,6 +268,23 @@ class TestSchema:
     def _heal(self, url: str) -> None:
         run(url, "UPDATE meta SET value = :value WHERE name = 'version'", {"value": str(VERSION).encode()})
 
+    def test_a_store_of_version_2_keeps_its_answered_requests_for_their_life(self, url: str) -> None:
+        store = Store.connect(url)
+        with store.database.transaction():
+            store.books.requests.keep("me", "r", Answered(b"print", b"<answer/>", 7.0))
+            store.database.run(text("ALTER TABLE requests DROP COLUMN at"))
+            store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"2"})
+        store.close()
+        seen, begun = list[Answered | None](), time.time()
+        for _ in range(2):
+            store = Store.connect(url)
+            with store.database.transaction():
+                seen.append(store.books.requests.find("me", "r"))
+            store.close()
+        assert seen[0] is not None
+        assert seen[0] == seen[1] == Answered(b"print", b"<answer/>", seen[0].at)
+        assert int(begun) <= seen[0].at <= time.time()
+
     def test_a_store_of_version_1_is_brought_up_with_what_it_holds(self, url: str) -> None:
         """Version 2 has the table of datagrams that nobody acknowledges."""
         registered, place = Registered(("urn:a",), Route("127.0.0.2", "b-tid@bsf"), 1.0), Endpoint("127.0.0.3", 4359)
@@ -269,11 +292,15 @@ class TestSchema:
         with store.database.transaction():
             store.books.registrations.put("me", registered)
             store.database.run(text("DROP TABLE letters"))
+            store.database.run(text("ALTER TABLE requests DROP COLUMN at"))
             store.database.run(text("UPDATE meta SET value = :value WHERE name = 'version'"), {"value": b"1"})
         store.close()
         store = Store.connect(url, KEY)
         with store.database.transaction():
-            assert store.database.run(text("SELECT value FROM meta WHERE name = 'version'")).scalar_one() == b"2"
+            assert (
+                store.database.run(text("SELECT value FROM meta WHERE name = 'version'")).scalar_one()
+                == str(VERSION).encode()
+            )
             assert store.books.registrations.find("me") == registered
             store.books.letters.add(place, b"<", 1.0)
         store.close()
