@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
 
+from card.lean import lean_dataclass
 from host_tools.exchange.http import Headers, HttpResponse, reason_of
 
 RETRY_SECONDS = 10
 """What `Retry-After` says when the server is at fault; ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class KeptAnswer(HttpResponse):
     """An answer whose status is that of an error, though what its request wrote down is kept."""
 
