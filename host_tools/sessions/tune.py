@@ -1,7 +1,12 @@
 """Tunes to a service that is on the air: STKMs to the card, media out as they come, until the user has enough.
 
 Everything runs in one thread: between two datagrams the client of the network does what is due, and a key that is
-pressed is looked at. A request that the client waits for holds the media up; they wait in the system's buffers.
+pressed is looked at. Only the BSM's answers are waited for in another one. While the terminal bootstraps, which needs
+the card, packets wait in the system's buffers.
+
+Whatever the terminal is behind by, it takes media, STKMs and LTKMs in the order in which they arrived: a card keeps two
+MSKs of a group and a terminal two TEKs of a session, so a key that is taken too early pushes out one that is needed
+still (`key_order`). An STKM whose LTKM comes after it is given to the card again.
 """
 
 from __future__ import annotations
@@ -10,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from host_tools.apdu.response import StatusError
-from host_tools.chronicle.slices import Gaps
 from host_tools.content.captures.datagrams import Datagram, Endpoint
 from host_tools.content.containers.recording import record_to
 from host_tools.content.rtp import looks_like_rtp
@@ -26,8 +31,10 @@ from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
+from host_tools.sessions.key_order import KeyOrder
 from host_tools.sessions.online.asking import new_request_id
 from host_tools.sessions.online.opening import online_errors
+from host_tools.sessions.reception import Reception
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
 from host_tools.sessions.verdict import ALL_STALE
@@ -51,10 +58,12 @@ if TYPE_CHECKING:
     from host_tools.terminal.programme import Programme
 
 _TURN = 0.05  # seconds between two looks at the keyboard and at the network, at most
+_HELD_PACKETS, _HELD_SECONDS = 8192, 10.0
+"""What waits for its key at most: an LTKM that must be asked for takes seconds where computers are busy (ours)."""
+_SHORTEST_PERIOD = 0.1
 _PROGRESS = 0.25  # seconds between two events of progress
 _PURSES = 1.0  # seconds between two looks at the purses, at least
 _LONG_AGO = float("-inf")
-_MOST_SOURCES = 64
 
 
 class Controls(Protocol):
@@ -149,16 +158,20 @@ class _Listening:
         self._hooks = replace(
             hooks, on_tek=self._took_tek, on_refusal=self._refused, on_decision=_both(hooks.on_decision, self._decided)
         )
-        self._player = Player(feed, out, job.options, tuned=self._tuned, gate=middleware.gate)
+        options = replace(job.options, held_packets=_HELD_PACKETS, held_seconds=_HELD_SECONDS)
+        self._player = Player(feed, out, options, tuned=self._tuned, gate=middleware.gate)
         self._current = job.first
-        self._gaps: dict[tuple[int, bytes], Gaps] = {}
-        self._lost = 0
+        self._reception = Reception()
         self._cost: dict[str, int] = {}
         self._purses: Mapping[str, int] = {}
         self._purses_read = _LONG_AGO
         self._may_have_paid = False
         self._refusal = ""
-        self._waits_for_key = False
+        self._keys = KeyOrder()
+        self._behind = 0.0
+        self._now = 0.0
+        self._newest: tuple[bytes, float] | None = None
+        self._period = inf
         self._told = 0.0
 
     @property
@@ -182,7 +195,7 @@ class _Listening:
 
     def _listen(self, writer: RecordingWriter | None) -> None:
         if self._online is not None:
-            self._online.start(stays=self._job.registers)
+            self._online.start(stays=self._job.registers, waits=False)
             if self._job.items:
                 order = Order(ServiceRequest(new_request_id(), self._job.items))
                 self._online.tell(Wanted(order, patient=True))
@@ -211,26 +224,37 @@ class _Listening:
         until = None if self._job.seconds is None else time.monotonic() + self._job.seconds
         while until is None or time.monotonic() < until:
             programme, number = self._programme, self._current
+            heard = False
             for received in self._sockets.wait(_TURN):
+                heard, self._now = True, received.at
+                self._behind = max(self._behind, time.time() - received.at)
+                self._take_keys(received.at)
                 source, place = received.source, received.place
                 datagram = programme.normal(
                     Datagram(received.at, Endpoint(source.address, source.port),
                              Endpoint(place.address, place.port), received.payload)
                 )  # fmt: skip
-                self._count_gaps(datagram)
+                self._count(datagram)
                 if writer is not None:
                     writer.take(datagram)
                 yield datagram
-                if self._waits_for_key and self._online is not None:  # its LTKM may be there before the next STKM
-                    self._online.poll()
-            if self._online is not None:
-                self._online.poll()
+            if not heard:
+                self._take_keys(inf)
             if not self._obey(self._controls.poll()):
                 return
             if time.monotonic() - self._told > _PROGRESS:
                 self._progress()
             if self._current != number:
                 self._tune(self._current)
+
+    def _take_keys(self, until: float) -> None:
+        """Take the LTKMs that came up to a moment; STKMs that wait for them go to the card again."""
+        if self._online is None:
+            return
+        taken = self._online.poll(until, self._keys.may_come_early)
+        self._keys.took(taken)
+        for key in taken:
+            self._player.key_came(key.key_domain_id + key.msk_id)
 
     def _obey(self, key: str | None) -> bool:
         """Do what a key stands for; return whether it goes on."""
@@ -249,7 +273,9 @@ class _Listening:
     def _tune(self, number: int) -> None:
         """Listen to a service: the one before is left, and what was for it is over."""
         leave(self._tuned.leave_all(), self._feed, self._hooks)
-        self._gaps.clear()
+        self._reception.pause()
+        self._player.retuned()
+        self._keys.missing, self._newest, self._period = None, None, inf
         if self._teller is not None:
             self._teller.retuned()
         self._current = number
@@ -271,16 +297,28 @@ class _Listening:
 
     def _took_tek(self, view: StkmView, tek: Tek) -> None:
         self._refusal = ""
-        self._waits_for_key = False
+        self._pace(view)
+        if isinstance(view, CardStkmView):
+            self._keys.heard(_key_of(view))
         self._may_have_paid = self._may_have_paid or view.is_bcast or tek.is_bcast
 
     def _refused(self, view: StkmView, refusal: Refusal) -> bool:
         """A key that is missing is asked for, when its time comes (TS 33.246 clause 6.3.2.2.1)."""
         self._refusal = refusal.said
+        self._pace(view)
         if refusal.reason is RefusalReason.UNKNOWN_KEY and self._online is not None and isinstance(view, CardStkmView):
-            self._online.tell(KeyUnknown(MskName(view.ids.key_domain_id, view.ids.msk_id)))
-            self._waits_for_key = True
+            self._keys.missing = _key_of(view)
+            self._online.tell(KeyUnknown(self._keys.missing, self._period))
         return False
+
+    def _pace(self, view: StkmView) -> None:
+        """Learn the crypto period from how the traffic keys follow one another."""
+        name, since = self._newest or (b"", self._now)
+        if view.key_name == name:
+            return
+        if name and self._now > since:
+            self._period = max(self._now - since, _SHORTEST_PERIOD)
+        self._newest = view.key_name, self._now
 
     def _decided(self, decision: Decision) -> None:
         for paid in decision.explanation.payments if decision.explanation else ():
@@ -302,15 +340,9 @@ class _Listening:
             for name, value in group.quantities.items()
         }
 
-    def _count_gaps(self, datagram: Datagram) -> None:
-        head = datagram.payload
-        if datagram.destination.port == self._job.options.stkm_port or not looks_like_rtp(head):
-            return
-        name = datagram.destination.port, head[8:12]
-        if name not in self._gaps and len(self._gaps) >= _MOST_SOURCES:
-            return
-        missing, since = self._gaps.setdefault(name, Gaps()).take(int.from_bytes(head[2:4], "big"), 0.0)
-        self._lost += missing - (since is not None)
+    def _count(self, datagram: Datagram) -> None:
+        if datagram.destination.port != self._job.options.stkm_port and looks_like_rtp(datagram.payload):
+            self._reception.take(datagram)
 
     def _progress(self) -> None:
         self._told = time.monotonic()
@@ -318,14 +350,23 @@ class _Listening:
         self._events.emit(LiveProgressed(self._programme.name, self._player.statistics, self._status()))
 
     def _status(self) -> Mapping[str, object]:
+        dropped = self._sockets.dropped
+        media = {Place(place.host, place.port) for programme in self._job.programmes for place in programme.media}
         return {
             "held": self._player.held,
-            "lost": self._lost,
-            "dropped": self._sockets.dropped,
+            "lost": self._reception.lost,
+            "dropped": sum(dropped.values()),
+            "media_dropped": sum(dropped.get(place, 0) for place in media),
+            "most_behind": round(self._behind, 3),
+            "sources": [source.as_dict() for source in self._reception.sources],
             "cost": dict(self._cost),
             "purses": dict(self._purses),
             "refusal": self._refusal,
         }
+
+
+def _key_of(view: CardStkmView) -> MskName:
+    return MskName(view.ids.key_domain_id, view.ids.msk_id)
 
 
 def _both(first: Callable[[Decision], None], second: Callable[[Decision], None]) -> Callable[[Decision], None]:

@@ -1,7 +1,8 @@
 """A terminal on real wires: the client of `terminal.client` with a card, sockets and the time of this computer.
 
 It carries out what the client says, one command after the other, and tells it what came of each. Between two events it
-waits at the ports of key messages until the next timer. One request is out at a time, so nothing here needs a thread.
+waits at the ports of key messages until the next timer. One request is out at a time. Whoever cannot wait for its
+answer (`start` without `waits`) gets it with a later `poll`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from card.errors import DecodeError
 from host_tools.apdu.response import StatusError
 from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
 from host_tools.exchange.messages.registration import RegistrationAnswer, ServiceCode
 from host_tools.exchange.ports import Clock, Rng
@@ -59,10 +63,13 @@ from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys,
 from host_tools.terminal.errors import NetworkRefusedError, TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.identities import OnlineCard
+from host_tools.terminal.ltkm_delivery import LtkmView
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
+from host_tools.wire.background import BackgroundRequests
 from host_tools.wire.key_sockets import KeySockets
 
 _LONGEST_TURN = 3600.0
+_MOST_RECEIPTS, _MOST_TAKEN = 1024, 64  # that nobody has asked about yet
 _Code = TypeVar("_Code", ServiceCode, MskCode)
 
 
@@ -121,9 +128,11 @@ class OnlineTerminal:
         shown = manners or Manners(card.session.agent)
         self._client = Client(bsm, shown, rules, self._keeper.journal, clock, rng)
         self._timers: dict[str, float] = {}
-        self._receipts: list[LtkmReceipt] = []
+        self._receipts: deque[LtkmReceipt] = deque(maxlen=_MOST_RECEIPTS)
+        self._taken: deque[MskName] = deque(maxlen=_MOST_TAKEN)
         self._outcomes: list[Outcome] = []
         self._is_started = False
+        self._background: BackgroundRequests | None = None
         card.use_tmpi(self._keeper.journal.tmpi)
 
     def __enter__(self) -> Self:
@@ -159,9 +168,13 @@ class OnlineTerminal:
 
     # What a program asks for
 
-    def start(self, *, home: bool = True, stays: bool = True) -> None:
-        """Begin: what an earlier run left undone is done; with `stays` the terminal registers. Raises `LinkError`."""
+    def start(self, *, home: bool = True, stays: bool = True, waits: bool = True) -> None:
+        """Begin: what an earlier run left undone is done; with `stays` the terminal registers.
+
+        Without `waits` answers of the BSM come with `poll`, which does not wait for them. Raises `LinkError`.
+        """
         self._is_started = True
+        self._background = None if waits else BackgroundRequests(self._transport)
         self._client.know_groups(self.groups_held())
         self.tell(Started(home, stays))
 
@@ -219,9 +232,16 @@ class OnlineTerminal:
         while until is None or monotonic() < until:
             self._turn(_LONGEST_TURN if until is None else max(until - monotonic(), 0.0))
 
-    def poll(self) -> None:
-        """Take what is there and do what is due, without waiting for more. Raises `LinkError`, `UnwritableFile`."""
-        self._turn(0.0)
+    def poll(self, until: float = inf, early: Callable[[MskName], bool] = lambda _: True) -> tuple[MskName, ...]:
+        """Take what is there and do what is due, without waiting for more; return the keys that the card took.
+
+        Key messages that came after `until` (seconds since 1970) wait, unless they bring a key that may come `early`.
+        Raises `LinkError`, `UnwritableFile`.
+        """
+        self._turn(0.0, until, early)
+        taken = tuple(self._taken)
+        self._taken.clear()
+        return taken
 
     def leave(self, *, deregister: bool) -> None:
         """End, also in the middle of what an interrupt cut; with `deregister` leave all services.
@@ -246,13 +266,17 @@ class OnlineTerminal:
             if came is not None:
                 commands.extend(self._client.take(came))
 
-    def _turn(self, longest: float) -> bool:
-        """Wait for the next datagram or timer; return whether a datagram came."""
+    def _turn(self, longest: float, until: float = inf, early: Callable[[MskName], bool] = lambda _: True) -> bool:
+        """Wait for the next datagram or timer; return whether a datagram came. The rest is as in `poll`."""
         now = monotonic()
         first = min(self._timers.values(), default=now + longest)
-        datagrams = self._sockets.wait(max(0.0, min(first - now, longest)))
+        datagrams = self._sockets.wait(
+            max(0.0, min(first - now, longest)), until, lambda octets: _brings(octets, early)
+        )
         for datagram in datagrams:
             self.tell(self._event(datagram))
+        if self._background is not None and (came := _answered(self._background.answer)) is not None:
+            self.tell(came)
         now = monotonic()
         for name in [name for name, at in self._timers.items() if at <= now]:
             if self._timers.pop(name, None) is not None:
@@ -268,11 +292,10 @@ class OnlineTerminal:
         match command:
             case Identify(renew):
                 return self._identify(renew)
+            case Send(request) if self._background is not None:
+                self._background.begin(request)
             case Send(request):
-                try:
-                    return Answered(self._transport.exchange(request))
-                except TransportError as error:
-                    return NoAnswer(str(error))
+                return _answered(lambda: self._transport.exchange(request))
             case GiveToCard(ltkm):
                 return GivenToCard(ltkm, self._card.middleware.deliver(ltkm.octets))
             case Settle(ltkm):
@@ -317,8 +340,10 @@ class OnlineTerminal:
         match news:
             case ErrandDone(outcome):
                 self._outcomes.append(outcome)
-            case LtkmHandled(receipt) if receipt.request is None or receipt.request.back_off:
+            case LtkmHandled(receipt, key) if receipt.request is None or receipt.request.back_off:
                 self._receipts.append(receipt)
+                if receipt.taken and key is not None:
+                    self._taken.append(key)
         self._on_news(news)
 
     def _asked_for_services(self, outcome: Outcome) -> Asked[ServiceCode]:
@@ -329,6 +354,24 @@ class OnlineTerminal:
     def _asked(self, b_tid: str, codes: tuple[_Code, ...]) -> Asked[_Code]:
         expects_keys = any(code.status == 200 for code in codes)
         return Asked(b_tid, codes, self.listen() if expects_keys else ())
+
+
+def _answered(ask: Callable[[], HttpResponse | None]) -> Answered | NoAnswer | None:
+    """Return what came of a request; None where nothing did so far."""
+    try:
+        answer = ask()
+    except TransportError as error:
+        return NoAnswer(str(error))
+    return None if answer is None else Answered(answer)
+
+
+def _brings(octets: bytes, wanted: Callable[[MskName], bool]) -> bool:
+    """Tell whether a datagram is an LTKM with a key that is wanted; anybody may have sent it."""
+    try:
+        ids = LtkmView.decode(octets).ids
+    except DecodeError:
+        return False
+    return wanted(MskName(ids.key_domain_id, ids.msk_id))
 
 
 def answer_of(outcome: Outcome) -> object:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 from typing import Protocol
 
 from card.errors import DecodeError
@@ -22,17 +23,21 @@ from host_tools.content.protection import NeedsKey, Opened, PacketFormat, Packet
 from host_tools.content.registry import Protections
 from host_tools.content.sinks.media_out import MediaOut
 from host_tools.content.traffic_key import TrafficKey
+from host_tools.terminal.absent import KeyFates
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.decision import Decision, Explanation
 from host_tools.terminal.departure import Departure, Service, TunedServices
 from host_tools.terminal.key_source import KeySource, StkmGate, StkmView
 from host_tools.terminal.openers import Openers
 from host_tools.terminal.session_keys import SessionKeys
+from host_tools.terminal.shelf import StkmShelf
 from host_tools.terminal.statistics import PlayStatistics
 from host_tools.terminal.stkm_filter import Sighting, StkmFilter
 
 STKM_PORT = 2269  # MIKEY (IANA)
 _HELD_PACKETS = 512  # media packets that may wait for their key
+_HOSTS_KEPT = 1024
+_KEYS_KEPT = 64
 _STKMS_READ = 64  # STKMs that need not be read once more when they are repeated
 _OTHER_PORT = "to another port"  # why a datagram is no media
 _UNKNOWN_PROTECTION = "the STKM names traffic protection {}, which is not known here"
@@ -45,7 +50,7 @@ class PlayOptions:
     `protections` are those that its media may be under. Without `media_ports`, whatever may be of them is media.
     `feed_all` gives identical repeats to the card, too, which a real terminal does not do. `teks_wanted_once` keeps
     every further STKM of a TEK that is there from the card, as a terminal does with a recording: it saves what a rewind
-    would cost.
+    would cost. Packets wait for their key `held_seconds` by their own time, and no more of them than `held_packets`.
     """
 
     protections: Protections
@@ -53,6 +58,7 @@ class PlayOptions:
     media_ports: frozenset[int] = frozenset()
     feed_all: bool = False
     held_packets: int = _HELD_PACKETS
+    held_seconds: float = inf
     teks_wanted_once: bool = False
 
 
@@ -96,6 +102,15 @@ def leave(services: Iterable[Service], feed: KeySource, hooks: Hooks) -> list[De
     return departures
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A media packet that waits for the key of this name; `early`: that was in use before the first key was there."""
+
+    name: bytes
+    datagram: Datagram
+    early: bool
+
+
 class Player:
     """Takes datagrams in order of capture and plays them. Use once.
 
@@ -123,7 +138,11 @@ class Player:
         self._timer = timer
         self._filter = StkmFilter()
         self._openers = Openers(options.protections)
-        self._held: deque[tuple[bytes, Datagram]] = deque()
+        self._held: deque[_Held] = deque()
+        self._keyed: set[str] = set()  # hosts to which an STKM came that gave a TEK
+        self._before: set[bytes] = set()  # what packets that came before it call their keys
+        self._shelf = StkmShelf()
+        self._fates = KeyFates()
         self._tuned = tuned or TunedServices()
         self._owns_the_end = tuned is None
         self._gate = gate
@@ -158,7 +177,23 @@ class Player:
         self._hooks.on_progress()
         return self.statistics
 
+    def key_came(self, long_term_key: bytes) -> None:
+        """The source may have a key now that STKMs wait for: give it these once more. Raises as `play`.
+
+        To be called between two datagrams.
+        """
+        for datagram in self._shelf.take(long_term_key):
+            self.statistics.stkms_again += 1
+            self._give(datagram, self._read(datagram.payload))
+
+    def retuned(self) -> None:
+        """Another service is listened to from now on: what comes of it before its first key is early."""
+        self._keyed.clear()
+        self._before.clear()
+
     def _take(self, datagram: Datagram) -> None:
+        while self._held and datagram.timestamp - self._held[0].datagram.timestamp > self._options.held_seconds:
+            self._give_up()
         self._tuned.hear(datagram.destination.host, datagram.timestamp)
         if datagram.destination.port == self._options.stkm_port:
             self._leave(self._tuned.leave_silent(datagram.timestamp))
@@ -175,17 +210,21 @@ class Player:
             self.statistics.count_departure(departure)
 
     def _take_stkm(self, datagram: Datagram) -> None:
-        stkm = datagram.payload
         try:
-            view = self._read(stkm)
+            view = self._read(datagram.payload)
         except DecodeError:
             self.statistics.stkms_unreadable += 1
             if self._hooks.watch is not None:
                 self._hooks.watch.unreadable(datagram)
             return
         self.statistics.stkms_seen += 1
-        sighting = self._filter.sight(view.identity, stkm)
         self.statistics.stkms_resent += self._filter.is_repeat(view.identity)
+        self._give(datagram, view)
+
+    def _give(self, datagram: Datagram, view: StkmView) -> None:
+        """Give the source an STKM, unless it need not see it."""
+        stkm = datagram.payload
+        sighting = self._filter.sight(view.identity, stkm)
         if self._is_spared(sighting):
             self.statistics.stkms_filtered += 1
             self._tell(datagram, view, StkmFate.IDENTICAL)
@@ -201,13 +240,17 @@ class Player:
                 if self._gate is not None:
                     self._gate.note(view, is_bcast=tek.is_bcast)
                 self.statistics.teks += sighting is Sighting.NEW
+                self._shelf.drop(view)
+                self.statistics.came_late(self._fates.given(view.key_name))
                 self._tune(datagram, view)
                 self._keep(view, is_bcast=view.is_bcast or tek.is_bcast)
                 self._use(datagram, view, tek)
             case refusal:
                 self._tell(datagram, view, StkmFate.REFUSED, refusal.said)
                 self.statistics.refusals[refusal.words] += 1
+                self._fates.refused(view.key_name)
                 if refusal.reason is RefusalReason.UNKNOWN_KEY:
+                    self._shelf.put(view, datagram)
                     self._forget(self._session_keys.drop(view))
 
     def _tell(self, datagram: Datagram, view: StkmView, fate: StkmFate, why: str = "") -> None:
@@ -222,6 +265,7 @@ class Player:
     def _forget(self, names: Iterable[bytes]) -> None:
         for name in names:
             self._openers.forget_key(name)
+            self._fates.gone(name)
 
     def _tune(self, datagram: Datagram, view: StkmView) -> None:
         """Note that a service is played of which the source wants to hear when it is left."""
@@ -258,6 +302,8 @@ class Player:
 
     def _use(self, stkm: Datagram, view: StkmView, tek: Tek) -> None:
         """Hand a TEK to what opens its media, and play the packets that waited for it."""
+        if len(self._keyed) < _HOSTS_KEPT:
+            self._keyed.add(stkm.destination.host)
         self._hooks.on_tek(view, tek)
         opener = self._openers.tune(stkm.destination.host, view.protection)
         if opener is None:
@@ -269,8 +315,8 @@ class Player:
             self.statistics.unplayable[str(error)] += 1
             return
         waiting, self._held = self._held, deque()
-        for _name, held in waiting:
-            self._open(*self._openers.of(held), held, view.key_name)
+        for held in waiting:
+            self._open(*self._openers.of(held.datagram), held.datagram, view.key_name, early=held.early)
 
     def _take_media(self, datagram: Datagram) -> None:
         media_format, opener = self._openers.of(datagram)
@@ -286,10 +332,16 @@ class Player:
             self.statistics.others[reason] += 1
         else:
             self.statistics.packets_seen += 1
-            self._open(media_format, opener, datagram)
+            self._open(media_format, opener, datagram, early=datagram.destination.host not in self._keyed)
 
     def _open(
-        self, media_format: PacketFormat, opener: PacketOpener, datagram: Datagram, newest: bytes | None = None
+        self,
+        media_format: PacketFormat,
+        opener: PacketOpener,
+        datagram: Datagram,
+        newest: bytes | None = None,
+        *,
+        early: bool,
     ) -> None:
         """Play a packet, or hold it; one that was held is tried with the `newest` key."""
         match opener.open(datagram, newest):
@@ -299,7 +351,7 @@ class Player:
                 for packet in payloads:
                     self._out.write(packet, datagram)
             case NeedsKey(name):
-                self._hold(name, datagram)
+                self._hold(_Held(name, datagram, early))
                 return
             case Repeated():
                 self.statistics.packets_repeated += 1
@@ -310,15 +362,19 @@ class Player:
         if self._hooks.watch is not None:
             self._hooks.watch.media(datagram, media_format.key_name(datagram), fate)
 
-    def _hold(self, name: bytes, datagram: Datagram) -> None:
+    def _hold(self, held: _Held) -> None:
         """Keep a packet until its key comes; the oldest gives way when the window is full."""
-        self._held.append((name, datagram))
+        if held.early and len(self._before) < _KEYS_KEPT:
+            self._before.add(held.name)
+        elif held.name in self._before and held.name:
+            held = replace(held, early=True)
+        self._held.append(held)
         if len(self._held) > self._options.held_packets:
             self._give_up()
 
     def _give_up(self) -> None:
         """The key of the packet that waits longest does not come."""
-        name, datagram = self._held.popleft()
-        self.statistics.count_without_key(name)
+        held = self._held.popleft()
+        self.statistics.count_without_key(held.name, self._fates.give_up(held.name, before_first=held.early))
         if self._hooks.watch is not None:
-            self._hooks.watch.media(datagram, name, MediaFate.WITHOUT_KEY)
+            self._hooks.watch.media(held.datagram, held.name, MediaFate.WITHOUT_KEY)

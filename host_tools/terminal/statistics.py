@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
+
+from host_tools.terminal.absent import WithoutKey
 
 if TYPE_CHECKING:
     from host_tools.terminal.decision import Decision
@@ -24,10 +27,11 @@ class PlayStatistics:
     were sent before; `stkms_fed` went to the card; `refusals` counts reasons; `stkms_unreadable` are datagrams on the
     STKM port that are no STKM. `remedies` counts refusals that were answered with a purchase or a PIN.
     `unplayable` counts TEKs that no protection here can use, by why. `granted` counts the TEKs given by why, where
-    decisions are explained. `departures` are services left of which the card was told, `departures_refused` those it
-    would not hear of. `packets_*` count media packets: `packets_repeated` are authentic copies of earlier ones,
-    `packets_failed` did not open and `failures` says why. `missing_keys` counts those without key by the name they have
-    for it (the MKI of SRTP), for the first 64 names. `others` are datagrams that are neither STKM nor media, by reason.
+    decisions are explained. `stkms_again` are STKMs that were given once more when their key had come. `departures` are
+    services left of which the card was told, `departures_refused` those it would not hear of. `packets_*` count media
+    packets: `packets_repeated` are authentic copies of earlier ones, `packets_failed` did not open and `failures` says
+    why. `missing_keys` counts those without key by the name they have for it (the MKI of SRTP), for the first 64 names;
+    `why_without_key` counts all of them by why. `others` are datagrams that are neither STKM nor media, by reason.
     """
 
     stkms_seen: int = 0
@@ -39,6 +43,7 @@ class PlayStatistics:
     refusals: Counter[str] = field(default_factory=Counter)
     granted: Counter[str] = field(default_factory=Counter)
     remedies: int = 0
+    stkms_again: int = 0
     departures: int = 0
     departures_refused: int = 0
     teks: int = 0
@@ -48,6 +53,7 @@ class PlayStatistics:
     packets_repeated: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     packets_without_key: int = 0
+    why_without_key: Counter[WithoutKey] = field(default_factory=Counter)
     missing_keys: Counter[bytes] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES_KEPT), repr=False)
@@ -76,11 +82,18 @@ class PlayStatistics:
             sources = " and ".join(quantity_words(paid.source) for paid in explanation.payments)
             self.granted[f"{explanation.direction.value}, {f'from {sources}' if sources else 'free'}"] += 1
 
-    def count_without_key(self, name: bytes) -> None:
-        """Count a packet whose key never came; `name` is what it calls it, no byte without one."""
+    def count_without_key(self, name: bytes, why: WithoutKey) -> None:
+        """Count a packet whose key did not come; `name` is what it calls it, no byte without one."""
         self.packets_without_key += 1
+        self.why_without_key[why] += 1
         if name in self.missing_keys or len(self.missing_keys) < MKIS_COUNTED:
             self.missing_keys[name] += 1
+
+    def came_late(self, given_up: Mapping[WithoutKey, int]) -> None:
+        """A key came for which so many packets had been given up, by why."""
+        for why, count in given_up.items():
+            self.why_without_key[why] -= count
+            self.why_without_key[WithoutKey.LATE] += count
 
     def count_departure(self, departure: Departure) -> None:
         """Count a service that was left."""
@@ -119,6 +132,7 @@ class PlayStatistics:
                 "refused": self.stkms_refused,
                 "refusals": dict(self.refusals.most_common()),
                 "remedies": self.remedies,
+                "again": self.stkms_again,
                 "granted": dict(self.granted.most_common()),
                 "unreadable": self.stkms_unreadable,
                 "median_ms": round(self.median_ms, 3),
@@ -134,6 +148,7 @@ class PlayStatistics:
                 "failed": self.packets_failed,
                 "failures": dict(self.failures.most_common()),
                 "without_key": self.packets_without_key,
+                "why_without_key": {why.value: count for why, count in (+self.why_without_key).items()},
                 "missing_mkis": {mki.hex(): count for mki, count in self.missing_keys.most_common()},
             },
             "other_datagrams": dict(self.others.most_common()),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import heapq
 import select
 import socket
-import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from ipaddress import ip_address
 from math import inf
 from types import TracebackType
@@ -17,23 +16,12 @@ from typing import Final, Self
 
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.transport import Endpoint
+from host_tools.wire.arrivals import dropped, receive, stamp, stamping
 
 _BUFFER: Final = 1 << 22
 """Octets that the system is asked to keep for each socket: some 10,000 packets while the reader does other things."""
 _LARGEST = 65_536
 _MOST_AT_ONCE = 256  # of one socket, so that none starves the others
-_MOST_PROBES = 50
-_PROBE_TIME = 0.002  # seconds
-_U32 = struct.Struct("=I")
-_TIMESPEC = struct.Struct("@ll")
-_EXTRA = socket.CMSG_SPACE(_U32.size) + socket.CMSG_SPACE(_TIMESPEC.size)
-
-
-class Option(IntEnum):
-    """Options of sockets that Python has no names for: what the system says with each datagram."""
-
-    ARRIVAL = 35  # SO_TIMESTAMPNS: when it came
-    DROPS = 40  # SO_RXQ_OVFL: how many were dropped before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +41,13 @@ class MediaSockets:
         """Take the own IPv4 address: what is bound where a place is no group, and where groups are joined."""
         self._interface = interface
         self._places: dict[socket.socket, Endpoint] = {}
-        self._dropped: dict[socket.socket, int] = {}
-        self._dropped_before = 0
+        self._dropped_before: Counter[Endpoint] = Counter()
         self._read: list[tuple[float, int, Received]] = []
         self._count = 0
-        self._stamped: socket.socket | None = None
+        self._stamping: socket.socket | None = None
 
     def __enter__(self) -> Self:
-        self._stamped = _stamped()
+        self._stamping = stamping()
         return self
 
     def __exit__(
@@ -68,13 +55,16 @@ class MediaSockets:
     ) -> None:
         """Close all."""
         self._close()
-        if self._stamped is not None:
-            self._stamped.close()
+        if self._stamping is not None:
+            self._stamping.close()
 
     @property
-    def dropped(self) -> int:
-        """Datagrams that the system dropped because they were not read in time."""
-        return self._dropped_before + sum(self._dropped.values())
+    def dropped(self) -> Mapping[Endpoint, int]:
+        """Datagrams that the system dropped because they were not read in time, by place, from the beginning."""
+        found = Counter(self._dropped_before)
+        for opened, place in self._places.items():
+            found[place] += dropped(opened)
+        return found
 
     def tune(self, places: Iterable[Endpoint]) -> None:
         """Listen at these places, and no longer at those before. Raises `TransportError`."""
@@ -99,22 +89,15 @@ class MediaSockets:
 
     def _drain(self, opened: socket.socket) -> float:
         """Read what has arrived at one place; return until when all of it is read."""
-        at = 0.0
+        place, at = self._places[opened], 0.0
         for _ in range(_MOST_AT_ONCE):
-            at = time.time()
+            begun = time.time()
             try:
-                payload, extra, _flags, source = opened.recvmsg(_LARGEST, _EXTRA)
+                at, source, payload = receive(opened, _LARGEST)
             except OSError:
-                break
-            for level, kind, data in extra:
-                match (level, kind):
-                    case (socket.SOL_SOCKET, Option.DROPS):
-                        self._dropped[opened] = _U32.unpack(data[: _U32.size])[0]
-                    case (socket.SOL_SOCKET, Option.ARRIVAL):
-                        at = _seconds(data)
+                return begun
             self._count += 1
-            received = Received(at, Endpoint(*source[:2]), self._places[opened], payload)
-            heapq.heappush(self._read, (at, self._count, received))
+            heapq.heappush(self._read, (at, self._count, Received(at, source, place, payload)))
         return at
 
     def _open(self, place: Endpoint) -> socket.socket:
@@ -122,8 +105,7 @@ class MediaSockets:
         try:
             opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            for option in Option:
-                opened.setsockopt(socket.SOL_SOCKET, option, 1)
+            stamp(opened)
             if ip_address(place.address).is_multicast:
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 opened.bind((place.address, place.port))
@@ -140,40 +122,11 @@ class MediaSockets:
         return opened
 
     def _close(self) -> None:
-        self._dropped_before = self.dropped
-        self._dropped.clear()
+        self._dropped_before = Counter(self.dropped)
         self._read.clear()
         for opened in self._places:
             opened.close()
         self._places.clear()
-
-
-def _seconds(stamp: bytes) -> float:
-    whole, nanoseconds = _TIMESPEC.unpack(stamp[: _TIMESPEC.size])
-    return float(whole + nanoseconds / 1e9)
-
-
-def _stamped() -> socket.socket:
-    """Return a socket that keeps the system stamping what arrives, once it does so.
-
-    Linux stamps arrivals only while a socket asks for it, and begins a moment after the first one did. What came in
-    between would bear the time at which it is read: the first of a backlog would seem to be its last.
-    """
-    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        probe.setblocking(False)
-        probe.setsockopt(socket.SOL_SOCKET, Option.ARRIVAL, 1)
-        probe.bind(("127.0.0.1", 0))
-        for _ in range(_MOST_PROBES):
-            probe.sendto(b"", probe.getsockname())
-            time.sleep(_PROBE_TIME)
-            read = time.time()
-            _payload, extra, _flags, _source = probe.recvmsg(0, _EXTRA)
-            if any(_seconds(data) < read - _PROBE_TIME / 2 for *_, data in extra):
-                break
-    except OSError:
-        pass  # no loopback in this network: the order is what the stamps say
-    return probe
 
 
 class PacketPort:

@@ -24,10 +24,23 @@ from tests.support.capabilities import missing, program
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.csim import write_csim_subscriber
 from tests.support.head_end import free_address
-from tests.support.live import CARD, PATIENCE, HeadEnd, Json, Program, Terminal, free_tcp_port, samples_of, wait_until
+from tests.support.live import (
+    CARD,
+    PATIENCE,
+    HeadEnd,
+    Json,
+    Program,
+    Terminal,
+    free_tcp_port,
+    opened_what_had_its_key,
+    samples_of,
+    wait_until,
+    worst_lateness,
+)
 
 FRAME = 320  # octets of samples in 20 ms
 PACKETS_OF_A_PERIOD = 200
+SEK_LIFE = 8  # seconds of the demo, at least
 SECOND_SUBSCRIBER = """
 [[subscriber]]
 imsi = "001001987654321"
@@ -55,15 +68,15 @@ def frames_of(service: str) -> list[bytes]:
 
 
 def heard_the_melody(service: str, file: Path, ended: Json) -> None:
-    """Require that a file has a melody, without a break but where a key did not come in time."""
+    """Require that a file has a melody, with silence where a packet was lost or its key did not come in time."""
     heard, packets = samples_of(file), ended["packets"]
     frames = frames_of(service)
-    assert len(heard) == packets["decrypted"] * FRAME
-    whole = b"".join(frames) * (len(heard) // len(frames) // FRAME + 2)
-    if not packets["without_key"]:
-        assert heard in whole
+    if not ended["lost"] and set(packets["why_without_key"]) <= {"before the first key"}:
+        assert len(heard) == packets["decrypted"] * FRAME
+        assert heard in b"".join(frames) * (len(heard) // len(frames) // FRAME + 2)
     else:
-        assert {heard[at : at + FRAME] for at in range(0, len(heard), FRAME)} <= set(frames)
+        assert len(heard) >= packets["decrypted"] * FRAME
+        assert {heard[at : at + FRAME] for at in range(0, len(heard), FRAME)} <= {*frames, bytes(FRAME)}
 
 
 def longer(name: str, folder: Path, replaced: tuple[str, str] = ("", "")) -> str:
@@ -72,14 +85,6 @@ def longer(name: str, folder: Path, replaced: tuple[str, str] = ("", "")) -> str
     path = folder / f"{name}.toml"
     path.write_text(re.sub(r"(?m)^duration = .*$", "duration = 240.0", text).replace(*replaced))
     return str(path)
-
-
-def everything_was_opened(ended: Json) -> None:
-    """Require that no packet was lost or failed. A key that comes after 512 further packets comes too late."""
-    packets = ended["packets"]
-    assert packets["decrypted"] + packets["without_key"] == packets["seen"], ended
-    assert packets["decrypted"] > packets["seen"] // 2, ended
-    assert (packets["failed"], ended["held"], ended["lost"], ended["dropped"]) == (0, 0, 0, 0), ended
 
 
 @pytest.mark.flow("000", "5.4.4.2.1.3", step="1", message="STKMs of a programme that runs, at `terminal tune`")
@@ -93,12 +98,13 @@ def test_the_demo_live(link: str, tmp_path: Path, request: pytest.FixtureRequest
         insert: Desk = request.getfixturevalue("insert")
         card = ("--reader", insert(memory_card(CardProfile.demo(), strict=True)), "--pin", "1234")
     with on_the_air("demo", tmp_path, address, 20, "--record", str(kept)) as head_end:
-        duration = ("--duration", "5", "-o", str(tmp_path / "heard"))
-        with Terminal("tone-a", head_end.network, address, *duration, card=card) as terminal:
-            assert terminal.wait() == 0, terminal.story()
+        with Terminal("tone-a", head_end.network, address, "-o", str(tmp_path / "heard"), card=card) as terminal:
+            terminal.wait_for_packets(4000)
+            assert terminal.end() == 0, terminal.story()
+        late = worst_lateness(head_end)
         assert head_end.end() == 0, head_end.text
     ended = terminal.ended
-    everything_was_opened(ended)
+    opened_what_had_its_key(ended, late, SEK_LIFE / 20)
     answer, *_ = terminal.named("answer")
     assert answer["answers"] == [{"service": "urn:x-bcast-uicc:service:tone-a", "status": 200}]
     assert len({one["key"] for one in terminal.named("ltkm")}) > 3
@@ -120,12 +126,14 @@ def test_the_demo_live_with_a_csim(link: str, tmp_path: Path, request: pytest.Fi
     subscribers = write_csim_subscriber(tmp_path / "subscribers.toml")
     bought = ("--buy", "urn:x-bcast-uicc:item:tone-a,urn:x-bcast-uicc:data:month")
     with on_the_air("demo", tmp_path, address, 4, "--subscribers", str(subscribers)) as head_end:
-        options = ("--csim", *bought, "--duration", "10", "-o", str(tmp_path / "heard"), "--state", str(tmp_path / "s"))
+        options = ("--csim", *bought, "-o", str(tmp_path / "heard"), "--state", str(tmp_path / "s"))
         with Terminal("tone-a", head_end.network, address, *options, card=card) as terminal:
-            assert terminal.wait() == 0, terminal.story()
+            terminal.wait_for_packets(2000)
+            assert terminal.end() == 0, terminal.story()
+        late = worst_lateness(head_end)
         assert head_end.end() == 0, head_end.text
     ended = terminal.ended
-    everything_was_opened(ended)
+    opened_what_had_its_key(ended, late, SEK_LIFE / 4)
     assert profile.csim is not None
     assert [one["subscriber"] for one in terminal.named("online")] == [profile.csim.nai]
     assert "registration" not in {one["request"] for one in terminal.named("answer")}
@@ -162,9 +170,10 @@ def test_two_terminals_one_of_which_pays(tmp_path: Path) -> None:
     ):
         assert first.wait() == 0, first.story()
         assert poor.wait() != 0
+        late = worst_lateness(head_end)
     answers = [one for one in first.named("answer") if one["request"] == "service request"]
     assert answers, first.story()
-    everything_was_opened(first.ended)
+    opened_what_had_its_key(first.ended, late, 60.0)
     assert poor.ended["packets"]["seen"] > 100
     assert poor.ended["packets"]["decrypted"] == 0
     (registration,) = (one for one in poor.named("answer") if one["request"] == "registration")
@@ -248,7 +257,7 @@ def test_multicast_by_the_commands_before_tshark(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    everything_was_opened(told["ended"])
+    opened_what_had_its_key(told["ended"], 0.0, SEK_LIFE)
     seen, packets = told["seen"], told["ended"]["packets"]
     # tshark calls it SRTP where it has read the SDP of the announcement.
     assert sum(seen.get(f"239.1.1.1\t{name}", 0) for name in ("RTP", "SRTP")) >= packets["seen"] > 300

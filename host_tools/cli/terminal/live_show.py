@@ -100,7 +100,8 @@ class LiveShow(Console):
             whole = {**event.statistics.as_dict(), **event.status, **media_json(event.out)}
             self._line("ended", {"service": event.service, **whole})
         elif not self._to_stderr:
-            rows = [*statistics_rows(event.statistics), ("Never came", str(event.status["lost"]))]
+            lost = f"{event.status['lost']}, {event.status['media_dropped']} of them dropped by this computer"
+            rows = [*statistics_rows(event.statistics), ("Never came", lost)]
             print_table(printable(event.service), [*rows, *media_rows(event.out)])
 
     def _stop(self) -> None:

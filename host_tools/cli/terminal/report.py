@@ -55,6 +55,7 @@ def statistics_rows(statistics: PlayStatistics) -> list[tuple[str, str]]:
         ("  failed", str(statistics.packets_failed)),
         *((f"    {reason}", str(count)) for reason, count in statistics.failures.most_common()),
         ("  without key", str(statistics.packets_without_key)),
+        *((f"    {why.value}", str(count)) for why, count in (+statistics.why_without_key).most_common()),
         *((f"Other datagrams, {reason}", str(count)) for reason, count in statistics.others.most_common()),
         ("Time per STKM", f"median {statistics.median_ms:.2f} ms, p99 {statistics.p99_ms:.2f} ms"),
     ]

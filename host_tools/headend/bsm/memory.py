@@ -48,6 +48,11 @@ class MemoryKeyStore:
             raise HeadendError(f"the Key Numbers of {key.service} are used up")
         self._of(key.service).append(key)
 
+    def drop_sek(self, key: ServiceKey) -> None:
+        """Forget a SEK; nothing where it is not there."""
+        if key in self._of(key.service):
+            self._of(key.service).remove(key)
+
     def next_t(self, identity: str, b_tid: str) -> int:
         """Return one more than the last T under the SMK of this B-TID (or NAI); 1 for a new one."""
         counter = (self._last_t.get(b_tid) or 0) + 1
@@ -56,7 +61,8 @@ class MemoryKeyStore:
 
     def held(self, identity: str, service: str) -> tuple[ServiceKey, ...]:
         """Return the SEKs of a service that were brought to this subscriber and not withdrawn."""
-        return self._held.get((identity, service)) or ()
+        found = self._held.get((identity, service)) or ()
+        return tuple(key for key in found if key in self._of(service))
 
     def note_brought(self, identity: str, key: ServiceKey) -> None:
         """Note that an LTKM brings a SEK to this subscriber; of a service the two newest are kept."""

@@ -77,6 +77,9 @@ class KeyStore(Protocol):
     def add_sek(self, key: ServiceKey, /) -> None:
         """Keep one more SEK behind those of its service. Raises `HeadendError` for an unknown service."""
 
+    def drop_sek(self, key: ServiceKey, /) -> None:
+        """Forget a SEK; nothing where it is not there."""
+
     def next_t(self, identity: str, b_tid: str, /) -> int:
         """Return one more than the last T under the SMK of this B-TID (or NAI); 1 for a new one."""
 

@@ -73,6 +73,10 @@ class Bsm:
         """Return the SEKs of a service in order of use. Raises `HeadendError` for an unknown service."""
         return self._keys.seks(service)
 
+    def brought(self, identity: str, service: str) -> tuple[ServiceKey, ...]:
+        """Return the SEKs of a service that were brought to a subscriber and not withdrawn, over or not."""
+        return self._keys.held(identity, service)
+
     def identity(self, b_tid: str) -> str:
         """Return who is behind a B-TID, the same under every SMK. Raises `HeadendError`."""
         return self._subscribers.identity(b_tid, self.naf_id)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
 
+from card.codec.mikey import MbmsKeyIds
 from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse, media_type
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskRequest
@@ -19,7 +20,7 @@ from host_tools.exchange.messages.registration import Deregistration, Registrati
 from host_tools.exchange.names import TAKEN_HEADER, find_taken
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
 from host_tools.headend.bsm.books import Books, Registered, Route
-from host_tools.headend.bsm.orders import Order
+from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.push import Pushes
@@ -83,6 +84,7 @@ class KeyManagement:
         self._pushes = pushes
         self._registrations = books.registrations
         self._records = books.records
+        self._outbox = books.outbox
         self._delivery = delivery
 
     def registration(self, identity: str) -> Registered | None:
@@ -228,11 +230,13 @@ class KeyManagement:
         route = _route(caller, before)
         held = self._expected(caller.identity) if before is None else before.service_ids
         for name in dict.fromkeys(names):
-            key = self._find(held, name)
+            key = self._find(caller.identity, held, name)
             orders = None if key is None else self._asked(caller.identity, held, key, route.b_tid)
             codes.append(MskCode(name, HTTPStatus.FORBIDDEN if orders is None else HTTPStatus.OK))
-            if orders is not None:  # none is to be made where the key is on its way: then that goes out again
-                self._pushes.order(caller.identity, route, orders)
+            if key is not None and orders is not None:
+                # None is to be made where the key is on its way: then that goes out again, or its turn comes.
+                waits = key.key_ids in self._ordered(caller.identity)
+                self._pushes.order(caller.identity, route, () if waits else orders)
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
         return tuple(codes)
@@ -265,14 +269,24 @@ class KeyManagement:
             return self._delivery.asked(identity, service_ids, key, self._pushes.crediting(identity, b_tid))
         return [Order.for_key(key.service, key)]
 
+    def _ordered(self, identity: str) -> frozenset[MbmsKeyIds]:
+        """Return the keys that wait to be sent to a subscriber."""
+        orders = (order for _, order in self._outbox.orders(identity))
+        return frozenset(order.key for order in orders if order.kind is OrderKind.KEY and order.key is not None)
+
     def _expected(self, identity: str) -> tuple[str, ...]:
         """Return what one may ask keys of that is not registered: nothing, unless it was pulled by short message."""
         at = self._records.find(_PULLED, identity, _AT)
         fresh = at is not None and 0 <= self._pushes.now - float(at) < PULLED_LIFE
         return self.entitled(identity) if fresh else ()
 
-    def _find(self, held: Sequence[str], name: MskName) -> ServiceKey | None:
-        """Return the key of this name, in use or to come, if one of these serviceIDs has a service with it."""
+    def _find(self, identity: str, held: Sequence[str], name: MskName) -> ServiceKey | None:
+        """Return the key of this name, if one of these serviceIDs has a service with it.
+
+        It is in use or to come, or it was ordered for the subscriber or brought to it before: what it may have had once
+        it may have again, also when its time is over. Who is behind, and whose LTKM was lost, needs it still (ours; no
+        text says what else is answered).
+        """
         for service in self.services(held):
             current = self._bsm.current_key(service)
             if (current.key_domain_id, current.key_ids.key_group) != (name.key_domain_id, name.key_group):
@@ -283,7 +297,9 @@ class KeyManagement:
             # One that an operator took up in between stands behind those of the schedule that come after it.
             place, first = keys.index(current), current.first_mtk_id
             good = (key for at, key in enumerate(keys) if at >= place or key.first_mtk_id > first)
-            return next((key for key in good if key.msk_id == name.msk_id), None)
+            return next(
+                (key for key in (*good, *self._bsm.brought(identity, service)) if key.msk_id == name.msk_id), None
+            )
         return None
 
     def _run(self, procedure: Procedure, caller: Caller, request: HttpRequest) -> bytes:

@@ -24,11 +24,11 @@ from host_tools.headend.on_air.announcing import Announcements, Names
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir, position
 from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.rollovers import ORDERS_A_SECOND, RolledSeks, RolloverPushes
+from host_tools.headend.on_air.sek_supply import KEPT_FOR, add_seks, forget_seks
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD
 from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.rolls import Rolls
-from host_tools.headend.scenario.seeded_keys import make_key
 from host_tools.headend.scenario.servers import Servers
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.headend.service_keys import ServiceKey
@@ -38,16 +38,6 @@ _LONGEST_WAIT = 20.0  # seconds that a request waits for the next STKM
 _LOOK = 0.05
 _STEP, _REST, _LOOKS_A_LEAD = 0.05, 0.5, 4
 _log = logging.getLogger(__name__)
-
-
-def add_seks(keys: KeyStore, timetable: Timetable, at: int) -> None:
-    """Give the BSM the SEKs that a broadcast needs soon, at a moment (milliseconds) of it; those it has stay."""
-    scenario = timetable.scenario
-    for service in scenario.services:
-        known = {(key.key_domain_id, key.msk_id) for key in keys.seks(service.id)}
-        for term in timetable.terms(service.id, at):
-            if (term.key_domain_id, term.msk_id) not in known:
-                keys.add_sek(make_key(scenario, term))
 
 
 class AirBeside:
@@ -160,6 +150,7 @@ class AirBeside:
             yield Metric(
                 "bcast_uicc_rollover_ltkms_total", "LTKMs ordered for a SEK to come.", lambda: [("", pushes.ordered)]
             )
+            yield Metric("bcast_uicc_rollover_late_total", "Those whose SEK had begun.", lambda: [("", pushes.late)])
         handing = self._handing
         if handing is not None:
             yield Metric(
@@ -201,8 +192,9 @@ class AirBeside:
         self._timers[name] = loop.call_later(pause, self._every, name, step)
 
     def _add_seks(self) -> float:
-        """See to it, in every crypto period, that the BSM has the SEKs to come."""
+        """See to it, in every crypto period, that the BSM has the SEKs to come, and not all that ever were."""
         add_seks(self._keys, self._timetable, self._position)
+        forget_seks(self._keys, self._timetable, self._position, KEPT_FOR * 1000 * self._plan.speed)
         return self._period
 
     def _push(self) -> float:
@@ -211,7 +203,9 @@ class AirBeside:
         if pushes is None:
             return _REST
         before = pushes.ordered
-        busy = pushes.step(self._position, round(ORDERS_A_SECOND * _STEP))
+        # Where the broadcast is here and late, so are they: the next SEK pushes out one that may still be on its way.
+        at = self._position if self._on_air is None else round(self._on_air.sent_until(self._clock.now()))
+        busy = pushes.step(at, round(ORDERS_A_SECOND * _STEP))
         if pushes.ordered > before:
             self._flush()
         return _STEP if busy else self._idle

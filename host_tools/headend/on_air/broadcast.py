@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -134,6 +135,12 @@ class OnAir:
         """Return where the broadcast is, in milliseconds from its begin."""
         return position(self.began, now, self.plan.speed)
 
+    def sent_until(self, now: datetime) -> float:
+        """Return up to which moment (ms) everything has been sent that can be: behind `position` when it is late."""
+        at = self.position(now)
+        following = None if self.queue is None else self.queue.next_at
+        return at if following is None else min(at, following)
+
     def close(self) -> None:
         """Send nothing more and close everything."""
         if self.transmitter is not None:
@@ -166,10 +173,17 @@ class OnAir:
 
     def _lost(self) -> list[tuple[str, int]]:
         queue = self.queue
+        nothing = Counter[tuple[str, str]]()
+        reasons = {
+            "refused by the system": self.outlet.refused,
+            "nobody made it": nothing if queue is None else queue.missing,
+            "too late to be made": nothing if queue is None else queue.skipped,
+        }
         return [
-            ('reason="refused by the system"', self.outlet.refused),
-            ('reason="nobody made it"', 0 if queue is None else queue.missing),
-            ('reason="too late to be made"', 0 if queue is None else queue.skipped),
+            (f'service="{service.id}",kind="{kind}",reason="{reason}"', counts[service.id, kind])
+            for service in self.timetable.scenario.services
+            for kind in ("media", "stkm")
+            for reason, counts in reasons.items()
         ]
 
     def defects(self) -> int:

@@ -7,6 +7,7 @@ a service. The first is its media, the second is free for RTCP, the third its ST
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,14 +57,14 @@ def multicast_places(scenario: Scenario) -> Places:
 
 
 class UdpOutlet:
-    """Sends packets over one socket. `refused` counts those that the system did not take."""
+    """Sends packets over one socket. `refused` counts those that the system did not take, by service and kind."""
 
     def __init__(self, targets: Sequence[Places], *, multicast: bool) -> None:
         """Take where each packet goes: once to each of the targets. Raises `TransportError`."""
         services = {service for places in targets for service in places}
         self._media = {service: _ends(places[service].media for places in targets) for service in services}
         self._stkms = {service: _ends(places[service].stkms for places in targets) for service in services}
-        self.refused = 0
+        self.refused: Counter[tuple[str, str]] = Counter()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
@@ -84,7 +85,7 @@ class UdpOutlet:
             try:
                 self._socket.sendto(payload, end)
             except OSError:
-                self.refused += 1
+                self.refused[service, "stkm" if is_stkm else "media"] += 1
 
     def close(self) -> None:
         """Close the socket."""

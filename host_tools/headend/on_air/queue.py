@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from host_tools.content.errors import MediaError
@@ -19,8 +19,8 @@ Slots = Iterator[StkmSlot | MediaSlot]
 class SendQueue:
     """Packets of a BSD/A in the order of their slots.
 
-    `missing` counts STKMs that nobody could make in time, `skipped` slots that were over before they were made, as
-    after the computer stood still.
+    `missing` counts what nobody could make in time, `skipped` slots that were over before they were made, as after the
+    computer stood still; both by service and kind (media or stkm).
     """
 
     def __init__(self, slots: Slots, bsda: Bsda) -> None:
@@ -29,8 +29,8 @@ class SendQueue:
         self._bsda = bsda
         self._ready: deque[Sent] = deque()
         self._following = next(slots, None)
-        self.missing = 0
-        self.skipped = 0
+        self.missing: Counter[tuple[str, str]] = Counter()
+        self.skipped: Counter[tuple[str, str]] = Counter()
 
     @property
     def next_at(self) -> int | None:
@@ -46,7 +46,7 @@ class SendQueue:
             slot, self._following = self._following, next(self._slots, None)
             made += 1
             if slot.at < over:
-                self.skipped += 1
+                self.skipped[_named(slot)] += 1
             else:
                 self._make(slot)
 
@@ -59,7 +59,11 @@ class SendQueue:
         try:
             what = self._bsda.stkm(slot) if isinstance(slot, StkmSlot) else self._bsda.media(slot)
         except (HeadendError, MediaError) as error:
-            self.missing += 1
+            self.missing[_named(slot)] += 1
             _log.info("%s has nothing for %d ms: %s", slot.service.id, slot.at, error)
             return
         self._ready.append(Sent(slot.at, slot.service.id, what))
+
+
+def _named(slot: StkmSlot | MediaSlot) -> tuple[str, str]:
+    return slot.service.id, "stkm" if isinstance(slot, StkmSlot) else "media"

@@ -3,7 +3,8 @@
 Before a roll-over the BSM orders the LTKM of the next SEK for every subscriber that is registered for the service and
 has the right. They are spread over time: a bounded number a second, so that neither the wire nor the broadcast beside
 it feels them. What is written down says who has the key already or waits for it, so a BSM that is started again in the
-middle goes on and orders nothing twice.
+middle goes on and orders nothing twice. One that stood still over a roll-over makes up for it, for STKMs under the SEK
+go out late as well, and terminals let them wait.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from host_tools.headend.service_keys import KeyTerm, ServiceKey, find_key
 
 ORDERS_A_SECOND = 200
 """LTKMs that a roll-over orders in a second at most; ours."""
+SHORTEST_LEAD = 0.5
+"""Seconds by the clock that a SEK is ordered before it begins, however fast a scenario goes; ours."""
+_STILL_SENT = 1.0  # seconds by the clock in which a BSD/A may still send what is late
 _log = logging.getLogger(__name__)
 
 
@@ -81,12 +85,16 @@ class _Walk:
     """How far the registrations were walked for a SEK."""
 
     term: KeyTerm
+    begins: int
     after: str = ""
     ended: bool = False
 
 
 class RolloverPushes:
-    """Orders the LTKMs of roll-overs to come. `ordered` counts them, `refused` those for whom too much waits."""
+    """Orders the LTKMs of roll-overs to come.
+
+    `ordered` counts them, `late` those of them whose SEK had begun, `refused` those for whom too much waits.
+    """
 
     def __init__(
         self,
@@ -110,7 +118,9 @@ class RolloverPushes:
         self._is_refused = is_refused
         self._a_second = a_second
         self._walks: dict[str, _Walk] = {}
+        self._since: dict[str, int] = {}
         self.ordered = 0
+        self.late = 0
         self.refused = 0
 
     def step(self, at: int, most: int) -> bool:
@@ -121,29 +131,45 @@ class RolloverPushes:
         with self._books.transactions.transaction():
             lead = self._lead()
             for service in self._timetable.scenario.services:
-                walk = self._due(service.id, at, lead)
-                if walk is None:
-                    continue
-                most -= self._page(walk, most)
-                if most <= 0:
-                    return True
+                while (walk := self._due(service.id, at, lead)) is not None:
+                    most -= self._page(walk, at, most)
+                    if most <= 0:
+                        return True
+                    if not walk.ended:
+                        break
         return False
 
     def _lead(self) -> float:
         """Return how early to begin, in milliseconds of the broadcast."""
         needed = self._books.registrations.count() / self._a_second * 1000 * self._speed
-        return self._timetable.scenario.ltkm_lead + needed
+        return max(self._timetable.scenario.ltkm_lead, SHORTEST_LEAD * 1000 * self._speed) + needed
 
     def _due(self, service: str, at: int, lead: float) -> _Walk | None:
-        found = self._timetable.next_rollover(service, at)
+        """Return the walk for the first SEK that is not seen to; one may have begun since the last look."""
+        walk = self._walks.get(service)
+        if walk is not None and not walk.ended and walk.begins <= at:
+            if not self._is_over(service, walk.begins, at):
+                return walk
+            walk.ended = True  # nobody needs it any more
+        since = self._since.setdefault(service, at)
+        found = self._timetable.next_rollover(service, min(since, at))
+        while found is not None and self._is_over(service, found[0], at):
+            found = self._timetable.next_rollover(service, found[0])
         if found is None or (found[0] - at > lead and rolled_number(found[1]) is None):
             return None
-        walk = self._walks.get(service)
         if walk is None or walk.term != found[1]:
-            walk = self._walks[service] = _Walk(found[1])
+            walk = self._walks[service] = _Walk(found[1], found[0])
+        if walk.ended and walk.begins <= at:
+            self._since[service] = walk.begins
+            return self._due(service, at, lead)
         return None if walk.ended else walk
 
-    def _page(self, walk: _Walk, most: int) -> int:
+    def _is_over(self, service: str, begins: int, at: int) -> bool:
+        """Tell whether a SEK that began at a moment is used no longer, not even by what is late."""
+        following = self._timetable.next_rollover(service, begins)
+        return following is not None and following[0] + _STILL_SENT * 1000 * self._speed <= at
+
+    def _page(self, walk: _Walk, at: int, most: int) -> int:
         """Order for the next subscribers; return how many were looked at."""
         key = find_key(self._keys.seks(walk.term.service), walk.term.key_ids)
         if key is None:
@@ -154,6 +180,7 @@ class RolloverPushes:
             try:
                 if self._is_wanted(identity, key) and self._management.bring(identity, key):
                     self.ordered += 1
+                    self.late += walk.begins <= at
             except HeadendError as error:
                 self.refused += 1
                 _log.info("no SEK of a roll-over for %s: %s", identity, error)

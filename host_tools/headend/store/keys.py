@@ -24,6 +24,7 @@ _ADD_SEK = text(
     " VALUES (:service, (SELECT coalesce(max(place), 0) + 1 FROM seks WHERE service = :service), :key_domain_id,"
     " :msk_id, :first_mtk_id, :last_mtk_id, :key, :rand, :csb_id)"
 )
+_DROP_SEK = text("DELETE FROM seks WHERE service = :service AND key_domain_id = :key_domain_id AND msk_id = :msk_id")
 _NEXT_T = text(
     "INSERT INTO counters (b_tid, identity, t) VALUES (:b_tid, :identity, 1)"
     " ON CONFLICT (b_tid) DO UPDATE SET t = counters.t + 1 RETURNING t"
@@ -87,6 +88,14 @@ class StoredKeys:
             "csb_id": key.csb_id,
         }
         self._database.run(_ADD_SEK, values)
+
+    def drop_sek(self, key: ServiceKey) -> None:
+        """Forget a SEK; nothing where it is not there."""
+        self._require(key.service)
+        values = {"service": key.service, "key_domain_id": key.key_domain_id, "msk_id": key.msk_id}
+        with self._database.transaction():
+            self._read.pop(key.service, None)
+            self._database.run(_DROP_SEK, values)
 
     def next_t(self, identity: str, b_tid: str) -> int:
         """Return one more than the last T under the SMK of this B-TID (or NAI); 1 for a new one."""

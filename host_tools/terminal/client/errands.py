@@ -199,10 +199,12 @@ def taken_headers(errand: Errand, journal: Journal) -> Headers:
 class Consequences:
     """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later.
 
-    `bought` and `ended` are what an order brought that went past the client.
+    `denied` are keys that the BSM does not give. `bought` and `ended` are what an order brought that went past the
+    client.
     """
 
     awaited: Names | None = None
+    denied: Names = ()
     wishes: list[Wish] = field(default_factory=list)
     later: list[Wish] = field(default_factory=list)
     bought: tuple[Item, ...] = ()
@@ -226,6 +228,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
         case MskAnswer():
             names = tuple(code.name for code in answer.codes if code.status == HTTPStatus.OK)
             found.awaited = names or None
+            found.denied = tuple(code.name for code in answer.codes if code.status == HTTPStatus.FORBIDDEN)
             busy = tuple(code.name for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
             if busy:
                 found.later.append(RequestKeys(busy))

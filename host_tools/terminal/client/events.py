@@ -7,6 +7,7 @@ event; news are for whoever watches. All are frozen and show no key.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from host_tools.exchange.http import HttpRequest, HttpResponse
@@ -121,9 +122,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class KeyUnknown:
-    """The card has no key for an STKM that is on the air (TS 33.246 clause 6.3.2.2.1)."""
+    """The card has no key for an STKM that is on the air (TS 33.246 clause 6.3.2.2.1).
+
+    `period` is the crypto period in seconds, as far as it has been heard: who asks again waits no longer than that at
+    first.
+    """
 
     name: MskName
+    period: float = inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,8 +142,8 @@ class Client:
                 self._way.no_answer(words)
             case TimeUp(timer):
                 self._time_up(timer)
-            case KeyUnknown(name):
-                if self._unknown.may_ask(name, self._clock.now()):
+            case KeyUnknown(name, period):
+                if self._unknown.may_ask(name, self._clock.now(), period):
                     self._request_after_wait((name,))
             case Leaving(deregister):
                 self._leave(deregister)
@@ -215,6 +215,7 @@ class Client:
         for wish in found.wishes:
             if self._rules.registers or not isinstance(wish, Register):
                 self._way.add(wish, patient=True, first=True)
+        self._unknown.denied(found.denied)
         for wish in found.later:
             self._delay(wish, float(DEFAULT_RETRY_SECONDS), "the BSM may grant it later")
         if found.awaited is not None and self._rules.chases:

@@ -32,7 +32,8 @@ class Waits:
 
     `missing` are the times after which a key that did not come is asked for, one after the other; then the user is
     told. `back_off` begins at the first and is doubled up to the last; `jitter` is the share of it that is random.
-    `same_key`: how soon the key of an STKM is asked for again, which is doubled up to the second number.
+    `same_key`: how soon the key of an STKM is asked for again (or after a crypto period, where that is shorter), which
+    is doubled up to the second number.
     """
 
     back_off: float = 60.0

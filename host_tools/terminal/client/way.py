@@ -43,7 +43,7 @@ from host_tools.terminal.client.events import (
 from host_tools.terminal.client.journal import Journal
 from host_tools.terminal.client.states import Act, Goal, Happening, State, transition
 from host_tools.terminal.client.waits import Waits
-from host_tools.terminal.client.wishes import Wish
+from host_tools.terminal.client.wishes import RequestKeys, Wish
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.http.dialogue import Dialogue, Heard, Verdict
 from host_tools.terminal.http.session import UaIdentity
@@ -124,6 +124,8 @@ class Way:
         """Queue a wish; one that waits already is not queued again. `begin` sees to it that its turn comes."""
         if any(errand.wish == wish for errand in self._queue):
             return
+        if isinstance(wish, RequestKeys) and self._now is not None and self._now.wish == wish:
+            return  # it is out
         errand = errand_for(wish, patient=patient)
         if len(self._queue) >= _MOST_QUEUED:
             self._emit(Tell(MessageDropped("too many requests wait for the BSM: one is dropped")))

@@ -27,6 +27,7 @@ from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
+from host_tools.terminal.absent import WithoutKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.departure import Departure, Service
@@ -203,8 +204,68 @@ class TestMedia:
     def test_only_so_many_missing_keys_are_told_apart(self) -> None:
         statistics = PlayStatistics()
         for number in range(1000):
-            statistics.count_without_key(number.to_bytes(6, "big"))
+            statistics.count_without_key(number.to_bytes(6, "big"), WithoutKey.NO_STKM)
         assert (statistics.packets_without_key, len(statistics.missing_keys)) == (1000, 64)
+
+    def test_why_packets_have_no_key(self, card: FakeCard) -> None:
+        """Before the first key, without an STKM, refused, gone, too late: each is counted as what it is."""
+        sources = [Media(5004 + 2 * number) for number in range(8)]
+
+        def media(source: int, number: int) -> Datagram:
+            return replace(sources[source].packet(number), destination=Endpoint("239.1.1.1", 5004 + 2 * source))
+
+        def datagrams() -> Iterator[Datagram]:
+            yield media(0, 9)
+            yield stkm(1, 1)
+            yield media(0, 9)  # the same key: whoever missed its STKM missed it before
+            yield media(1, 8)
+            yield stkm(2, 2)
+            yield stkm(3, 3)
+            yield media(2, 1)
+            card.refuse = True
+            yield stkm(4, 4)
+            yield media(3, 4)
+
+        options = PlayOptions(KNOWN, held_packets=50)
+        result = Player(card, MediaOut(), options).play(datagrams())
+        assert result.why_without_key == {
+            WithoutKey.BEFORE_FIRST: 2, WithoutKey.NO_STKM: 1, WithoutKey.GONE: 1, WithoutKey.REFUSED: 1,
+        }  # fmt: skip
+        assert result.packets_without_key == 5
+        card.refuse = False
+        late = play(card, stkm(1, 1), media(4, 2), media(4, 2), media(4, 2), stkm(2, 2),
+                    options=PlayOptions(KNOWN, held_packets=2))  # fmt: skip
+        assert (+late.why_without_key, late.packets_decrypted) == ({WithoutKey.LATE: 1}, 2)
+
+    def test_packets_wait_so_long_by_their_own_time(self, card: FakeCard) -> None:
+        media = Media()
+        packets = [replace(media.packet(1), timestamp=float(number)) for number in range(10)]
+        last = replace(stkm(1, 1), timestamp=10.0)
+        result = play(card, *packets, last, options=PlayOptions(KNOWN, held_seconds=3.0))
+        assert (result.packets_decrypted, result.packets_without_key) == (3, 7)
+
+    def test_stkms_that_lacked_a_key_are_given_again_when_it_has_come(self, card: FakeCard) -> None:
+        media, out = Media(), MediaOut()
+        player = Player(card, out, PlayOptions(KNOWN))
+
+        def datagrams() -> Iterator[Datagram]:
+            card.refuse = True
+            yield stkm(1, 1)
+            yield media.packet(1)
+            yield stkm(1, 2)  # a newer message for the same key: only this one is given again
+            yield stkm(2, 3)
+            yield media.packet(2)
+            player.key_came(b"another key")
+            assert (player.statistics.stkms_again, player.held) == (0, 2)
+            card.refuse = False
+            player.key_came(DOMAIN + MSK_ID)
+            assert (player.statistics.stkms_again, player.held) == (2, 0)
+            player.key_came(DOMAIN + MSK_ID)
+            yield media.packet(2)
+
+        result = player.play(datagrams())
+        assert (result.stkms_seen, result.stkms_again, result.teks, result.packets_decrypted) == (3, 2, 2, 3)
+        assert card.fed[-2:] == [stkm(1, 2).payload, stkm(2, 3).payload]
 
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
         player = Player(card, MediaOut(), PlayOptions(KNOWN))
@@ -351,7 +412,7 @@ class TestStatistics:
         summary = play(card, stkm(1, 1), media.packet(1)).as_dict()
         assert json.loads(json.dumps(summary))["packets"] == {
             "seen": 1, "decrypted": 1, "repeated": 0, "failed": 0, "failures": {}, "without_key": 0,
-            "missing_mkis": {},
+            "why_without_key": {}, "missing_mkis": {},
         }  # fmt: skip
 
     def test_progress_and_time_are_told(self, card: FakeCard) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from host_tools.exchange.messages.msk import MskAnswer, MskName, MskRequest
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION
 from host_tools.headend.scenario.model import Scenario
+from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.terminal.audit import Auditor
@@ -52,6 +54,12 @@ service = "news"
 service = "news"
 at = -1.0
 spe = 0x4
+"""
+_ROLL_OVER = """
+[[event]]
+at = 1800.0
+kind = "sek-rollover"
+service = "news"
 """
 
 
@@ -150,4 +158,29 @@ def test_a_key_that_nothing_brings_is_refused_by_its_code() -> None:
         assert asks(terminal, names(served), names(served, 1)) == [200, 403]
         assert terminal.take(1) == 1
         assert served.call(lambda: served.running.servers.books.outbox.orders(served.network.subscriber.impi)) == ()
+        assert served.defects == 0
+
+
+def test_a_key_whose_time_is_over_comes_again_to_whom_it_was_brought() -> None:
+    """To anybody else it is refused: a registration opens nothing that was before it."""
+    plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
+    began = datetime.now(UTC) - timedelta(seconds=2000)
+    with head_end(scenario=plan, services=ScenarioServices(plan, began)) as served, raw_terminal(served) as terminal:
+        books, impi = served.running.servers.books, served.network.subscriber.impi
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(1) == 1
+        first = served.network.bsm.keys("news")[0]
+        assert asks(terminal, names(served)) == [403]
+
+        def brought() -> None:
+            with books.transactions.transaction():
+                served.network.keys.note_brought(impi, first)
+
+        served.call(brought)
+        assert asks(terminal, names(served), names(served)) == [200]
+        assert terminal.take(1) == 1
+        assert MikeyMessage.decode(pushed(terminal)[-1]).key_ids().msk_id == first.msk_id
+        served.call(lambda: served.network.keys.drop_sek(first))
+        assert asks(terminal, names(served)) == [200]  # the second one, which is the first that is left
+        assert asks(terminal, MskName(first.key_domain_id, first.msk_id)) == [403]
         assert served.defects == 0

@@ -45,11 +45,12 @@ from host_tools.headend.http.handover import HandoverServer
 from host_tools.headend.http.stkm_shelf import StkmShelf
 from host_tools.headend.on_air import hand_over
 from host_tools.headend.on_air.announcing import Names
-from host_tools.headend.on_air.beside import AirBeside, add_seks
+from host_tools.headend.on_air.beside import AirBeside
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.hand_over import SeksHandedOver
 from host_tools.headend.on_air.remote import RemoteBsm
 from host_tools.headend.on_air.rollovers import RolledSeks
+from host_tools.headend.on_air.sek_supply import add_seks
 from host_tools.headend.on_air.supplier import PERIODS_AHEAD, Supplier
 from host_tools.headend.on_air.told_rolls import as_message
 from host_tools.headend.scenario.maker import make_keys

@@ -16,7 +16,7 @@ from host_tools.exchange.messages.provisioning import ProvisioningStatus
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.messages.tokens import KeyWish, TokenPurchaseAnswer, TokenPurchaseRequest
 from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, TOKEN_PURCHASE
-from host_tools.headend.on_air.beside import add_seks
+from host_tools.headend.on_air.sek_supply import add_seks
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.reading import parse_scenario
 from host_tools.headend.scenario.wares import SERVICE_PREFIX

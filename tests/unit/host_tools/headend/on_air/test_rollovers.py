@@ -24,6 +24,7 @@ from host_tools.headend.on_air.announcing import Names, named
 from host_tools.headend.on_air.beside import AirBeside
 from host_tools.headend.on_air.broadcast import AirPlan, OnAir
 from host_tools.headend.on_air.rollovers import RolledSeks, RolloverPushes
+from host_tools.headend.on_air.sek_supply import add_seks, forget_seks
 from host_tools.headend.scenario.maker import make_keys
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -86,6 +87,61 @@ def test_the_more_are_registered_the_earlier_it_begins() -> None:
     management = Management()
     made, _ = pushes(management, 400)
     assert made.step(8 * SECOND - LEAD - 1900, 10)
+
+
+def test_a_bsm_that_stood_still_makes_up_for_what_it_missed() -> None:
+    """Of the SEKs that began meanwhile those are ordered whose STKMs may still be on their way, in their order."""
+    management, books, timetable = Management(), memory_books(), Timetable(DEMO, loop=True)
+    books.registrations.put("me", Registered(("urn",), Route("127.0.0.2", "b")))
+    keys = make_keys(DEMO)
+    for at in range(0, 5 * DEMO.duration, DEMO.duration):
+        add_seks(keys, timetable, at)
+    made = RolloverPushes(timetable, 1.0, keys, management, books)  # type: ignore[arg-type]
+
+    def ordered(at: int) -> list[int]:
+        before = len(management.brought)
+        made.step(at, 10)
+        return [int.from_bytes(msk_id[2:], "big") for _, msk_id in management.brought[before:]]
+
+    # tone-a takes up key 2 after 8 s, and keys 3 and 4 in the next round, tone-b key 2.
+    assert ordered(0) == []
+    assert (ordered(8 * SECOND - LEAD), made.late) == ([2], 0)
+    assert (ordered(DEMO.duration + 100), made.late) == ([3, 2], 2)
+    assert ordered(DEMO.duration + 100) == []
+    # After half an hour of sleep only what is in use, and what comes next.
+    begun = 2 * DEMO.duration + 8 * SECOND
+    assert (ordered(begun + 2 * SECOND), made.late) == ([6, 3], 4)
+
+
+def test_a_fast_broadcast_orders_earlier() -> None:
+    management, books, timetable = Management(), memory_books(), Timetable(DEMO)
+    books.registrations.put("me", Registered(("urn",), Route("127.0.0.2", "b")))
+    made = RolloverPushes(timetable, 10.0, make_keys(DEMO), management, books)  # type: ignore[arg-type]
+    made.step(8 * SECOND - LEAD - 2000, 10)  # half a second by the clock, and more
+    assert len(management.brought) == 1
+
+
+def test_seks_that_nobody_can_use_are_forgotten() -> None:
+    timetable, keys = Timetable(DEMO, loop=True), make_keys(DEMO)
+    rolled = RolledSeks(timetable, keys, 1).roll("tone-b", 0)
+
+    def names(service: str) -> list[int]:
+        return [int.from_bytes(key.msk_id[2:], "big") for key in keys.seks(service)]
+
+    for at in range(0, 4 * DEMO.duration + 1, DEMO.duration):
+        add_seks(keys, timetable, at)
+    assert names("tone-a") == list(range(1, 13))
+    at = 4 * DEMO.duration + PERIOD
+    assert forget_seks(keys, timetable, at, 10 * DEMO.duration) == 0
+    # A round back: the last SEK of the round before that was over as it began.
+    assert forget_seks(keys, timetable, at, DEMO.duration) == 6 + 3
+    assert names("tone-a") == list(range(7, 13))
+    assert names("tone-b") == [rolled.key_ids.key_number[0] << 8, 4, 5, 6]
+    assert forget_seks(keys, Timetable(DEMO), at, 0) == 0
+    paid = shipped_scenario("pay_per_time")
+    kept, again = make_keys(paid), Timetable(paid, loop=True)
+    add_seks(kept, again, 0)
+    assert forget_seks(kept, again, 100 * paid.duration, 0) == 0
 
 
 @pytest.mark.parametrize("loop", [False, True])

@@ -164,6 +164,11 @@ class TestKeys:
             keys.note_withdrawn("me", second)
             keys.note_withdrawn("me", second)
             assert keys.held("me", "one") == (first,)
+            keys.drop_sek(first)
+            keys.drop_sek(first)
+            assert keys.seks("one") == (second,)
+            assert keys.held("me", "one") == ()
+            keys.add_sek(first)
             keys.note_withdrawn("me", first)
             assert keys.held("me", "one") == ()
             with pytest.raises(HeadendError, match="no service"):
