@@ -39,7 +39,7 @@ def register(services: tuple[str, ...], as_json: bool, **options: Any) -> None:
     with online_terminal(options, console()) as online:
         reply = asking.register(online, services)
     show_reply("Registration", reply, as_json=as_json)
-    _require_keys(reply, options["wait"])
+    require_keys(reply, options["wait"])
 
 
 @click.command()
@@ -75,7 +75,7 @@ def keys(key_names: tuple[MskName, ...], as_json: bool, **options: Any) -> None:
     with online_terminal(options, console()) as online:
         reply = asking.request_keys(online, key_names)
     show_reply("LTKM request", reply, as_json=as_json)
-    _require_keys(reply, options["wait"])
+    require_keys(reply, options["wait"])
 
 
 @click.command()
@@ -109,7 +109,7 @@ def buy(
             wanted = None if tokens is None else Tokens(PurseKind(purse), tokens)
             reply = asking.buy_tokens(online, items, wished, wanted)
     show_reply("Purchase", reply, as_json=as_json)
-    _require_keys(reply, options["wait"])
+    require_keys(reply, options["wait"])
 
 
 @click.command()
@@ -178,7 +178,7 @@ def account(scope: str, as_json: bool, **options: Any) -> None:
     show_reply("Account", reply, as_json=as_json)
 
 
-def _require_keys(reply: Reply, seconds: float) -> None:
+def require_keys(reply: Reply, seconds: float) -> None:
     """Raise `CliError` when keys were granted and none came."""
     if reply.grants_keys and not reply.receipts:
         raise CliError(f"no LTKM came within {seconds:g} s: they go to the address that registered", DIFFERENT)

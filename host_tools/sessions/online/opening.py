@@ -110,7 +110,7 @@ class NetworkChoice:
                 raise SessionError(f"--bsf {self.bsf}: {error}", Trouble.MISUSE) from None
         unknown = [name for name, _ in self.resolved if network is not None and self.bsm is None and name not in known]
         if unknown:
-            there = " and ".join(dict.fromkeys(known))
+            there = " and ".join(sorted({*known}))
             raise SessionError(f"--resolve {unknown[0]}: the network file has {there}", Trouble.MISUSE)
         reach = replace(found, places={**found.places, **dict(self.resolved)})
         return reach, () if network is None else network.service_ids

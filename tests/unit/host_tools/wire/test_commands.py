@@ -104,9 +104,9 @@ def test_a_terminal_registers_asks_and_leaves(tmp_path: Path, card: Path, capsys
             assert {one["verdict"] for one in told["ltkms"]} == {"taken"}
         assert run(served, "register", card) == ExitCode.OK
         elsewhere = replace(served, address=free_address())
-        assert run(elsewhere, "keys", card, "--wait", "0.2") == ExitCode.DIFFERENT
-        captured = capsys.readouterr()
-        assert "no LTKM came within 0.2 s" in captured.err
+        capsys.readouterr()
+        assert run(elsewhere, "keys", card) == ExitCode.OK  # it registers there first, so that they come to it
+        assert {one["verdict"] for one in json.loads(capsys.readouterr().out)["ltkms"]} == {"taken"}
         assert run(served, "register", card, "urn:nobody:has:this") == ExitCode.DIFFERENT
         captured = capsys.readouterr()
         assert json.loads(captured.out)["answers"] == [{"service": "urn:nobody:has:this", "status": 403}]
@@ -115,7 +115,7 @@ def test_a_terminal_registers_asks_and_leaves(tmp_path: Path, card: Path, capsys
         with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
             lines = answer.read().decode().splitlines()
         assert "bcast_uicc_unexpected_exceptions_total 0" in lines
-        assert "bcast_uicc_acknowledged_total 8" in lines
+        assert "bcast_uicc_acknowledged_total 12" in lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
