@@ -72,6 +72,9 @@ missing_packages() {
     [ "$purpose" = test ] || return 0
     has_program tshark || echo tshark
     has_program curl || echo curl
+    has_program openssl || echo openssl
+    has_program ffmpeg || echo ffmpeg
+    has_program ip || [ -x /sbin/ip ] || echo iproute2
     has_program opensc-tool || echo opensc
     has_program pcsc_scan || echo pcsc-tools
     has_postgresql || echo postgresql
