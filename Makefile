@@ -8,7 +8,7 @@ READY := .venv/.ready
 TESTS := .venv/.ready-for-tests
 
 # Pass options on: make test PYTEST_ARGS="-k stkm"; make demo DEMO_ARGS="--csim"
-PYTEST_ARGS ?= -n auto
+PYTEST_ARGS ?= -n auto --maxschedchunk 16
 DEMO_ARGS   ?=
 
 export PYTHON

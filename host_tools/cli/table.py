@@ -30,7 +30,7 @@ _ROWS = (
     ("terminal register", f"{_TERMINAL}.asking", "register", "Register for services and take their keys."),
     ("terminal renew", f"{_TERMINAL}.asking", "renew", "Prolong subscriptions."),
     ("terminal replay", f"{_TERMINAL}.replay", "replay", "Play a recording of `terminal record` through the card."),
-    ("terminal sms", f"{_TERMINAL}.online", "sms", "Give the terminal a short message: a solicited pull or a trigger."),
+    ("terminal sms", f"{_TERMINAL}.online", "sms", "Give the terminal a short message: a pull or a trigger."),
     ("terminal tune", f"{_TERMINAL}.tune", "tune", "Play a service that is on the air."),
     ("terminal unsubscribe", f"{_TERMINAL}.asking", "unsubscribe", "End subscriptions."),
     ("headend", f"{_CLI}.headend.commands", "headend", "Be the network: record a broadcast."),
