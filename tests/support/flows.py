@@ -27,6 +27,7 @@ from tests.support.documents import Documents
 from tests.support.head_end import HeadEnd, free_address, fresh_card
 
 _SECONDS = 30.0
+_A_MOMENT = 0.02
 REQUEST, ANSWER, PUSH, VERIFICATION, TRIGGER = "request", "answer", "push", "verification", "trigger"
 
 
@@ -222,13 +223,16 @@ class RawTerminal:
                     self.log.note(VERIFICATION, receipt.verification, port)
         return came
 
-    def settled(self, is_so: Callable[[], bool]) -> bool:
-        """Wait until the head-end has come to something."""
+    def settled(self, is_so: Callable[[], bool], *, taking: bool = False) -> bool:
+        """Wait until the head-end has come to something; `taking`: take what it sends meanwhile."""
         until = time.monotonic() + _SECONDS
         while time.monotonic() < until:
             if self.served.call(is_so):
                 return True
-            time.sleep(0.02)
+            if taking:
+                self.take(1, _A_MOMENT)
+            else:
+                time.sleep(_A_MOMENT)
         return False
 
 
