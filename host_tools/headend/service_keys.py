@@ -16,6 +16,7 @@ from card.crypto.secret import Secret
 from host_tools.headend.errors import HeadendError
 
 _MTK_ID_SIZE = 2
+_MTK_IDS = 1 << 16
 NO_KEY_NUMBER = bytes(2)
 """Key Number of a message that brings no key of its own: "the current one" (TS 33.246 clause 6.3.2.1)."""
 
@@ -56,6 +57,13 @@ class KeyTerm:
     def is_good_for(self, mtk_id: int) -> bool:
         """Tell whether the crypto period with this MTK ID is under this key."""
         return self.first_mtk_id <= mtk_id <= self.last_mtk_id
+
+    def lead_of(self, other: KeyTerm) -> int:
+        """Return by how many MTK IDs another key of the service begins after this one, negative for before.
+
+        MTK IDs may have begun anew in between, so half of all count as after, half as before.
+        """
+        return (other.first_mtk_id - self.first_mtk_id + _MTK_IDS // 2) % _MTK_IDS - _MTK_IDS // 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ def opened_what_had_its_key(ended: Json, late: float, sek_life: float) -> None:
     assert sum(why.values()) == packets["without_key"], ended
     assert packets["decrypted"] + packets["repeated"] + packets["without_key"] == packets["seen"] > 0, ended
     assert (packets["failed"], ended["held"]) == (0, 0), ended
+    assert "its key had gone" not in why, ended
     if not ended["dropped"] and late < 1.0:  # what is later than that is not sent
         assert ended["lost"] == 0, ended
     if ended["most_behind"] + late < sek_life / 2 and not ended["dropped"]:

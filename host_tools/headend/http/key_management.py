@@ -25,7 +25,7 @@ from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import Caller
-from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.service_keys import ServiceKey, find_key
 
 _REQUEST_TYPE = "requesttype="
 
@@ -147,7 +147,7 @@ class KeyManagement:
         codes = tuple(ServiceCode(wanted, self._code(caller.identity, wanted)) for wanted in dict.fromkeys(service_ids))
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
         self._write(caller, accepted)
-        orders = self._orders(caller.identity, accepted)
+        orders = self._newest_last(caller, accepted, self._orders(caller.identity, accepted))
         self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return codes
 
@@ -157,11 +157,11 @@ class KeyManagement:
         It must have the right to them. Where it is registered already, its pushes go on to where they went.
         """
         wanted, before = tuple(dict.fromkeys(service_ids)), self.registration(caller.identity)
-        held = before.service_ids if before else ()
         route = _route(caller, before)
-        self._write(caller, tuple(dict.fromkeys((*held, *wanted))), route)
+        held = tuple(dict.fromkeys((*(before.service_ids if before else ()), *wanted)))
+        self._write(caller, held, route)
         orders = self._orders(caller.identity, wanted) if orders is None else orders
-        self._pushes.order(caller.identity, route, orders)
+        self._pushes.order(caller.identity, route, self._newest_last(caller, held, orders))
 
     def leave(self, caller: Caller, service_ids: Iterable[str], using: Iterable[str]) -> None:
         """Take items off a registration, as the end of a subscription does, and withdraw their keys.
@@ -217,6 +217,7 @@ class KeyManagement:
         self._write(caller, kept)
         withdrawn = self._bsm.leaving(caller.identity, self.services(left), self.services(kept))
         orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(caller.identity, kept)]
+        orders = [*self._newest_last(caller, kept, orders)]
         self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
@@ -237,7 +238,8 @@ class KeyManagement:
             if key is not None and orders is not None:
                 # None is to be made where the key is on its way: then that goes out again, or its turn comes.
                 waits = key.key_ids in self._ordered(caller.identity)
-                self._pushes.order(caller.identity, route, () if waits else orders)
+                orders = () if waits else self._newest_last(caller, held, orders)
+                self._pushes.order(caller.identity, route, orders)
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
         return tuple(codes)
@@ -269,6 +271,27 @@ class KeyManagement:
         if self._delivery is not None:
             return self._delivery.asked(identity, service_ids, key, self._pushes.crediting(identity, b_tid))
         return [Order.for_key(key.service, key)]
+
+    def _newest_last(self, caller: Caller, held: tuple[str, ...], orders: Iterable[Order]) -> tuple[Order, ...]:
+        """Return orders, and behind them, for each service, the newest key that the subscriber has or waits for.
+
+        A card drops the key of a group that came first, whichever is used first (TS 33.246 clause 6.5.3): an older one
+        that came last would cost it the one in use as soon as the next comes.
+        """
+        coming = tuple(orders)
+        last = {order.service: order.key for order in coming if order.kind is OrderKind.KEY}
+        waiting = self._ordered(caller.identity) if last else frozenset()
+        later: list[Order] = []
+        for service, ids in last.items():
+            brought, keys = self._bsm.brought(caller.identity, service), self._bsm.keys(service)
+            there = [*brought, *(key for key in keys if key.key_ids in waiting)]
+            key = self._bsm.current_key(service) if ids is None else find_key((*keys, *brought), ids)
+            if key is None:
+                continue
+            newest = max((key, *there), key=key.lead_of)
+            if newest != key:
+                later += self._asked(caller.identity, held, newest, caller.username) or ()
+        return (*coming, *(order for order in later if order not in coming))
 
     def _ordered(self, identity: str) -> frozenset[MbmsKeyIds]:
         """Return the keys that wait to be sent to a subscriber."""

@@ -23,6 +23,7 @@ from tests.support.head_end import free_address
 DEMO = shipped_scenario("demo")
 _PAGE = resource.getpagesize()
 _MIB = 1 << 20
+_STEP, _WARM = 250, 1_000  # packets between two looks, if the computer is not behind; packets after which nothing grows
 
 
 def resident() -> int:
@@ -31,7 +32,7 @@ def resident() -> int:
 
 
 class Weighing(UntilQuiet):
-    """Notes how large the process is at every so many packets; ends when all that was sent came, or was dropped."""
+    """Notes how large the process is about every so many packets; ends when all that was sent came, or was dropped."""
 
     def __init__(self, sender: Sender, expected: int) -> None:
         super().__init__(sender)
@@ -48,7 +49,7 @@ class Weighing(UntilQuiet):
             self.dropped = int(str(event.status["media_dropped"]))
 
     def poll(self) -> str | None:
-        reached = self._media // 1_000
+        reached = self._media // _STEP * _STEP
         if reached not in self.sizes:
             self.sizes[reached] = resident()
         return "q" if self._media + self.dropped == self._expected else None
@@ -76,7 +77,7 @@ def test_memory_stays_flat(minutes: float, tmp_path: Path) -> None:
     (stream,) = outs[0].streams
     heard = expected - controls.dropped
     assert stream.packets == heard
-    sizes = [controls.sizes[number] for number in sorted(controls.sizes)]
-    assert len(sizes) >= 4
-    assert sizes[-1] - sizes[1] < 6 * _MIB
+    sizes = [size for reached, size in sorted(controls.sizes.items()) if reached >= _WARM]
+    assert len(sizes) >= 2
+    assert sizes[-1] - sizes[0] < 6 * _MIB
     assert f"{heard} of {heard} media packets decrypted" in page.read_text()

@@ -179,9 +179,28 @@ def test_a_key_whose_time_is_over_comes_again_to_whom_it_was_brought() -> None:
 
         served.call(brought)
         assert asks(terminal, names(served), names(served)) == [200]
-        assert terminal.take(1) == 1
-        assert MikeyMessage.decode(pushed(terminal)[-1]).key_ids().msk_id == first.msk_id
+        assert terminal.take(2) == 2
+        # The newest one follows: the card would drop it for the next SEK, as the one that came first (TS 33.246 6.5.3).
+        in_use = served.network.bsm.current_key("news")
+        msk_ids = [MikeyMessage.decode(one).key_ids().msk_id for one in pushed(terminal)[-2:]]
+        assert msk_ids == [first.msk_id, in_use.msk_id] != [in_use.msk_id, in_use.msk_id]
         served.call(lambda: served.network.keys.drop_sek(first))
         assert asks(terminal, names(served)) == [200]  # the second one, which is the first that is left
         assert asks(terminal, MskName(first.key_domain_id, first.msk_id)) == [403]
+        assert served.defects == 0
+
+
+def test_who_registers_again_keeps_the_next_sek_as_the_newest() -> None:
+    """The current SEK comes again and would be the newest to the card; so the next one, which it has, follows."""
+    plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
+    with head_end(scenario=plan) as served, raw_terminal(served) as terminal:
+        first, second = served.network.bsm.keys("news")
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(1) == 1
+        assert asks(terminal, names(served, 1)) == [200]
+        assert terminal.take(1) == 1
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(2) == 2
+        msk_ids = [MikeyMessage.decode(one).key_ids().msk_id for one in pushed(terminal)]
+        assert msk_ids == [first.msk_id, second.msk_id] * 2
         assert served.defects == 0
