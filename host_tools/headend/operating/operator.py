@@ -174,8 +174,8 @@ class Operator:
         with self.servers.books.transactions.transaction():
             registered = self._registered(identity)
             orders = self.servers.selling.sales.due(identity, registered.service_ids)
-            self.servers.pushes.order(identity, registered.route, orders)
-        self._done(f"{len(orders)} LTKMs ordered for {identity}")
+            count = self.servers.keys.send(identity, registered, orders)
+        self._done(f"{count} LTKMs ordered for {identity}")
 
     def pull(self, identity: str) -> None:
         """Have a terminal ask for its keys, by short message where nobody knows its address. Raises `HeadendError`."""
