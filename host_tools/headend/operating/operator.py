@@ -162,6 +162,7 @@ class Operator:
             reached, after = 0, ""
             while page := self.servers.books.registrations.page(after, _COUNTED):
                 for identity, _ in page:
+                    self.servers.books.transactions.hold(identity)
                     registered = self.servers.keys.registration(identity)
                     if registered is not None and service in self.servers.keys.services(registered.service_ids):
                         self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
@@ -225,8 +226,10 @@ class Operator:
         return desk.send(identity, trigger, self.first_address)
 
     def _known(self, identity: str) -> None:
+        """Hold a subscriber until the transaction ends. Raises `HeadendError` where there is none."""
         subscribers = self._network.parts.subscribers
         with self.servers.books.transactions.transaction():
+            self.servers.books.transactions.hold(identity)
             for find in (subscribers.by_impi, subscribers.by_nai):
                 try:
                     find(identity)
