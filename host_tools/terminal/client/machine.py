@@ -193,6 +193,7 @@ class Client:
         if over:
             self._out.append(Save())
             self._out.append(Tell(ItemsOver(over)))
+            self._way.look_again("what was registered for is over")
 
     # Errands
 
