@@ -189,9 +189,7 @@ class Operator:
         sales, keys = self.servers.selling.sales, self.servers.keys
         with self.servers.books.transactions.transaction():
             self._known(identity)
-            if sales.ledger.subscription(identity, service_id) is None:
-                raise HeadendError(f"{identity} has no {service_id}")
-            sales.ledger.unsubscribe(identity, service_id)
+            sales.withdraw(identity, service_id)
             registered = keys.registration(identity)
             if registered is not None:
                 keys.leave(_caller(identity, registered.route), [service_id], sales.services(identity))

@@ -65,8 +65,13 @@ class Selling:
         desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)
         return cls(sales, keys, provisioning, certified, routes, orders, desk)
 
-    def include(self, identity: str) -> None:
-        """Give a subscriber every item that comes without being asked for. Raises `HeadendError`."""
+    def include(self, identity: str) -> bool:
+        """Give a subscriber every item that comes without being asked for; tell whether one had to be given.
+
+        Raises `HeadendError`.
+        """
+        given = False
         for item in self.sales.catalogue.items:
-            if item.included:
-                self.sales.include(identity, item)
+            if item.included and self.sales.include(identity, item):
+                given = True
+        return given

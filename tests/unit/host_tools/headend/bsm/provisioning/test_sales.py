@@ -228,6 +228,22 @@ def test_what_comes_without_being_asked_for() -> None:
     assert found.sales.services(ME) == ()  # what comes by itself holds no key back from being withdrawn
 
 
+def test_what_an_operator_withdrew_does_not_come_again() -> None:
+    """Nor do its tokens, with the next request after a restart; a look at the account purges nothing of that."""
+    found = desk(scenario="pay_per_time")
+    news = found.sales.catalogue.items[0]
+    assert found.sales.include(ME, news)
+    before = found.account().purses
+    found.sales.withdraw(ME, news.service_id)
+    for _ in range(2):
+        assert found.account().items == ()
+        assert not found.sales.include(ME, news)
+        assert not found.sales.may_receive(ME, news.service_id)
+    assert found.account().purses == before
+    with pytest.raises(HeadendError, match="has no"):
+        found.sales.withdraw(ME, news.service_id)
+
+
 def test_what_was_ended_is_not_owed_any_more() -> None:
     found = desk()
     found.buy(ASKED)
