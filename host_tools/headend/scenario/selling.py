@@ -46,14 +46,13 @@ class Selling:
         books: Books,
         clock: NetworkClock,
         rule: ClientIdRule | None = None,
-        home: str = "",
         messages: ShortMessages | None = None,
     ) -> Selling:
         """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's.
 
-        `home` is how the identities of the own subscribers end; `messages` brings short messages, None: nothing does.
+        `messages` brings short messages, None: nothing does.
         """
-        sales = Sales(catalogue, Ledger(books.records), goods, clock, home)
+        sales = Sales(catalogue, Ledger(books.records), goods, clock)
         orders = ShopOrders(sales, books.records, books.outbox, clock)
         pushes.sender.on_answer = orders.acknowledged
         delivery = SalesDelivery(sales, goods, orders.registered)

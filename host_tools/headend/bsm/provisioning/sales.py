@@ -41,16 +41,12 @@ class Sold:
 class Sales:
     """Sells from a catalogue and keeps the books."""
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock, home: str = "") -> None:
-        """Take what is sold, the books, what things come to as LTKMs, and the time.
-
-        `home` is how the identities of the own network's subscribers end; those of others roam.
-        """
+    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock) -> None:
+        """Take what is sold, the books, what things come to as LTKMs, and the time."""
         self.catalogue = catalogue
         self.ledger = ledger
         self._goods = goods
         self._clock = clock
-        self._home = home
 
     def buy(
         self,
@@ -67,7 +63,7 @@ class Sales:
         now, before = self._clock.now(), self.ledger.subscription(identity, item.service_id)
         if item.included:
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
-        if item.home_only and not identity.endswith(self._home):
+        if item.home_only and not self.catalogue.is_home(identity):
             raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
         if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
             raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")

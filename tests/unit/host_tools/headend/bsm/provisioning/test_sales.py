@@ -43,7 +43,7 @@ from host_tools.headend.bsm.provisioning.ledger import (
 )
 from host_tools.headend.bsm.provisioning.procedures import Buyer, Outcome, Procedures
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError, Sales
-from host_tools.headend.catalogue.items import Catalogue
+from host_tools.headend.catalogue.items import Catalogue, CatalogueError
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
@@ -303,7 +303,9 @@ def test_what_is_for_the_own_network_only() -> None:
     """Roaming: a subscriber of another network is refused by a code of its own; ours."""
     found = desk()
     items = [replace(item, home_only=True) for item in found.sales.catalogue.items]
-    sales = Sales(Catalogue(items), found.sales.ledger, found.goods, found.clock, home="@example.org")
+    with pytest.raises(CatalogueError, match="`home` names none"):
+        Catalogue(items)
+    sales = Sales(Catalogue(items, home="example.org"), found.sales.ledger, found.goods, found.clock)
     assert sales.buy(ME, items[0], "o").item is items[0]
     with pytest.raises(SaleRefusedError) as refused:
         sales.buy("a@elsewhere.org", items[0], "o")
