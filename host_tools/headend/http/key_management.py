@@ -50,6 +50,9 @@ class MayReceive(Protocol):
 class Delivery(Protocol):
     """Which LTKMs bring what a subscriber is registered for, where the keys alone are not all."""
 
+    def registering(self, identity: str, service_ids: Sequence[str], /) -> None:
+        """Hear what a subscriber wants to register for, before it is said what it may. Raises `HeadendError`."""
+
     def registered(self, identity: str, service_ids: Sequence[str], /) -> Sequence[Order]:
         """Return the LTKMs for one who has registered for these serviceIDs. Raises `HeadendError`."""
 
@@ -155,7 +158,10 @@ class KeyManagement:
 
         `taken` is what the terminal says it took, by B-TID and T.
         """
-        codes = tuple(ServiceCode(wanted, self._code(caller.identity, wanted)) for wanted in dict.fromkeys(service_ids))
+        wanted = tuple(dict.fromkeys(service_ids))
+        if self._delivery is not None:
+            self._delivery.registering(caller.identity, wanted)
+        codes = tuple(ServiceCode(one, self._code(caller.identity, one)) for one in wanted)
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
         self._write(caller, accepted)
         orders = self._orders(caller.identity, accepted)

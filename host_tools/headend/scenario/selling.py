@@ -55,7 +55,7 @@ class Selling:
         sales = Sales(catalogue, Ledger(books.records), goods, clock)
         orders = ShopOrders(sales, books.records, books.outbox, clock)
         pushes.sender.on_answer = orders.acknowledged
-        delivery = SalesDelivery(sales, goods, orders.registered)
+        delivery = SalesDelivery(sales, goods, orders.registering)
         keys = KeyManagement(bsm, catalogue.services(), orders, pushes, books, delivery)
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests, clock)
         certified = CertifiedTerminals(provisioning, books.transactions)

@@ -60,13 +60,8 @@ class Sales:
 
         Raises `SaleRefusedError`, also for a price that is not the `expected` one.
         """
-        now, before = self._clock.now(), self.ledger.subscription(identity, item.service_id)
-        if item.included:
-            raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
-        if item.home_only and not self.catalogue.is_home(identity):
-            raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
-        if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
-            raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
+        now = self._clock.now()
+        self.require_for_sale(identity, (item,))
         self._require_price(item.price, expected)
         brought = self._goods.of_item(item, about)
         self._charge(identity, order, item.service_id, item.price)
@@ -74,6 +69,20 @@ class Sales:
         self.ledger.subscribe(identity, bought)
         self._credit(identity, brought)
         return Sold(item.price, item, _window(bought), brought.orders)
+
+    def require_for_sale(self, identity: str, items: Iterable[CatalogueItem]) -> None:
+        """Check that each of these items would be sold now, and all of them together. Raises `SaleRefusedError`."""
+        total, now = Decimal(0), self._clock.now()
+        for item in items:
+            before = self.ledger.subscription(identity, item.service_id)
+            if item.included:
+                raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
+            if item.home_only and not self.catalogue.is_home(identity):
+                raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
+            if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
+                raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
+            total += item.price.amount
+        self._require_within_limit(identity, total)
 
     def include(self, identity: str, item: CatalogueItem) -> bool:
         """Give a subscriber an item that comes without being asked for, once; tell whether it had to be given.
@@ -215,12 +224,15 @@ class Sales:
         if expected is not None and (expected.amount, expected.currency) != (price.amount, price.currency):
             raise SaleRefusedError(_Status.CHARGING_ERROR, f"it costs {price.amount} {price.currency}")
 
-    def _charge(self, identity: str, order: str, what: str, price: Price) -> None:
-        """Note money within the limit of the catalogue. Raises `SaleRefusedError`."""
+    def _require_within_limit(self, identity: str, amount: Decimal) -> None:
         limit = self.catalogue.limit
         spent = sum((one.amount for one in self.ledger.spent(identity)), Decimal(0))
-        if limit is not None and price.amount and spent + price.amount > limit:
+        if limit is not None and amount and spent + amount > limit:
             raise SaleRefusedError(_Status.CHARGING_ERROR, f"no subscriber may spend more than {limit}")
+
+    def _charge(self, identity: str, order: str, what: str, price: Price) -> None:
+        """Note money within the limit of the catalogue. Raises `SaleRefusedError`."""
+        self._require_within_limit(identity, price.amount)
         if price.amount:
             self.ledger.charge(identity, Charge(order, what, Price(price.amount, price.currency), self._clock.now()))
 
