@@ -56,7 +56,7 @@ class Selling:
         orders = ShopOrders(sales, books.records, books.outbox, clock)
         pushes.sender.on_answer = orders.acknowledged
         delivery = SalesDelivery(sales, goods, orders.registering)
-        keys = KeyManagement(bsm, catalogue.services(), orders, pushes, books, delivery)
+        keys = KeyManagement(bsm, catalogue.services(), sales, pushes, books, delivery)
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests, clock)
         certified = CertifiedTerminals(provisioning, books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)

@@ -101,16 +101,11 @@ class ShopOrders:
         items = [item for item in map(self._sales.catalogue.find, found.service_ids) if item is not None]
         return Trigger(order_id, bsm_uri, tuple(item.reference for item in items))
 
-    def may_receive(self, identity: str, service_id: str) -> bool:
-        """Tell whether a subscriber may register for an item: it has it, or an open order is for it."""
-        return self._sales.may_receive(identity, service_id) or any(
-            service_id in one.service_ids for one in self.of(identity) if one.state in OPEN
-        )
-
     def registering(self, identity: str, service_ids: Sequence[str]) -> None:
         """Hear what a subscriber registers for: open orders for these items are sold now, each as a whole.
 
-        One that is not sold has failed, so it gives no right to register any more.
+        What is not sold with that gives no right to register: one that has failed, and one of whose items the terminal
+        left some out.
         """
         for one in self.of(identity):
             if one.state in OPEN and all(item in service_ids for item in one.service_ids):

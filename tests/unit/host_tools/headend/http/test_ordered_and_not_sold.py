@@ -46,3 +46,19 @@ def test_an_order_beyond_the_limit_brings_no_key() -> None:
         assert registered.service_ids == (SERVICE,)
         assert served.call(lambda: servers.selling.sales.ledger.spent(impi)) == ()
         assert served.defects == 0
+
+
+def test_one_of_two_items_that_were_ordered_brings_no_key() -> None:
+    """The order is sold with a registration for both; a pull before that opens nothing either."""
+    other = PurchaseItem(ITEM_PREFIX + "two", MONTH)
+    with head_end() as served, raw_terminal(served) as terminal:
+        servers, impi = served.running.servers, served.network.subscriber.impi
+        ordered(served, "order 1", ITEM, other)
+        assert registers(terminal, ITEM.service_id) == [403]
+        assert served.call(lambda: servers.keys.registration(impi)) is None
+        assert ITEM.service_id not in served.call(lambda: servers.keys.entitled(impi))
+        assert served.call(lambda: (servers.books.outbox.orders(impi), servers.pushes.sender.resent)) == ((), 0)
+        assert registers(terminal, ITEM.service_id, other.service_id) == [200, 200]
+        assert terminal.take(2) == 2
+        assert len(served.call(lambda: servers.selling.sales.ledger.charges(impi))) == 2
+        assert served.defects == 0

@@ -35,7 +35,6 @@ class Bench:
 def test_nothing_is_sold_before_the_terminal_has_registered() -> None:
     bench = Bench()
     assert bench.orders.order(ME, (ITEM1, FILM), "o").state is OrderState.ORDERED
-    assert bench.orders.may_receive(ME, ITEM1.service_id)
     assert not bench.sales.may_receive(ME, ITEM1.service_id)
     assert bench.orders.trigger(ME, "o", "http://bsm.example.org/").items == (ITEM1, FILM)
     bench.orders.registering(ME, (ITEM1.service_id,))  # one of two is not enough
@@ -76,7 +75,7 @@ def test_an_order_for_which_nobody_registers_fails_after_a_day() -> None:
     assert bench.state() is OrderState.ORDERED
     bench.desk.clock.advance(1)
     assert bench.state() is OrderState.FAILED
-    assert not bench.orders.may_receive(ME, ITEM1.service_id)
+    assert not bench.sales.may_receive(ME, ITEM1.service_id)
     bench.orders.registering(ME, (ITEM1.service_id,))
     assert bench.sales.ledger.spent(ME) == ()
 
@@ -119,7 +118,7 @@ def test_an_order_is_sold_as_a_whole_or_not_at_all() -> None:
     bench.orders.registering(ME, (FILM.service_id, ITEM1.service_id))
     assert bench.state() is OrderState.FAILED
     assert (bench.sales.ledger.spent(ME), bench.sales.ledger.owed(ME)) == (before, ())
-    assert not bench.orders.may_receive(ME, FILM.service_id)
+    assert not bench.sales.may_receive(ME, FILM.service_id)
 
 
 def test_the_limit_is_for_an_order_as_a_whole() -> None:
