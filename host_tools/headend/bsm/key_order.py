@@ -14,10 +14,10 @@ from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.service_keys import ServiceKey, find_key
 
 
-def by_use(bsm: Bsm, identity: str, orders: Iterable[Order]) -> tuple[Order, ...]:
+def by_use(bsm: Bsm, orders: Iterable[Order]) -> tuple[Order, ...]:
     """Return orders for a subscriber with the keys of each service as they are used; all others keep their places."""
     found = list(orders)
-    for places in _places(bsm, identity, found):
+    for places in _places(bsm, found):
         lead = next(iter(places.values())).lead_of
         sorted_places = sorted(places, key=lambda at: lead(places[at]))
         moved = [found[at] for at in sorted_places]
@@ -34,7 +34,7 @@ def keys_behind(
     They are those that the subscriber was brought, or waits for.
     """
     following: list[ServiceKey] = []
-    for places in _places(bsm, identity, orders):
+    for places in _places(bsm, orders):
         *_, last = places.values()
         there = [key for key in bsm.keys(last.service) if key.key_ids in waiting]
         newest = max((last, *bsm.brought(identity, last.service), *there), key=last.lead_of)
@@ -43,17 +43,16 @@ def keys_behind(
     return tuple(following)
 
 
-def _places(bsm: Bsm, identity: str, orders: Iterable[Order]) -> Iterable[dict[int, ServiceKey]]:
+def _places(bsm: Bsm, orders: Iterable[Order]) -> Iterable[dict[int, ServiceKey]]:
     """Return, for each service, which orders bring a key, by their places, and which key."""
     found: dict[str, dict[int, ServiceKey]] = {}
     for at, order in enumerate(orders):
-        key = _key_of(bsm, identity, order) if order.kind is OrderKind.KEY else None
+        key = _key_of(bsm, order) if order.kind is OrderKind.KEY else None
         if key is not None:
             found.setdefault(order.service, {})[at] = key
     return found.values()
 
 
-def _key_of(bsm: Bsm, identity: str, order: Order) -> ServiceKey | None:
-    if order.key is None:
-        return bsm.current_key(order.service)
-    return find_key((*bsm.keys(order.service), *bsm.brought(identity, order.service)), order.key)
+def _key_of(bsm: Bsm, order: Order) -> ServiceKey | None:
+    """Return the key that an order brings, None where the BSM has it no more."""
+    return bsm.current_key(order.service) if order.key is None else find_key(bsm.keys(order.service), order.key)

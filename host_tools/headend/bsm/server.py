@@ -86,11 +86,13 @@ class Bsm:
         return self._services.mtk_id(service, self._clock.now())
 
     def current_key(self, service: str) -> ServiceKey:
-        """Return the SEK in use now. Raises `HeadendError` for an unknown service."""
+        """Return the SEK in use now, or the last that was. Raises `HeadendError`, also where none has begun."""
         mtk_id = self._services.mtk_id(service, self._clock.now())
         keys = self._keys.seks(service)
         good = [key for key in keys if key.is_good_for(mtk_id)]
         begun = [key for key in keys if key.first_mtk_id <= mtk_id]
+        if not begun:
+            raise HeadendError(f"no SEK of {service} has begun")
         return (good or begun)[-1]
 
     def ltkm(

@@ -294,7 +294,7 @@ class KeyManagement:
         self, identity: str, b_tid: str, held: tuple[str, ...], orders: Iterable[Order]
     ) -> tuple[Order, ...]:
         """Return orders as the card of a subscriber must get them, and behind them what it must get once more."""
-        coming = by_use(self._bsm, identity, orders)
+        coming = by_use(self._bsm, orders)
         following = keys_behind(self._bsm, identity, coming, self._ordered(identity))
         return (*coming, *(order for key in following for order in self._asked(identity, held, key, b_tid) or ()))
 

@@ -192,6 +192,16 @@ class TestDeregistration:
         assert self.invalidated(bsm, second, ["one"], []) == ["00010001"]
 
 
+def test_where_no_key_has_begun_none_is_current() -> None:
+    """As where a broadcast was repeated and its next key is late: it is said, and no error of the server."""
+    scenario = small_scenario()
+    network = UsimNetwork(scenario, subscriber(), ManualClock(scenario.start), tables=P1)
+    first, _ = network.bsm.keys("one")
+    network.keys.drop_sek(first)
+    with pytest.raises(HeadendError, match="no SEK of one has begun"):
+        network.bsm.current_key("one")
+
+
 def test_the_clock_says_which_key_is_current() -> None:
     scenario = small_scenario()
     clock = ManualClock(scenario.start)
