@@ -13,6 +13,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
 from host_tools.exchange.procedures import Target
 from host_tools.exchange.transport import Endpoint, Peer
+from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.http.ua import Caller
 from host_tools.headend.operating.happenings import Happenings
@@ -41,9 +42,11 @@ _HIDDEN = re.compile(r'name="token" value="([^"]+)"')
 
 @dataclass
 class PageBench:
-    """A head-end with pages; its clock stands still. With a `store` everything is kept there."""
+    """A head-end with pages; its clock stands still. With a `store` everything is kept there; without a
+    `catalogue` the scenario makes one."""
 
     store: Store | None = None
+    catalogue: Catalogue | None = None
     clock: ManualClock = field(init=False)
     cookie: Headers = ()
 
@@ -56,7 +59,7 @@ class PageBench:
         with self.store.database.transaction() if self.store else nullcontext():
             self.network = UsimNetwork(scenario, subscriber, self.clock, "web", tables=P1, parts=parts)
         rng = SeededRng(Seeded("web"), "pages")
-        self.servers = Servers.of(self.network, self.clock, rng, PUSH)
+        self.servers = Servers.of(self.network, self.clock, rng, PUSH, self.catalogue)
         with self.servers.books.transactions.transaction():
             self.servers.selling.include(IMPI)
         self.happenings = Happenings(self.clock)

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from host_tools.exchange.messages.ltkm_push import OMA_LTKM_PORT
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.trigger import Trigger
-from host_tools.exchange.transport import Endpoint
+from host_tools.exchange.transport import LARGEST_DATAGRAM, Endpoint
 from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.provisioning.shop_orders import OPEN, ShopOrder, ShopOrders
+from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.short_messages import ShortMessages
 
@@ -62,6 +63,8 @@ class TriggerDesk:
         where the terminal was heard last, or to `address`. Raises `HeadendError` for one that is too long.
         """
         place, octets = self._place(identity, address), trigger.encode()
+        if place is not None and len(octets) > LARGEST_DATAGRAM:  # no terminal would take it
+            raise HeadendError("so many items do not fit into one trigger: order fewer of them at once")
         if place is not None:
             self._pushes.tell(place, octets)
         elif self._messages is not None:

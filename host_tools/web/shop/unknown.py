@@ -12,9 +12,9 @@ from http import HTTPStatus
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.exchange.transport import Peer
-from host_tools.headend.bsm.provisioning.sales import SaleRefusedError
 from host_tools.headend.bsm.provisioning.shop_orders import ENDED, OPEN, OrderState, ShopOrder
 from host_tools.headend.catalogue.items import CatalogueItem
+from host_tools.headend.errors import HeadendError
 from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.selling import Selling
 from host_tools.web.forms import FormTokens
@@ -112,7 +112,7 @@ class UnknownShop(PageServer):
             return self._form(HTTPStatus.BAD_REQUEST, "Pick what you order.", code, picked)
         try:
             self._call_for(identity, items, name)
-        except SaleRefusedError as error:
+        except HeadendError as error:
             return self._form(HTTPStatus.CONFLICT, f"It is not sold: {error}.", code, picked)
         return to(f"/order?order={name}")
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 
-from host_tools.exchange.http import HttpRequest
+from host_tools.exchange.http import HttpRequest, HttpResponse
+from host_tools.exchange.messages.provisioning import Price
 from host_tools.exchange.messages.registration import Registration
 from host_tools.exchange.procedures import REGISTRATION, Target
+from host_tools.exchange.transport import LARGEST_DATAGRAM
+from host_tools.headend.catalogue.items import Catalogue, CatalogueItem, ItemKind
+from host_tools.headend.store.store import Store
 from tests.support.web import INCLUDED, MONTH, PUSH, SHOP, PageBench, request, text_of, token_of, whole
 from tests.unit.host_tools.headend.networks import IMPI
 
@@ -148,3 +155,25 @@ def test_an_order_that_cannot_be_sold_says_so(bench: PageBench) -> None:
     page = text_of(bench.shop(shown))
     assert "Nothing was sold" in page
     assert 'http-equiv="refresh"' not in page
+
+
+def test_what_does_not_fit_into_one_trigger_is_not_ordered(tmp_path: Path) -> None:
+    """No terminal would take so long a datagram: the order would stay as triggered for a day, and then fail."""
+    names = [f"urn:{'x' * 200}:{number}" for number in range(8)]
+    items = [CatalogueItem(name, "", ItemKind.ONCE, Price(Decimal(1), "EUR"), services=("one",)) for name in names]
+    store = Store.connect(str(tmp_path / "a.db"))
+    bench = PageBench(store=store, catalogue=Catalogue(items))
+
+    def order(*wanted: str) -> HttpResponse:
+        form = {"token": token_of(bench.shop()), "code": bench.code, **{f"item:{one}": "1" for one in wanted}}
+        return bench.shop("/order", form)
+
+    refused = order(*names)
+    assert (refused.status, "order fewer of them at once" in text_of(refused)) == (409, True)
+    with store.database.transaction():
+        assert bench.servers.selling.orders.of(IMPI) == ()
+    assert bench.servers.pushes.due() == ()
+    assert order(*names[:3]).status == 303
+    (sent,) = bench.servers.pushes.due()
+    assert len(sent.payload) <= LARGEST_DATAGRAM
+    store.close()
