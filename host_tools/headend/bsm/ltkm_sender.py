@@ -26,6 +26,7 @@ from dataclasses import replace
 from card.codec.mikey import Identity, MikeyMessage, Timestamp
 from card.errors import DecodeError, EncodeError
 from host_tools.headend.bsm.books import Line, Outbox, Outstanding, Route
+from host_tools.headend.bsm.ltkm import name_in
 from host_tools.headend.bsm.orders import Mint, Order, OrderKind
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import HeadendError, VerificationError
@@ -162,7 +163,7 @@ class LtkmSender:
         wait goes on. An answer to an earlier copy of a plain MSK message names an earlier T and counts as wrong: the
         terminal answers the later one too.
         """
-        b_tid = MikeyMessage.decode(verification).one(Identity).value.decode(errors="replace")
+        b_tid = name_in(MikeyMessage.decode(verification).one(Identity).value)
         waiting = self._outbox.outstanding(b_tid)
         if waiting is not None:
             self._outbox.hold(waiting.identity)
