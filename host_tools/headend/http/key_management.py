@@ -172,8 +172,8 @@ class KeyManagement:
         kept = tuple(one for one in (before.service_ids if before else ()) if one not in left)
         route = _route(caller, before)
         self._write(caller, kept, route)
-        withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
-        self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
+        withdrawals = self._withdrawals(caller.identity, self.services(left), (*self.services(kept), *using))
+        self._pushes.order(caller.identity, route, withdrawals)
 
     def hear_taken(self, caller: Caller, request: HttpRequest) -> None:
         """Settle what is in doubt of LTKMs that credit, where a request says which of them the terminal took.
@@ -215,10 +215,9 @@ class KeyManagement:
         left = tuple(one for one in wanted if one in held)
         kept = tuple(one for one in held if one not in wanted)
         self._write(caller, kept)
-        withdrawn = self._bsm.leaving(caller.identity, self.services(left), self.services(kept))
-        orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(caller.identity, kept)]
-        orders = [*self._newest_last(caller, kept, orders)]
-        self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
+        withdrawals = self._withdrawals(caller.identity, self.services(left), self.services(kept))
+        orders = self._newest_last(caller, kept, self._orders(caller.identity, kept))
+        self._pushes.restart(caller.identity, caller.route, (*withdrawals, *orders), tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
     def request_keys(self, caller: Caller, names: Iterable[MskName]) -> tuple[MskCode, ...]:
@@ -271,6 +270,30 @@ class KeyManagement:
         if self._delivery is not None:
             return self._delivery.asked(identity, service_ids, key, self._pushes.crediting(identity, b_tid))
         return [Order.for_key(key.service, key)]
+
+    def _withdrawals(self, identity: str, left: Iterable[str], kept: Iterable[str]) -> tuple[Order, ...]:
+        """Return what makes the keys of services invalid that are `left`, but for those `kept`.
+
+        A key that still waits to be sent does not go out any more; what credits was paid for and does, so its key is
+        withdrawn behind it.
+        """
+        staying = frozenset(kept)
+        going = tuple(service for service in dict.fromkeys(left) if service not in staying)
+        keys = dict.fromkeys(self._bsm.leaving(identity, going, ()))
+        for number, order in self._outbox.orders(identity):
+            if order.kind is not OrderKind.KEY or order.service not in going:
+                continue
+            if not order.credits:
+                self._outbox.drop(identity, number)
+            elif (key := self._key_of(order)) is not None:
+                keys[key] = None
+        return tuple(map(Order.for_withdrawal, keys))
+
+    def _key_of(self, order: Order) -> ServiceKey | None:
+        """Return the key that an order brings, None where there is none of that name any more."""
+        if order.key is None:
+            return self._bsm.current_key(order.service)
+        return find_key(self._bsm.keys(order.service), order.key)
 
     def _newest_last(self, caller: Caller, held: tuple[str, ...], orders: Iterable[Order]) -> tuple[Order, ...]:
         """Return orders, and behind them, for each service, the newest key that the subscriber has or waits for.
