@@ -72,3 +72,8 @@ class BoundedTable(Generic[_K, _V]):
         if not mine:
             del self._owned[owner]
         return value
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._entries.clear()
+        self._owned.clear()

@@ -59,7 +59,7 @@ from host_tools.terminal.client.keeper import InMemory, JournalKeeper
 from host_tools.terminal.client.machine import Client, Rules
 from host_tools.terminal.client.states import State
 from host_tools.terminal.client.way import Bsm, Manners
-from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Wish
+from host_tools.terminal.client.wishes import Deregister, Order, OrderMessage, Register, RequestKeys, Resume, Wish
 from host_tools.terminal.errors import NetworkRefusedError, TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.identities import OnlineCard
@@ -180,14 +180,37 @@ class OnlineTerminal:
 
     def ask(self, wish: Wish) -> Outcome:
         """Want something and wait until it is answered or has failed. Raises `LinkError`, `UnwritableFile`."""
+        self._outcomes.clear()
         if not self._is_started:
             self.start(stays=False)
-        self._outcomes.clear()
         self._receipts.clear()
-        self.tell(Wanted(wish))
-        while (found := next((one for one in self._outcomes if one.wish == wish), None)) is None:
+        if self._outcome_of(wish) is None:  # or it was sent again with the start
+            self.tell(Wanted(wish))
+        while (found := self._outcome_of(wish)) is None:
             self._turn(_LONGEST_TURN)
         return found
+
+    def wish_for(self, message: OrderMessage) -> Order | Resume:
+        """Return the wish for an order: that to send one again which has no answer and asks for the same, if there is.
+
+        Who orders once more what came to nothing wants it once (ours). Raises `EncodeError`.
+        """
+        octets, own = message.encode(), message.request_id.encode()
+        for pending in self._keeper.journal.pending.values():
+            same = octets.replace(own, pending.request_id.encode()) == pending.body
+            if same and pending.procedure == message.procedure.name:
+                return Resume(pending)
+        return Order(message)
+
+    def keeps(self, wish: Wish) -> bool:
+        """Tell whether an order is kept without an answer, to be sent again."""
+        match wish:
+            case Order(message):
+                return message.request_id in self._keeper.journal.pending
+            case Resume(pending):
+                return pending.request_id in self._keeper.journal.pending
+            case _:
+                return False
 
     def register(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
         """Register for these services, in place of those before, and take their keys. Raises as `answer_of`."""
@@ -282,6 +305,9 @@ class OnlineTerminal:
             if self._timers.pop(name, None) is not None:
                 self.tell(TimeUp(name))
         return bool(datagrams)
+
+    def _outcome_of(self, wish: Wish) -> Outcome | None:
+        return next((one for one in self._outcomes if one.wish == wish), None)
 
     def _event(self, datagram: Datagram) -> ClientEvent:
         if datagram.destination.port == self._sms_port:

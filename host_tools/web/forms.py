@@ -73,6 +73,8 @@ def _fields(text: str) -> Mapping[str, str]:
         found = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise VisitRefusedError(HTTPStatus.BAD_REQUEST, "the fields cannot be read") from None
+    if not all(part.isprintable() for field in found for part in field):  # not every database can hold the others
+        raise VisitRefusedError(HTTPStatus.BAD_REQUEST, "a field holds a control character")
     fields = dict(found)
     if len(fields) != len(found):
         raise VisitRefusedError(HTTPStatus.BAD_REQUEST, "a field stands twice")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -60,14 +60,6 @@ class NetworkFile:
         lines += ["[push]", f'address = "{self.push.address}"', f"port = {self.push.port}"]
         return "\n".join(lines) + "\n"
 
-    def resolved(self, name: str, endpoint: Endpoint) -> NetworkFile:
-        """Return the network with another address for a name. Raises `KeyError` for a name that no server has."""
-        known = {self.bsf.name, self.bsm.name}
-        if name not in known:
-            raise KeyError(name)
-        moved = [replace(place, endpoint=endpoint) if place.name == name else place for place in (self.bsf, self.bsm)]
-        return replace(self, bsf=moved[0], bsm=moved[1])
-
 
 def load_network(path: Path) -> NetworkFile:
     """Read a network file. Raises `UnusableFile`, which names the field."""
@@ -83,9 +75,7 @@ def parse_network(text: str, name: str) -> NetworkFile:
     try:
         if found.get("format") != _FORMAT:
             raise _WrongFieldError("format", f"{_FORMAT} is wanted")
-        places = {
-            role: _place(role, table) for role, table in found.items() if role not in ("format", "services", "push")
-        }
+        places = {role: _place(role, table) for role, table in found.items() if role not in _NO_PLACES}
         missing = [role for role in ("bsf", "bsm") if role not in places]
         if missing:
             raise _WrongFieldError(missing[0], "a table with name, address and port is wanted")

@@ -118,10 +118,6 @@ class DigestClient:
         cnonce = self._rng.random_bytes(_CNONCE_SIZE).hex()
         return answer(self._challenge, self.username, self._password, asked, cnonce, realm=self._realm, nc=self._count)
 
-    def forget(self) -> None:
-        """Know no nonce any more."""
-        self._challenge = self._password = None
-
     def check(self, sent: Credentials, headers: Iterable[str], body: bytes) -> bool:
         """Check what the server says with its answer to `sent`, and go over to its next nonce, if it names one.
 

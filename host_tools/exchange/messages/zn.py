@@ -50,8 +50,9 @@ class ZnRequest:
     gaa_services: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.b_tid) <= _LONGEST_B_TID:
-            raise DecodeError(f"a B-TID has 1 to {_LONGEST_B_TID} characters")
+        # JSON can hold halves of characters and NUL, which no database takes.
+        if not 0 < len(self.b_tid) <= _LONGEST_B_TID or not self.b_tid.isprintable():
+            raise DecodeError(f"a B-TID has 1 to {_LONGEST_B_TID} characters that can be printed")
         fqdn_size = len(self.naf_id) - UA_PROTOCOL_SIZE
         if not 0 < fqdn_size <= _LONGEST_FQDN:
             raise DecodeError("a NAF_ID is an FQDN of at most 255 octets and 5 octets")

@@ -34,6 +34,8 @@ _URI_WORDS = "a URI of 1 to 256 characters without spaces"
 _AMOUNT = r"[0-9]{1,12}(\.[0-9]{1,4})?"
 _AMOUNT_WORDS = 'an amount such as "4.99", with at most four decimals'
 _CURRENCY = r"[A-Z]{3}"
+_DOMAIN = r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+_DOMAIN_WORDS = "a domain of identities, such as mnc001.mcc001.3gppnetwork.org"
 _OFFER = r"[a-z0-9][a-z0-9._-]{0,31}"
 _PURSES = [purse.value for purse in PurseKind]
 
@@ -72,10 +74,12 @@ class _Reader:
         self._offers = offers
         self._services = services
         self._currency = "EUR"
+        self._home = ""
 
     def catalogue(self, root: TomlTable) -> Catalogue | None:
         self._currency = root.text("currency", _CURRENCY, "three capital letters", "EUR")
         limit = root.text("limit", _AMOUNT, _AMOUNT_WORDS, "")
+        self._home = root.text("home", _DOMAIN, _DOMAIN_WORDS, "")
         waiting = self._waiting(root.table("waiting"))
         tariffs = [self._tariff(table) for table in root.tables("tariff", _MOST_TARIFFS)]
         items: dict[str, CatalogueItem] = {}
@@ -86,7 +90,9 @@ class _Reader:
         if not items and "item" not in root:
             root.complain("item", "a catalogue has one table [[item]] at least")
         root.finish()
-        return Catalogue(items.values(), tariffs, waiting, Decimal(limit) if limit else None) if items else None
+        if not items or any(item.home_only and not self._home for item in items.values()):
+            return None
+        return Catalogue(items.values(), tariffs, waiting, Decimal(limit) if limit else None, self._home)
 
     def _waiting(self, table: TomlTable) -> Waiting:
         waiting = Waiting(table.whole("offset", 0, _MOST_SECONDS, 0), table.whole("random", 0, _MOST_SECONDS, 0))
@@ -155,6 +161,8 @@ class _Reader:
             table.complain("days", "a subscription lasts for so many days or seconds")
         if item.kind is not ItemKind.SUBSCRIPTION and item.period is not None:
             table.complain("days", "only a subscription has an end")
+        if item.home_only and not self._home:
+            table.complain("home_only", 'the catalogue does not say who is at home: home = "DOMAIN" is wanted')
         if period_twice:
             table.complain("seconds", "give either days or seconds")
 

@@ -124,12 +124,20 @@ class Catalogue:
         tariffs: Iterable[Tariff] = (),
         waiting: Waiting | None = None,
         limit: Decimal | None = None,
+        home: str = "",
     ) -> None:
-        """Take items and tariffs. Raises `CatalogueError` where two items come to the same serviceID."""
+        """Take items and tariffs; `home` is the domain of the own subscribers' identities, those of others roam.
+
+        Raises `CatalogueError` where two items come to the same serviceID, and for one that is `home_only` without it.
+        """
         self.items = tuple(items)
         self.tariffs = tuple(tariffs)
         self.waiting = waiting or Waiting()
         self.limit = limit
+        self._home = home
+        for item in self.items:
+            if item.home_only and not home:
+                raise CatalogueError(f"{item.service_id} is for subscribers of the own network, and `home` names none")
         if len(self.items) > MOST_ITEMS:
             raise CatalogueError(f"a catalogue has at most {MOST_ITEMS} items, not {len(self.items)}")
         self._by_service_id: dict[str, CatalogueItem] = {}
@@ -147,6 +155,11 @@ class Catalogue:
     def included(self) -> tuple[str, ...]:
         """The serviceIDs of items that subscribers get without a purchase."""
         return tuple(item.service_id for item in self.items if item.included)
+
+    def is_home(self, identity: str) -> bool:
+        """Tell whether an identity (IMPI or NAI) is one of the own network."""
+        domain = identity.rpartition("@")[2]
+        return domain == self._home or domain.endswith(f".{self._home}")
 
     def find(self, service_id: str) -> CatalogueItem | None:
         """Return the item of a serviceID, None for one that is not sold."""

@@ -20,12 +20,13 @@ from host_tools.exchange.messages.registration import Deregistration, Registrati
 from host_tools.exchange.names import TAKEN_HEADER, find_taken
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
 from host_tools.headend.bsm.books import Books, Registered, Route
+from host_tools.headend.bsm.key_order import by_use, key_of, keys_behind
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.ua import Caller
-from host_tools.headend.service_keys import ServiceKey, find_key
+from host_tools.headend.service_keys import ServiceKey
 
 _REQUEST_TYPE = "requesttype="
 
@@ -48,6 +49,9 @@ class MayReceive(Protocol):
 
 class Delivery(Protocol):
     """Which LTKMs bring what a subscriber is registered for, where the keys alone are not all."""
+
+    def registering(self, identity: str, service_ids: Sequence[str], /) -> None:
+        """Hear what a subscriber wants to register for, before it is said what it may. Raises `HeadendError`."""
 
     def registered(self, identity: str, service_ids: Sequence[str], /) -> Sequence[Order]:
         """Return the LTKMs for one who has registered for these serviceIDs. Raises `HeadendError`."""
@@ -118,6 +122,16 @@ class KeyManagement:
             self._pushes.order(identity, before.route, orders)
         return bool(orders)
 
+    def send(self, identity: str, registered: Registered, orders: Iterable[Order]) -> int:
+        """Order LTKMs for one who is registered so; return how many, with what must follow them.
+
+        Raises `HeadendError` when too much waits.
+        """
+        held, route = registered.service_ids, registered.route
+        coming = self._newest_last(identity, route.b_tid, held, orders)
+        self._pushes.order(identity, route, coming)
+        return len(coming)
+
     def heard(self, identity: str) -> None:
         """Note that a subscriber has shown who it is: its registration lives on."""
         found = self.registration(identity)
@@ -144,10 +158,14 @@ class KeyManagement:
 
         `taken` is what the terminal says it took, by B-TID and T.
         """
-        codes = tuple(ServiceCode(wanted, self._code(caller.identity, wanted)) for wanted in dict.fromkeys(service_ids))
+        wanted = tuple(dict.fromkeys(service_ids))
+        if self._delivery is not None:
+            self._delivery.registering(caller.identity, wanted)
+        codes = tuple(ServiceCode(one, self._code(caller.identity, one)) for one in wanted)
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
         self._write(caller, accepted)
-        orders = self._newest_last(caller, accepted, self._orders(caller.identity, accepted))
+        orders = self._orders(caller.identity, accepted)
+        orders = self._newest_last(caller.identity, caller.username, accepted, orders)
         self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return codes
 
@@ -161,7 +179,7 @@ class KeyManagement:
         held = tuple(dict.fromkeys((*(before.service_ids if before else ()), *wanted)))
         self._write(caller, held, route)
         orders = self._orders(caller.identity, wanted) if orders is None else orders
-        self._pushes.order(caller.identity, route, self._newest_last(caller, held, orders))
+        self._pushes.order(caller.identity, route, self._newest_last(caller.identity, route.b_tid, held, orders))
 
     def leave(self, caller: Caller, service_ids: Iterable[str], using: Iterable[str]) -> None:
         """Take items off a registration, as the end of a subscription does, and withdraw their keys.
@@ -216,7 +234,7 @@ class KeyManagement:
         kept = tuple(one for one in held if one not in wanted)
         self._write(caller, kept)
         withdrawals = self._withdrawals(caller.identity, self.services(left), self.services(kept))
-        orders = self._newest_last(caller, kept, self._orders(caller.identity, kept))
+        orders = self._newest_last(caller.identity, caller.username, kept, self._orders(caller.identity, kept))
         self._pushes.restart(caller.identity, caller.route, (*withdrawals, *orders), tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
@@ -237,7 +255,7 @@ class KeyManagement:
             if key is not None and orders is not None:
                 # None is to be made where the key is on its way: then that goes out again, or its turn comes.
                 waits = key.key_ids in self._ordered(caller.identity)
-                orders = () if waits else self._newest_last(caller, held, orders)
+                orders = () if waits else self._newest_last(caller.identity, route.b_tid, held, orders)
                 self._pushes.order(caller.identity, route, orders)
         if before is not None and before.route != route:
             self._registrations.put(caller.identity, replace(before, route=route, heard=self._pushes.now))
@@ -285,36 +303,17 @@ class KeyManagement:
                 continue
             if not order.credits:
                 self._outbox.drop(identity, number)
-            elif (key := self._key_of(order)) is not None:
+            elif (key := key_of(self._bsm, identity, order)) is not None:
                 keys[key] = None
         return tuple(map(Order.for_withdrawal, keys))
 
-    def _key_of(self, order: Order) -> ServiceKey | None:
-        """Return the key that an order brings, None where there is none of that name any more."""
-        if order.key is None:
-            return self._bsm.current_key(order.service)
-        return find_key(self._bsm.keys(order.service), order.key)
-
-    def _newest_last(self, caller: Caller, held: tuple[str, ...], orders: Iterable[Order]) -> tuple[Order, ...]:
-        """Return orders, and behind them, for each service, the newest key that the subscriber has or waits for.
-
-        A card drops the key of a group that came first, whichever is used first (TS 33.246 clause 6.5.3): an older one
-        that came last would cost it the one in use as soon as the next comes.
-        """
-        coming = tuple(orders)
-        last = {order.service: order.key for order in coming if order.kind is OrderKind.KEY}
-        waiting = self._ordered(caller.identity) if last else frozenset()
-        later: list[Order] = []
-        for service, ids in last.items():
-            brought, keys = self._bsm.brought(caller.identity, service), self._bsm.keys(service)
-            there = [*brought, *(key for key in keys if key.key_ids in waiting)]
-            key = self._bsm.current_key(service) if ids is None else find_key((*keys, *brought), ids)
-            if key is None:
-                continue
-            newest = max((key, *there), key=key.lead_of)
-            if newest != key:
-                later += self._asked(caller.identity, held, newest, caller.username) or ()
-        return (*coming, *(order for order in later if order not in coming))
+    def _newest_last(
+        self, identity: str, b_tid: str, held: tuple[str, ...], orders: Iterable[Order]
+    ) -> tuple[Order, ...]:
+        """Return orders as the card of a subscriber must get them, and behind them what it must get once more."""
+        coming = by_use(self._bsm, identity, orders)
+        following = keys_behind(self._bsm, identity, coming, self._ordered(identity))
+        return (*coming, *(order for key in following for order in self._asked(identity, held, key, b_tid) or ()))
 
     def _ordered(self, identity: str) -> frozenset[MbmsKeyIds]:
         """Return the keys that wait to be sent to a subscriber."""

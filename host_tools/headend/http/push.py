@@ -14,7 +14,7 @@ from dataclasses import replace
 from card.errors import DecodeError
 from host_tools.exchange.messages.ltkm_push import port_of, require_verification
 from host_tools.exchange.transport import Datagram, Endpoint
-from host_tools.headend.bsm.books import Books, Line, OutboxFigures, Route
+from host_tools.headend.bsm.books import Books, Letter, Line, OutboxFigures, Route
 from host_tools.headend.bsm.ltkm_sender import LtkmSender
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.clock import NetworkClock
@@ -22,7 +22,7 @@ from host_tools.headend.errors import HeadendError
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 32
-"""Lines that are looked at in one transaction."""
+"""Lines that are looked at in one transaction, and at a time; ours."""
 _LOOK_FOR_LETTERS = 10.0
 """Seconds after which letters of another process are looked for, and those sent again that it may not have sent."""
 _LETTERS_AT_ONCE = 256
@@ -99,19 +99,21 @@ class Pushes:
             return self._books.outbox.figures()
 
     def due(self) -> tuple[Datagram, ...]:
-        """Return what can go out now."""
-        made = self._letters()
-        while True:
-            try:
-                with self._books.transactions.transaction():
-                    lines = self._books.outbox.due(self.now, _AT_ONCE)
-                    part = [datagram for line in lines for datagram in self._step(line)]
-            except Exception as error:  # one line must not hold up the others
-                self._at_fault(error)
-                part, lines = self._one_by_one(), ()
-            made += part
-            if len(lines) < _AT_ONCE:
-                return tuple(made)
+        """Return what can go out now, on a bounded number of lines, those that have waited longest.
+
+        The rest is due at once (`next_at`). Were all of it made first, nothing would be answered meanwhile, and what
+        was made first would be due again before it is out.
+        """
+        letters = self._letters()
+        try:
+            with self._books.transactions.transaction():
+                lines = self._books.outbox.due(self.now, _AT_ONCE)
+                made = [datagram for line in lines for datagram in self._step(line)]
+        except Exception as error:  # one line must not hold up the others
+            self._at_fault(error)
+            made = self._one_by_one()
+        self._given += (letter.number for letter in letters)
+        return (*(Datagram(self._source, letter.place, letter.payload) for letter in letters), *made)
 
     def gone(self) -> None:
         """Hear that what was due has been sent. A letter that a process has sent and not noted goes again."""
@@ -134,17 +136,16 @@ class Pushes:
         self.acknowledged += 1
         return following
 
-    def _letters(self) -> list[Datagram]:
+    def _letters(self) -> tuple[Letter, ...]:
         """Return the letters that are to go out."""
         now = self.now
         if self._letters_at > now:
-            return []
+            return ()
         with self._books.transactions.transaction():
             found = self._books.letters.due(now, now + _LOOK_FOR_LETTERS, _LETTERS_AT_ONCE)
         if len(found) < _LETTERS_AT_ONCE:
             self._letters_at = now + _LOOK_FOR_LETTERS
-        self._given += (letter.number for letter in found)
-        return [Datagram(self._source, letter.place, letter.payload) for letter in found]
+        return found
 
     def _step(self, line: Line) -> tuple[Datagram, ...]:
         return tuple(self._datagram(line, ltkm) for ltkm in self.sender.step(line, self.now))
@@ -157,7 +158,8 @@ class Pushes:
         for line in lines:
             try:
                 with self._books.transactions.transaction():
-                    made += self._step(line)
+                    part = self._step(line)
+                made += part  # once it is kept: what is not must not go out
             except Exception as error:
                 self._at_fault(error)
                 with self._books.transactions.transaction():

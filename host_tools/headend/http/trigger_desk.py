@@ -48,6 +48,7 @@ class TriggerDesk:
         again, under the same name. Raises `SaleRefusedError`, `HeadendError`.
         """
         with self._books.transactions.transaction():
+            self._books.transactions.hold(identity)
             made = self._orders.order(identity, items, order_id)
             if made.state not in OPEN or not self._reaches(identity, address):
                 return made

@@ -162,6 +162,7 @@ class Operator:
             reached, after = 0, ""
             while page := self.servers.books.registrations.page(after, _COUNTED):
                 for identity, _ in page:
+                    self.servers.books.transactions.hold(identity)
                     registered = self.servers.keys.registration(identity)
                     if registered is not None and service in self.servers.keys.services(registered.service_ids):
                         self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
@@ -174,8 +175,8 @@ class Operator:
         with self.servers.books.transactions.transaction():
             registered = self._registered(identity)
             orders = self.servers.selling.sales.due(identity, registered.service_ids)
-            self.servers.pushes.order(identity, registered.route, orders)
-        self._done(f"{len(orders)} LTKMs ordered for {identity}")
+            count = self.servers.keys.send(identity, registered, orders)
+        self._done(f"{count} LTKMs ordered for {identity}")
 
     def pull(self, identity: str) -> None:
         """Have a terminal ask for its keys, by short message where nobody knows its address. Raises `HeadendError`."""
@@ -188,9 +189,7 @@ class Operator:
         sales, keys = self.servers.selling.sales, self.servers.keys
         with self.servers.books.transactions.transaction():
             self._known(identity)
-            if sales.ledger.subscription(identity, service_id) is None:
-                raise HeadendError(f"{identity} has no {service_id}")
-            sales.ledger.unsubscribe(identity, service_id)
+            sales.withdraw(identity, service_id)
             registered = keys.registration(identity)
             if registered is not None:
                 keys.leave(_caller(identity, registered.route), [service_id], sales.services(identity))
@@ -225,8 +224,10 @@ class Operator:
         return desk.send(identity, trigger, self.first_address)
 
     def _known(self, identity: str) -> None:
+        """Hold a subscriber until the transaction ends. Raises `HeadendError` where there is none."""
         subscribers = self._network.parts.subscribers
         with self.servers.books.transactions.transaction():
+            self.servers.books.transactions.hold(identity)
             for find in (subscribers.by_impi, subscribers.by_nai):
                 try:
                     find(identity)

@@ -46,17 +46,16 @@ class Selling:
         books: Books,
         clock: NetworkClock,
         rule: ClientIdRule | None = None,
-        home: str = "",
         messages: ShortMessages | None = None,
     ) -> Selling:
         """Return what sells from a catalogue; `rule` says whose client ID is wanted, by default nobody's.
 
-        `home` is how the identities of the own subscribers end; `messages` brings short messages, None: nothing does.
+        `messages` brings short messages, None: nothing does.
         """
-        sales = Sales(catalogue, Ledger(books.records), goods, clock, home)
+        sales = Sales(catalogue, Ledger(books.records), goods, clock)
         orders = ShopOrders(sales, books.records, books.outbox, clock)
         pushes.sender.on_answer = orders.acknowledged
-        delivery = SalesDelivery(sales, goods, orders.registered)
+        delivery = SalesDelivery(sales, goods, orders.registering)
         keys = KeyManagement(bsm, catalogue.services(), orders, pushes, books, delivery)
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests, clock)
         certified = CertifiedTerminals(provisioning, books.transactions)
@@ -65,8 +64,13 @@ class Selling:
         desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)
         return cls(sales, keys, provisioning, certified, routes, orders, desk)
 
-    def include(self, identity: str) -> None:
-        """Give a subscriber every item that comes without being asked for. Raises `HeadendError`."""
+    def include(self, identity: str) -> bool:
+        """Give a subscriber every item that comes without being asked for; tell whether one had to be given.
+
+        Raises `HeadendError`.
+        """
+        given = False
         for item in self.sales.catalogue.items:
-            if item.included:
-                self.sales.include(identity, item)
+            if item.included and self.sales.include(identity, item):
+                given = True
+        return given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Database:
         self._engine = engine
         self._open: _Open | None = None
         self._shared = engine.dialect.name == _POSTGRESQL
+        self._forget: list[Callable[[], None]] = []
         self.committed = 0
         self.rolled_back = 0
 
@@ -88,17 +89,19 @@ class Database:
                 connection.begin()
                 yield opened
                 if opened.is_void:
-                    connection.rollback()
-                    self.rolled_back += 1
+                    self._roll_back(connection)
                 else:
                     connection.commit()
                     self.committed += 1
             except BaseException:
-                connection.rollback()
-                self.rolled_back += 1
+                self._roll_back(connection)
                 raise
             finally:
                 self._open = None
+
+    def on_rollback(self, forget: Callable[[], None]) -> None:
+        """Have this called whenever a transaction is not kept: what was read in it may be there no more."""
+        self._forget.append(forget)
 
     def run(self, statement: TextClause, values: Mapping[str, object] | None = None) -> CursorResult[Any]:
         """Run a statement in the transaction that is open.
@@ -121,6 +124,12 @@ class Database:
     def is_shared(self) -> bool:
         """Whether several processes may write at the same time; SQLite lets one at a time begin."""
         return self._shared
+
+    def _roll_back(self, connection: Connection) -> None:
+        self.rolled_back += 1
+        for forget in self._forget:
+            forget()
+        connection.rollback()
 
     def close(self) -> None:
         """Close all connections."""

@@ -57,6 +57,7 @@ class StoredKeys:
         self._services = frozenset(services)
         self._clock = clock
         self._read: dict[str, tuple[datetime, tuple[ServiceKey, ...]]] = {}
+        database.on_rollback(self._read.clear)
 
     def seks(self, service: str) -> tuple[ServiceKey, ...]:
         """Return the SEKs of a service in order of use. Raises `HeadendError` for an unknown service."""

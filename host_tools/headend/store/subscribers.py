@@ -264,6 +264,7 @@ class StoredMuks:
         self._database = database
         self._vault = vault
         self._read: BoundedTable[str, MbmsKeys] = BoundedTable(MUKS_OF_A_SUBSCRIBER, _CACHED)
+        database.on_rollback(self._read.clear)
 
     def find(self, b_tid: str) -> MbmsKeys | None:
         """Return the keys of a B-TID, None when there are none."""

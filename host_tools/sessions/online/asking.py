@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from card.errors import EncodeError
 from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.orders import (
     RenewalRequest,
@@ -29,7 +30,7 @@ from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.client.errands import Answer, Outcome
 from host_tools.terminal.client.errands import Trouble as ErrandTrouble
-from host_tools.terminal.client.wishes import Deregister, Order, OrderMessage, Register, RequestKeys, Wish
+from host_tools.terminal.client.wishes import Deregister, OrderMessage, Register, RequestKeys, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.online import error_of
 
@@ -223,7 +224,11 @@ def registering(online: Online) -> Online:
 
 
 def _order(online: Online, message: OrderMessage, *, follows: bool = True) -> Reply:
-    return _asked(online, Order(message), follows=follows)
+    try:
+        wish = online.terminal.wish_for(message)
+    except EncodeError as error:
+        raise SessionError(f"this cannot be asked for: {error}", Trouble.MISUSE) from None
+    return _asked(online, wish, follows=follows)
 
 
 def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
@@ -237,6 +242,8 @@ def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
         assert failure is not None, "an outcome is an answer or a failure"
         if failure.trouble is ErrandTrouble.NOTHING_TO_ASK:
             raise SessionError("there is nothing to ask for: name a SERVICE, an ITEM or a KEY", Trouble.MISUSE)
+        if online.terminal.keeps(wish):
+            failure = replace(failure, words=f"{failure.words}; the order is kept, and the next command sends it again")
         raise error_of(failure)
     reply = Reply(outcome.b_tid, outcome.answer)
     if not (follows and reply.grants_keys):

@@ -220,7 +220,8 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
     journal.answered(errand.request_id)
     match answer:
         case RegistrationAnswer() if errand.asking is State.DEREGISTER:
-            _left(answer, journal)
+            # A service that is left is in force no longer; one that the BSM does not know was never.
+            journal.drop_items(code.service_id for code in answer.codes)
             journal.address = address if journal.is_registered else ""
         case RegistrationAnswer():
             _registered(errand, answer, journal, found)
@@ -241,9 +242,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
             if answer.registration_required and not found.wishes:
                 found.wishes.append(Register())
         case UnsubscribeAnswer():
-            for result in answer.results:
-                if result.status is _OK:
-                    journal.items.pop(result.item.service_id, None)
+            journal.drop_items(one.item.service_id for one in answer.results if one.status is _OK)
         case AccountAnswer() if isinstance(errand.wish, TakeStock) and errand.wish.before:
             if journal.stock is None:  # else an earlier order is open, too: what was before that counts
                 journal.stock = tuple(one.item.service_id for one in answer.items)[:MOST_STOCK]
@@ -270,13 +269,6 @@ def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, fo
     found.awaited = () if accepted else None
 
 
-def _left(answer: RegistrationAnswer, journal: Journal) -> None:
-    """A service that is left is in force no longer; one that the BSM does not know was never."""
-    for code in answer.codes:
-        journal.items.pop(code.service_id, None)
-    journal.is_registered = bool(journal.items)
-
-
 def _stock_taken(answer: AccountAnswer, journal: Journal, found: Consequences, address: str) -> None:
     """Take up what an order brought or ended that went past the client, by what the account had before and has now.
 
@@ -286,11 +278,11 @@ def _stock_taken(answer: AccountAnswer, journal: Journal, found: Consequences, a
     now = {one.item.service_id: one for one in answer.items}
     fresh = [one for name, one in now.items() if name not in before]
     found.ended = tuple(name for name in before if name not in now)
-    for name in found.ended:
-        journal.items.pop(name, None)
+    known = journal.is_registered and journal.address == address  # before the orders: the BSM took them up one by one
+    if found.ended:
+        journal.drop_items(found.ended)
     for name in [name for name in now if name in journal.items]:  # it may have been renewed
         journal.put_item(_item(now[name]))
-    known = journal.is_registered and journal.address == address
     _bought(tuple(fresh), journal, found, address)
     found.bought = tuple(map(_item, fresh))
     if fresh and not known and not found.wishes:

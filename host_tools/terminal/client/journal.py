@@ -6,6 +6,7 @@ answer before that goes back: wherever the process ends, the next one can go on 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -83,11 +84,18 @@ class Journal:
         self.items[item.service_id] = item
         _bound(self.items, MOST_ITEMS)
 
+    def drop_items(self, service_ids: Iterable[str]) -> None:
+        """Items are in force no longer; with the last one the registration is gone, at the BSM as well."""
+        for service_id in service_ids:
+            self.items.pop(service_id, None)
+        if not self.items:
+            self.is_registered, self.address = False, ""
+
     def purge(self, now: datetime) -> tuple[str, ...]:
         """Drop what is over; return the serviceIDs of the items that are: they stand in no registration any more."""
         over = tuple(item.service_id for item in self.items.values() if item.ends is not None and item.ends <= now)
-        for service_id in over:
-            del self.items[service_id]
+        if over:
+            self.drop_items(over)
         self.pending = {name: one for name, one in self.pending.items() if now - one.since < PENDING_KEPT}
         self.triggers = {name: since for name, since in self.triggers.items() if now - since < TRIGGER_KEPT}
         self.ltkms = [one for one in self.ltkms if now - one.since < LTKM_KEPT or one.owed or not one.taken]

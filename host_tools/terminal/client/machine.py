@@ -53,11 +53,12 @@ from host_tools.terminal.client.unknown import UnknownKeys
 from host_tools.terminal.client.waits import WaitingTime, Waits, seconds
 from host_tools.terminal.client.way import BACK_OFF, Bsm, Manners, Way
 from host_tools.terminal.client.wishes import Deregister, Register, RequestKeys, Resume, TakeStock, Wish
-from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 
 _MISSING = "missing keys"
 _MOST_DELAYED = 64
 _MOST_GROUPS = 256
+_MOST_UNCHECKED = 16  # groups that the terminal does not know, within the time for which one is asked for once
 _REQUEST_ID_SIZE = 16
 
 
@@ -193,6 +194,7 @@ class Client:
         if over:
             self._out.append(Save())
             self._out.append(Tell(ItemsOver(over)))
+            self._way.look_again("what was registered for is over")
 
     # Errands
 
@@ -313,17 +315,23 @@ class Client:
         if receipt.request is None:
             return
         wanted = MskName(receipt.request.key_domain_id, receipt.request.msk_id)
-        if receipt.verdict is LtkmVerdict.UNKNOWN_MUK and not self._may_ask(wanted):
-            return  # the card has checked no MAC: anybody may have sent it
+        if not receipt.taken and not self._may_ask(wanted):
+            return  # the card has found no MAC right: anybody may have sent it
         if receipt.request.back_off:
             self._request_after_wait((wanted,))
         else:
             self._way.add(RequestKeys((wanted,)), patient=False)
 
     def _may_ask(self, name: MskName) -> bool:
-        """Tell whether a message that nobody checked may lead to a request for this group now (ours)."""
-        now, before = self._clock.now(), self._last_asked.get(name)
-        if before is not None and now - before < seconds(self._rules.waits.same_group):
+        """Tell whether a message that nobody checked may lead to a request for this group now (ours).
+
+        Whoever sends one for each group there may be is heard for some, beside those of which the terminal knows.
+        """
+        now, span = self._clock.now(), seconds(self._rules.waits.same_group)
+        fresh = [group for group, at in self._last_asked.items() if now - at < span]
+        if name in fresh:
+            return False
+        if name not in self._groups and len([one for one in fresh if one not in self._groups]) >= _MOST_UNCHECKED:
             return False
         self._last_asked.pop(name, None)
         self._last_asked[name] = now

@@ -151,6 +151,11 @@ class Way:
             self._emit(Save())
             self.happened(Happening.BEGUN)
 
+    def look_again(self, why: str) -> None:
+        """Go to the state of rest that the journal tells now, where no errand is out."""
+        if self._now is None:
+            self._enter(self._rest(), why)
+
     def leave(self) -> None:
         """Forget what waits; the errand that is out goes on, but for one that waits for better times."""
         while self._queue:

@@ -17,16 +17,19 @@ class SalesDelivery:
     """Brings what is owed, and keys under the policies of the items that were bought."""
 
     def __init__(
-        self, sales: Sales, goods: Goods, on_registered: Callable[[str, Sequence[str]], None] = lambda *_: None
+        self, sales: Sales, goods: Goods, on_registering: Callable[[str, Sequence[str]], None] = lambda *_: None
     ) -> None:
-        """Take what sells, what things come to as LTKMs, and who hears first that a subscriber has registered."""
+        """Take what sells, what things come to as LTKMs, and who hears first what a subscriber registers for."""
         self._sales = sales
         self._goods = goods
-        self._on_registered = on_registered
+        self._on_registering = on_registering
+
+    def registering(self, identity: str, service_ids: Sequence[str]) -> None:
+        """Hear what a subscriber wants to register for: what was ordered for that is sold now, or not at all."""
+        self._on_registering(identity, service_ids)
 
     def registered(self, identity: str, service_ids: Sequence[str]) -> Sequence[Order]:
         """Return what is owed for these items, once, and the keys of all of them. Raises `HeadendError`."""
-        self._on_registered(identity, service_ids)
         return self._sales.due(identity, service_ids)
 
     def asked(

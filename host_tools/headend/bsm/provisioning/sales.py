@@ -7,7 +7,7 @@ one period after the old one. What is over must be bought anew.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from host_tools.exchange.messages.provisioning import Price, ProvisioningStatus, Window
@@ -41,16 +41,12 @@ class Sold:
 class Sales:
     """Sells from a catalogue and keeps the books."""
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock, home: str = "") -> None:
-        """Take what is sold, the books, what things come to as LTKMs, and the time.
-
-        `home` is how the identities of the own network's subscribers end; those of others roam.
-        """
+    def __init__(self, catalogue: Catalogue, ledger: Ledger, goods: Goods, clock: Clock) -> None:
+        """Take what is sold, the books, what things come to as LTKMs, and the time."""
         self.catalogue = catalogue
         self.ledger = ledger
         self._goods = goods
         self._clock = clock
-        self._home = home
 
     def buy(
         self,
@@ -64,13 +60,8 @@ class Sales:
 
         Raises `SaleRefusedError`, also for a price that is not the `expected` one.
         """
-        now, before = self._clock.now(), self.ledger.subscription(identity, item.service_id)
-        if item.included:
-            raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
-        if item.home_only and not identity.endswith(self._home):
-            raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
-        if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
-            raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
+        now = self._clock.now()
+        self.require_for_sale(identity, (item,))
         self._require_price(item.price, expected)
         brought = self._goods.of_item(item, about)
         self._charge(identity, order, item.service_id, item.price)
@@ -79,14 +70,32 @@ class Sales:
         self._credit(identity, brought)
         return Sold(item.price, item, _window(bought), brought.orders)
 
-    def include(self, identity: str, item: CatalogueItem) -> None:
-        """Give a subscriber an item that comes without being asked for, once; its LTKMs wait for the registration."""
+    def require_for_sale(self, identity: str, items: Iterable[CatalogueItem]) -> None:
+        """Check that each of these items would be sold now, and all of them together. Raises `SaleRefusedError`."""
+        total, now = Decimal(0), self._clock.now()
+        for item in items:
+            before = self.ledger.subscription(identity, item.service_id)
+            if item.included:
+                raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is not for sale")
+            if item.home_only and not self.catalogue.is_home(identity):
+                raise SaleRefusedError(_Status.ROAMING_AUTHORISATION_FAILED, "it is for subscribers of this network")
+            if item.kind is ItemKind.SUBSCRIPTION and before is not None and before.in_force(now):
+                raise SaleRefusedError(_Status.OPERATION_NOT_PERMITTED, "it is subscribed already: renew it")
+            total += item.price.amount
+        self._require_within_limit(identity, total)
+
+    def include(self, identity: str, item: CatalogueItem) -> bool:
+        """Give a subscriber an item that comes without being asked for, once; tell whether it had to be given.
+
+        Its LTKMs wait for the registration.
+        """
         if self.ledger.subscription(identity, item.service_id) is not None:
-            return
+            return False
         brought = self._goods.of_item(item)
         self.ledger.subscribe(identity, Subscription(item.service_id, self._clock.now()))
         self._credit(identity, brought)
         self.owe(identity, "", item.service_id, (order for order in brought.orders if order.credits))
+        return True
 
     def renew(self, identity: str, item: CatalogueItem, order: str, expected: Price | None = None) -> Sold:
         """Prolong a subscription by its period. Raises `SaleRefusedError`."""
@@ -108,11 +117,15 @@ class Sales:
         before = self.ledger.subscription(identity, item.service_id)
         if before is None or not before.in_force(self._clock.now()):
             raise SaleRefusedError(_Status.NO_SUBSCRIPTION, "there is no subscription that could be ended")
-        self.ledger.unsubscribe(identity, item.service_id)
-        for debt in self.ledger.owed(identity):
-            if debt.what == item.service_id and not debt.ltkm.credits:  # paid tokens stay owed
-                self.ledger.settle(identity, debt)
+        self._take_away(identity, before)
         return Sold(Price(Decimal(0), item.price.currency), item)
+
+    def withdraw(self, identity: str, service_id: str) -> None:
+        """Take an item from a subscriber, also one that comes without being asked for. Raises `HeadendError`."""
+        before = self.ledger.subscription(identity, service_id)
+        if before is None or not before.in_force(self._clock.now()):
+            raise HeadendError(f"{identity} has no {service_id}")
+        self._take_away(identity, before)
 
     def buy_tokens(self, identity: str, purse: PurseKind, quantity: int, order: str) -> Sold:
         """Sell tokens by number. Raises `SaleRefusedError`."""
@@ -156,7 +169,7 @@ class Sales:
         """Return what a subscriber has now; what is over is purged from the books."""
         now, found = self._clock.now(), self.ledger.subscriptions(identity)
         for one in found:
-            if one.end is not None and one.end <= now:
+            if one.end is not None and one.end <= now and not self._is_included(one.service_id):
                 self.ledger.unsubscribe(identity, one.service_id)
         return tuple(one for one in found if one.in_force(now))
 
@@ -192,16 +205,34 @@ class Sales:
                 orders.append(ltkm)
         return tuple(orders)
 
+    def _take_away(self, identity: str, subscription: Subscription) -> None:
+        """Note that a subscriber has an item no longer. One that is included stays as over, or it would come again."""
+        service_id = subscription.service_id
+        if self._is_included(service_id):
+            self.ledger.subscribe(identity, replace(subscription, end=self._clock.now()))
+        else:
+            self.ledger.unsubscribe(identity, service_id)
+        for debt in self.ledger.owed(identity):
+            if debt.what == service_id and not debt.ltkm.credits:  # paid tokens stay owed
+                self.ledger.settle(identity, debt)
+
+    def _is_included(self, service_id: str) -> bool:
+        item = self.catalogue.find(service_id)
+        return item is not None and item.included
+
     def _require_price(self, price: Price, expected: Price | None) -> None:
         if expected is not None and (expected.amount, expected.currency) != (price.amount, price.currency):
             raise SaleRefusedError(_Status.CHARGING_ERROR, f"it costs {price.amount} {price.currency}")
 
-    def _charge(self, identity: str, order: str, what: str, price: Price) -> None:
-        """Note money within the limit of the catalogue. Raises `SaleRefusedError`."""
+    def _require_within_limit(self, identity: str, amount: Decimal) -> None:
         limit = self.catalogue.limit
         spent = sum((one.amount for one in self.ledger.spent(identity)), Decimal(0))
-        if limit is not None and price.amount and spent + price.amount > limit:
+        if limit is not None and amount and spent + amount > limit:
             raise SaleRefusedError(_Status.CHARGING_ERROR, f"no subscriber may spend more than {limit}")
+
+    def _charge(self, identity: str, order: str, what: str, price: Price) -> None:
+        """Note money within the limit of the catalogue. Raises `SaleRefusedError`."""
+        self._require_within_limit(identity, price.amount)
         if price.amount:
             self.ledger.charge(identity, Charge(order, what, Price(price.amount, price.currency), self._clock.now()))
 

@@ -107,8 +107,11 @@ class ShopOrders:
             service_id in one.service_ids for one in self.of(identity) if one.state in OPEN
         )
 
-    def registered(self, identity: str, service_ids: Sequence[str]) -> None:
-        """Hear that a subscriber has registered: open orders for these items are sold now."""
+    def registering(self, identity: str, service_ids: Sequence[str]) -> None:
+        """Hear what a subscriber registers for: open orders for these items are sold now, each as a whole.
+
+        One that is not sold has failed, so it gives no right to register any more.
+        """
         for one in self.of(identity):
             if one.state in OPEN and all(item in service_ids for item in one.service_ids):
                 self._keep(identity, self._sold(identity, one))
@@ -142,14 +145,14 @@ class ShopOrders:
         return self._clock.now().timestamp()
 
     def _sold(self, identity: str, one: ShopOrder) -> ShopOrder:
+        items = [item for item in map(self._sales.catalogue.find, one.service_ids) if item is not None]
+        try:
+            self._sales.require_for_sale(identity, items)
+        except SaleRefusedError:
+            return replace(one, state=OrderState.FAILED)
         orders: list[Order] = []
-        for item in map(self._sales.catalogue.find, one.service_ids):
-            if item is None:
-                continue
-            try:
-                sold = self._sales.buy(identity, item, one.order_id)
-            except SaleRefusedError:
-                return replace(one, state=OrderState.FAILED)
+        for item in items:
+            sold = self._sales.buy(identity, item, one.order_id)
             self._sales.owe(identity, one.order_id, item.service_id, sold.orders)
             orders += sold.orders
         left = tuple(map(_stored, orders))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from host_tools.exchange.messages.msk import MskName, MskRequest
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.transport import Datagram
 from host_tools.headend.bsm.ltkm_sender import FIRST_WAIT
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.errors import HeadendError, NafNotAuthorisedError
 from tests.oracle import http_digest
 from tests.support.wire import BSM_PLACE, ONE, TERMINAL, TWO, UsimBench
@@ -256,6 +258,22 @@ class TestPushes:
         (again,) = bench.pushes.due()
         assert again.payload != first.payload
         assert bench.middleware.deliver(again.payload).taken
+
+    def test_what_many_wait_for_goes_out_in_parts(self, bench: UsimBench) -> None:
+        """Requests are answered in between, as after a restart behind which many lines are due at once."""
+        first = bench.pushes.due()
+        route = bench.keys.registration(bench.identity)
+        assert route is not None
+        for number in range(100):
+            bench.pushes.order(f"{number}@home", replace(route.route, port=number + 1), [Order.for_pull("two")])
+        sent, parts = list[Datagram](), 0
+        while (at := bench.pushes.next_at()) is not None and at <= bench.pushes.now:
+            part = bench.pushes.due()
+            assert 0 < len(part) <= 32
+            sent += part
+            parts += 1
+        assert (parts, len(first)) == (4, 1)
+        assert sorted(datagram.destination.port for datagram in sent) == list(range(1, 101))
 
     def test_forged_and_foreign_acknowledgements_are_dropped(self, bench: UsimBench) -> None:
         (first,) = bench.pushes.due()

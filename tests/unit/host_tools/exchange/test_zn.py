@@ -64,6 +64,8 @@ class TestJson:
             "[" * 5000,
             '{"btId": 1, "nafId": {"nafFqdn": "x", "uaSecProtId": "0100000001"}}',
             '{"btId": "", "nafId": {"nafFqdn": "x", "uaSecProtId": "0100000001"}}',
+            '{"btId": "\\ud800", "nafId": {"nafFqdn": "x", "uaSecProtId": "0100000001"}}',
+            '{"btId": "a\\u0000", "nafId": {"nafFqdn": "x", "uaSecProtId": "0100000001"}}',
             '{"btId": "a", "nafId": {"nafFqdn": "", "uaSecProtId": "0100000001"}}',
             '{"btId": "a", "nafId": {"nafFqdn": "\\ud800", "uaSecProtId": "0100000001"}}',
             '{"btId": "a", "nafId": {"nafFqdn": "x", "uaSecProtId": "01000000"}}',

@@ -10,9 +10,11 @@ import pytest
 
 from card import CardProfile
 from host_tools.exchange.http import HttpRequest
+from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.operating.picture import SekPicture, ServicePicture, periods_until
+from host_tools.headend.scenario import wares
 from host_tools.web.console.timeline import drawing
 from host_tools.wire.streams import Streamed
 from tests.support.web import (
@@ -141,6 +143,26 @@ def test_a_sek_is_rolled(bench: PageBench) -> None:
     assert len(after) == len(before) + 1
     assert bench.servers.books.outbox.orders(IMPI)[-1][1].key == after[-1].key_ids
     assert act(bench, "roll", service="nothing") == 409
+
+
+def test_no_other_process_works_for_a_subscriber_meanwhile(bench: PageBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is paid would be sent twice, and an order of the shop sold twice, were it read before another's write."""
+    register(bench)
+    held: list[str] = []
+    monkeypatch.setattr(bench.servers.books.transactions, "hold", held.append)
+    desk, shop = bench.operator, bench.servers.selling.desk
+    for do in (
+        lambda: desk.push(IMPI),
+        lambda: desk.pull(IMPI),
+        lambda: desk.trigger(IMPI, [MONTH]),
+        lambda: desk.refuse(IMPI, refused=True),
+        lambda: desk.roll("one"),
+        lambda: desk.withdraw(IMPI, INCLUDED),
+        lambda: shop.order(IMPI, [PurchaseItem(wares.ITEM_PREFIX + "one", wares.MONTH)], "order 1", "127.0.0.9"),
+    ):
+        do()
+        assert set(held) == {IMPI}
+        held.clear()
 
 
 def test_a_trigger_goes_out(bench: PageBench) -> None:

@@ -7,7 +7,7 @@ import pytest
 from host_tools.exchange.http import HttpRequest
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.seeded import Seeded, SeededRng
-from host_tools.web.forms import FORM_TYPE, FormTokens, read_form
+from host_tools.web.forms import FORM_TYPE, FormTokens, read_form, read_query
 from host_tools.wire.visitors import VisitRefusedError
 from tests.unit.host_tools.headend.networks import small_scenario
 
@@ -59,6 +59,8 @@ def test_the_fields_of_a_form() -> None:
         ((("Content-Type", "application/json"),), b"{}", 415),
         (TYPED, b"a=1&a=2", 400),
         (TYPED, b"a=%ff", 400),
+        (TYPED, b"a=x%00", 400),
+        (TYPED, b"a%0a=x", 400),
         (TYPED, b"&".join(b"f%d=1" % number for number in range(65)), 400),
         (TYPED, b"a" * 16_385, 413),
     ],
@@ -67,3 +69,9 @@ def test_forms_that_are_refused(headers: tuple[tuple[str, str], ...], body: byte
     with pytest.raises(VisitRefusedError) as refused:
         read_form(HttpRequest("POST", "/", headers, body))
     assert refused.value.status == status
+
+
+def test_an_address_that_no_database_could_look_up_is_refused() -> None:
+    assert read_query("order=a%C3%A4") == {"order": "aä"}
+    with pytest.raises(VisitRefusedError, match="control character"):
+        read_query("order=%00")

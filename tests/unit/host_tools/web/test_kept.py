@@ -57,6 +57,9 @@ def test_all_pages_and_acts_over_a_store(tmp_path: Path) -> None:
         assert words in before
         assert words in page
     assert "refused" in page
+    with again.servers.books.transactions.transaction():
+        assert not again.servers.selling.include(IMPI)  # what was withdrawn does not come back
+        assert not again.servers.selling.sales.may_receive(IMPI, INCLUDED)
     assert press(again, "admit", who=IMPI) == 303
     assert "4.99 EUR" in text_of(again.known("/shop/account"))
     assert "two, a month" in text_of(again.shop(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -123,6 +124,30 @@ def test_a_purchase_whose_answer_is_lost_acts_once(
     assert not any(one.get("request", "").endswith("sent again") for one in events)
     assert run(served, "account", card) == ExitCode.OK
     assert told(capsys)["purses"] == [{"purse": "live", "granted": 30}]
+
+
+def test_who_orders_once_more_what_came_to_nothing_pays_once(
+    tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The order was kept when nobody answered, and both would be done."""
+    tokens = ("--tokens", "10", "--purse", "live")
+    with serving(tmp_path, scenario="pay_per_time") as served:
+        assert run(served, "register", card) == ExitCode.OK
+        text = served.file.read_text()
+        served.file.write_text(re.sub(r"(\[bsm\][^\[]*port = )\d+", r"\g<1>1", text))  # nobody listens there
+        capsys.readouterr()
+        assert run(served, "buy", card, *tokens) == ExitCode.ENVIRONMENT
+        assert "the order is kept, and the next command sends it again" in capsys.readouterr().err
+        served.file.write_text(text)
+        assert run(served, "buy", card, *tokens) == ExitCode.OK
+        assert told(capsys)["charged"] == {"amount": "1.00", "currency": "EUR"}
+        assert run(served, "account", card) == ExitCode.OK
+        assert told(capsys)["charged"] == [{"amount": "1.00", "currency": "EUR"}]
+        # What has an answer is bought anew.
+        assert run(served, "buy", card, *tokens) == ExitCode.OK
+        capsys.readouterr()
+        assert run(served, "account", card) == ExitCode.OK
+        assert told(capsys)["charged"] == [{"amount": "2.00", "currency": "EUR"}]
 
 
 def test_without_a_network_nobody_sells(capsys: pytest.CaptureFixture[str]) -> None:

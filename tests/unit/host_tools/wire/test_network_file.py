@@ -21,14 +21,6 @@ def test_what_is_written_is_read() -> None:
     assert parse_network(NETWORK.to_toml(), "net.toml") == NETWORK
 
 
-def test_a_name_is_reached_elsewhere() -> None:
-    moved = NETWORK.resolved("bsm.example.org", Endpoint("10.0.0.1", 80))
-    assert moved.bsm == Place("bsm.example.org", Endpoint("10.0.0.1", 80))
-    assert moved.bsf == NETWORK.bsf
-    with pytest.raises(KeyError):
-        NETWORK.resolved("other.example.org", Endpoint("10.0.0.1", 80))
-
-
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [

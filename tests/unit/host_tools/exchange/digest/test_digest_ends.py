@@ -192,9 +192,7 @@ class TestClient:
         with pytest.raises(ServerNotAuthenticError):
             ends.client.check(ends.challenged(), headers, b"")
 
-    def test_it_forgets(self, ends: Ends) -> None:
-        ends.challenged()
-        ends.client.forget()
+    def test_without_a_challenge_there_is_nothing_to_answer(self, ends: Ends) -> None:
         assert not ends.client.can_answer
         with pytest.raises(ValueError, match="no challenge"):
             ends.client.authorise(ASKED)

@@ -79,6 +79,23 @@ def test_a_file_is_read() -> None:
     assert found.tariff(PurseKind.PLAYBACK) is None
 
 
+def test_who_is_at_home_is_told_by_the_domain() -> None:
+    found = read(
+        GOOD.replace('limit = "100"', 'home = "mnc001.org"').replace(
+            'offer = "film"', 'offer = "film"\nhome_only = true'
+        )
+    )
+    assert [one.home_only for one in found.items] == [False, False, True]
+    identities = (
+        "1@ims.mnc001.org",
+        "1@mnc001.org",
+        "1@othermnc001.org",
+        "mnc001.org@elsewhere",
+        "1@mnc001.org.elsewhere",
+    )
+    assert [found.is_home(one) for one in identities] == [True, True, False, False, False]
+
+
 def test_an_item_is_looked_up_and_never_split() -> None:
     """`ab` with `c` is sold and `a` with `bc` is not, though both come to the serviceID `abc`."""
     found = Catalogue([item("ab", "c")])
@@ -120,6 +137,12 @@ def test_an_item_without_purchase_data_must_be_the_only_one() -> None:
         ("[[item]]", "[[itme]]", "itme: is not a field of this table; did you mean item?"),
         ("[[tariff]]", "[tariff]", "tariff: an array of at most 16 tables"),
         ('id = "urn:example:film"', 'id = "urn:a b"', "item.id: 'urn:a b' is not allowed; a URI"),
+        (
+            'offer = "film"',
+            'offer = "film"\nhome_only = true',
+            "item.home_only: the catalogue does not say who is at home",
+        ),
+        ('limit = "100"', 'home = "@here"', "home: '@here' is not allowed; a domain of identities"),
         ('currency = "CHF"', "currency =", "c.toml:2: "),
     ],
 )

@@ -12,13 +12,18 @@ from card.codec.bcast import LtkmManagement, Subtype, bcast_extension
 from card.codec.mikey import MbmsKeyIds, MikeyMessage, Timestamp
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages.msk import MskAnswer, MskName, MskRequest
+from host_tools.exchange.messages.orders import ServiceRequest
+from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.registration import Registration
-from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION
+from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION, SERVICE_REQUEST
+from host_tools.headend.operating.happenings import Happenings
+from host_tools.headend.operating.operator import Operator
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.on_air import ScenarioServices
 from host_tools.headend.scenario.reading import parse_scenario, shipped_scenario
-from host_tools.headend.scenario.wares import SERVICE_PREFIX
+from host_tools.headend.scenario.wares import ITEM_PREFIX, ONCE, SERVICE_PREFIX
 from host_tools.terminal.audit import Auditor
+from host_tools.wire.system import SystemClock, SystemRng
 from tests.support.flows import PUSH, RawTerminal, raw_terminal
 from tests.support.head_end import HeadEnd, head_end
 
@@ -200,6 +205,54 @@ def test_who_registers_again_keeps_the_next_sek_as_the_newest() -> None:
         assert asks(terminal, names(served, 1)) == [200]
         assert terminal.take(1) == 1
         terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert terminal.take(2) == 2
+        msk_ids = [MikeyMessage.decode(one).key_ids().msk_id for one in pushed(terminal)]
+        assert msk_ids == [first.msk_id, second.msk_id] * 2
+        assert served.defects == 0
+
+
+_TWO_OFFERS = (
+    HALF.partition("[[delivery]]")[0]
+    + """
+[[delivery]]
+service = "news"
+offer = "later"
+key = 2
+spe = 0x4
+
+[[delivery]]
+service = "news"
+offer = "now"
+key = 1
+spe = 0x4
+"""
+)
+
+
+def test_items_with_several_seks_bring_them_in_the_order_of_their_use() -> None:
+    """Whatever the terminal registers for first: the card would drop the next SEK as the one that came first."""
+    with head_end(scenario=parse_scenario(_TWO_OFFERS, "offers.toml")) as served, raw_terminal(served) as terminal:
+        first, second = served.network.bsm.keys("news")
+        later, now = (PurchaseItem(ITEM_PREFIX + name, ONCE) for name in ("later", "now"))
+        terminal.ask(SERVICE_REQUEST, ServiceRequest("both", (later, now)).encode())
+        assert terminal.take(2) == 2
+        terminal.ask(REGISTRATION, Registration((later.service_id, now.service_id)).encode())
+        assert terminal.take(2) == 2
+        msk_ids = [MikeyMessage.decode(one).key_ids().msk_id for one in pushed(terminal)]
+        assert msk_ids == [first.msk_id, second.msk_id] * 2
+        assert served.defects == 0
+
+
+def test_what_an_operator_sends_again_keeps_the_next_sek_as_the_newest() -> None:
+    plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
+    with head_end(scenario=plan) as served, raw_terminal(served) as terminal:
+        first, second = served.network.bsm.keys("news")
+        terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
+        assert asks(terminal, names(served, 1)) == [200]
+        assert terminal.take(2) == 2
+        desk = Operator(served.network, served.running.servers, SystemClock(), SystemRng(), Happenings(SystemClock()))
+        served.call(lambda: desk.push(served.network.subscriber.impi))
+        served.call(served.running.port.flush)
         assert terminal.take(2) == 2
         msk_ids = [MikeyMessage.decode(one).key_ids().msk_id for one in pushed(terminal)]
         assert msk_ids == [first.msk_id, second.msk_id] * 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +21,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Datagram, Endpoint, InProcessDatagrams, InProcessTransport, Peer, Server
+from host_tools.headend.bsm.books import Transaction
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.scenario.servers import Servers, service_ids
 from host_tools.headend.scenario.stored import stored_parts
@@ -200,4 +203,54 @@ def test_a_registration_that_dies_at_any_statement_leaves_nothing_of_itself(
     dies_at = 0
     assert served.dump() != before
     assert served.deliver() == 4
+    served.store.close()
+
+
+def test_what_is_not_kept_does_not_go_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its T would be used again, and the card take the first for good; a letter that did not go is not crossed off."""
+    served = Network(str(tmp_path / "a.db"))
+    served.terminal.register(served.service_ids)
+    pushes, database = served.servers.pushes, served.store.database
+    place = Endpoint("127.0.0.9", 4359)
+    with database.transaction():
+        pushes.tell(place, b"a letter")
+    before, real = served.dump(), database.transaction
+
+    def failing(*which: int) -> None:
+        """Have these of the transactions to come fail when they are to be kept, as where no room is left."""
+        numbers, depth = itertools.count(), list[int | None]()
+
+        @contextmanager
+        def transaction() -> Iterator[Transaction]:
+            number = next(numbers) if not depth else None  # one within another is part of it
+            depth.append(number)
+            try:
+                with real() as opened:
+                    yield opened
+                    if number in which:
+                        raise OSError("no room is left")
+            finally:
+                depth.pop()
+
+        monkeypatch.setattr(database, "transaction", transaction)
+
+    failing(1, 3)  # the first is for letters, the third looks for the lines to do one by one
+    assert [datagram.payload for datagram in pushes.due()] == [b"a letter"]
+    assert pushes.defects == 2
+    monkeypatch.undo()
+    assert {**served.dump(), "lines": None} == {**before, "lines": None}
+
+    pushes.gone()
+    with database.transaction():
+        pushes.tell(place, b"another")
+    served.clock.advance(61.0)
+    failing(1, 3, 4)  # the line cannot even be set aside
+    with pytest.raises(OSError, match="no room"):
+        pushes.due()
+    monkeypatch.undo()
+    pushes.gone()
+    served.clock.advance(61.0)
+    again = pushes.due()
+    assert [len(again), again[0].payload] == [2, b"another"]
+    assert served.middleware.deliver(again[1].payload).taken
     served.store.close()

@@ -203,6 +203,20 @@ class TestTransactions:
             assert store.rights.may_receive("me", "x")
         assert (store.database.rolled_back, store.database.committed) == (2, 4)
 
+    def test_what_was_read_in_one_that_is_not_kept_is_not_remembered(self, store: Store) -> None:
+        """An MUK would stay known to this process alone, and be gone for good once the subscriber has bootstrapped."""
+        scenario = small_scenario()
+        clock = ManualClock(scenario.start)
+        keys = StoredKeys(store.database, store.vault, [one.id for one in scenario.services], clock)
+        muk, sek = MbmsKeys(IMPI, Secret(b"m" * 32), Secret(b"r" * 32), NOW), service_keys(scenario)[0]
+        with store.database.transaction() as transaction:
+            store.muks.keep("b@bsf", muk)
+            keys.add_sek(sek)
+            assert (store.muks.find("b@bsf"), keys.seks(sek.service)) == (muk, (sek,))
+            transaction.void()
+        with store.database.transaction():
+            assert (store.muks.find("b@bsf"), keys.seks(sek.service)) == (None, ())
+
     def test_outside_of_one_nothing_is_done(self, store: Store) -> None:
         with pytest.raises(RuntimeError, match="outside a transaction"):
             store.rights.grant("me", "x")

@@ -210,11 +210,31 @@ class TestPulls:
         assert 5.0 <= stage.after(timer) < 15.0
         assert asked(stage) == [(group_of(pull),)]
 
-    def test_what_nobody_checked_leads_to_one_request_in_30_s(self, pull: bytes) -> None:
+    def test_whoever_sends_one_for_each_group_is_heard_for_some_and_those_that_are_known(self, pull: bytes) -> None:
+        """Each would cost a request to the BSM; a card that has lost its MUK still gets the keys of what it knows."""
+        known = group_of(pull)
+        stage = Stage(demand(), *[keys(known)] * 40, rules=Rules(chases=False, groups=(known,)))
+
+        def forged(group: bytes) -> None:
+            due = Due(known.key_domain_id, group, back_off=True)
+            stage.receipts.append(LtkmReceipt(LtkmVerdict.UNKNOWN_MUK, request=due))
+            stage.tell(Arrived(datagram(pull)))
+
+        for number in range(100, 140):
+            forged(number.to_bytes(2, "big"))
+        assert len(asked(stage)) == 16
+        forged(known.key_group)
+        assert asked(stage) == [(known,)]
+        stage.clock.advance(31.0)
+        forged(b"\x01\x00")
+        assert len(asked(stage)) == 1
+
+    @pytest.mark.parametrize("verdict", [LtkmVerdict.UNKNOWN_MUK, LtkmVerdict.NAF_KEY_GONE, LtkmVerdict.OUTDATED_MUK])
+    def test_what_nobody_checked_leads_to_one_request_in_30_s(self, pull: bytes, verdict: LtkmVerdict) -> None:
         stage = Stage(demand(), keys(group_of(pull)), keys(group_of(pull)), rules=Rules(chases=False))
         for seconds in (0.0, 10.0, 20.0):
             stage.clock.advance(seconds)
-            stage.receipts.append(self.due(pull, LtkmVerdict.UNKNOWN_MUK, back_off=True))
+            stage.receipts.append(self.due(pull, verdict, back_off=True))
             stage.tell(Arrived(datagram(pull)))
         assert len(asked(stage)) == 2
 

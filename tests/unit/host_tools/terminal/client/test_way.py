@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,12 @@ import pytest
 from host_tools.exchange.digest.headers import Credentials
 from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
-from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest
+from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest, UnsubscribeAnswer, UnsubscribeRequest
 from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem, Window
 from host_tools.exchange.messages.registration import Deregistration, Registration
 from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
-from host_tools.exchange.procedures import MSK_REQUEST, SERVICE_REQUEST
+from host_tools.exchange.procedures import MSK_REQUEST, SERVICE_REQUEST, UNSUBSCRIBE
 from host_tools.terminal.client.errands import Trouble
 from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm, Pending
@@ -394,6 +395,31 @@ class TestEnd:
         stage.tell(Leaving(deregister=False))
         assert len(stage.sent) == 2
         assert stage.journal.is_registered
+
+    def test_with_the_last_subscription_the_registration_is_gone(self) -> None:
+        """The BSM has dropped it: there is nothing to leave, and nobody is told that there is nothing to ask for."""
+        ended = signed(body=UnsubscribeAnswer("end", (ItemResult(ITEM),)).encode(), kind=UNSUBSCRIBE.answer)
+        stage = Stage(demand(), ended, journal=in_force(ONE))
+        stage.tell(Wanted(Order(UnsubscribeRequest("end", (ITEM,)))))
+        assert (state(stage), stage.journal.items) == (State.IDLE, {})
+        stage.tell(Leaving(deregister=True))
+        assert [one.failure for one in stage.outcomes()] == [None]
+
+    def test_with_the_last_item_that_is_over_the_registration_is_gone(self) -> None:
+        journal = Journal(is_registered=True, items={ONE: Item(ONE, START)})
+        stage = Stage(journal=journal)
+        assert state(stage) is State.READY
+        stage.tell(Started())
+        assert ItemsOver((ONE,)) in stage.news
+        assert state(stage) is State.IDLE
+        stage.tell(Leaving(deregister=True))
+        assert (stage.sent, stage.outcomes()) == ([], [])
+
+    def test_what_is_left_without_a_registration_makes_none(self) -> None:
+        """What was bought may want a registration that has not come."""
+        stage = Stage(demand(), granted(TWO), journal=replace(in_force(ONE, TWO), is_registered=False))
+        stage.tell(Wanted(Deregister((TWO,))))
+        assert (list(stage.journal.items), state(stage)) == ([ONE], State.IDLE)
 
     def test_leaving_one_of_two(self) -> None:
         stage = Stage(demand(), granted(ONE, TWO), granted(TWO), journal=in_force(ONE, TWO))

@@ -43,7 +43,7 @@ from host_tools.headend.bsm.provisioning.ledger import (
 )
 from host_tools.headend.bsm.provisioning.procedures import Buyer, Outcome, Procedures
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError, Sales
-from host_tools.headend.catalogue.items import Catalogue
+from host_tools.headend.catalogue.items import Catalogue, CatalogueError
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
@@ -228,6 +228,22 @@ def test_what_comes_without_being_asked_for() -> None:
     assert found.sales.services(ME) == ()  # what comes by itself holds no key back from being withdrawn
 
 
+def test_what_an_operator_withdrew_does_not_come_again() -> None:
+    """Nor do its tokens, with the next request after a restart; a look at the account purges nothing of that."""
+    found = desk(scenario="pay_per_time")
+    news = found.sales.catalogue.items[0]
+    assert found.sales.include(ME, news)
+    before = found.account().purses
+    found.sales.withdraw(ME, news.service_id)
+    for _ in range(2):
+        assert found.account().items == ()
+        assert not found.sales.include(ME, news)
+        assert not found.sales.may_receive(ME, news.service_id)
+    assert found.account().purses == before
+    with pytest.raises(HeadendError, match="has no"):
+        found.sales.withdraw(ME, news.service_id)
+
+
 def test_what_was_ended_is_not_owed_any_more() -> None:
     found = desk()
     found.buy(ASKED)
@@ -287,7 +303,9 @@ def test_what_is_for_the_own_network_only() -> None:
     """Roaming: a subscriber of another network is refused by a code of its own; ours."""
     found = desk()
     items = [replace(item, home_only=True) for item in found.sales.catalogue.items]
-    sales = Sales(Catalogue(items), found.sales.ledger, found.goods, found.clock, home="@example.org")
+    with pytest.raises(CatalogueError, match="`home` names none"):
+        Catalogue(items)
+    sales = Sales(Catalogue(items, home="example.org"), found.sales.ledger, found.goods, found.clock)
     assert sales.buy(ME, items[0], "o").item is items[0]
     with pytest.raises(SaleRefusedError) as refused:
         sales.buy("a@elsewhere.org", items[0], "o")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from host_tools.headend.bsm.books import Books, Line, Outstanding, Route
@@ -36,12 +38,12 @@ def test_nothing_is_sold_before_the_terminal_has_registered() -> None:
     assert bench.orders.may_receive(ME, ITEM1.service_id)
     assert not bench.sales.may_receive(ME, ITEM1.service_id)
     assert bench.orders.trigger(ME, "o", "http://bsm.example.org/").items == (ITEM1, FILM)
-    bench.orders.registered(ME, (ITEM1.service_id,))  # one of two is not enough
+    bench.orders.registering(ME, (ITEM1.service_id,))  # one of two is not enough
     assert (bench.state(), bench.sales.ledger.spent(ME)) == (OrderState.TRIGGERED, ())
-    bench.orders.registered(ME, (ITEM1.service_id, FILM.service_id))
+    bench.orders.registering(ME, (ITEM1.service_id, FILM.service_id))
     assert bench.state() is OrderState.REGISTERED
     assert len(bench.sales.ledger.charges(ME)) == 2
-    bench.orders.registered(ME, (ITEM1.service_id, FILM.service_id))
+    bench.orders.registering(ME, (ITEM1.service_id, FILM.service_id))
     assert len(bench.sales.ledger.charges(ME)) == 2
     with pytest.raises(HeadendError, match="no open order"):
         bench.orders.trigger(ME, "o", "http://bsm.example.org/")
@@ -50,7 +52,7 @@ def test_nothing_is_sold_before_the_terminal_has_registered() -> None:
 def test_sent_is_not_delivered() -> None:
     bench = Bench()
     bench.orders.order(ME, (ITEM1, TOKENS), "o")
-    bench.orders.registered(ME, (ITEM1.service_id, TOKENS.service_id))
+    bench.orders.registering(ME, (ITEM1.service_id, TOKENS.service_id))
     due = bench.sales.due(ME, (ITEM1.service_id, TOKENS.service_id))
     assert len(due) == 2
     bench.books.outbox.put_line(Line(ME, Route("127.0.0.2", "b-tid"), 0.0))
@@ -75,7 +77,7 @@ def test_an_order_for_which_nobody_registers_fails_after_a_day() -> None:
     bench.desk.clock.advance(1)
     assert bench.state() is OrderState.FAILED
     assert not bench.orders.may_receive(ME, ITEM1.service_id)
-    bench.orders.registered(ME, (ITEM1.service_id,))
+    bench.orders.registering(ME, (ITEM1.service_id,))
     assert bench.sales.ledger.spent(ME) == ()
 
 
@@ -84,7 +86,7 @@ def test_what_the_subscriber_has_already_is_not_sold_again() -> None:
     item = bench.sales.catalogue.items[0]
     bench.sales.buy(ME, item, "before")
     bench.orders.order(ME, (ITEM1,), "o")
-    bench.orders.registered(ME, (ITEM1.service_id,))
+    bench.orders.registering(ME, (ITEM1.service_id,))
     assert bench.state() is OrderState.FAILED
     assert len(bench.sales.ledger.charges(ME)) == 1
 
@@ -106,3 +108,29 @@ def test_orders_are_bounded_and_open_ones_stay() -> None:
     bench.desk.clock.advance(ORDER_LIFE)
     assert bench.orders.order(ME, (ITEM1,), "more").state is OrderState.ORDERED
     assert len(bench.orders.of(ME)) == MOST_ORDERS
+
+
+def test_an_order_is_sold_as_a_whole_or_not_at_all() -> None:
+    """It says that it has failed: then nothing of it is paid, nor owed."""
+    bench = Bench()
+    bench.orders.order(ME, (FILM, ITEM1), "o")
+    bench.sales.buy(ME, bench.sales.catalogue.items[0], "before")
+    before = bench.sales.ledger.spent(ME)
+    bench.orders.registering(ME, (FILM.service_id, ITEM1.service_id))
+    assert bench.state() is OrderState.FAILED
+    assert (bench.sales.ledger.spent(ME), bench.sales.ledger.owed(ME)) == (before, ())
+    assert not bench.orders.may_receive(ME, FILM.service_id)
+
+
+def test_the_limit_is_for_an_order_as_a_whole() -> None:
+    bench = Bench()
+    items = [item for item in map(bench.sales.catalogue.find_reference, (FILM, ITEM1)) if item is not None]
+    together = sum(item.price.amount for item in items)
+    bench.sales.catalogue.limit = Decimal(together)
+    bench.sales.require_for_sale(ME, items)
+    bench.sales.catalogue.limit = Decimal(together) - Decimal("0.01")
+    with pytest.raises(SaleRefusedError, match="may spend more"):
+        bench.sales.require_for_sale(ME, items)
+    bench.orders.order(ME, (FILM, ITEM1), "o")
+    bench.orders.registering(ME, (FILM.service_id, ITEM1.service_id))
+    assert (bench.state(), bench.sales.ledger.spent(ME)) == (OrderState.FAILED, ())
