@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from host_tools.headend.bsm.books import Registered, Route
-from host_tools.headend.bsm.memory_books import memory_books
+from host_tools.headend.bsm.memory_books import MOST_ORDERS, memory_books
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.shop_orders import OrderState
 from host_tools.headend.operating.codes import OrderCodes
 from host_tools.headend.operating.operator import A_PAGE
@@ -96,6 +97,21 @@ def test_a_sek_that_is_rolled_goes_to_all_who_are_registered(bench: PageBench) -
     assert all(len(books.outbox.orders(name(number))) == 1 for number in range(_MANY))
     picture = bench.operator.picture()
     assert [(one.id, one.listeners) for one in picture.services if one.id == "one"] == [("one", _MANY)]
+
+
+def test_one_for_whom_too_much_waits_keeps_the_new_sek_from_nobody(bench: PageBench) -> None:
+    books = bench.servers.books
+    for number in range(3):
+        bench.servers.selling.include(name(number))
+        route = Route("127.0.0.9", f"b-tid-{number}")
+        books.registrations.put(name(number), Registered((INCLUDED,), route, bench.clock.now().timestamp()))
+    for _ in range(MOST_ORDERS):
+        books.outbox.add(name(1), Order.for_key("one"))
+    bench.operator.roll("one")
+    newest = bench.network.bsm.keys("one")[-1].key_ids
+    assert [books.outbox.orders(name(number))[-1][1].key for number in range(3)] == [newest, None, newest]
+    told = bench.operator.happenings.newest()[-1].words
+    assert told.endswith("sent to 2, not to 1 for whom too many LTKMs wait")
 
 
 class TestCodes:
