@@ -158,7 +158,7 @@ class OnlineTerminal:
 
     @property
     def has_open_stock(self) -> bool:
-        """Whether an order went past the client of which nobody has looked up what came of it."""
+        """Whether an order went past the client whose outcome nobody has looked up."""
         return self._keeper.journal.stock is not None
 
     @property
