@@ -87,13 +87,6 @@ class Datagram:
     payload: bytes = field(repr=False)
 
 
-class DatagramSender(Protocol):
-    """A way out for datagrams. Nobody learns whether one arrives."""
-
-    def send(self, datagram: Datagram, /) -> None:
-        """Send a datagram."""
-
-
 class DatagramReceiver(Protocol):
     """What takes datagrams. What cannot be read is dropped; only its owner's devices raise errors."""
 

@@ -26,7 +26,6 @@ BSDA = "bsda"
 """Role of a BSD/A in another process: where the BSM tells it of SEKs out of turn."""
 BSF_TLS = "bsf-tls"
 """Role of the BSF (Ub) over TLS with a certificate of its own."""
-_NO_PLACES = ("format", "services", "push")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Place:
 class NetworkFile:
     """BSF (Ub), BSM (Ua), and where LTKMs come from; the serviceIDs that can be registered for.
 
-    `others` are further servers, by what they are for: `zn`, `metrics`, `BSM_TLS`, `BSDA`.
+    `others` are further servers by what they are for: `zn`, `metrics`, `shop`, `console`, `BSM_TLS`, `BSF_TLS`, `BSDA`.
     """
 
     bsf: Place
