@@ -20,6 +20,7 @@ from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.support.web import INCLUDED, MONTH, PageBench, text_of, token_of, whole
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K
+from tests.unit.host_tools.headend.store.conftest import KEY
 
 _MANY = 260
 _NEXT = re.compile(r'<a rel="next" href="([^"]+)"')
@@ -130,6 +131,15 @@ class TestCodes:
             assert other.find(wrong) is None
         first.close()
         second.close()
+
+    def test_a_store_with_a_key_has_no_code_in_the_clear(self, tmp_path: Path) -> None:
+        store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}", KEY)
+        codes = OrderCodes(store.books, SeededRng(Seeded("a"), "codes"))
+        code = codes.of("me@home")
+        store.close()
+        written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"me@home" in written
+        assert code.replace("-", "").encode() not in written
 
     def test_a_code_is_in_no_other_code(self) -> None:
         codes = OrderCodes(memory_books(), SeededRng(Seeded("a"), "codes"))
