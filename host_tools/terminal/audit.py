@@ -98,7 +98,7 @@ class Content:
 
 
 class Auditor:
-    """The OMA BCAST command of one USIM. Raises `StatusError`, `MalformedAnswerError`, `LinkError`."""
+    """The OMA BCAST command of one application. Raises `StatusError`, `MalformedAnswerError`, `LinkError`."""
 
     def __init__(self, application: CardApplication) -> None:
         self._application = application
