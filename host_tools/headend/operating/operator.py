@@ -155,8 +155,7 @@ class Operator:
         For whom too many LTKMs wait already holds up nobody else, and asks for the key when an STKM names it.
         """
         if self._roll is not None:
-            with self.servers.books.transactions.transaction():
-                key = self._roll(service)
+            key = self._roll(service)  # a transaction of its own: the BSD/A hears of a SEK that is written down
             self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent before that")
             return
         bsm: Bsm = self._network.bsm
