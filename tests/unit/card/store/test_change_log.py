@@ -5,6 +5,7 @@ A copy of the two files while the card is open is what a kill would leave at tha
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -270,3 +272,36 @@ def test_a_fold_that_fails_leaves_the_log(path: Path) -> None:
             store.commit({"b": bytes(1 << 25)})
         store.commit({"c": b"1"})
         assert store.load() == {**FIRST, "a/1": b"new", "c": b"1"} == load(killed(path))
+
+
+class FailingCommit:
+    """A database whose COMMIT fails: before it wrote anything, or behind it."""
+
+    def __init__(self, database: sqlite3.Connection, *, behind: bool) -> None:
+        self._database = database
+        self._behind = behind
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement != "COMMIT":
+            return self._database.execute(statement, *values)
+        if self._behind:
+            self._database.execute(statement)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
+def test_an_error_of_a_fold_is_told_where_nothing_was_written_and_no_later_commit_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit({"a/1": b"new"})
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_database", FailingCommit(store._database, behind=behind))
+            with contextlib.nullcontext() if behind else pytest.raises(StoreError, match="disk I/O error"):
+                store.commit({"b": bytes(1 << 20)})
+        store.commit({"c": b"1"})
+        expected = {**FIRST, "a/1": b"new", "c": b"1"} | ({"b": bytes(1 << 20)} if behind else {})
+        assert store.load() == expected == load(killed(path))
