@@ -73,13 +73,6 @@ class Controls(Protocol):
         """Return "n" or "p" for the next or previous service, a digit for its number, "q" to end, None for nothing."""
 
 
-class NoControls:
-    """Nobody is at the keyboard."""
-
-    def poll(self) -> None:
-        """Return None."""
-
-
 @dataclass(frozen=True, slots=True)
 class TuneJob:
     """What to tune to, and where it goes.

@@ -153,9 +153,9 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn and Ua over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the server's a "
-    "test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, terminal.pem and "
-    "terminal.key for a terminal, bsda.pem and bsda.key for a BSD/A.",
+    help="Serve Zn, Ua and Ub over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the "
+    "server's a test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, "
+    "terminal.pem and terminal.key for a terminal, bsda.pem and bsda.key for a BSD/A.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
 @air_options

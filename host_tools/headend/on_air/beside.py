@@ -115,7 +115,8 @@ class AirBeside:
     def roll(self, service: str) -> ServiceKey:
         """Give a service a new SEK out of turn, which BSD/A and all who are registered hear of.
 
-        It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`.
+        It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`. To be called
+        in no transaction: nobody is to hear of a SEK that is not kept.
         """
         key = self._rolled.roll(service, self._position)
         if self._handing is not None:

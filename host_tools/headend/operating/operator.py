@@ -150,25 +150,32 @@ class Operator:
         return self.servers.refusals
 
     def roll(self, service: str) -> None:
-        """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`."""
+        """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`.
+
+        For whom too many LTKMs wait already holds up nobody else, and asks for the key when an STKM names it.
+        """
         if self._roll is not None:
-            with self.servers.books.transactions.transaction():
-                key = self._roll(service)
+            key = self._roll(service)  # a transaction of its own: the BSD/A hears of a SEK that is written down
             self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent before that")
             return
         bsm: Bsm = self._network.bsm
         with self.servers.books.transactions.transaction():
             key = bsm.rekey(service)
-            reached, after = 0, ""
+            reached, left_out, after = 0, 0, ""
             while page := self.servers.books.registrations.page(after, _COUNTED):
                 for identity, _ in page:
                     self.servers.books.transactions.hold(identity)
                     registered = self.servers.keys.registration(identity)
-                    if registered is not None and service in self.servers.keys.services(registered.service_ids):
+                    if registered is None or service not in self.servers.keys.services(registered.service_ids):
+                        continue
+                    try:
                         self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
                         reached += 1
+                    except HeadendError:
+                        left_out += 1
                 after = page[-1][0]
-        self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}")
+        others = f", not to {left_out} for whom too many LTKMs wait" if left_out else ""
+        self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}{others}")
 
     def push(self, identity: str) -> None:
         """Send a registered subscriber what it is registered for once more. Raises `HeadendError`."""

@@ -151,7 +151,7 @@ class KnownShop:
         return self._renderer.page("shop/refused.html", HTTPStatus.CONFLICT, title="Not sold", here="", words=words)
 
     def _order(self, asked: ItemRequest, answer: type[ItemAnswer], caller: Caller) -> ProvisioningStatus:
-        """Do what a terminal's own request would do, and return what came of it."""
+        """Do what a terminal's own request would do, and return its status."""
         sent = asked.procedure.build("", asked.encode())
         response = self._selling.provisioning.serve(sent, Target.parse(sent.target), caller)
         return answer.decode(response.body).status

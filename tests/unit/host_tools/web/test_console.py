@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +16,8 @@ from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.operating.picture import SekPicture, ServicePicture, periods_until
 from host_tools.headend.scenario import wares
+from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.store.store import Store
 from host_tools.web.console.timeline import drawing
 from host_tools.wire.streams import Streamed
 from tests.support.web import (
@@ -163,6 +166,23 @@ def test_no_other_process_works_for_a_subscriber_meanwhile(bench: PageBench, mon
         do()
         assert set(held) == {IMPI}
         held.clear()
+
+
+def test_a_sek_out_of_turn_is_written_down_before_anybody_hears_of_it(tmp_path: Path) -> None:
+    """Or a database that fails at the end leaves a broadcast under a SEK that nobody has."""
+    store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}")
+    bench = PageBench(store)
+
+    def rolls(service: str) -> ServiceKey:
+        before = store.database.committed
+        key = bench.network.bsm.rekey(service)
+        assert store.database.committed > before
+        return key
+
+    bench.operator._roll = rolls
+    bench.operator.roll("one")
+    assert "sent before that" in bench.happenings.newest()[-1].words
+    store.close()
 
 
 def test_a_trigger_goes_out(bench: PageBench) -> None:
