@@ -123,7 +123,7 @@ class TuneJob:
                 stack.callback(port.close)
             out = make_out(None if port is None else lambda _port, packet: port.send(packet))
             stack.callback(out.close)
-            listening = _Listening(self, middleware, online, sockets, out, extras, controls, events)
+            listening = _Listening(self, middleware, online, sockets, port, out, extras, controls, events)
             if self.record is None:
                 listening.run()
             else:
@@ -139,6 +139,7 @@ class _Listening:
         middleware: CardMiddleware,
         online: OnlineTerminal | None,
         sockets: MediaSockets,
+        port: PacketPort | None,
         out: LiveOut,
         extras: Extras,
         controls: Controls,
@@ -148,6 +149,7 @@ class _Listening:
         self._middleware = middleware
         self._online = online
         self._sockets = sockets
+        self._port = port
         self._out = out
         self._controls = controls
         self._events = events
@@ -357,6 +359,7 @@ class _Listening:
             "lost": self._reception.lost,
             "dropped": sum(dropped.values()),
             "media_dropped": sum(dropped.get(place, 0) for place in media),
+            "not_sent_on": 0 if self._port is None else self._port.refused,
             "most_behind": round(self._behind, 3),
             "sources": [source.as_dict() for source in self._reception.sources],
             "cost": dict(self._cost),

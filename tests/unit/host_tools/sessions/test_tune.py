@@ -128,6 +128,18 @@ def test_a_player_hears_what_the_file_has(tmp_path: Path) -> None:
     assert played in whole
 
 
+def test_what_cannot_be_sent_on_is_counted_and_a_name_that_leads_nowhere_is_told() -> None:
+    air = Air(replace(SHORT, duration=2_000), free_address())
+    nowhere = TuneJob(air.programmes, air.address, OPTIONS, rtp=Endpoint("no.such.name.invalid", 7000))
+    refused = replace(nowhere, rtp=Endpoint("255.255.255.255", 7000))
+    with Sender([air], 4.0) as sender:
+        with pytest.raises(SessionError, match=r"no\.such\.name\.invalid has no IPv4 address"):
+            listen(nowhere, card(None), sender)
+        controls = listen(refused, card(network_of(air.scenario)), sender)
+    told = ended(controls)
+    assert told.status["not_sent_on"] == told.statistics.packets_decrypted == 100
+
+
 def test_two_terminals_one_of_which_has_paid() -> None:
     short = replace(SHORT, duration=2_000)
     paying, other = Air(short, free_address()), Air(short, free_address())

@@ -267,6 +267,22 @@ class TestMedia:
         assert (result.stkms_seen, result.stkms_again, result.teks, result.packets_decrypted) == (3, 2, 2, 3)
         assert card.fed[-2:] == [stkm(1, 2).payload, stkm(2, 3).payload]
 
+    def test_after_a_zap_nothing_goes_to_the_card_for_the_service_that_was_left(self, card: FakeCard) -> None:
+        """Its key may come later, and each STKM of it might cost something."""
+        player = Player(card, MediaOut(), PlayOptions(KNOWN))
+
+        def datagrams() -> Iterator[Datagram]:
+            card.refuse = True
+            yield stkm(1, 1)
+            card.refuse = False
+            player.retuned()
+            player.key_came(DOMAIN + MSK_ID)
+            yield replace(stkm(2, 1), destination=Endpoint("239.1.1.2", 2269))
+
+        result = player.play(datagrams())
+        assert card.fed == [stkm(1, 1).payload, stkm(2, 1).payload]
+        assert (result.stkms_again, result.teks) == (0, 1)
+
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
         player = Player(card, MediaOut(), PlayOptions(KNOWN))
 
