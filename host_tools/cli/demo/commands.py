@@ -18,6 +18,7 @@ from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
@@ -55,7 +56,7 @@ _RUN = (*_PROGRAM, "run")
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(1.0, 100.0),
+    type=NumberRange(1.0, 100.0),
     default=1.0,
     show_default=True,
     help="How fast, with --live.",
