@@ -37,6 +37,7 @@ from host_tools.sessions.online.opening import online_errors
 from host_tools.sessions.reception import Reception
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
+from host_tools.sessions.telling import both
 from host_tools.sessions.verdict import ALL_STALE
 from host_tools.terminal.audit import Auditor, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
@@ -158,7 +159,7 @@ class _Listening:
         feed, hooks = extras.apply(middleware, None, Hooks(), events)
         self._feed: KeySource = feed
         self._hooks = replace(
-            hooks, on_tek=self._took_tek, on_refusal=self._refused, on_decision=_both(hooks.on_decision, self._decided)
+            hooks, on_tek=self._took_tek, on_refusal=self._refused, on_decision=both(hooks.on_decision, self._decided)
         )
         options = replace(job.options, held_packets=_HELD_PACKETS, held_seconds=_HELD_SECONDS)
         self._player = Player(feed, out, options, tuned=self._tuned, gate=middleware.gate)
@@ -370,11 +371,3 @@ class _Listening:
 
 def _key_of(view: CardStkmView) -> MskName:
     return MskName(view.ids.key_domain_id, view.ids.msk_id)
-
-
-def _both(first: Callable[[Decision], None], second: Callable[[Decision], None]) -> Callable[[Decision], None]:
-    def told(decision: Decision) -> None:
-        first(decision)
-        second(decision)
-
-    return told

@@ -210,7 +210,7 @@ def _balance(drawing: _Drawing, balance: Balance) -> None:
 
 
 def _long_term_words(above: LongTermKeyUse, end: float) -> str:
-    came = "there before" if above.came is None else f"came {clock(above.came)}"
+    came = f"came {clock(above.came)}" if above.came is not None else f"came {above.arrival}"
     allows = f"; {'; '.join(above.allows)}" if above.allows else ""
     return f"{clock(_first(above))} SEK or PEK {above.key}: {came}, in use until {clock(end)}{allows}"
 
