@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.procedures import ANNOUNCEMENT
 from host_tools.exchange.transport import Endpoint, Peer, Server
 from host_tools.guide.entry import ServiceEntry, by_usd
+from host_tools.headend.bsda.slots import MediaSlot
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.errors import HeadendError
@@ -36,6 +38,7 @@ from host_tools.headend.scenario.recorder import record
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.headend.sealing import MikeySealer
 from host_tools.wire.system import SystemClock
+from tests.support.air import free_ports
 
 DEMO = shipped_scenario("demo")
 SHORT = replace(DEMO, duration=8000, view=None, events=DEMO.events[:0])
@@ -267,6 +270,18 @@ def test_what_is_long_over_is_skipped() -> None:
     assert queue.skipped.total() > 0
     assert all(sent.at >= 3000 for sent in queue.take(4000))
     on_air.close()
+
+
+def test_what_a_sender_does_not_bring_is_counted() -> None:
+    plan = AirPlan(media={"tone-b": f"rtp://127.0.0.1:{free_ports('127.0.0.1', 1)}"})
+    on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
+    for slot in islice((one for one in on_air.timetable.slots() if isinstance(one, MediaSlot)), 20):
+        on_air.bsda.media(slot)
+    text = "".join(metric.text() for metric in on_air.metrics())
+    on_air.close()
+    assert 'bcast_uicc_air_silent_total{service="tone-b"} 10' in text
+    assert 'bcast_uicc_air_foreign_total{service="tone-b"} 0' in text
+    assert 'silent_total{service="tone-a"}' not in text
 
 
 def test_lateness_tells_shares() -> None:
