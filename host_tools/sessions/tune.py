@@ -285,10 +285,9 @@ class _Listening:
         programme = self._programme
         self._sockets.tune(Place(place.host, place.port) for place in (*programme.stkms, *programme.media))
         self._describe(programme)
-        online = self._online
-        missing = programme.service_ids if online is not None else ()
+        online, missing = self._online, tuple[str, ...]()
         if online is not None and self._job.registers:
-            missing = tuple(one for one in missing if one not in online.journal_items)
+            missing = tuple(one for one in programme.service_ids if one not in online.journal_items)
             if missing:
                 online.tell(Wanted(Register(missing), patient=True))
         self._events.emit(Tuned(programme.name, number + 1, len(self._job.programmes), missing))

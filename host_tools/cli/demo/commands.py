@@ -83,8 +83,8 @@ def demo(
     With --live nothing is recorded first: the broadcast is on the air while the terminal registers, takes keys, listens
     to ten seconds of each service, and follows the SEKs that roll over.
     """
-    if live and (csim or not wire):
-        raise click.UsageError("--live is for a USIM on wires: neither --csim nor --no-wire goes with it")
+    if live and not wire:
+        raise click.UsageError("--live is on wires: --no-wire does not go with it")
     if not live and speed != 1.0:
         raise click.UsageError("--speed needs --live")
     if keep is not None and no_keep:
@@ -97,7 +97,7 @@ def demo(
         sinks = stack.enter_context(choice.opened())
         steps = stack.enter_context(closing(_Steps(to_stderr=as_json, live=not choice.verbose)))
         if live:
-            outcome = _run_live(link, folder, speed, steps, sinks)
+            outcome = _run_live(link, folder, speed, steps, sinks, csim=csim)
         else:
             outcome = _run(_side(csim, wire=wire), link, folder, steps, sinks)
         if audio is not None:
@@ -143,7 +143,9 @@ def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[Tra
         raise CliError(error.message, error.status or ENVIRONMENT) from error
 
 
-def _run_live(link: str, folder: Path, speed: float, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
+def _run_live(
+    link: str, folder: Path, speed: float, steps: _Steps, sinks: Sequence[TraceSink], *, csim: bool
+) -> Outcome:
     from host_tools.sessions.demo.card import CardProcessEnded, card_in_reader
     from host_tools.sessions.demo.live import LiveDemo
     from host_tools.sessions.opening import CardSource
@@ -154,13 +156,13 @@ def _run_live(link: str, folder: Path, speed: float, steps: _Steps, sinks: Seque
     @contextmanager
     def opened(card_file: Path, pin: Secret | None) -> Iterator[CardSource]:
         if link == IN_PROCESS:
-            yield CardSource(IN_PROCESS, profile=card_file, pin=pin)
+            yield CardSource(IN_PROCESS, profile=card_file, pin=pin, csim=csim)
             return
         with card_in_reader(card_file, folder / _CARD_LOG, _RUN) as plain:
-            yield CardSource(PCSC, reader=plain.name, pin=pin)
+            yield CardSource(PCSC, reader=plain.name, pin=pin, csim=csim)
 
     try:
-        return LiveDemo(folder, opened, _PROGRAM, sinks, steps, speed).run()
+        return LiveDemo(folder, opened, _PROGRAM, sinks, steps, speed, csim).run()
     except CardProcessEnded as error:
         raise CliError(error.message, error.status or ENVIRONMENT) from error
 

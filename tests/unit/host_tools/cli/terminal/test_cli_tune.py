@@ -90,6 +90,7 @@ def test_a_terminal_buys_and_listens(
     assert status == ExitCode.OK, err
     answers = [event for event in events if event["event"] == "answer"]
     assert any(event["request"] == "service request" for event in answers), answers
+    assert [event["registers_for"] for event in events if event["event"] == "tuned"] == [[]]
     assert events[-1]["packets"]["decrypted"] > 100
 
 
