@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from itertools import pairwise
 from urllib.parse import quote
 
 import pytest
@@ -249,6 +250,15 @@ def test_a_sek_out_of_turn_is_drawn_over_that_of_the_schedule() -> None:
     assert made.periods[0].label == "MTK 1"
     assert made.seks[1].left == next(box.left for box in made.periods if box.label == "MTK 4")
     assert all(box.width > 0 for box in made.seks)
+
+
+def test_neighbouring_seks_differ_wherever_one_was_rolled_out_of_turn() -> None:
+    planned = [SekPicture("00f110", f"0001000{number}", 1, 9, 2 * number - 3, 2 * number - 2) for number in range(1, 4)]
+    for begins, ends in ((0, 0), (2, 2), (1, 2)):
+        seks = (*planned, SekPicture("00f110", "0001c000", 1, 9, begins, ends))
+        made = drawing(ServicePicture("one", 5, 0.0, 1.0, seks, 0, 4, None))
+        assert "SEK 0001c000" in [box.label for box in made.seks]
+        assert all(one.odd != other.odd for one, other in pairwise(made.seks))
 
 
 def secrets_of(bench: PageBench) -> list[bytes]:
