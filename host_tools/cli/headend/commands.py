@@ -304,7 +304,8 @@ def air(
 
     read = [Path(scenario), profile, transport_key, random_keys, network]
     refuse_clash([options["record"], options["clock_file"]], read)
-    with _plain_errors():
+    # Until it is on the air; then it ends in order.
+    with _plain_errors(), interruptible():
         found, show = ends(bsm, network, certificates, port, tls_port), _Show()
         plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, show), air_plan(options)
         card = load_profile(profile)
