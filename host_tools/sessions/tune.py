@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +27,7 @@ from host_tools.content.rtp import looks_like_rtp
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.orders import ServiceRequest
 from host_tools.exchange.transport import Endpoint as Place
-from host_tools.files.writing import write_whole
+from host_tools.files.writing import UnwritableFile, write_whole
 from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
@@ -182,13 +183,26 @@ class _Listening:
         return self._job.programmes[self._current]
 
     def record(self, path: Path) -> None:
-        """Play, and record meanwhile into a file; the card is told of it."""
-        options = self._job.options
+        """Play, and record meanwhile into a file; the card is told of it.
+
+        What was recorded stays, whatever else ends it: the card may go, or who hears the sound.
+        """
+        options, ended = self._job.options, list[Exception]()
         content = self._programme.name[:80] or path.stem
         with record_to(path, content, options.stkm_port, protection=options.protections.usual) as writer:
-            self._listen(writer)
-            signal_recording(self._middleware, writer, self._job.terminal_name, self._events)
+            tell = partial(signal_recording, self._middleware, writer, self._job.terminal_name, self._events)
+            for step in (partial(self._listen, writer), tell):
+                try:
+                    step()
+                except UnwritableFile:
+                    raise
+                except Exception as error:  # it is raised below, when the recording is whole
+                    ended.append(error)
+            if ended and not writer.index().packets + writer.index().stkms:
+                raise ended[0]
         self._events.emit(Recorded(path, writer.index()))
+        if ended:
+            raise ended[0]
         self._judge()
 
     def run(self) -> None:
@@ -208,10 +222,12 @@ class _Listening:
         except KeyboardInterrupt:
             pass
         finally:
-            leave(self._tuned.leave_all(), self._feed, self._hooks)
-            self._purses_read = _LONG_AGO
-            self._progress()
-            self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
+            try:
+                leave(self._tuned.leave_all(), self._feed, self._hooks)
+            finally:  # also where the card has gone
+                self._purses_read = _LONG_AGO
+                self._progress()
+                self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
 
     def _judge(self) -> None:
         statistics = self._player.statistics
