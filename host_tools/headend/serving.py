@@ -103,6 +103,9 @@ class Beside(Protocol):
     def roll(self, service: str) -> ServiceKey:
         """Give a service a new SEK out of turn, which all who need it hear of. Raises `HeadendError`."""
 
+    def is_over(self) -> bool:
+        """Tell whether nothing is broadcast any more."""
+
     def start(self) -> None:
         """Begin, on the event loop."""
 
@@ -229,7 +232,8 @@ async def serve(
         metrics = MetricsServer(_metrics(running))
         # What broadcasts knows from when on a SEK can be used; without a broadcast it can be at once.
         roll = next((one.roll for one in beside), None)
-        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll)
+        is_over = next((one.is_over for one in beside), None)
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll, is_over)
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),

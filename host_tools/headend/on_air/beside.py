@@ -123,6 +123,10 @@ class AirBeside:
             self._handing.put(SekHandover(told, as_grant(key) if self._handing.with_keys else None))
         return key
 
+    def is_over(self) -> bool:
+        """Tell whether the scenario has come to its end, and is not repeated."""
+        return not self._plan.loop and self._position >= self._timetable.scenario.duration
+
     def start(self) -> None:
         """Begin to send, where the broadcast is here."""
         self._every("SEKs", self._add_seks)

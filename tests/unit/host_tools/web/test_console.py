@@ -193,6 +193,16 @@ def test_one_more_browser_is_let_in(bench: PageBench) -> None:
     assert whole(bench.console(f"/?key={key}")).status == 403
 
 
+@pytest.mark.parametrize(
+    ("over", "said"), [(None, "Nothing is broadcast"), (True, "The broadcast is over"), (False, None)]
+)
+def test_it_says_whether_anything_is_broadcast(over: bool | None, said: str | None) -> None:
+    bench = PageBench(over=over)
+    for path in ("/", "/air"):
+        page = text_of(bench.console(path, headers=bench.enter()))
+        assert "broadcast" not in page if said is None else said in page
+
+
 def test_the_drawing_of_a_service(bench: PageBench) -> None:
     bench.clock.advance(0.7)  # crypto periods of 0.5 s: the second one
     one = next(service for service in bench.operator.picture().services if service.id == "one")

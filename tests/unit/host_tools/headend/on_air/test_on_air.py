@@ -231,6 +231,17 @@ def places_of(places: Places) -> tuple[tuple[str, str], ...]:
     )
 
 
+def test_a_broadcast_is_over_with_its_scenario_unless_that_is_repeated() -> None:
+    clock, began = SystemClock(), datetime.now(UTC)
+    for loop, speed, seconds, over in (
+        (False, 1.0, 1.0, False), (False, 1.0, 100.0, True), (False, 0.01, 100.0, False), (True, 1.0, 100.0, False),
+    ):  # fmt: skip
+        plan = AirPlan(loop=loop, speed=speed)
+        since = began - timedelta(seconds=seconds)
+        made = AirBeside(SHORT, plan, since, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock))
+        assert made.is_over() is over
+
+
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
