@@ -30,6 +30,7 @@ const MOVING = [".heading p", ".timeline", "details .scroll"];
 function renewServices(part, text) {
   const made = document.createElement("template");
   made.innerHTML = text;
+  part.querySelector(".air").replaceWith(made.content.querySelector(".air"));
   for (const fresh of made.content.querySelectorAll(".service")) {
     const shown = part.querySelector(`.service[data-service="${CSS.escape(fresh.dataset.service)}"]`);
     for (const what of shown === null ? [] : MOVING) {

@@ -203,6 +203,14 @@ def test_it_says_whether_anything_is_broadcast(over: bool | None, said: str | No
         assert "broadcast" not in page if said is None else said in page
 
 
+def test_no_sek_is_in_use_where_none_is_good_any_more(bench: PageBench) -> None:
+    shown = text_of(bench.console("/air", headers=bench.enter()))
+    bench.clock.advance(60)
+    later = text_of(bench.console("/air", headers=bench.enter()))
+    assert (shown.count("(in use)"), later.count("(in use)")) == (2, 0)
+    assert "no SEK is for it" in later
+
+
 def test_the_drawing_of_a_service(bench: PageBench) -> None:
     bench.clock.advance(0.7)  # crypto periods of 0.5 s: the second one
     one = next(service for service in bench.operator.picture().services if service.id == "one")
