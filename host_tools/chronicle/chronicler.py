@@ -122,7 +122,8 @@ class Chronicler:
         self._by_place[place] = service
         if gave and stkm.key not in found.traffic_keys:
             if len(found.traffic_keys) < MOST_KEYS:
-                found.traffic_keys[stkm.key] = _TrafficKey(stkm.key, long_term_key, at)
+                # Its STKM may have come before, and waited for its long-term key.
+                found.traffic_keys[stkm.key] = _TrafficKey(stkm.key, long_term_key, self._now)
             self._by_key[key_name] = (service, stkm.key)
             if len(self._by_key) > MOST_KEYS:
                 self._by_key.pop(next(iter(self._by_key)))

@@ -63,7 +63,10 @@ class Stkm:
 
 @dataclass(frozen=True, slots=True)
 class TrafficKeyUse:
-    """A traffic key by its name: when its STKM first gave it, and which media it opened until when."""
+    """A traffic key by its name: when it was first given, and which media it opened, of when to when.
+
+    Media that waited for it came before it was given.
+    """
 
     key: str
     long_term_key: str

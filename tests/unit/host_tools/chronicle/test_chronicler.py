@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from host_tools.chronicle import chronicler
 from host_tools.chronicle.chronicler import Chronicler
 from host_tools.chronicle.model import MediaFate, ServiceStory, Stkm, StkmFate
+from host_tools.chronicle.page.timeline import timeline
 from host_tools.chronicle.slices import MOST, Gaps, Slices
 from host_tools.content.captures.datagrams import Datagram, Endpoint
 from host_tools.content.rtp import RtpPacket
+from host_tools.drawing.axis import TimeAxis
 from host_tools.sessions.reception import Reception
 
 START = 1_000_000.0
@@ -100,6 +103,22 @@ def test_a_key_comes_when_its_ltkm_does_though_stkms_waited_for_it() -> None:
     notes.ltkm("sek 1", "LTKM: taken", taken=True)
     keys = {key.key: key.arrival for key in story(notes).long_term_keys}
     assert keys == {"sek 1": 3.0, "there before": "before", "never there": "no LTKM seen"}
+
+
+def test_a_traffic_key_is_given_when_its_stkm_is_given_again_and_its_bar_covers_what_waited() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1, StkmFate.REFUSED)
+    notes.reached(START + 5)
+    noted(notes, 0, 1)
+    for number in range(3):
+        opened(notes, 1 + number, 1, number)
+    (key,) = story(notes).traffic_keys
+    assert (key.given, key.used) == (5.0, (1.0, 3.0))
+    drawn = "".join(timeline(notes.finish("x")))
+    (box,) = re.findall(r'<rect class="tek[^"]*" x="([0-9.]+)" y="[0-9.]+" width="([0-9.]+)"', drawn)
+    axis = TimeAxis(5.0, 1_060, 20)
+    assert float(box[0]) == axis.at(1.0)
+    assert float(box[1]) == pytest.approx(axis.at(3.0) - axis.at(1.0), abs=0.1)
 
 
 def test_what_waited_for_its_key_stands_where_it_came() -> None:
