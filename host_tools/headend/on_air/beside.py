@@ -196,7 +196,12 @@ class AirBeside:
         self._timers[name] = loop.call_later(pause, self._every, name, step)
 
     def _add_seks(self) -> float:
-        """See to it, in every crypto period, that the BSM has the SEKs to come, and not all that ever were."""
+        """See to it, in every crypto period, that the BSM has the SEKs to come, and not all that ever were.
+
+        At the end of a broadcast no STKM holds any more.
+        """
+        if self.is_over():
+            self._shelf.clear()
         add_seks(self._keys, self._timetable, self._position)
         forget_seks(self._keys, self._timetable, self._position, KEPT_FOR * 1000 * self._plan.speed)
         return self._period

@@ -242,6 +242,22 @@ def test_a_broadcast_is_over_with_its_scenario_unless_that_is_repeated() -> None
         assert made.is_over() is over
 
 
+@pytest.mark.parametrize(("loop", "status"), [(False, 404), (True, 200)])
+def test_no_stkm_is_to_be_had_of_a_broadcast_that_is_over(loop: bool, status: int) -> None:
+    clock, since = SystemClock(), datetime.now(UTC) - timedelta(seconds=100)
+    shelf, names = StkmShelf(clock), Names(IDS, {}, Waiting(5, 10))
+    made = AirBeside(SHORT, AirPlan(loop=loop), since, make_keys(SHORT), clock, names, shelf)
+    shelf.put_now("tone-a", b"stkm")
+
+    async def run() -> None:
+        made.start()
+        made.close()
+
+    asyncio.run(run())
+    assert made.defects() == 0
+    assert shelf.handle(HttpRequest("GET", "/stkm/tone-a"), Peer("127.0.0.1")).status == status
+
+
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
