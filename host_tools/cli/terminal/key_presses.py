@@ -9,6 +9,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -35,7 +36,8 @@ class KeyPresses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._undo()
+        with suppress(termios.error):  # the terminal may be gone, and what was started with nohup outlives it
+            self._undo()
 
     def poll(self) -> str | None:
         """Return a key that was pressed, None for none. Keys that are more than one character are left out."""

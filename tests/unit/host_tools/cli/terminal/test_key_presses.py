@@ -50,6 +50,15 @@ def test_keys_of_more_than_one_character_are_no_letters_and_digits(monkeypatch: 
             assert keys.poll() is None
 
 
+def test_a_terminal_that_goes_away_presses_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    person, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with KeyPresses() as keys:
+            os.close(person)
+            assert [keys.poll() for _ in range(3)] == [None] * 3
+
+
 def test_without_a_terminal_nothing_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("n"))
     with KeyPresses() as keys:
