@@ -22,6 +22,7 @@ from host_tools.headend.http.ua import Caller
 from host_tools.headend.operating.codes import OrderCodes
 from host_tools.headend.operating.happenings import Happenings, Kind
 from host_tools.headend.operating.picture import (
+    Air,
     Bootstrapped,
     HeldItem,
     Picture,
@@ -56,10 +57,12 @@ class Operator:
         first_address: str = "",
         defects: Callable[[], int] = lambda: 0,
         roll: Callable[[str], ServiceKey] | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> None:
         """Take network, servers, time and randomness, what happens, and what went wrong.
 
-        `roll` gives a service of a broadcast a new SEK and sends it to all; without it nothing is broadcast.
+        `roll` gives a service of a broadcast a new SEK and sends it to all, `is_over` tells whether that has ended;
+        without them nothing is broadcast.
         `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
         """
         self._network = network
@@ -69,6 +72,7 @@ class Operator:
         self.first_address = first_address
         self._defects = defects
         self._roll = roll
+        self._is_over = is_over
         self.happenings = happenings
         self.codes = OrderCodes(servers.books, rng)
 
@@ -91,7 +95,8 @@ class Operator:
         items = tuple((item.service_id, item.title or item.service_id) for item in catalogue.items)
         following = shown[-1] if len(names) > len(shown) else ""
         name = self._network.scenario.name
-        return Picture(now, name, subscribers, services, items, self._defects(), known, after, begins, following)
+        air = Air.NONE if self._is_over is None else Air.OVER if self._is_over() else Air.ON
+        return Picture(now, name, subscribers, services, items, air, self._defects(), known, after, begins, following)
 
     def _services(self, now: datetime) -> tuple[ServicePicture, ...]:
         found = self.servers.books.registrations.page("", _COUNTED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 
 from card.errors import CardError
@@ -67,7 +68,7 @@ class KnownShop:
             SHOP_PATH,
             self._renderer,
             {"": self._catalogue, "account": self._account},
-            {act: lambda visit, act=act: self._act(act, visit) for act in _REQUESTS},  # type: ignore[misc]
+            {act: partial(self._act, act) for act in _REQUESTS},
         )
         self.defects = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -234,6 +235,24 @@ def test_one_more_browser_is_let_in(bench: PageBench) -> None:
     assert whole(bench.console(f"/?key={key}")).status == 403
 
 
+@pytest.mark.parametrize(
+    ("over", "said"), [(None, "Nothing is broadcast"), (True, "The broadcast is over"), (False, None)]
+)
+def test_it_says_whether_anything_is_broadcast(over: bool | None, said: str | None) -> None:
+    bench = PageBench(over=over)
+    for path in ("/", "/air"):
+        page = text_of(bench.console(path, headers=bench.enter()))
+        assert "broadcast" not in page if said is None else said in page
+
+
+def test_no_sek_is_in_use_where_none_is_good_any_more(bench: PageBench) -> None:
+    shown = text_of(bench.console("/air", headers=bench.enter()))
+    bench.clock.advance(60)
+    later = text_of(bench.console("/air", headers=bench.enter()))
+    assert (shown.count("(in use)"), later.count("(in use)")) == (2, 0)
+    assert "no SEK is for it" in later
+
+
 def test_the_drawing_of_a_service(bench: PageBench) -> None:
     bench.clock.advance(0.7)  # crypto periods of 0.5 s: the second one
     one = next(service for service in bench.operator.picture().services if service.id == "one")
@@ -291,6 +310,15 @@ def test_a_sek_out_of_turn_is_drawn_over_that_of_the_schedule() -> None:
     assert made.periods[0].label == "MTK 1"
     assert made.seks[1].left == next(box.left for box in made.periods if box.label == "MTK 4")
     assert all(box.width > 0 for box in made.seks)
+
+
+def test_neighbouring_seks_differ_wherever_one_was_rolled_out_of_turn() -> None:
+    planned = [SekPicture("00f110", f"0001000{number}", 1, 9, 2 * number - 3, 2 * number - 2) for number in range(1, 4)]
+    for begins, ends in ((0, 0), (2, 2), (1, 2)):
+        seks = (*planned, SekPicture("00f110", "0001c000", 1, 9, begins, ends))
+        made = drawing(ServicePicture("one", 5, 0.0, 1.0, seks, 0, 4, None))
+        assert "SEK 0001c000" in [box.label for box in made.seks]
+        assert all(one.odd != other.odd for one, other in pairwise(made.seks))
 
 
 def secrets_of(bench: PageBench) -> list[bytes]:
