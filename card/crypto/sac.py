@@ -21,7 +21,6 @@ LAST_COUNTER = (1 << 8 * COUNTER_SIZE) - 1
 
 _BLOCK = 16
 _CONTAINER_MAC_SIZE = 8
-_CONTAINER_OVERHEAD = COUNTER_SIZE + _CONTAINER_MAC_SIZE
 
 # First byte of the KDF's input, one for each use, so that no key serves two ends.
 _FC_KEYS, _FC_MACS, _FC_TERMINATE, _FC_TLS = 0xF1, 0xF2, 0xF3, 0xF4

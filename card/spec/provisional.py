@@ -23,7 +23,6 @@ class Choice:
 
 
 _OURS = Confidence.OURS
-_UNSURE = Confidence.UNSURE
 
 MBMS_STATUS: Mapping[str, Choice] = {
     "unusable_message": Choice(

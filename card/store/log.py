@@ -52,7 +52,8 @@ class ChangeLog:
         Raises `DamagedLog` for a file that is no log, `OSError`.
         """
         content = self._content()
-        if not content.startswith(_MAGIC[: len(content)]):
+        was_written = any(content[:_HEADER])  # a power cut may leave zeros in the place of what was on its way
+        if was_written and not content.startswith(_MAGIC[: len(content)]):
             raise DamagedLog("what lies beside it is no log of a card file")
         changes: Changes = {}
         self.restart(mark)
@@ -106,7 +107,8 @@ class ChangeLog:
             os.close(self._file)
             self._file = -1
             if remove:
-                self.path.unlink(missing_ok=True)
+                with suppress(OSError):  # where it stays, its mark says that it is over
+                    self.path.unlink()
 
 
 def _body(changes: Mapping[str, bytes | None]) -> bytes:

@@ -188,6 +188,7 @@ class SqliteStore:
         database = self._database
         # Whatever ends this in between: no record goes behind a mark that the database may no longer have.
         before, self._mark = self._mark, b""
+        mark = b""
         try:
             database.execute("BEGIN IMMEDIATE")
             yield database
@@ -196,11 +197,20 @@ class SqliteStore:
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
-            self._mark = before
-            raise StoreError(f"{self.path} cannot be written ({error})") from None
+            # A COMMIT may fail after it wrote everything: the mark that stands there tells.
+            stands = self._mark_that_stands()
+            if not mark or stands != mark:
+                self._mark = before if stands == before else b""
+                raise StoreError(f"{self.path} cannot be written ({error})") from None
         self._pending.clear()
         self._mark = mark
         self._log.restart(mark)
+
+    def _mark_that_stands(self) -> bytes:
+        try:
+            return _read_mark(self._database)
+        except (sqlite3.Error, DamagedFile):
+            return b""
 
     def close(self) -> None:
         """Fold the log into the file and let the next process in."""

@@ -50,6 +50,7 @@ class _TrafficKey:
 @dataclass(slots=True)
 class _LongTermKey:
     came: float | None
+    worked: bool = False
     first: float | None = None
     last: float = 0.0
     allows: list[str] = field(default_factory=list)
@@ -86,6 +87,10 @@ class Chronicler:
         """The newest time that was told, in seconds since 1970."""
         return (self._begins or 0.0) + self._now
 
+    def reached(self, time: float) -> None:
+        """The programme has got to a moment: what is told later may be of it, as a packet that waited for its key."""
+        self.at(time)
+
     def at(self, time: float) -> float:
         """Take the time; return it in seconds from the beginning. It does not run backwards."""
         if self._begins is None:
@@ -109,13 +114,16 @@ class Chronicler:
         if above is None and len(found.long_term_keys) < MOST_KEYS:
             came = self._came.pop(long_term_key, None)
             above = found.long_term_keys[long_term_key] = _LongTermKey(None) if came is None else came
+        gave = stkm.fate in (StkmFate.NEW, StkmFate.RESENT)
         if above is not None:
             above.first = at if above.first is None else above.first
             above.last = max(above.last, at)
+            above.worked = above.worked or gave
         self._by_place[place] = service
-        if stkm.fate in (StkmFate.NEW, StkmFate.RESENT) and stkm.key not in found.traffic_keys:
+        if gave and stkm.key not in found.traffic_keys:
             if len(found.traffic_keys) < MOST_KEYS:
-                found.traffic_keys[stkm.key] = _TrafficKey(stkm.key, long_term_key, at)
+                # Its STKM may have come before, and waited for its long-term key.
+                found.traffic_keys[stkm.key] = _TrafficKey(stkm.key, long_term_key, self._now)
             self._by_key[key_name] = (service, stkm.key)
             if len(self._by_key) > MOST_KEYS:
                 self._by_key.pop(next(iter(self._by_key)))
@@ -138,6 +146,8 @@ class Chronicler:
             key = self._came[long_term_key] = _LongTermKey(self._now)
             if len(self._came) > MOST_KEYS:
                 self._came.pop(next(iter(self._came)))
+        elif key.came is None and not key.worked:  # what was refused until now waited for it
+            key.came = self._now
         if allows and allows not in key.allows and len(key.allows) < _MOST_SOURCES:
             key.allows.append(allows)
 
@@ -180,8 +190,8 @@ class Chronicler:
                 return
             gaps = found.gaps[ssrc] = Gaps()
         missing, since = gaps.take(sequence, at)
-        if missing:
-            found.media.add(at, MediaFate.LOST, missing)
+        for moment in missing:
+            found.media.add(moment, MediaFate.LOST)
         if since is not None:
             found.media.add(since, MediaFate.LOST, -1)
 
@@ -229,7 +239,9 @@ def _told(service: _Service, valid: Mapping[str, Sequence[Validity]]) -> Service
         service.name,
         service.place,
         tuple(
-            LongTermKeyUse(name, key.came, key.first or 0.0, key.last, tuple(key.allows), tuple(valid.get(name, ())))
+            LongTermKeyUse(
+                name, key.came, key.first or 0.0, key.last, tuple(key.allows), tuple(valid.get(name, ())), key.worked
+            )
             for name, key in service.long_term_keys.items()
         ),
         tuple(key.told() for key in service.traffic_keys.values()),

@@ -63,7 +63,10 @@ class Stkm:
 
 @dataclass(frozen=True, slots=True)
 class TrafficKeyUse:
-    """A traffic key by its name: when its STKM first gave it, and which media it opened until when."""
+    """A traffic key by its name: when it was first given, and which media it opened, of when to when.
+
+    Media that waited for it came before it was given.
+    """
 
     key: str
     long_term_key: str
@@ -74,9 +77,10 @@ class TrafficKeyUse:
 
 @dataclass(frozen=True, slots=True)
 class LongTermKeyUse:
-    """A SEK or PEK by its name: when it came (None: it was there before), when its STKMs came, what it allows.
+    """A SEK or PEK by its name: when an LTKM brought it (None: none did), when its STKMs came, what it allows.
 
-    `valid` is what it is good for, as far as somebody told.
+    `valid` is what it is good for, as far as somebody told. `worked`: an STKM under it gave a traffic key, so that one
+    which no LTKM brought was there before.
     """
 
     key: str
@@ -85,6 +89,14 @@ class LongTermKeyUse:
     last: float
     allows: tuple[str, ...] = ()
     valid: tuple[Validity, ...] = ()
+    worked: bool = True
+
+    @property
+    def arrival(self) -> float | str:
+        """When it came, or words for that nobody saw it come."""
+        if self.came is not None:
+            return self.came
+        return "before" if self.worked else "no LTKM seen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from host_tools.chronicle.model import MediaFate, Slice
+from host_tools.content.rtp import MOST_AHEAD, MOST_BEHIND
 
 MOST = 480
 """Slices of one service at most."""
@@ -46,29 +48,28 @@ class Slices:
 class Gaps:
     """Finds the packets of one source that never came, by its sequence numbers (RFC 3550 appendix A.3)."""
 
-    _MOST_AHEAD = 3_000  # further ahead is a new start, no gap
-    _REMEMBERED = 3_000
-
     def __init__(self) -> None:
         self._next: int | None = None
+        self._last = 0.0
         self._missing: dict[int, float] = {}
 
-    def take(self, sequence: int, at: float) -> tuple[int, float | None]:
-        """Take a packet; return how many are missing before it, and since when it was missing itself, if it was."""
-        expected = self._next
-        if expected is None:
-            self._next = sequence + 1 & 0xFFFF
-            return 0, None
-        ahead = sequence - expected & 0xFFFF
-        if ahead <= self._MOST_AHEAD:
-            for number in range(ahead):
-                self._missing[expected + number & 0xFFFF] = at
-            while len(self._missing) > self._REMEMBERED:
-                self._missing.pop(next(iter(self._missing)))
-            self._missing.pop(sequence, None)
-            self._next = sequence + 1 & 0xFFFF
-            return ahead, None
-        if ahead < 0x10000 - self._MOST_AHEAD:
-            self._next, self._missing = sequence + 1 & 0xFFFF, {}
-            return 0, None
-        return 0, self._missing.pop(sequence, None)
+    def take(self, sequence: int, at: float) -> tuple[Sequence[float], float | None]:
+        """Take a packet; return when those missing before it should have come, and since when it was missing itself.
+
+        They are spread evenly over the time since the packet before them. The second is None for one that was not
+        missing.
+        """
+        ahead = 0 if self._next is None else sequence - self._next & 0xFFFF
+        if ahead >= 0x10000 - MOST_BEHIND:
+            return (), self._missing.pop(sequence, None)
+        if ahead > MOST_AHEAD:
+            self._missing.clear()
+            ahead = 0
+        step = (at - self._last) / (ahead + 1)
+        missed = [self._last + step * number for number in range(1, ahead + 1)]
+        self._missing |= {sequence - ahead + number & 0xFFFF: moment for number, moment in enumerate(missed)}
+        while len(self._missing) > MOST_BEHIND:
+            self._missing.pop(next(iter(self._missing)))
+        self._missing.pop(sequence, None)
+        self._next, self._last = sequence + 1 & 0xFFFF, at
+        return missed, None

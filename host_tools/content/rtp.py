@@ -26,6 +26,11 @@ MARKER: Final = 0x80
 """The bit beside the payload type."""
 SEQUENCES: Final = 1 << 16
 """How many sequence numbers there are."""
+MOST_AHEAD: Final = 1 << 14
+"""A sequence number further ahead is a new start of its source, no gap. RFC 3550 appendix A.1 has 3,000, which is too
+little for what a computer that stands still for some seconds drops at twenty times the speed."""
+MOST_BEHIND: Final = 3_000
+"""One further behind is a new start, too."""
 RTCP_TYPES: Final = range(192, 224)
 """Second byte of RTCP where it shares a port with RTP (RFC 5761 clause 4)."""
 _MAX_CSRCS = 15

@@ -30,7 +30,7 @@ _NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 _PARSER = etree.XMLParser(
     resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
 )
-"""It keeps nothing of a document, and lxml lets one thread at a time use it."""
+"""Of a document it keeps what was wrong with it until the next one; lxml lets one thread at a time use it."""
 
 
 @lean_dataclass(frozen=True, slots=True)

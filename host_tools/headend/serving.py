@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint, Server
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.endings import heeding_signals
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.push import Pushes
@@ -40,7 +39,6 @@ LOOPBACK = "127.0.0.1"
 _PAGES = ("shop", "console")
 _ORDERING = ("bsm", BSM_TLS, *_PAGES)
 """Servers whose answers may be followed by pushes."""
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,9 @@ class Beside(Protocol):
 
     def roll(self, service: str) -> ServiceKey:
         """Give a service a new SEK out of turn, which all who need it hear of. Raises `HeadendError`."""
+
+    def is_over(self) -> bool:
+        """Tell whether nothing is broadcast any more."""
 
     def start(self) -> None:
         """Begin, on the event loop."""
@@ -231,7 +232,8 @@ async def serve(
         metrics = MetricsServer(_metrics(running))
         # What broadcasts knows from when on a SEK can be used; without a broadcast it can be at once.
         roll = next((one.roll for one in beside), None)
-        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll)
+        is_over = next((one.is_over for one in beside), None)
+        operator = Operator(network, servers, clock, rng, happenings, first_address, running.defects, roll, is_over)
         bsm = ByPath(servers.ua, {path: server for one in beside for path, server in one.paths.items()})
         answering: dict[str, Server | StreamingServer] = {
             "bsf": Watched(servers.ub, "Ub", happenings),
@@ -260,24 +262,12 @@ async def serve(
                 site = HttpSite(answering[role], traffic[role], limits, after, waits)
                 started.push_async_callback(site.stop)
                 await site.start(listening, tls.get(role))
-            started.enter_context(_heeding_signals(running))
+            started.enter_context(heeding_signals(running.ended))
             on_ready(running)
             for one in beside:
                 started.callback(one.close)
                 one.start()
             await running.ended.wait()
-
-
-def _heeding_signals(running: Running) -> ExitStack:
-    """Let a signal to end stop the head-end in order, for as long as the returned stack is open."""
-    stack = ExitStack()
-    if threading.current_thread() is threading.main_thread():
-        for number in _ENDINGS:
-            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # started with nohup: it outlives its terminal
-            running.loop.add_signal_handler(number, running.ended.set)
-            stack.callback(running.loop.remove_signal_handler, number)
-    return stack
 
 
 def _listen(opened: ExitStack, address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:

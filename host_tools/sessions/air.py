@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import signal
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -160,9 +159,6 @@ def distribute_scenario(
             supplier = Supplier(scenario, on_air, remote, clock)
 
             def ready(made: Distribution) -> None:
-                loop = asyncio.get_running_loop()
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.add_signal_handler(number, made.ended.set)
                 events.emit(DistributionServed(made.place, made.secured))
                 events.emit(BroadcastOnAir(scenario, plan))
 

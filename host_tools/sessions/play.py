@@ -18,6 +18,7 @@ from host_tools.sessions.events import Events, Played, Progressed
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import KeySource, PlayKeys
 from host_tools.sessions.report_page import ReportPage, noted
+from host_tools.sessions.telling import both
 from host_tools.sessions.verdict import judge
 from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.player import Hooks, Player, PlayOptions
@@ -79,7 +80,7 @@ class PlayJob:
         if delivery is not None:
             clocked = ClockedDelivery(delivery)
             remedy = first_that_helps((clocked.on_refusal, hooks.on_refusal))
-            hooks = replace(hooks, on_time=clocked.on_time, on_refusal=remedy)
+            hooks = replace(hooks, on_time=both(hooks.on_time, clocked.on_time), on_refusal=remedy)
         player = Player(feed, out, self.options, gate=middleware.gate)
         steps = count()
 

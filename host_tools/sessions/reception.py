@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from host_tools.content.captures.datagrams import Datagram, Endpoint
+from host_tools.content.rtp import MOST_AHEAD, MOST_BEHIND, SEQUENCES
 
 _MOST_SOURCES = 64
-_SEQUENCES = 1 << 16
-_MOST_AHEAD = 1 << 14
-"""A sequence number further ahead is a new start, no gap. RFC 3550 has 3,000, which is too little for what a computer
-that stands still for some seconds drops at twenty times the speed."""
-_MOST_BEHIND = 3_000  # one further behind is a new start, too
 
 
 @dataclass(slots=True)
@@ -34,22 +30,22 @@ class Source:
 
     def take(self, sequence: int) -> None:
         """Take a packet with this sequence number."""
-        ahead = 0 if self._next is None else (sequence - self._next) % _SEQUENCES
-        if ahead >= _SEQUENCES - _MOST_BEHIND:  # late, or a copy
+        ahead = 0 if self._next is None else (sequence - self._next) % SEQUENCES
+        if ahead >= SEQUENCES - MOST_BEHIND:  # late, or a copy
             if self._missing.pop(sequence, self) is None:
                 self.lost -= 1
             return
-        if ahead > _MOST_AHEAD:
+        if ahead > MOST_AHEAD:
             self.pause()
             ahead = 0
-        for number in range(max(ahead - _MOST_BEHIND, 0), ahead):
-            self._missing[(sequence - ahead + number) % _SEQUENCES] = None
-        while len(self._missing) > _MOST_BEHIND:
+        for number in range(max(ahead - MOST_BEHIND, 0), ahead):
+            self._missing[(sequence - ahead + number) % SEQUENCES] = None
+        while len(self._missing) > MOST_BEHIND:
             self._missing.popitem(last=False)
         self._missing.pop(sequence, None)
         self.expected += ahead + 1
         self.lost += ahead
-        self._next = (sequence + 1) % _SEQUENCES
+        self._next = (sequence + 1) % SEQUENCES
 
     def pause(self) -> None:
         """It is not listened to for a while: what it sends meanwhile is not lost."""

@@ -29,6 +29,16 @@ W = TypeVar("W")
 _SHARED = "user_purse"  # pays for every service
 
 
+def both(first: Callable[[W], None], second: Callable[[W], None]) -> Callable[[W], None]:
+    """Return a hook that tells two, one after the other."""
+
+    def told(what: W) -> None:
+        first(what)
+        second(what)
+
+    return told
+
+
 class Teller:
     """Turns what a terminal sees into notes. `names` are those of services, by session (key domain and key group)."""
 
@@ -41,8 +51,9 @@ class Teller:
         return replace(
             hooks,
             watch=self,
-            on_decision=_both(hooks.on_decision, self.decision),
-            on_departure=_both(hooks.on_departure, self.departure),
+            on_time=both(self._chronicler.reached, hooks.on_time),
+            on_decision=both(hooks.on_decision, self.decision),
+            on_departure=both(hooks.on_departure, self.departure),
         )
 
     def stkm(self, datagram: Datagram, view: StkmView, fate: StkmFate, why: str) -> None:
@@ -120,14 +131,6 @@ def _short(label: str) -> str:
     """Leave the key domain out of a label of the Smartcard Profile: the service has it."""
     _domain, _, rest = label.partition("/")
     return rest or label
-
-
-def _both(first: Callable[[W], None], second: Callable[[W], None]) -> Callable[[W], None]:
-    def told(what: W) -> None:
-        first(what)
-        second(what)
-
-    return told
 
 
 def _allows(ltkm: bytes, tables: BcastTables) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +27,7 @@ from host_tools.content.rtp import looks_like_rtp
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.orders import ServiceRequest
 from host_tools.exchange.transport import Endpoint as Place
-from host_tools.files.writing import write_whole
+from host_tools.files.writing import UnwritableFile, write_whole
 from host_tools.links.base import LinkError
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, LiveProgressed, Recorded, Tuned, TuneEnded
@@ -37,6 +38,7 @@ from host_tools.sessions.online.opening import online_errors
 from host_tools.sessions.reception import Reception
 from host_tools.sessions.record import signal_recording
 from host_tools.sessions.report_page import ReportPage, noted
+from host_tools.sessions.telling import both
 from host_tools.sessions.verdict import ALL_STALE
 from host_tools.terminal.audit import Auditor, quantity_words
 from host_tools.terminal.bcast import Refusal, RefusalReason, Tek
@@ -71,13 +73,6 @@ class Controls(Protocol):
 
     def poll(self) -> str | None:
         """Return "n" or "p" for the next or previous service, a digit for its number, "q" to end, None for nothing."""
-
-
-class NoControls:
-    """Nobody is at the keyboard."""
-
-    def poll(self) -> None:
-        """Return None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ class TuneJob:
                 stack.callback(port.close)
             out = make_out(None if port is None else lambda _port, packet: port.send(packet))
             stack.callback(out.close)
-            listening = _Listening(self, middleware, online, sockets, out, extras, controls, events)
+            listening = _Listening(self, middleware, online, sockets, port, out, extras, controls, events)
             if self.record is None:
                 listening.run()
             else:
@@ -139,6 +134,7 @@ class _Listening:
         middleware: CardMiddleware,
         online: OnlineTerminal | None,
         sockets: MediaSockets,
+        port: PacketPort | None,
         out: LiveOut,
         extras: Extras,
         controls: Controls,
@@ -148,6 +144,7 @@ class _Listening:
         self._middleware = middleware
         self._online = online
         self._sockets = sockets
+        self._port = port
         self._out = out
         self._controls = controls
         self._events = events
@@ -156,7 +153,7 @@ class _Listening:
         feed, hooks = extras.apply(middleware, None, Hooks(), events)
         self._feed: KeySource = feed
         self._hooks = replace(
-            hooks, on_tek=self._took_tek, on_refusal=self._refused, on_decision=_both(hooks.on_decision, self._decided)
+            hooks, on_tek=self._took_tek, on_refusal=self._refused, on_decision=both(hooks.on_decision, self._decided)
         )
         options = replace(job.options, held_packets=_HELD_PACKETS, held_seconds=_HELD_SECONDS)
         self._player = Player(feed, out, options, tuned=self._tuned, gate=middleware.gate)
@@ -179,13 +176,26 @@ class _Listening:
         return self._job.programmes[self._current]
 
     def record(self, path: Path) -> None:
-        """Play, and record meanwhile into a file; the card is told of it."""
-        options = self._job.options
+        """Play, and record meanwhile into a file; the card is told of it.
+
+        What was recorded stays, whatever else ends it: the card may go, or who hears the sound.
+        """
+        options, ended = self._job.options, list[Exception]()
         content = self._programme.name[:80] or path.stem
         with record_to(path, content, options.stkm_port, protection=options.protections.usual) as writer:
-            self._listen(writer)
-            signal_recording(self._middleware, writer, self._job.terminal_name, self._events)
+            tell = partial(signal_recording, self._middleware, writer, self._job.terminal_name, self._events)
+            for step in (partial(self._listen, writer), tell):
+                try:
+                    step()
+                except UnwritableFile:
+                    raise
+                except Exception as error:  # it is raised below, when the recording is whole
+                    ended.append(error)
+            if ended and not writer.index().packets + writer.index().stkms:
+                raise ended[0]
         self._events.emit(Recorded(path, writer.index()))
+        if ended:
+            raise ended[0]
         self._judge()
 
     def run(self) -> None:
@@ -205,10 +215,12 @@ class _Listening:
         except KeyboardInterrupt:
             pass
         finally:
-            leave(self._tuned.leave_all(), self._feed, self._hooks)
-            self._purses_read = _LONG_AGO
-            self._progress()
-            self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
+            try:
+                leave(self._tuned.leave_all(), self._feed, self._hooks)
+            finally:  # also where the card has gone
+                self._purses_read = _LONG_AGO
+                self._progress()
+                self._events.emit(TuneEnded(self._programme.name, self._player.statistics, self._out, self._status()))
 
     def _judge(self) -> None:
         statistics = self._player.statistics
@@ -282,10 +294,9 @@ class _Listening:
         programme = self._programme
         self._sockets.tune(Place(place.host, place.port) for place in (*programme.stkms, *programme.media))
         self._describe(programme)
-        online = self._online
-        missing = programme.service_ids if online is not None else ()
+        online, missing = self._online, tuple[str, ...]()
         if online is not None and self._job.registers:
-            missing = tuple(one for one in missing if one not in online.journal_items)
+            missing = tuple(one for one in programme.service_ids if one not in online.journal_items)
             if missing:
                 online.tell(Wanted(Register(missing), patient=True))
         self._events.emit(Tuned(programme.name, number + 1, len(self._job.programmes), missing))
@@ -357,6 +368,7 @@ class _Listening:
             "lost": self._reception.lost,
             "dropped": sum(dropped.values()),
             "media_dropped": sum(dropped.get(place, 0) for place in media),
+            "not_sent_on": 0 if self._port is None else self._port.refused,
             "most_behind": round(self._behind, 3),
             "sources": [source.as_dict() for source in self._reception.sources],
             "cost": dict(self._cost),
@@ -367,11 +379,3 @@ class _Listening:
 
 def _key_of(view: CardStkmView) -> MskName:
     return MskName(view.ids.key_domain_id, view.ids.msk_id)
-
-
-def _both(first: Callable[[Decision], None], second: Callable[[Decision], None]) -> Callable[[Decision], None]:
-    def told(decision: Decision) -> None:
-        first(decision)
-        second(decision)
-
-    return told

@@ -45,7 +45,10 @@ class KeyFates:
         _note(self._gone, name)
 
     def give_up(self, name: bytes, *, before_first: bool) -> WithoutKey:
-        """Return why a packet stays without the key of this name, which was in use `before_first` was there."""
+        """Return why a packet stays without the key of this name.
+
+        `before_first`: that key was in use before the first one was there.
+        """
         if before_first:
             return WithoutKey.BEFORE_FIRST
         why = WithoutKey.NO_STKM

@@ -98,12 +98,12 @@ class Content:
 
 
 class Auditor:
-    """The OMA BCAST command of one USIM. Raises `StatusError`, `MalformedAnswerError`, `LinkError`."""
+    """The OMA BCAST command of one application. Raises `StatusError`, `MalformedAnswerError`, `LinkError`."""
 
-    def __init__(self, usim: CardApplication) -> None:
-        self._usim = usim
-        self._tables = usim.tables
-        self._tags = usim.tables.audit_tags
+    def __init__(self, application: CardApplication) -> None:
+        self._application = application
+        self._tables = application.tables
+        self._tags = application.tables.audit_tags
 
     def key_groups(self) -> tuple[KeyGroup, ...]:
         """Return all key groups with their purses; none on a card that holds no key."""
@@ -140,14 +140,14 @@ class Auditor:
         query += self._object("key_domain", span.key_domain_id) + self._object("key_group", span.msk_id[:2])
         query += self._object("key_number", span.msk_id[2:])
         query += self._object("interval", span.first_ts.to_bytes(4, "big") + span.last_ts.to_bytes(4, "big"))
-        answer = self._usim.oma_bcast(self._tables.modes["recording_signalling"], query, what)
+        answer = self._application.oma_bcast(self._tables.modes["recording_signalling"], query, what)
         with answer_to(what):
             return self._policies(answer)
 
     def signal_event(self, key_domain_id: bytes, key_group: bytes) -> None:
         """Tell the card that a service was left: a parental PIN given for it counts no longer."""
         query = self._object("key_domain", key_domain_id) + self._object("key_group", key_group)
-        self._usim.oma_bcast(self._tables.modes["event_signalling"], query, "event signalling")
+        self._application.oma_bcast(self._tables.modes["event_signalling"], query, "event signalling")
 
     def delete_policies(self, policy: Policy) -> Reason | None:
         """Delete one policy; return the card's verdict, `Reason.DONE` when it is gone."""
@@ -164,7 +164,7 @@ class Auditor:
     def _delete(self, mode: str, query: bytes) -> Reason | None:
         what = mode.replace("_", " ")
         template = self._object("mode", bytes((self._tables.modes[mode],))) + query
-        answer = self._usim.bcast_deletion(encode_tlv(_TEMPLATE, template), what)
+        answer = self._application.bcast_deletion(encode_tlv(_TEMPLATE, template), what)
         with answer_to(what):
             inner = read_tlv(Reader(answer))
             status = next((item.value for item in iter_tlvs(inner.value) if item.tag == self._tags["status"]), b"")
@@ -175,7 +175,7 @@ class Auditor:
     def _ask(self, mode: str, query: bytes, what: str) -> bytes:
         """Run an operation; a card that has nothing to tell (6A88) gives nothing."""
         try:
-            return self._usim.oma_bcast(self._tables.modes[mode], query, what)
+            return self._application.oma_bcast(self._tables.modes[mode], query, what)
         except StatusError as error:
             if error.sw == SW.REFERENCED_DATA_NOT_FOUND:
                 return b""

@@ -149,7 +149,7 @@ class ExplainingFeed(FeedLayer):
     before it: for people who look, not for playing.
     """
 
-    usim: CardApplication
+    application: CardApplication
     _last: Explanation | None = field(default=None, init=False)
 
     def take(self) -> Explanation | None:
@@ -161,24 +161,24 @@ class ExplainingFeed(FeedLayer):
         """Give an STKM to the card and note what changed. Raises as the feed below and the audits do."""
         self._last = None
         try:
-            view = CardStkmView.decode(stkm, self.usim.tables)
+            view = CardStkmView.decode(stkm, self.application.tables)
         except DecodeError:
             return self.feed_below.feed(stkm)
-        counter = self.usim.read_msk_counter(view.long_term_key)
+        counter = self.application.read_msk_counter(view.long_term_key)
         before = self._balances(view.ids)
         outcome = self.feed_below.feed(stkm)
         after = self._balances(view.ids)
         changes = tuple(_changes(before, after))
         if counter is None:
-            direction = _deduced_direction(outcome, before.policies, changes, self.usim.tables)
+            direction = _deduced_direction(outcome, before.policies, changes, self.application.tables)
         else:
             direction = Direction.LIVE if view.timestamp > counter else Direction.PLAYBACK
-        candidates = tuple(_candidates(before.policies, direction, self.usim.tables))
+        candidates = tuple(_candidates(before.policies, direction, self.application.tables))
         self._last = Explanation(direction, candidates, tuple(change.payment for change in changes))
         return outcome
 
     def _balances(self, ids: MbmsKeyIds) -> _Balances:
-        auditor = Auditor(self.usim)
+        auditor = Auditor(self.application)
         group = (ids.key_domain_id, ids.key_group)
         groups = [item for item in auditor.key_groups() if (item.key_domain_id, item.key_group) == group]
         return _Balances.of(groups, auditor.policies(*group), ids.msk_id)

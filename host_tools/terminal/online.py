@@ -69,7 +69,7 @@ from host_tools.wire.background import BackgroundRequests
 from host_tools.wire.key_sockets import KeySockets
 
 _LONGEST_TURN = 3600.0
-_MOST_RECEIPTS, _MOST_TAKEN = 1024, 64  # that nobody has asked about yet
+_MOST_RECEIPTS, _MOST_TAKEN, _MOST_OUTCOMES = 1024, 64, 64  # that nobody has asked about yet
 _Code = TypeVar("_Code", ServiceCode, MskCode)
 
 
@@ -130,7 +130,7 @@ class OnlineTerminal:
         self._timers: dict[str, float] = {}
         self._receipts: deque[LtkmReceipt] = deque(maxlen=_MOST_RECEIPTS)
         self._taken: deque[MskName] = deque(maxlen=_MOST_TAKEN)
-        self._outcomes: list[Outcome] = []
+        self._outcomes: deque[Outcome] = deque(maxlen=_MOST_OUTCOMES)
         self._is_started = False
         self._background: BackgroundRequests | None = None
         card.use_tmpi(self._keeper.journal.tmpi)
@@ -158,7 +158,7 @@ class OnlineTerminal:
 
     @property
     def has_open_stock(self) -> bool:
-        """Whether an order went past the client of which nobody has looked up what came of it."""
+        """Whether an order went past the client whose outcome nobody has looked up."""
         return self._keeper.journal.stock is not None
 
     @property

@@ -187,7 +187,11 @@ class Player:
             self._give(datagram, self._read(datagram.payload))
 
     def retuned(self) -> None:
-        """Another service is listened to from now on: what comes of it before its first key is early."""
+        """Another service is listened to from now on: what comes of it before its first key is early.
+
+        STKMs of the one that was left wait no longer for their key: given to the card now, they might cost something.
+        """
+        self._shelf.clear()
         self._keyed.clear()
         self._before.clear()
 

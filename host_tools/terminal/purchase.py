@@ -70,7 +70,7 @@ class PurchaseFlow:
 class ParentalPinEntry:
     """Gives the parental PIN when the card holds a TEK back for it. `ask` returns the PIN, or None to leave it."""
 
-    usim: CardApplication
+    application: CardApplication
     ask: Callable[[], Secret | None]
 
     def __call__(self, _view: StkmView, refusal: Refusal) -> bool:
@@ -80,7 +80,7 @@ class ParentalPinEntry:
         pin = self.ask()
         if pin is None:
             return False
-        self.usim.verify_pin(pin, refusal.parental.pin_reference)
+        self.application.verify_pin(pin, refusal.parental.pin_reference)
         return True
 
 

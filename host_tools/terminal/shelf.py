@@ -30,6 +30,10 @@ class StkmShelf:
         """A traffic key is there, or is not wanted any more."""
         self._waiting.pop(view.identity, None)
 
+    def clear(self) -> None:
+        """Nothing that waits is wanted any more."""
+        self._waiting.clear()
+
     def take(self, long_term_key: bytes) -> tuple[Datagram, ...]:
         """Return the STKMs under a key that came, and forget them."""
         found = [identity for identity, (key, _) in self._waiting.items() if key == long_term_key]

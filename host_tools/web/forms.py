@@ -16,7 +16,6 @@ from host_tools.exchange.http import HttpRequest, media_type
 from host_tools.exchange.ports import Clock, Rng
 from host_tools.wire.visitors import VisitRefusedError
 
-TOKEN_FIELD = "token"
 FORM_TYPE = "application/x-www-form-urlencoded"
 _LARGEST = 16_384
 _MOST_FIELDS = 64

@@ -130,10 +130,15 @@ class MediaSockets:
 
 
 class PacketPort:
-    """Sends packets to one place on this computer or beside it. What the network refuses is lost."""
+    """Sends packets to one place on this computer or beside it. `refused` counts what the network did not take."""
 
     def __init__(self, target: Endpoint) -> None:
-        self._target = (target.address, target.port)
+        """Take the place; its name is looked up now, and not with each packet. Raises `TransportError`."""
+        try:
+            found = socket.getaddrinfo(target.address, target.port, socket.AF_INET, socket.SOCK_DGRAM)
+        except (OSError, UnicodeError):
+            raise TransportError(f"{target.address} has no IPv4 address to send to") from None
+        self._target = found[0][4]
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self.refused = 0
@@ -142,7 +147,7 @@ class PacketPort:
         """Send a packet."""
         try:
             self._socket.sendto(packet, self._target)
-        except OSError:  # nobody listens, or its buffer is full
+        except OSError:  # nobody listens, or the buffer is full
             self.refused += 1
 
     def close(self) -> None:

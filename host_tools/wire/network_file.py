@@ -41,7 +41,7 @@ class Place:
 class NetworkFile:
     """BSF (Ub), BSM (Ua), and where LTKMs come from; the serviceIDs that can be registered for.
 
-    `others` are further servers, by what they are for: `zn`, `metrics`, `BSM_TLS`, `BSDA`.
+    `others` are further servers by what they are for: `zn`, `metrics`, `shop`, `console`, `BSM_TLS`, `BSF_TLS`, `BSDA`.
     """
 
     bsf: Place

@@ -26,13 +26,16 @@ def shared_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.parametrize("application", [[], ["--csim"]], ids=["usim", "csim"])
 @pytest.mark.parametrize("link", ["inprocess", pytest.param("pcsc", marks=pytest.mark.pcscd)])
-def test_both_services_are_heard_as_they_are_sent(link: str, shared_folder: Path, tmp_path: Path) -> None:
+def test_both_services_are_heard_as_they_are_sent(
+    link: str, application: list[str], shared_folder: Path, tmp_path: Path
+) -> None:
     kept = tmp_path / "kept"
     # Something else of the name of the scenario does not get in the way.
     (tmp_path / "demo").mkdir()
     done = subprocess.run(
-        [*DEMO, "--speed", "4", "--link", link, "--json", "--keep", str(kept)],
+        [*DEMO, *application, "--speed", "4", "--link", link, "--json", "--keep", str(kept)],
         capture_output=True, text=True, timeout=4 * PATIENCE, check=False, cwd=tmp_path,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": str(shared_folder), "PYTHONPATH": ":".join(sys.path)},
     )  # fmt: skip
@@ -60,8 +63,8 @@ def test_both_services_are_heard_as_they_are_sent(link: str, shared_folder: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--live", "--csim"], "--live is for a USIM"),
         (["--live", "--no-wire"], "on wires"),
+        (["--live", "--csim", "--no-wire"], "on wires"),
         (["--speed", "2"], "--live"),
     ],
 )

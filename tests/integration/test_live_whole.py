@@ -198,6 +198,7 @@ def test_bsm_and_bsda_are_killed_while_a_terminal_listens(by: str, tmp_path: Pat
         ports = bsm.ports
         with Program(*bsda) as station, Terminal("tone-b", bsm.network, address) as terminal:
             terminal.wait_for_packets(200)
+            assert "on the air by the BSD/A: tone-b to" in bsm.text
             bsm.process.kill()
             terminal.wait_for_packets(200)
             with HeadEnd(scenario, tmp_path, *ports, *stored, *shared):

@@ -74,13 +74,18 @@ CONNECT_ONCE = (
 )
 
 
+def until_ready(process: subprocess.Popen[str], lines: list[str]) -> list[str]:
+    """Add what a process says to `lines`, up to the line that says that the card can be used; return them."""
+    assert process.stdout is not None
+    while not lines or not lines[-1].startswith("Ready:"):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "the line did not come"
+    return lines
+
+
 def test_a_client_that_waits_for_the_line_finds_the_card(tmp_path: Path) -> None:
     with running("--private-pcscd", folder=tmp_path) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or not lines[-1].startswith("Ready:"):
-            lines.append(process.stdout.readline())
-            assert lines[-1], "the line did not come"
+        lines = until_ready(process, [])
         name, _, path = lines[0].strip().rpartition("export ")[2].partition("=")
         command = [sys.executable, "-W", "ignore", "-c", CONNECT_ONCE]
         seen = subprocess.run(command, env={name: path}, capture_output=True, text=True, check=True, timeout=60).stdout
@@ -102,9 +107,10 @@ def test_a_private_pcscd_on_the_command_line(tmp_path: Path) -> None:
             check=True,
             timeout=60,
         ).stdout.strip()
+        lines = until_ready(process, [])  # the client may have been faster
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
-    shown = re.search(r"ATR: +([0-9A-F ]+)", output)
+        process.communicate(timeout=30)
+    shown = re.search(r"ATR: +([0-9A-F ]+)", "".join(lines))
     assert shown is not None
     assert bytes.fromhex(seen) == bytes.fromhex(shown[1])
     assert process.returncode == 0

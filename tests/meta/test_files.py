@@ -18,6 +18,9 @@ FORBIDDEN = {
     "a merge conflict": re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE),
 }
 
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
+
 
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_file_contains(what: str) -> None:
@@ -27,6 +30,25 @@ def test_no_file_contains(what: str) -> None:
         for hit in FORBIDDEN[what].finditer(text)
     ]
     assert not found, f"{what}:\n" + "\n".join(found)
+
+
+def test_links_of_documents_lead_somewhere() -> None:
+    """To a file that is there, and where they name one, to a heading in it: as GitHub and Sphinx call headings."""
+    documents = {path: text for path, text in text_files() if path.suffix == ".md"}
+    headings = {path: {anchor(title) for title in _HEADING.findall(text)} for path, text in documents.items()}
+    lost = []
+    for path, text in documents.items():
+        for link in _LINK.findall(text):
+            name, _, heading = link.partition("#")
+            target = (path.parent / name).resolve() if name else path
+            if not target.exists() or (heading and target in headings and heading not in headings[target]):
+                lost.append(f"{path.relative_to(ROOT)}: {link}")
+    assert len(documents) > 20
+    assert lost == []
+
+
+def anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.strip().lower()).replace(" ", "-")
 
 
 def test_constraints_are_exact_versions_and_nothing_else() -> None:

@@ -47,6 +47,7 @@ class PageBench:
 
     store: Store | None = None
     catalogue: Catalogue | None = None
+    over: bool | None = None
     clock: ManualClock = field(init=False)
     cookie: Headers = ()
 
@@ -63,7 +64,10 @@ class PageBench:
         with self.servers.books.transactions.transaction():
             self.servers.selling.include(IMPI)
         self.happenings = Happenings(self.clock)
-        self.operator = Operator(self.network, self.servers, self.clock, rng, self.happenings, "127.0.0.2")
+        self.operator = Operator(
+            self.network, self.servers, self.clock, rng, self.happenings, "127.0.0.2",
+            is_over=None if self.over is None else lambda: self.over is True,
+        )  # fmt: skip
         self.rooms = Rooms.of(rng, self.clock, self.operator, {"shop": SHOP, "console": CONSOLE})
         self.servers.front.shop = self.rooms.behind_digest
         self.caller = Caller(IMPI, B_TID, TERMINAL)

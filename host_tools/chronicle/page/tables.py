@@ -18,7 +18,7 @@ def tables(chronicle: Chronicle) -> Iterator[str]:
     heads = ("service", "sent to", "#traffic keys", "#STKMs", "#refused", *(f"#packets {fate.value}" for fate in fates))
     yield from _table("Services", heads, [_service(one, fates) for one in chronicle.services])
     keys = [
-        (one.name, key.key, "before" if key.came is None else clock(key.came), clock(key.first), clock(key.last),
+        (one.name, key.key, _when(key.arrival), clock(key.first), clock(key.last),
          "; ".join(map(str, key.valid)), "; ".join(key.allows))
         for one in chronicle.services for key in one.long_term_keys
     ]  # fmt: skip
@@ -33,6 +33,10 @@ def tables(chronicle: Chronicle) -> Iterator[str]:
     ])  # fmt: skip
     yield from _table("Events", ("#time", "what happened"), [(clock(note.at), note.words) for note in chronicle.notes])
     yield from _stkms(chronicle)
+
+
+def _when(arrival: float | str) -> str:
+    return arrival if isinstance(arrival, str) else clock(arrival)
 
 
 def _traffic(key: TrafficKeyUse, has_media: bool) -> Row:

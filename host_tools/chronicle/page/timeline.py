@@ -114,7 +114,7 @@ def _service(drawing: _Drawing, service: ServiceStory) -> None:
         _validities(drawing, service, above, top + _BAR + 7)
     top = drawing.label("TEK", _BAR + 6)
     for number, key in enumerate(service.traffic_keys):
-        _bar(drawing, f"{service.name} TEK", top + 2, (key.given, _end(key)), f"tek s{number % 2}",
+        _bar(drawing, f"{service.name} TEK", top + 2, (_begin(key), _end(key)), f"tek s{number % 2}",
              key.key.rpartition("/")[2], _traffic_words(key, bool(service.media)))  # fmt: skip
     top = drawing.label("STKM", _SIGNS)
     for stkm in service.stkms:
@@ -144,6 +144,10 @@ def _span_words(begins: float, ends: float, opens: bool, closes: bool) -> str:
 
 def _first(above: LongTermKeyUse) -> float:
     return above.first if above.came is None else min(above.came, above.first)
+
+
+def _begin(key: TrafficKeyUse) -> float:
+    return key.given if key.used is None else min(key.given, key.used[0])
 
 
 def _end(key: TrafficKeyUse) -> float:
@@ -210,7 +214,7 @@ def _balance(drawing: _Drawing, balance: Balance) -> None:
 
 
 def _long_term_words(above: LongTermKeyUse, end: float) -> str:
-    came = "there before" if above.came is None else f"came {clock(above.came)}"
+    came = f"came {clock(above.came)}" if above.came is not None else f"came {above.arrival}"
     allows = f"; {'; '.join(above.allows)}" if above.allows else ""
     return f"{clock(_first(above))} SEK or PEK {above.key}: {came}, in use until {clock(end)}{allows}"
 

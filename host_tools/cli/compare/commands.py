@@ -12,6 +12,7 @@ from host_tools.cli.console import Console
 from host_tools.cli.exits import CARD, DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.explained import PIN_VARIABLE, explained, parse_pin
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.script.commands import ALLOWED_VARIABLE, plain_script_errors
 from host_tools.cli.terminal.options import which_card_options
 from host_tools.cli.trace.options import TraceChoice, recording_options
@@ -68,7 +69,7 @@ def compare() -> None:
 @click.option("--html", "html_file", type=_FILE, help="Write one self-contained HTML page.")
 @click.option("--json", "json_file", type=_FILE, help="Write everything as JSON.")
 @click.option("--show-allowed", is_flag=True, help="List allowed differences, too.")
-@click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
+@click.option("--timeout", type=NumberRange(0.001, 3600), help="Seconds to wait for an answer.")
 @click.option("--keep-going", is_flag=True, help="Go on even when a reader does not answer any more.")
 @click.option("--destructive", is_flag=True, help="Do destructive steps, on cards that --allow-iccid names.")
 @click.option(

@@ -18,6 +18,7 @@ from card.disk.reading import open_plain
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, CliError
 from host_tools.cli.explained import explained
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.trace.options import TraceChoice, trace_options
 from host_tools.files.temporary import temporary_folder
 from host_tools.files.writing import told, whole_file
@@ -55,7 +56,7 @@ _RUN = (*_PROGRAM, "run")
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(1.0, 100.0),
+    type=NumberRange(1.0, 100.0),
     default=1.0,
     show_default=True,
     help="How fast, with --live.",
@@ -82,8 +83,8 @@ def demo(
     With --live nothing is recorded first: the broadcast is on the air while the terminal registers, takes keys, listens
     to ten seconds of each service, and follows the SEKs that roll over.
     """
-    if live and (csim or not wire):
-        raise click.UsageError("--live is for a USIM on wires: neither --csim nor --no-wire goes with it")
+    if live and not wire:
+        raise click.UsageError("--live is on wires: --no-wire does not go with it")
     if not live and speed != 1.0:
         raise click.UsageError("--speed needs --live")
     if keep is not None and no_keep:
@@ -96,7 +97,7 @@ def demo(
         sinks = stack.enter_context(choice.opened())
         steps = stack.enter_context(closing(_Steps(to_stderr=as_json, live=not choice.verbose)))
         if live:
-            outcome = _run_live(link, folder, speed, steps, sinks)
+            outcome = _run_live(link, folder, speed, steps, sinks, csim=csim)
         else:
             outcome = _run(_side(csim, wire=wire), link, folder, steps, sinks)
         if audio is not None:
@@ -142,7 +143,9 @@ def _run(side: Side, link: str, folder: Path, steps: _Steps, sinks: Sequence[Tra
         raise CliError(error.message, error.status or ENVIRONMENT) from error
 
 
-def _run_live(link: str, folder: Path, speed: float, steps: _Steps, sinks: Sequence[TraceSink]) -> Outcome:
+def _run_live(
+    link: str, folder: Path, speed: float, steps: _Steps, sinks: Sequence[TraceSink], *, csim: bool
+) -> Outcome:
     from host_tools.sessions.demo.card import CardProcessEnded, card_in_reader
     from host_tools.sessions.demo.live import LiveDemo
     from host_tools.sessions.opening import CardSource
@@ -153,13 +156,13 @@ def _run_live(link: str, folder: Path, speed: float, steps: _Steps, sinks: Seque
     @contextmanager
     def opened(card_file: Path, pin: Secret | None) -> Iterator[CardSource]:
         if link == IN_PROCESS:
-            yield CardSource(IN_PROCESS, profile=card_file, pin=pin)
+            yield CardSource(IN_PROCESS, profile=card_file, pin=pin, csim=csim)
             return
         with card_in_reader(card_file, folder / _CARD_LOG, _RUN) as plain:
-            yield CardSource(PCSC, reader=plain.name, pin=pin)
+            yield CardSource(PCSC, reader=plain.name, pin=pin, csim=csim)
 
     try:
-        return LiveDemo(folder, opened, _PROGRAM, sinks, steps, speed).run()
+        return LiveDemo(folder, opened, _PROGRAM, sinks, steps, speed, csim).run()
     except CardProcessEnded as error:
         raise CliError(error.message, error.status or ENVIRONMENT) from error
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from host_tools.cli.numbers import NumberRange
+
 if TYPE_CHECKING:
     from host_tools.exchange.transport import Endpoint
     from host_tools.headend.on_air.broadcast import AirPlan
@@ -16,7 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FIRST_PORT = 5004
 _OPTIONS = (
-    click.option("--speed", type=click.FloatRange(0.01, 100.0), default=1.0, show_default=True, help="How fast."),
+    click.option("--speed", type=NumberRange(0.01, 100.0), default=1.0, show_default=True, help="How fast."),
     click.option("--loop", is_flag=True, help="Begin anew at the end of the scenario, with new SEKs, without end."),
     click.option(
         "--listener",
@@ -66,9 +68,10 @@ def air_plan(options: Mapping[str, Any]) -> AirPlan:
 def refuse_without(given: str, options: Mapping[str, Any]) -> None:
     """Raise `click.UsageError` when an option of a broadcast is there without the one that asks for it."""
     context = click.get_current_context()
-    names = [name for name in options if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
-    if names:
-        raise click.UsageError(f"--{names[0].replace('_', '-')} needs {given}")
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in options and source is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} needs {given}")
 
 
 def place(option: str, text: str) -> Endpoint:

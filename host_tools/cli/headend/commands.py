@@ -153,9 +153,9 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
 @click.option(
     "--certificates",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Serve Zn and Ua over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the server's a "
-    "test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, terminal.pem and "
-    "terminal.key for a terminal, bsda.pem and bsda.key for a BSD/A.",
+    help="Serve Zn, Ua and Ub over TLS, too, with ca.pem, server.pem and server.key of this folder. Without the "
+    "server's a test authority is made, and written there are ca.pem, naf.pem and naf.key for a client of Zn, "
+    "terminal.pem and terminal.key for a terminal, bsda.pem and bsda.key for a BSD/A.",
 )
 @click.option("--air", is_flag=True, help="Broadcast SCENARIO, too: media, STKMs, announcement.")
 @air_options
@@ -295,8 +295,8 @@ def air(
     """Be the BSD/A of SCENARIO, with a BSM in another process, until interrupted.
 
     STKMs, or the keys to make them, come from the BSM by HTTP some crypto periods ahead, so that one which stops for a
-    moment is not heard. Give both the same --clock-file, --speed and --loop. With --certificates both ways are over
-    TLS.
+    moment is not heard. Give both the same --clock-file, --speed, --loop, and --listener or --multicast, as the BSM
+    announces where the media go. With --certificates both ways are over TLS.
     """
     from host_tools.sessions.air import distribute_scenario
     from host_tools.sessions.air import transport_key as read_key
@@ -304,7 +304,8 @@ def air(
 
     read = [Path(scenario), profile, transport_key, random_keys, network]
     refuse_clash([options["record"], options["clock_file"]], read)
-    with _plain_errors():
+    # Until it is on the air; then it ends in order.
+    with _plain_errors(), interruptible():
         found, show = ends(bsm, network, certificates, port, tls_port), _Show()
         plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, show), air_plan(options)
         card = load_profile(profile)
@@ -344,8 +345,8 @@ class _Show(Console):
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
-            case BroadcastOnAir(scenario, plan):
-                _show_air(scenario, plan)
+            case BroadcastOnAir(scenario, plan, here):
+                _show_air(scenario, plan, here=here)
             case DistributionServed(place, secured):
                 click.echo(f"BSD/A, http, /metrics: {place.address}:{place.port}")
                 if secured is not None:
@@ -434,11 +435,12 @@ def _plain_errors() -> Iterator[None]:
         raise CliError(str(error), ENVIRONMENT) from None
 
 
-def _show_air(scenario: Scenario, plan: AirPlan) -> None:
+def _show_air(scenario: Scenario, plan: AirPlan, *, here: bool) -> None:
+    what = "on the air" if here else "on the air by the BSD/A"
     for places in plan.targets(scenario):
         for service, heard in places.items():
             media, stkms = heard.media, heard.stkms
-            click.echo(f"on the air: {service} to {media.address}:{media.port}, STKMs to port {stkms.port}")
+            click.echo(f"{what}: {service} to {media.address}:{media.port}, STKMs to port {stkms.port}")
     times = "" if plan.speed == 1 else f", {plan.speed:g} times as fast"
     how = "again and again" if plan.loop else f"for {scenario.duration / 1000 / plan.speed:g} s"
     click.echo(f"{how}{times}; announced at /guide/ of the BSM")

@@ -15,6 +15,7 @@ from card.spec.aids import application_name
 from host_tools.cli.console import Console as EventConsole
 from host_tools.cli.explained import session_errors
 from host_tools.cli.interrupts import interruptible
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.trace.options import TraceChoice, recording_options
 from host_tools.sessions.bridges import lines_to, make_bridge
 from host_tools.sessions.cards import open_named_card
@@ -124,7 +125,7 @@ class Console:
 @click.option(
     "--wait",
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     help="Give up when the card is in no reader by then; without it, wait for ever.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="One line per APDU.")

@@ -13,6 +13,7 @@ import click
 from host_tools.cli.console import Console
 from host_tools.cli.exits import DIFFERENT, ENVIRONMENT, INPUT, CliError
 from host_tools.cli.new_file import force_option, new_file, refuse_clash
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.options import which_card_options
 from host_tools.cli.trace.options import TraceChoice, open_traced_link, recording_options, trace_options
 from host_tools.sessions.events import CardAnswered, Event, NotSent
@@ -48,7 +49,7 @@ def script() -> None:
     help="ICCID of a card that destructive steps may change. Repeatable.",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=HEX", help="Give a variable of the scripts a value.")
-@click.option("--timeout", type=click.FloatRange(0.001, 3600), help="Seconds to wait for an answer.")
+@click.option("--timeout", type=NumberRange(0.001, 3600), help="Seconds to wait for an answer.")
 @click.option("--stop", "stop_on_failure", is_flag=True, help="End a script at its first failure.")
 @click.option("--keep-going", is_flag=True, help="Go on even when the reader does not answer any more.")
 @click.option("--seed", type=int, help="Seed of random variables, for doing the same again.")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
 import termios
 import tty
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
+
+_READ = 64
+_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])?", re.DOTALL)
+"""What arrows, function keys, or a key with Alt send (ECMA-48 clause 5.4): its letters and digits are nobody's keys."""
 
 
 class KeyPresses:
@@ -19,6 +25,7 @@ class KeyPresses:
     def __init__(self) -> None:
         self._file = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
         self._undo: Callable[[], None] = lambda: None
+        self._pressed = b""
 
     def __enter__(self) -> Self:
         if self._file is not None:
@@ -29,14 +36,20 @@ class KeyPresses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._undo()
+        with suppress(termios.error):  # the terminal may be gone, and what was started with nohup outlives it
+            self._undo()
 
     def poll(self) -> str | None:
-        """Return a key that was pressed, None for none."""
+        """Return a key that was pressed, None for none. Keys that are more than one character are left out."""
+        if not self._pressed:
+            self._pressed = self._read()
+        key, self._pressed = self._pressed[:1], self._pressed[1:]
+        return key.decode("ascii", "replace").lower() or None
+
+    def _read(self) -> bytes:
         if self._file is None or not select.select([self._file], (), (), 0)[0]:
-            return None
-        pressed = os.read(self._file, 1)
-        if not pressed:  # the terminal is gone
+            return b""
+        read = os.read(self._file, _READ)
+        if not read:  # the terminal is gone
             self._file = None
-            return None
-        return pressed.decode("ascii", "replace").lower()
+        return _ESCAPE.sub(b"", read)

@@ -115,6 +115,8 @@ def live_rows(service: str, statistics: PlayStatistics, status: Mapping[str, obj
         f"{status['lost']} never came, {status['dropped']} dropped here, "
         f"{statistics.packets_repeated} doubled, {statistics.packets_failed} failed"
     )
+    if status["not_sent_on"]:
+        losses += f", {status['not_sent_on']} not taken for the player"
     rows = [
         ("Service", printable(service)),
         ("Keys", f"{statistics.teks} TEKs from {statistics.stkms_fed} STKMs, {statistics.stkms_refused} refused"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.options import FILE, CardChoice, csim_option, key_source
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"([0-9a-f]{6})/([0-9a-f]{8})", re.IGNORECASE)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_SECONDS = click.FloatRange(0, 86_400)
+_SECONDS = NumberRange(0, 86_400)
 
 
 def parse_resolved(
@@ -93,7 +94,7 @@ def playing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         csim_option,
         click.option("--me", type=FILE, metavar="FILE.card",
                      help="Hold the keys in the terminal (GBA_ME), in this file; the card only authenticates."),
-        click.option("--wait", type=click.FloatRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
+        click.option("--wait", type=NumberRange(0, 600), default=5.0, show_default=True, metavar="SECONDS",
                      help="How long to wait for the first key of a network."),
     ):  # fmt: skip
         command = option(command)

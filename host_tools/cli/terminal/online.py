@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from host_tools.cli.exits import DIFFERENT, CliError
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.network_options import network_options, online_terminal, waiting_of, waiting_options
 from host_tools.cli.terminal.options import FILE, card_options
 
@@ -15,7 +16,7 @@ from host_tools.cli.terminal.options import FILE, card_options
 @click.command()
 @click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @click.option("--leave", is_flag=True, help="Deregister at the end; without it the registration goes on.")
-@click.option("--for", "seconds", type=click.FloatRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
+@click.option("--for", "seconds", type=NumberRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
 @click.option("--roaming", is_flag=True, help="Be in a foreign network: no registration by itself.")
 @click.option("--register-abroad", is_flag=True, help="Register in a foreign network, too.")
 @click.option("--sms-port", type=click.IntRange(1, 65_535), help="Take short messages (TPDUs) on this UDP port, too.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.network_options import network_options, online_terminal
 from host_tools.cli.terminal.options import card_options
 from host_tools.cli.terminal.replies import OnlineShow
@@ -15,7 +16,7 @@ from host_tools.sessions.events import Event, PortalOpened
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="TCP port; without it, any that is free.")
-@click.option("--for", "seconds", type=click.FloatRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
+@click.option("--for", "seconds", type=NumberRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
 @network_options
 @card_options
 def portal(port: int, seconds: float | None, as_json: bool, **options: Any) -> None:

@@ -14,6 +14,7 @@ from host_tools.cli.exits import USAGE, CliError
 from host_tools.cli.explained import ask_pin, explained
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
+from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.extras import parse_address as parse_place
 from host_tools.cli.terminal.network_options import choice_of, parse_items, place_options, waiting_of, waiting_options
 from host_tools.cli.terminal.options import (
@@ -46,9 +47,7 @@ _PIPE = "-"
 @click.option("--sdp", type=FILE, metavar="FILE.sdp", help="Describe that for a player, which then plays FILE.sdp.")
 @click.option("-o", "--output", metavar="PREFIX|DIR/|-", help="Write the media to files, or their sound to a pipe (-).")
 @click.option("--record", type=FILE, metavar="FILE", help="Record the broadcast as it comes, for `terminal replay`.")
-@click.option(
-    "--duration", type=click.FloatRange(0, 1e9), metavar="SECONDS", help="End so long after the first packet."
-)
+@click.option("--duration", type=NumberRange(0, 1e9), metavar="SECONDS", help="End by itself after so long.")
 @click.option("--no-register", is_flag=True, help="Take keys and ask for missing ones, but register for nothing.")
 @click.option("--buy", "items", metavar="ITEM", multiple=True, callback=parse_items,
               help="Buy GLOBAL_ID or GLOBAL_ID,DATA_ID first, repeatable; needs a network.")  # fmt: skip
@@ -123,6 +122,8 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
     library = WebLibrary(places, options["address"])
     if target.startswith("http:"):
         return programmes_at(target, library)
+    if "://" in target:
+        raise click.UsageError(f"{target}: an announcement is fetched from http:// alone")
     if reach is None:
         raise click.UsageError(f"{target or 'nothing'} is no URL and no file: --network says whose services there are")
     place = places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))

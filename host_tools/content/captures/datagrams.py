@@ -27,8 +27,8 @@ from host_tools.content.captures.link_layers import (
 GTP_U_PORT: Final = 2152
 """UDP port of GTP-U (TS 29.281 clause 4.4.2.0)."""
 
-_IP_IN_IP, _TCP, _UDP, _IPV6_IN_IP, _GRE = 4, 6, 17, 41, 47
-_HOP_BY_HOP, _ROUTING, _FRAGMENT, _ESP, _AH, _NO_NEXT, _OPTIONS, _MOBILITY = 0, 43, 44, 50, 51, 59, 60, 135
+_IP_IN_IP, _UDP, _IPV6_IN_IP, _GRE = 4, 17, 41, 47
+_HOP_BY_HOP, _ROUTING, _FRAGMENT, _ESP, _AH, _OPTIONS, _MOBILITY = 0, 43, 44, 50, 51, 60, 135
 _EIGHT_BYTE_UNITS: Final = frozenset({_HOP_BY_HOP, _ROUTING, _OPTIONS, _MOBILITY})
 _ETHERNET_IN_GRE = 0x6558  # transparent Ethernet bridging
 _MOST_TUNNELS = 4  # one inside the other

@@ -74,7 +74,10 @@ NOBODY = Sender()
 
 @dataclass(frozen=True, slots=True)
 class ItemRequest:
-    """A request about one item or more, or none where it `may_be_empty`. `request_id` names it: twice, it acts once."""
+    """A request about one item or more, or none where it `may_be_empty`.
+
+    `request_id` names it: sent twice, it acts once.
+    """
 
     request_id: str
     items: tuple[PurchaseItem, ...]

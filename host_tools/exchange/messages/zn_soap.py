@@ -13,8 +13,6 @@ from host_tools.exchange.xml_text import Node, leaves, parse_document, words, wr
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 NAMESPACE = "urn:3gpp:gba:GBAService:2010-02"
-SOAP_ACTION = "urn:3gpp:gba:GBAServiceAction:2007-05"
-"""What a client says in the header `SOAPAction`; a BSF of ours does not look at it."""
 _PREFIXES = {"soap": ENVELOPE, "gba": NAMESPACE}
 _REQUEST = "requestBootstrappingInfoRequest"
 _ANSWER = "requestBootstrappingInfoResponse"

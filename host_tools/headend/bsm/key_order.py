@@ -47,12 +47,12 @@ def _places(bsm: Bsm, orders: Iterable[Order]) -> Iterable[dict[int, ServiceKey]
     """Return, for each service, which orders bring a key, by their places, and which key."""
     found: dict[str, dict[int, ServiceKey]] = {}
     for at, order in enumerate(orders):
-        key = _key_of(bsm, order) if order.kind is OrderKind.KEY else None
+        key = key_of(bsm, order) if order.kind is OrderKind.KEY else None
         if key is not None:
             found.setdefault(order.service, {})[at] = key
     return found.values()
 
 
-def _key_of(bsm: Bsm, order: Order) -> ServiceKey | None:
-    """Return the key that an order brings, None where the BSM has it no more."""
+def key_of(bsm: Bsm, order: Order) -> ServiceKey | None:
+    """Return the key that an order brings, None where the BSM has none of that name any more."""
     return bsm.current_key(order.service) if order.key is None else find_key(bsm.keys(order.service), order.key)

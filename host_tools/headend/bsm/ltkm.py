@@ -122,7 +122,18 @@ def renew_ltkm(ltkm: bytes, smk: Secret, counter: int) -> bytes:
 
 def recipient(ltkm: bytes) -> str:
     """Return the B-TID an LTKM is addressed to. Raises `DecodeError` for bytes that are no LTKM."""
-    return _identities(MikeyMessage.decode(ltkm))[1].decode(errors="replace")
+    return name_in(_identities(MikeyMessage.decode(ltkm))[1])
+
+
+def name_in(identity: bytes) -> str:
+    """Return the B-TID or NAI in an identity of a message. Raises `DecodeError` for octets that are no such name."""
+    try:
+        name = identity.decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not name.isprintable() or not name:
+        raise DecodeError("an identity of the message is neither B-TID nor NAI")
+    return name
 
 
 def rand_of(ltkm: bytes) -> bytes:

@@ -26,6 +26,7 @@ from dataclasses import replace
 from card.codec.mikey import Identity, MikeyMessage, Timestamp
 from card.errors import DecodeError, EncodeError
 from host_tools.headend.bsm.books import Line, Outbox, Outstanding, Route
+from host_tools.headend.bsm.ltkm import name_in
 from host_tools.headend.bsm.orders import Mint, Order, OrderKind
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.errors import HeadendError, VerificationError
@@ -118,9 +119,9 @@ class LtkmSender:
     def _decide(
         self, one: Outstanding, route: Route, taken: Collection[tuple[str, int]], ordered: Collection[str]
     ) -> bool:
-        """Settle what is outstanding when the terminal registers, if it can be; `ordered` are services that come.
+        """Settle one that is outstanding when the terminal registers or says what it took; return whether it could be.
 
-        Returns whether it could.
+        `ordered` are services that come.
         """
         if (one.b_tid, _counter(one.ltkm)) in taken:
             self.believed += 1
@@ -162,7 +163,7 @@ class LtkmSender:
         wait goes on. An answer to an earlier copy of a plain MSK message names an earlier T and counts as wrong: the
         terminal answers the later one too.
         """
-        b_tid = MikeyMessage.decode(verification).one(Identity).value.decode(errors="replace")
+        b_tid = name_in(MikeyMessage.decode(verification).one(Identity).value)
         waiting = self._outbox.outstanding(b_tid)
         if waiting is not None:
             self._outbox.hold(waiting.identity)
@@ -192,14 +193,14 @@ class LtkmSender:
         """Order again what was sent under an earlier B-TID and does not credit."""
         for one in self._outbox.outstanding_of(identity):
             if one.b_tid != b_tid and not one.order.credits:
-                self._outbox.settle(one.b_tid)
                 self._outbox.add(identity, one.order, ahead=True)
+                self._outbox.settle(one.b_tid)
 
     def _is_set_aside(self, waiting: Outstanding) -> bool:
         """Keep a withdrawal that did not arrive for later; tell whether nothing else is to be sent meanwhile.
 
-        It goes out with the next order or registration, behind the others: else the terminal would keep the key. Where
-        the service was bought again since, its key waits, and is not to be withdrawn.
+        It goes out with the next order or request, behind the others: else the terminal would keep the key. Where the
+        service was bought again since, its key waits, and is not to be withdrawn.
         """
         if waiting.order.kind is not OrderKind.WITHDRAWAL:
             return False

@@ -20,7 +20,7 @@ from host_tools.exchange.messages.registration import Deregistration, Registrati
 from host_tools.exchange.names import TAKEN_HEADER, find_taken
 from host_tools.exchange.procedures import DEREGISTRATION, KEY_MANAGEMENT, REGISTRATION, Procedure, Target
 from host_tools.headend.bsm.books import Books, Registered, Route
-from host_tools.headend.bsm.key_order import by_use, keys_behind
+from host_tools.headend.bsm.key_order import by_use, key_of, keys_behind
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.server import Bsm
 from host_tools.headend.http.answers import answer, failure
@@ -190,8 +190,8 @@ class KeyManagement:
         kept = tuple(one for one in (before.service_ids if before else ()) if one not in left)
         route = _route(caller, before)
         self._write(caller, kept, route)
-        withdrawn = self._bsm.leaving(caller.identity, self.services(left), (*self.services(kept), *using))
-        self._pushes.order(caller.identity, route, map(Order.for_withdrawal, withdrawn))
+        withdrawals = self._withdrawals(caller.identity, self.services(left), (*self.services(kept), *using))
+        self._pushes.order(caller.identity, route, withdrawals)
 
     def hear_taken(self, caller: Caller, request: HttpRequest) -> None:
         """Settle what is in doubt of LTKMs that credit, where a request says which of them the terminal took.
@@ -233,10 +233,9 @@ class KeyManagement:
         left = tuple(one for one in wanted if one in held)
         kept = tuple(one for one in held if one not in wanted)
         self._write(caller, kept)
-        withdrawn = self._bsm.leaving(caller.identity, self.services(left), self.services(kept))
-        orders = [*map(Order.for_withdrawal, withdrawn), *self._orders(caller.identity, kept)]
-        coming = self._newest_last(caller.identity, caller.username, kept, orders)
-        self._pushes.restart(caller.identity, caller.route, coming, tuple(taken))
+        withdrawals = self._withdrawals(caller.identity, self.services(left), self.services(kept))
+        orders = self._newest_last(caller.identity, caller.username, kept, self._orders(caller.identity, kept))
+        self._pushes.restart(caller.identity, caller.route, (*withdrawals, *orders), tuple(taken))
         return tuple(ServiceCode(one, HTTPStatus.OK if one in left else HTTPStatus.FORBIDDEN) for one in wanted)
 
     def request_keys(self, caller: Caller, names: Iterable[MskName]) -> tuple[MskCode, ...]:
@@ -289,6 +288,24 @@ class KeyManagement:
         if self._delivery is not None:
             return self._delivery.asked(identity, service_ids, key, self._pushes.crediting(identity, b_tid))
         return [Order.for_key(key.service, key)]
+
+    def _withdrawals(self, identity: str, left: Iterable[str], kept: Iterable[str]) -> tuple[Order, ...]:
+        """Return what makes the keys of services invalid that are `left`, but for those `kept`.
+
+        A key that still waits to be sent does not go out any more; what credits was paid for and does, so its key is
+        withdrawn behind it.
+        """
+        staying = frozenset(kept)
+        going = tuple(service for service in dict.fromkeys(left) if service not in staying)
+        keys = dict.fromkeys(self._bsm.leaving(identity, going, ()))
+        for number, order in self._outbox.orders(identity):
+            if order.kind is not OrderKind.KEY or order.service not in going:
+                continue
+            if not order.credits:
+                self._outbox.drop(identity, number)
+            elif (key := key_of(self._bsm, order)) is not None:
+                keys[key] = None
+        return tuple(map(Order.for_withdrawal, keys))
 
     def _newest_last(
         self, identity: str, b_tid: str, held: tuple[str, ...], orders: Iterable[Order]

@@ -51,6 +51,10 @@ class StkmShelf(GuardedServer):
         """Take an STKM that has just gone out over the air."""
         self.put(Stkms(service, (FinishedStkm(0, self._clock.now(), octets),)))
 
+    def clear(self) -> None:
+        """Forget all: the broadcast is over, and no STKM holds any more."""
+        self._stkms.clear()
+
     def current(self, service: str) -> bytes | None:
         """Return the STKM that holds now, None where there is none."""
         kept = self._stkms.get(service, [])

@@ -115,13 +115,18 @@ class AirBeside:
     def roll(self, service: str) -> ServiceKey:
         """Give a service a new SEK out of turn, which BSD/A and all who are registered hear of.
 
-        It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`.
+        It begins two crypto periods from now; later where the BSD/A is elsewhere. Raises `HeadendError`. To be called
+        in no transaction: nobody is to hear of a SEK that is not kept.
         """
         key = self._rolled.roll(service, self._position)
         if self._handing is not None:
             told = as_message(self._timetable.rolls.of(service)[-1])
             self._handing.put(SekHandover(told, as_grant(key) if self._handing.with_keys else None))
         return key
+
+    def is_over(self) -> bool:
+        """Tell whether the scenario has come to its end, and is not repeated."""
+        return not self._plan.loop and self._position >= self._timetable.scenario.duration
 
     def start(self) -> None:
         """Begin to send, where the broadcast is here."""
@@ -192,7 +197,12 @@ class AirBeside:
         self._timers[name] = loop.call_later(pause, self._every, name, step)
 
     def _add_seks(self) -> float:
-        """See to it, in every crypto period, that the BSM has the SEKs to come, and not all that ever were."""
+        """See to it, in every crypto period, that the BSM has the SEKs to come, and not all that ever were.
+
+        At the end of a broadcast no STKM holds any more.
+        """
+        if self.is_over():
+            self._shelf.clear()
         add_seks(self._keys, self._timetable, self._position)
         forget_seks(self._keys, self._timetable, self._position, KEPT_FOR * 1000 * self._plan.speed)
         return self._period

@@ -21,7 +21,7 @@ from host_tools.files.writing import open_growing, write_whole
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.on_air.outlets import DEFAULT_LISTENER, Places, UdpOutlet, multicast_places, unicast_places
 from host_tools.headend.on_air.queue import SendQueue
-from host_tools.headend.on_air.sources import open_source
+from host_tools.headend.on_air.sources import WaitingFrames, open_source
 from host_tools.headend.on_air.transmitter import Transmitter
 from host_tools.headend.scenario.maker import BackEndOfBsm, make_bsda
 from host_tools.headend.scenario.model import Scenario
@@ -110,6 +110,7 @@ class OnAir:
         self._opened = ExitStack()
         with self._opened as opened:
             frames = {service: open_source(text, service, opened) for service, text in plan.media.items()}
+            self._waiting = {name: one for name, one in sorted(frames.items()) if isinstance(one, WaitingFrames)}
             self.outlet = UdpOutlet(self.targets, multicast=plan.multicast)
             opened.callback(self.outlet.close)
             recorder = None
@@ -159,6 +160,17 @@ class OnAir:
             "bcast_uicc_air_lateness_microseconds", "Delay behind the schedule by share.", self._lateness, "gauge"
         )
         yield Metric("bcast_uicc_air_lost_total", "Packets that were not sent, by reason.", self._lost)
+        if self._waiting:
+            yield Metric(
+                "bcast_uicc_air_silent_total",
+                "Packets of silence, as ffmpeg or a sender brought nothing in time.",
+                lambda: [(f'service="{name}"', one.silent) for name, one in self._waiting.items()],
+            )
+            yield Metric(
+                "bcast_uicc_air_foreign_total",
+                "Datagrams from a sender that are no PCMU.",
+                lambda: [(f'service="{name}"', one.foreign) for name, one in self._waiting.items()],
+            )
 
     def _sent(self) -> list[tuple[str, int]]:
         sent = {} if self.transmitter is None else self.transmitter.sent

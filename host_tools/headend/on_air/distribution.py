@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.clock import NetworkClock
+from host_tools.headend.endings import heeding_signals
 from host_tools.headend.http.by_path import ByPath
 from host_tools.headend.http.handover import PROCEDURES, HandoverServer
 from host_tools.headend.on_air.broadcast import OnAir
@@ -45,7 +46,7 @@ async def distribute(
     on_ready: Callable[[Distribution], None],
     secured: tuple[socket.socket, ssl.SSLContext] | None = None,
 ) -> None:
-    """Broadcast until it is cancelled or `Distribution.ended` is set. Both sockets belong to it from now on.
+    """Broadcast until it is cancelled, `Distribution.ended` is set, or a signal ends it; the sockets are its own now.
 
     Where there is a `secured` one, the BSM hands over there alone.
     """
@@ -65,6 +66,7 @@ async def distribute(
         fetching = asyncio.create_task(supplier.run())
         started.push_async_callback(_cancelled, fetching)
         on_air.start(clock.now())
+        started.enter_context(heeding_signals(made.ended))
         on_ready(made)
         await made.ended.wait()
 

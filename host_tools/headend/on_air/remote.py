@@ -131,5 +131,5 @@ class RemoteBsm:
         if answer.status != HTTPStatus.OK:
             self.failures += 1
             words = answer.body[:200].decode(errors="replace").strip()
-            raise HeadendError(f"the BSM refuses a {procedure.name}: {answer.status} {words}")
+            raise HeadendError(f"the BSM refuses this ({procedure.name}): {answer.status} {words}")
         return answer.body

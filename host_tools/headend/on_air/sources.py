@@ -6,6 +6,7 @@ does not wait.
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import socket
@@ -37,6 +38,7 @@ _LONGEST_WAV = 600  # seconds: what is longer goes through ffmpeg, which reads a
 _FRAMES_AHEAD = 100
 _FRAMES_OF_RTP = 50  # a second
 _READ = 65_536
+_log = logging.getLogger(__name__)
 
 
 def open_source(text: str, service: str, opened: ExitStack) -> FrameSource:
@@ -84,6 +86,8 @@ def wav_frames(path: Path) -> CycleFrames | None:
                 return None
             samples = array("h")
             samples.frombytes(file.readframes(count))
+            if len(samples) < count * channels:
+                raise EOFError
     except wave.Error:
         return None  # of another format: ffmpeg may know it
     except (EOFError, OSError, ValueError, UnusableFile):
@@ -101,12 +105,16 @@ def wav_frames(path: Path) -> CycleFrames | None:
     )
 
 
-class _Waiting:
-    """Frames that wait to be played; their number is bounded. `frame` gives silence where none waits."""
+class WaitingFrames:
+    """Frames that wait to be played; their number is bounded. `frame` gives silence where none waits.
+
+    `silent` counts how often it did, `foreign` what came and cannot be played.
+    """
 
     def __init__(self, most: int) -> None:
         self._frames: deque[bytes] = deque(maxlen=most)
         self.silent = 0
+        self.foreign = 0
 
     def frame(self, number: int) -> bytes:
         """Return the next frame, whatever its number."""
@@ -118,8 +126,8 @@ class _Waiting:
             return SILENCE
 
 
-class FfmpegFrames(_Waiting):
-    """A file as ffmpeg decodes it, again and again, for the length of a `with` block."""
+class FfmpegFrames(WaitingFrames):
+    """A file as ffmpeg decodes it, again and again, for the length of a `with` block; silence where ffmpeg ended."""
 
     def __init__(self, ffmpeg: str, path: Path) -> None:
         """Take the program and the file."""
@@ -132,6 +140,7 @@ class FfmpegFrames(_Waiting):
         self._room = threading.Semaphore(_FRAMES_AHEAD)
         self._first = threading.Event()
         self._path = path
+        self._is_wanted = True
 
     def __enter__(self) -> FfmpegFrames:
         """Start it. Raises `HeadendError` when it has no sound to give."""
@@ -149,6 +158,7 @@ class FfmpegFrames(_Waiting):
 
     def __exit__(self, *error: object) -> None:
         """End it."""
+        self._is_wanted = False
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -167,13 +177,15 @@ class FfmpegFrames(_Waiting):
                 self._room.acquire()
                 self._frames.append(read)
                 self._first.set()
+        if self._is_wanted and self._first.is_set():
+            _log.error("ffmpeg has ended: instead of %s silence is sent", self._path)
         self._first.set()
 
 
-class RtpFrames(_Waiting):
+class RtpFrames(WaitingFrames):
     """RTP that comes in as PCMU, for the length of a `with` block; more than a second of it gives way.
 
-    `foreign` counts datagrams that are none. Packets are played in the order in which they come.
+    Packets are played in the order in which they come.
     """
 
     def __init__(self, place: Endpoint) -> None:
@@ -182,7 +194,6 @@ class RtpFrames(_Waiting):
         self._place = place
         self._socket: socket.socket | None = None
         self._rest = b""
-        self.foreign = 0
 
     def __enter__(self) -> RtpFrames:
         """Open the port. Raises `TransportError`."""

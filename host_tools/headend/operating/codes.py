@@ -2,13 +2,15 @@
 
 A shop that knows nothing needs some name for whom an order is. A telephone number would do where a network has one;
 here each subscriber has a code of its own that cannot be guessed, shown to whoever runs the head-end (ours). It is made
-when it is first shown and written down, so it stays, and each process on the same store finds whose it is.
+when it is first shown and written down, so it stays, and each process on the same store finds whose it is. Whoever has
+it can order for that subscriber, so a store that encrypts secrets has none in the clear: it is looked up by its hash.
 """
 
 from __future__ import annotations
 
 import base64
 import re
+from hashlib import sha256
 
 from host_tools.exchange.ports import Rng
 from host_tools.headend.bsm.books import Books
@@ -36,7 +38,7 @@ class OrderCodes:
             text = code.decode()[:_LENGTH]
             if found is None:
                 records.put(_OF, identity, _CODE_NAME, text.encode())
-                records.put(_WHOSE, text, _WHO, identity.encode())
+                records.put(_WHOSE, _hashed(text), _WHO, identity.encode())
         return "-".join(text[at : at + 4] for at in range(0, _LENGTH, 4))
 
     def find(self, code: str) -> str | None:
@@ -45,5 +47,10 @@ class OrderCodes:
         if _CODE.fullmatch(wanted) is None:
             return None
         with self._books.transactions.transaction():
-            found = self._books.records.find(_WHOSE, wanted, _WHO)
+            found = self._books.records.find(_WHOSE, _hashed(wanted), _WHO)
         return None if found is None else found.decode()
+
+
+def _hashed(code: str) -> str:
+    """Return the name under which a code is written down; it has 60 random bits, so nobody finds it from that."""
+    return sha256(code.encode()).hexdigest()

@@ -22,6 +22,7 @@ from host_tools.headend.http.ua import Caller
 from host_tools.headend.operating.codes import OrderCodes
 from host_tools.headend.operating.happenings import Happenings, Kind
 from host_tools.headend.operating.picture import (
+    Air,
     Bootstrapped,
     HeldItem,
     Picture,
@@ -56,10 +57,12 @@ class Operator:
         first_address: str = "",
         defects: Callable[[], int] = lambda: 0,
         roll: Callable[[str], ServiceKey] | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> None:
         """Take network, servers, time and randomness, what happens, and what went wrong.
 
-        `roll` gives a service of a broadcast a new SEK and sends it to all; without it nothing is broadcast.
+        `roll` gives a service of a broadcast a new SEK and sends it to all, `is_over` tells whether that has ended;
+        without them nothing is broadcast.
         `first_address` is where triggers go for a terminal that never registered, "" for nowhere.
         """
         self._network = network
@@ -69,6 +72,7 @@ class Operator:
         self.first_address = first_address
         self._defects = defects
         self._roll = roll
+        self._is_over = is_over
         self.happenings = happenings
         self.codes = OrderCodes(servers.books, rng)
 
@@ -91,7 +95,8 @@ class Operator:
         items = tuple((item.service_id, item.title or item.service_id) for item in catalogue.items)
         following = shown[-1] if len(names) > len(shown) else ""
         name = self._network.scenario.name
-        return Picture(now, name, subscribers, services, items, self._defects(), known, after, begins, following)
+        air = Air.NONE if self._is_over is None else Air.OVER if self._is_over() else Air.ON
+        return Picture(now, name, subscribers, services, items, air, self._defects(), known, after, begins, following)
 
     def _services(self, now: datetime) -> tuple[ServicePicture, ...]:
         found = self.servers.books.registrations.page("", _COUNTED)
@@ -150,25 +155,32 @@ class Operator:
         return self.servers.refusals
 
     def roll(self, service: str) -> None:
-        """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`."""
+        """Give a service a new SEK and send it to all who are registered for the service. Raises `HeadendError`.
+
+        For whom too many LTKMs wait already holds up nobody else, and asks for the key when an STKM names it.
+        """
         if self._roll is not None:
-            with self.servers.books.transactions.transaction():
-                key = self._roll(service)
+            key = self._roll(service)  # a transaction of its own: the BSD/A hears of a SEK that is written down
             self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent before that")
             return
         bsm: Bsm = self._network.bsm
         with self.servers.books.transactions.transaction():
             key = bsm.rekey(service)
-            reached, after = 0, ""
+            reached, left_out, after = 0, 0, ""
             while page := self.servers.books.registrations.page(after, _COUNTED):
                 for identity, _ in page:
                     self.servers.books.transactions.hold(identity)
                     registered = self.servers.keys.registration(identity)
-                    if registered is not None and service in self.servers.keys.services(registered.service_ids):
+                    if registered is None or service not in self.servers.keys.services(registered.service_ids):
+                        continue
+                    try:
                         self.servers.pushes.order(identity, registered.route, [Order.for_key(service, key)])
                         reached += 1
+                    except HeadendError:
+                        left_out += 1
                 after = page[-1][0]
-        self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}")
+        others = f", not to {left_out} for whom too many LTKMs wait" if left_out else ""
+        self._done(f"{service}: SEK {key.msk_id.hex()} from MTK ID {key.first_mtk_id} on, sent to {reached}{others}")
 
     def push(self, identity: str) -> None:
         """Send a registered subscriber what it is registered for once more. Raises `HeadendError`."""

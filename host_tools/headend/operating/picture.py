@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,14 @@ def periods_until(mtk_id: int, first: int, last: int, lap: int | None) -> int:
     return ahead if ahead <= behind else first - last - behind
 
 
+class Air(Enum):
+    """Whether something is broadcast. The value is what a person reads, "" where there is nothing to say."""
+
+    ON = ""
+    OVER = "The broadcast is over: crypto periods count on, and nothing is sent in them."
+    NONE = "Nothing is broadcast: crypto periods count on, and keys can be rolled and sent."
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """All of it. Subscribers are a page: those behind `after` that begin with `begins`, of `known` in all.
@@ -123,6 +132,7 @@ class Picture:
     subscribers: tuple[SubscriberPicture, ...]
     services: tuple[ServicePicture, ...]
     items: tuple[tuple[str, str], ...]
+    air: Air
     defects: int
     known: int = 0
     after: str = ""

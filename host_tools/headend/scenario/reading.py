@@ -12,12 +12,13 @@ from card.errors import UnusableFile
 from host_tools.headend.errors import ScenarioError
 from host_tools.headend.scenario.model import Event, Network, Scenario, SekRollover, ServiceSwitch, StkmBy, StkmPlan
 from host_tools.headend.scenario.policies import read_deliveries, read_programmes, read_stkm_policy
+from host_tools.headend.service_keys import LAST_MTK_ID
 from host_tools.headend.services import Service
 from host_tools.headend.toml_table import Problems, TomlTable
 
 _MOST_SERVICES = 16
 _MOST_EVENTS = 256
-_LONGEST = 3600.0
+_LONGEST, _LONGEST_BROADCAST = 3600.0, 21600.0
 _SHORTEST_PERIOD = 0.1  # an hour of these still fits the 16 bits of an MTK ID
 
 _SEK_SIZES = (16, 24, 32)  # TS 33.246 clause 4.2: an MSK is at least as long as an MTK, an SRTP master key
@@ -80,7 +81,7 @@ def _scenario(root: TomlTable) -> Scenario:
     services = tuple(_service(table, domain) for table in root.tables("service", _MOST_SERVICES))
     names = [service.id for service in services]
     view = recording.choice("view", ["all", *names], names[0] if names else "all")
-    duration = root.seconds("duration", 0.1, _LONGEST)
+    duration = root.seconds("duration", 0.1, _LONGEST_BROADCAST)
     ltkm = root.table("ltkm")
     scenario = Scenario(
         name=root.text("name", r"[^\x00-\x1f]{1,64}", "a text of 1 to 64 characters"),
@@ -177,6 +178,8 @@ def _check_plan(scenario: Scenario, problems: Problems) -> None:
         problems.add("service.port", f"port {scenario.stkm.port} carries the STKMs")
     if scenario.stkm.lead >= scenario.stkm.crypto_period:
         problems.add("stkm.lead", "must be shorter than stkm.crypto_period")
+    if scenario.periods > LAST_MTK_ID:
+        problems.add("stkm.crypto_period", f"{scenario.periods} periods are too many; there are {LAST_MTK_ID} MTK IDs")
     _check_rollovers(scenario, problems)
     for planned in scenario.planned:
         keys = 1 + sum(isinstance(event, SekRollover) and event.service == planned.service for event in scenario.events)

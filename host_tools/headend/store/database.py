@@ -14,12 +14,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from host_tools.headend.bsm.books import Transaction
+from host_tools.headend.errors import HeadendError
 from host_tools.headend.store import schema
 from host_tools.headend.store.errors import StoreError, StoreUnavailable
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "busy_timeout=5000")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_MOST_SHOWN = 64
 _PREPARE_LOCK = "bcast-uicc schema"
 _PLAIN_PATH = re.compile(r"(?!\w+:)[^\0]+|\w:[\\/][^\0]*")
 
@@ -102,8 +104,16 @@ class Database:
         self._forget.append(forget)
 
     def run(self, statement: TextClause, values: Mapping[str, object] | None = None) -> CursorResult[Any]:
-        """Run a statement in the transaction that is open."""
-        return self.connection.execute(statement, values or {})
+        """Run a statement in the transaction that is open.
+
+        Raises `HeadendError` for a text that no database here keeps: whoever sent it would be told of a defect of ours.
+        """
+        if values is None:
+            return self.connection.execute(statement, {})
+        for value in values.values():
+            if isinstance(value, str) and not _can_be_kept(value):
+                raise HeadendError(f"{value[:_MOST_SHOWN]!a} is no text that a store has: no name, no number")
+        return self.connection.execute(statement, values)
 
     def hold(self, name: str) -> None:
         """Keep other processes from working for the same subscriber until the transaction ends."""
@@ -124,6 +134,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _can_be_kept(value: str) -> bool:
+    """Tell whether a text is one to PostgreSQL: without NUL, and Unicode throughout."""
+    if "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 The head-end is `headend serve --air`, the terminal that of `terminal tune`, on loopback addresses of this computer. One
 service is listened to after the other, as with a key press. What was heard is compared with the melodies of the
-services, which both sides know.
+services, which both sides know. A USIM registers for what it tunes to; a CSIM, which does not, buys all of it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from host_tools.content.sinks.tone import SAMPLE_RATE, mulaw_cycle
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.messages.ltkm_push import LTKM_PORTS
+from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.transport import Endpoint
 from host_tools.files.writing import write_whole
 from host_tools.headend.bsda.frames import FRAME_SAMPLES
 from host_tools.headend.on_air.outlets import unicast_places
 from host_tools.headend.scenario.reading import scenario_text
+from host_tools.headend.scenario.wares import EVERYTHING, MONTH
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.demo.card import said_last, started_beside
 from host_tools.sessions.demo.job import CARD_FILE, MEDIA_STEM, PAGE_FILE, SCENARIO, Outcome, demo_scenario
 from host_tools.sessions.errors import SessionError
@@ -49,11 +52,13 @@ from host_tools.wire.network_file import NetworkFile, load_network
 
 if TYPE_CHECKING:
     from card.crypto.secret import Secret
+    from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
     from host_tools.sessions.opening import CardSource
     from host_tools.trace.events import TraceSink
 
 AIR_FILE = "air.pcapng"
 _NETWORK, _STATE, _LOG = "network.toml", "terminal.json", "head-end.log"
+_SUBSCRIBERS = "subscribers.toml"
 _FIRST_PORT = 5004
 _ADDRESSES = range(2, 250)
 _DURATION, _ROUND = re.compile(r"^duration = .*$", re.MULTILINE), 480.0
@@ -110,7 +115,7 @@ class _Viewer:
 
 @dataclass(frozen=True, slots=True)
 class LiveDemo:
-    """One run in one empty folder, `speed` times as fast as a clock.
+    """One run in one empty folder, `speed` times as fast as a clock, with the USIM or the `csim` of a card.
 
     `open_card` yields which card to use, made from a card file; `program` is the command line of `bcast-uicc`.
     """
@@ -121,16 +126,17 @@ class LiveDemo:
     sinks: Sequence[TraceSink]
     events: Events
     speed: float = 1.0
+    csim: bool = False
 
     def run(self) -> Outcome:
         """Do everything. Raises what the parts raise; a wrong result is a difference in the outcome."""
-        profile, outcome = CardProfile.demo(), Outcome()
+        profile, outcome = CardProfile.demo("csim") if self.csim else CardProfile.demo(), Outcome()
         card_file = self.folder / CARD_FILE
         create_card(profile, card_file).close()
         self._done(f"card profile “{profile.name}” personalised into {card_file.name}")
         with ExitStack() as stack:
             address = _free_address()
-            network = stack.enter_context(self._head_end(address))
+            network = stack.enter_context(self._head_end(address, profile))
             source = stack.enter_context(self.open_card(card_file, profile.pins.pin1.value))
             viewer = self._listen(source, network, address)
             outcome.compare("exceptions in the head-end", _defects(network.others["metrics"].endpoint), 0)
@@ -138,14 +144,18 @@ class LiveDemo:
         return outcome
 
     @contextmanager
-    def _head_end(self, address: str) -> Iterator[NetworkFile]:
-        """Run a head-end that broadcasts to an address. Raises `SessionError`."""
+    def _head_end(self, address: str, profile: CardProfile) -> Iterator[NetworkFile]:
+        """Run a head-end that knows the subscriber of a profile and broadcasts to an address. Raises `SessionError`."""
         file, log, scenario = self.folder / _NETWORK, self.folder / _LOG, self.folder / f"{SCENARIO}.toml"
         # By its path: where the program runs there may be something else of that name.
         write_whole(scenario, _DURATION.sub(f"duration = {_ROUND}", scenario_text(SCENARIO)).encode())
         command = [*self.program, "headend", "serve", str(scenario), "--air", "--loop", "--speed", f"{self.speed:g}"]
         command += ["--db", "memory", "--no-pages", "--network-file", str(file)]
         command += ["--listener", f"{address}:{_FIRST_PORT}", "--record", str(self.folder / AIR_FILE)]
+        if self.csim:
+            subscribers = self.folder / _SUBSCRIBERS
+            write_whole(subscribers, _as_file(csim_subscriber(profile)).encode(), private=True)
+            command += ["--subscribers", str(subscribers)]
         with started_beside(command, log) as process:
             deadline = time.monotonic() + _STARTING
             while not file.exists():
@@ -167,7 +177,8 @@ class LiveDemo:
         programmes = programmes_at(guide_of(network.bsm.endpoint), WebLibrary({}, address))
         viewer = _Viewer(self.events, len(programmes), max(_EACH / self.speed, _SHORTEST))
         page = ReportPage(self.folder / PAGE_FILE, "The demo, listened to on the air", service_names(scenario))
-        job = TuneJob(programmes, address, PlayOptions(KNOWN), page=page)
+        items = (PurchaseItem(EVERYTHING, MONTH),) if self.csim else ()
+        job = TuneJob(programmes, address, PlayOptions(KNOWN), page=page, registers=not self.csim, items=items)
         choice = NetworkChoice(
             network=self.folder / _NETWORK,
             address=address,
@@ -203,6 +214,14 @@ class LiveDemo:
 
     def _done(self, words: str) -> None:
         self.events.emit(StepDone(words))
+
+
+def _as_file(subscriber: RkSubscriber) -> str:
+    """Return a file of subscribers with that of a CSIM, for `headend serve --subscribers`."""
+    return (
+        f'[[subscriber]]\nimsi = "{subscriber.imsi}"\nnai = "{subscriber.nai}"\n'
+        f'rk = "{subscriber.root.rk.reveal().hex()}"\nfunctions = "{subscriber.functions}"\n'
+    )
 
 
 def _told(heard: Mapping[str, int]) -> str:

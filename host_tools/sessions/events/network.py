@@ -79,10 +79,11 @@ class PagesServed:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastOnAir:
-    """A scenario is streamed as the plan says."""
+    """A scenario is streamed as the plan says: `here`, or by a BSD/A in another process."""
 
     scenario: Scenario
     plan: AirPlan
+    here: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,19 +86,20 @@ def announced_servers(servers: Iterable[str], named: Reach, tls: SSLContext | No
 def choose_server(reaches: Sequence[Reach], last: Reach, kept: Sequence[str], rng: Rng, events: Events) -> Reach:
     """Return a server that is reached; a single one is not tried.
 
-    Those in `kept`, by their names, come first, in that order; `last` comes last; the others as they are drawn. Each
-    that is passed over is told. Raises `TransportError` where none is reached.
+    Those in `kept`, by their names, come first, in that order; `last`, where it is there itself and no announced way to
+    the same server, comes last; the others as they are drawn. Each that is passed over is told. Raises `TransportError`
+    where none is reached.
     """
     if len(reaches) == 1:
         return reaches[0]
-    waiting = [reach for reach in reaches if reach != last]
+    waiting = [reach for reach in reaches if reach is not last]
     order = [next((one for one in waiting if one.bsm.fqdn == name), None) for name in kept]
     drawn = [reach for reach in order if reach is not None]
     waiting = [reach for reach in waiting if reach not in drawn]
     while waiting:
         drawn.append(waiting.pop(int.from_bytes(rng.random_bytes(4), "big") % len(waiting)))
     why = TransportError("nobody is announced")
-    for reach in (*drawn, *(reach for reach in reaches if reach == last)):
+    for reach in (*drawn, *(reach for reach in reaches if reach is last)):
         try:
             reach.to_bsm().require_reachable()
             return reach

@@ -1,7 +1,7 @@
 """The BCAST client of a terminal: what it does when, without a socket, a card or a clock of its own.
 
 Things that happen go in (`events`), what is to be done comes out (`commands`), in order; whoever owns card, sockets and
-time carries it out and says what came of it. Nothing here waits, so a run can be repeated from its seeds, and every
+time carries it out and tells the outcome. Nothing here waits, so a run can be repeated from its seeds, and every
 step can be tested.
 
 **One errand at a time.** A wish of the user, a pull, a trigger or a missing key becomes an errand: one request to the

@@ -272,10 +272,12 @@ def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, fo
 def _stock_taken(answer: AccountAnswer, journal: Journal, found: Consequences, address: str) -> None:
     """Take up what an order brought or ended that went past the client, by what the account had before and has now.
 
-    Where the BSM may not know that the terminal is here, it registers, or nobody would take the keys.
+    Where the BSM did not say what it had before, what the terminal knew of it counts. Where the BSM may not know that
+    the terminal is here, it registers, or nobody would take the keys.
     """
-    before, journal.stock = journal.stock or (), None
     now = {one.item.service_id: one for one in answer.items}
+    before = tuple(name for name in journal.items if name in now) if journal.stock is None else journal.stock
+    journal.stock = None
     fresh = [one for name, one in now.items() if name not in before]
     found.ended = tuple(name for name in before if name not in now)
     known = journal.is_registered and journal.address == address  # before the orders: the BSM took them up one by one

@@ -46,7 +46,7 @@ class Orders(Protocol):
         """Hear that an order will be handed on. Raises `TransportError` where that cannot be now."""
 
     def done(self) -> None:
-        """Hear that it was, whatever came of it."""
+        """Hear that it was, whatever the outcome."""
 
 
 class NoOrders:

@@ -62,14 +62,16 @@ class Console(PageServer):
             "console/console.html",
             title=f"{picture.name}: console",
             picture=picture,
+            air=picture.air,
             drawings=[drawing(one) for one in picture.services],
             happenings=self._operator.happenings.newest()[-_AT_ONCE:],
             token=self._tokens.make(visit.who),
         )
 
     def _air(self, visit: Visit[str]) -> HttpResponse:
-        drawings = [drawing(one) for one in self._operator.picture().services]
-        return html(self._renderer.part("console/air.html", drawings=drawings, token=self._tokens.make(visit.who)))
+        picture, token = self._operator.picture(), self._tokens.make(visit.who)
+        drawings = [drawing(one) for one in picture.services]
+        return html(self._renderer.part("console/air.html", air=picture.air, drawings=drawings, token=token))
 
     def _subscribers(self, visit: Visit[str]) -> HttpResponse:
         picture = self._operator.picture(*_page(visit.query))

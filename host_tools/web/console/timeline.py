@@ -66,8 +66,10 @@ def drawing(service: ServicePicture) -> Drawing:
         for away in shown
         for number in (service.mtk_id_at(away),)
     )
+    # By where they begin: a SEK out of turn comes last of all, and is drawn between two of the schedule.
+    turns = sorted({sek.begins for sek in service.seks})
     seks = tuple(
-        _box(axis, begin(low), begin(high + 1), f"SEK {sek.msk_id}", _sek_words(sek), service.seks.index(sek) % 2 == 1)
+        _box(axis, begin(low), begin(high + 1), f"SEK {sek.msk_id}", _sek_words(sek), turns.index(sek.begins) % 2 == 1)
         for sek, low, high in _spans(service, shown)
     )
     return Drawing(service, periods, seks, axis.at(_PAST * period), 100.0 / window, _words(service))

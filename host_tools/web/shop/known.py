@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 
 from card.errors import CardError
@@ -67,7 +68,7 @@ class KnownShop:
             SHOP_PATH,
             self._renderer,
             {"": self._catalogue, "account": self._account},
-            {act: lambda visit, act=act: self._act(act, visit) for act in _REQUESTS},  # type: ignore[misc]
+            {act: partial(self._act, act) for act in _REQUESTS},
         )
         self.defects = 0
 
@@ -151,7 +152,7 @@ class KnownShop:
         return self._renderer.page("shop/refused.html", HTTPStatus.CONFLICT, title="Not sold", here="", words=words)
 
     def _order(self, asked: ItemRequest, answer: type[ItemAnswer], caller: Caller) -> ProvisioningStatus:
-        """Do what a terminal's own request would do, and return what came of it."""
+        """Do what a terminal's own request would do, and return its status."""
         sent = asked.procedure.build("", asked.encode())
         response = self._selling.provisioning.serve(sent, Target.parse(sent.target), caller)
         return answer.decode(response.body).status

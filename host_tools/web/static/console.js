@@ -11,14 +11,42 @@ function move() {
   }
 }
 
+async function ask(name) {
+  try {
+    const answer = await fetch("/" + name + location.search);
+    return answer.ok ? await answer.text() : null;
+  } catch {
+    return null;
+  }
+}
+
+function isUsed(part) {
+  return part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
+}
+
+// Where somebody is at a button, or has a table open, only what moves by itself is new.
+const MOVING = [".heading p", ".timeline", "details .scroll"];
+
+function renewServices(part, text) {
+  const made = document.createElement("template");
+  made.innerHTML = text;
+  part.querySelector(".air").replaceWith(made.content.querySelector(".air"));
+  for (const fresh of made.content.querySelectorAll(".service")) {
+    const shown = part.querySelector(`.service[data-service="${CSS.escape(fresh.dataset.service)}"]`);
+    for (const what of shown === null ? [] : MOVING) {
+      shown.querySelector(what).replaceWith(fresh.querySelector(what));
+    }
+  }
+}
+
 async function renew(name) {
   const part = document.querySelector(`[data-part="${name}"]`);
-  if (part.contains(document.activeElement) || part.querySelector("details[open]")) return false;
-  const answer = await fetch("/" + name + location.search);
-  if (!answer.ok) return false;
-  const text = await answer.text();
-  if (part.contains(document.activeElement)) return false;
-  part.innerHTML = text;
+  if (name !== "air" && isUsed(part)) return false;
+  const text = await ask(name);
+  if (text === null) return false;
+  if (!isUsed(part)) part.innerHTML = text;
+  else if (name === "air") renewServices(part, text);
+  else return false;
   return true;
 }
 

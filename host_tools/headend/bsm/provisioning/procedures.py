@@ -8,7 +8,7 @@ answered with success and a code for each; where all fail, the code of the first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 
@@ -25,14 +25,7 @@ from host_tools.exchange.messages.orders import (
     UnsubscribeRequest,
 )
 from host_tools.exchange.messages.pricing import PricedItem, PricingAnswer, PricingRequest, TokenPrice
-from host_tools.exchange.messages.provisioning import (
-    MOST_ITEMS,
-    ItemResult,
-    Price,
-    ProvisioningStatus,
-    PurchaseItem,
-    Window,
-)
+from host_tools.exchange.messages.provisioning import ItemResult, Price, ProvisioningStatus, PurchaseItem, Window
 from host_tools.exchange.messages.tokens import (
     AccountAnswer,
     AccountInquiry,
@@ -41,7 +34,7 @@ from host_tools.exchange.messages.tokens import (
     TokenPurchaseRequest,
     Tokens,
 )
-from host_tools.exchange.xml_text import Node
+from host_tools.exchange.xml_text import LARGEST_DOCUMENT, Node
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError, Sales, Sold
 from host_tools.headend.catalogue.items import CatalogueItem
@@ -158,11 +151,9 @@ class Procedures:
         """Answer what items cost, whoever asks; without an item, what there is to buy, as the catalogue has it."""
         catalogue = self._sales.catalogue
         if not request.items:
-            sold = [item for item in catalogue.items if not item.included]
-            listed = tuple(_priced(item, item.reference) for item in sold[:MOST_ITEMS])
+            sold = tuple(_priced(item, item.reference) for item in catalogue.items if not item.included)
             tokens = tuple(TokenPrice(one.purse, one.cost(1)) for one in catalogue.tariffs)
-            answer = PricingAnswer(request.request_id, listed, tokens=tokens, more=len(sold) > MOST_ITEMS)
-            return Outcome(answer.status, answer.encode())
+            return _listed(PricingAnswer(request.request_id, sold, tokens=tokens))
         found = [(asked, catalogue.find_reference(asked)) for asked in request.items]
         results = tuple(
             PricedItem(asked, _Status.ITEM_UNKNOWN) if item is None else _priced(item, asked) for asked, item in found
@@ -296,6 +287,15 @@ _ANSWERS: dict[str, type[ItemAnswer]] = {
     RenewalRequest.root: RenewalAnswer,
     UnsubscribeRequest.root: UnsubscribeAnswer,
 }
+
+
+def _listed(whole: PricingAnswer) -> Outcome:
+    """Answer with as much of a list as a document holds; a catalogue may be longer."""
+    answer = whole
+    while len(body := answer.encode()) > LARGEST_DOCUMENT:
+        fitting = len(answer.results) * LARGEST_DOCUMENT // len(body)
+        answer = replace(answer, results=answer.results[:fitting], more=True)
+    return Outcome(answer.status, body)
 
 
 def _priced(item: CatalogueItem, asked: PurchaseItem) -> PricedItem:

@@ -5,6 +5,7 @@ A copy of the two files while the card is open is what a kill would leave at tha
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,10 +176,16 @@ def test_a_log_of_another_card_is_not_taken_up(path: Path, store: SqliteStore, t
     assert load(new) == {"c": b"2"}
 
 
-@pytest.mark.parametrize("content", [b"B", b"BCUC", b"BCUC-LOG", b"BCUC-LOG1234567", b"", bytes(0)])
+@pytest.mark.parametrize(
+    "content", [b"", b"B", b"BCUC", b"BCUC-LOG", b"BCUC-LOG1234567", bytes(1), bytes(4096), bytes(4096) + b"record"]
+)
 def test_a_log_that_just_began_holds_nothing(path: Path, content: bytes) -> None:
+    """After a power cut a file may have its length, and zeros where its first octets were on their way."""
     log_of(path).write_bytes(content)
-    assert load(path) == FIRST
+    with closing(SqliteStore(path)) as store:
+        assert store.load() == FIRST
+        store.commit({"c": b"1"})
+        assert load(killed(path)) == {**FIRST, "c": b"1"}
 
 
 def test_somebodys_file_is_not_taken_for_a_log(path: Path) -> None:
@@ -264,3 +272,36 @@ def test_a_fold_that_fails_leaves_the_log(path: Path) -> None:
             store.commit({"b": bytes(1 << 25)})
         store.commit({"c": b"1"})
         assert store.load() == {**FIRST, "a/1": b"new", "c": b"1"} == load(killed(path))
+
+
+class FailingCommit:
+    """A database whose COMMIT fails: before it wrote anything, or behind it."""
+
+    def __init__(self, database: sqlite3.Connection, *, behind: bool) -> None:
+        self._database = database
+        self._behind = behind
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement != "COMMIT":
+            return self._database.execute(statement, *values)
+        if self._behind:
+            self._database.execute(statement)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
+def test_an_error_of_a_fold_is_told_where_nothing_was_written_and_no_later_commit_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit({"a/1": b"new"})
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_database", FailingCommit(store._database, behind=behind))
+            with contextlib.nullcontext() if behind else pytest.raises(StoreError, match="disk I/O error"):
+                store.commit({"b": bytes(1 << 20)})
+        store.commit({"c": b"1"})
+        expected = {**FIRST, "a/1": b"new", "c": b"1"} | ({"b": bytes(1 << 20)} if behind else {})
+        assert store.load() == expected == load(killed(path))

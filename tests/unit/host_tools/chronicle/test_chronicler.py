@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -9,7 +10,12 @@ import pytest
 from host_tools.chronicle import chronicler
 from host_tools.chronicle.chronicler import Chronicler
 from host_tools.chronicle.model import MediaFate, ServiceStory, Stkm, StkmFate
+from host_tools.chronicle.page.timeline import timeline
 from host_tools.chronicle.slices import MOST, Gaps, Slices
+from host_tools.content.captures.datagrams import Datagram, Endpoint
+from host_tools.content.rtp import RtpPacket
+from host_tools.drawing.axis import TimeAxis
+from host_tools.sessions.reception import Reception
 
 START = 1_000_000.0
 HOST = "239.1.1.1"
@@ -67,7 +73,61 @@ def test_what_was_sent_while_something_else_was_listened_to_is_not_missed() -> N
 
 def test_a_source_that_starts_anew_has_lost_nothing() -> None:
     gaps = Gaps()
-    assert [gaps.take(number, 0.0) for number in (5, 6, 40_000, 40_001)] == [(0, None)] * 4
+    taken = [gaps.take(number, 0.0) for number in (5, 6, 40_000, 40_001)]
+    assert [(len(missed), since) for missed, since in taken] == [(0, None)] * 4
+
+
+def test_what_is_missing_stands_where_it_should_have_come_and_as_much_as_is_counted_elsewhere() -> None:
+    """A sender that fell silent for six seconds: no heap of lost packets at the end of it, and no new start either."""
+    notes, reception = Chronicler(), Reception()
+    noted(notes, 0, 1)
+    for number in (0, 6_001, 6_002):
+        opened(notes, number / 1_000, 1, number)
+        packet = RtpPacket(0, number, 0, 7, b"x").encode()
+        reception.take(Datagram(0.0, Endpoint("127.0.0.1", 9), Endpoint(HOST, 5004), packet))
+    told = story(notes)
+    assert told.packets[MediaFate.LOST] == reception.lost == 6_000
+    assert max(one.packets[MediaFate.LOST] for one in told.media) <= 126
+    assert len(told.media) == 49
+
+
+def test_a_key_comes_when_its_ltkm_does_though_stkms_waited_for_it() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1, StkmFate.REFUSED)
+    notes.stkm(START + 1, HOST, "news", stkm(2), "there before", b"b")
+    notes.stkm(START + 2, HOST, "news", stkm(3, StkmFate.REFUSED), "never there", b"c")
+    notes.reached(START + 3)
+    notes.ltkm("sek 1", "LTKM: taken", taken=True)
+    notes.ltkm("there before", "LTKM: taken", taken=True)
+    noted(notes, 4, 1)
+    notes.ltkm("sek 1", "LTKM: taken", taken=True)
+    keys = {key.key: key.arrival for key in story(notes).long_term_keys}
+    assert keys == {"sek 1": 3.0, "there before": "before", "never there": "no LTKM seen"}
+
+
+def test_a_traffic_key_is_given_when_its_stkm_is_given_again_and_its_bar_covers_what_waited() -> None:
+    notes = Chronicler()
+    noted(notes, 0, 1, StkmFate.REFUSED)
+    notes.reached(START + 5)
+    noted(notes, 0, 1)
+    for number in range(3):
+        opened(notes, 1 + number, 1, number)
+    (key,) = story(notes).traffic_keys
+    assert (key.given, key.used) == (5.0, (1.0, 3.0))
+    drawn = "".join(timeline(notes.finish("x")))
+    (box,) = re.findall(r'<rect class="tek[^"]*" x="([0-9.]+)" y="[0-9.]+" width="([0-9.]+)"', drawn)
+    axis = TimeAxis(5.0, 1_060, 20)
+    assert float(box[0]) == axis.at(1.0)
+    assert float(box[1]) == pytest.approx(axis.at(3.0) - axis.at(1.0), abs=0.1)
+
+
+def test_what_waited_for_its_key_stands_where_it_came() -> None:
+    notes = Chronicler()
+    notes.reached(START)
+    noted(notes, 2, 1)
+    for number in range(100):
+        opened(notes, number / 50, 1, number)
+    assert {one.start for one in story(notes).media} == {number / 8 for number in range(16)}
 
 
 def test_purses_fall_and_are_filled_again() -> None:

@@ -280,9 +280,10 @@ class TestPushes:
         verification = bench.middleware.deliver(first.payload).verification or b""
         forged = verification[:-1] + bytes((verification[-1] ^ 1,))
         foreign = verification.replace(bench.session.current().username[:8].encode(), b"AAAAAAAA")
-        for payload in (forged, foreign, first.payload, b""):
+        nameless = [verification.replace(b"@", other) for other in (b"\0", b"\xff", b"\n")]
+        for payload in (forged, foreign, *nameless, first.payload, b""):
             assert bench.pushes.received(Datagram(first.destination, BSM_PLACE, payload)) == ()
-        assert (bench.pushes.dropped, bench.pushes.acknowledged) == (4, 0)
+        assert (bench.pushes.dropped, bench.pushes.acknowledged) == (7, 0)
 
     def test_a_trigger_reaches_its_listener(self, bench: UsimBench) -> None:
         bench.pushes.due()

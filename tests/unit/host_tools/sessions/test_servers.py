@@ -92,6 +92,15 @@ def test_one_is_drawn_evenly_and_kept(listening: Endpoint, rng: Rng) -> None:
         assert choose_server(reaches, here, names, rng, Heard()).bsm.fqdn == kept
 
 
+def test_the_bsm_of_the_network_file_is_drawn_as_others_where_it_is_announced(listening: Endpoint, rng: Rng) -> None:
+    here = named({"a.example": listening, "bsm.example": listening})
+    reaches = announced_servers(("http://a.example", "http://bsm.example"), here, None)
+    assert here in reaches, "what is announced leads to the same port"
+    drawn = Counter(choose_server(reaches, here, (), rng, Heard()).bsm.fqdn for _ in range(100))
+    assert set(drawn) == {"a.example", "bsm.example"}
+    assert min(drawn.values()) > 25
+
+
 def test_the_bsm_of_the_network_file_is_the_last_resort(listening: Endpoint, nobody: Endpoint, rng: Rng) -> None:
     here = named({"gone.example": nobody, "bsm.example": listening})
     reaches, heard = announced_servers(("http://gone.example",), here, None), Heard()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -23,10 +24,11 @@ from host_tools.content.srtp.format import HEADEND_FORMAT
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.reading import shipped_scenario
+from host_tools.links.base import ReaderGone
 from host_tools.links.inprocess import InProcessLink
 from host_tools.sessions import tune
 from host_tools.sessions.errors import SessionError
-from host_tools.sessions.events import ServiceLeft, StkmDecided, Tuned, TuneEnded
+from host_tools.sessions.events import Recorded, ServiceLeft, StkmDecided, Tuned, TuneEnded
 from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import subscribe
 from host_tools.sessions.report_page import ReportPage
@@ -37,6 +39,9 @@ from host_tools.terminal.replay import Replay, Segment
 from tests.support.air import STKM_PORT, Air, Sender, UntilQuiet, card, free_ports, network_of
 from tests.support.chaos.lossy import LossyRelay, Weather
 from tests.support.head_end import free_address
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 OPTIONS = PlayOptions(KNOWN)
 DEMO = shipped_scenario("demo")
@@ -128,6 +133,18 @@ def test_a_player_hears_what_the_file_has(tmp_path: Path) -> None:
     assert played in whole
 
 
+def test_what_cannot_be_sent_on_is_counted_and_a_name_that_leads_nowhere_is_told() -> None:
+    air = Air(replace(SHORT, duration=2_000), free_address())
+    nowhere = TuneJob(air.programmes, air.address, OPTIONS, rtp=Endpoint("no.such.name.invalid", 7000))
+    refused = replace(nowhere, rtp=Endpoint("255.255.255.255", 7000))
+    with Sender([air], 4.0) as sender:
+        with pytest.raises(SessionError, match=r"no\.such\.name\.invalid has no IPv4 address"):
+            listen(nowhere, card(None), sender)
+        controls = listen(refused, card(network_of(air.scenario)), sender)
+    told = ended(controls)
+    assert told.status["not_sent_on"] == told.statistics.packets_decrypted == 100
+
+
 def test_two_terminals_one_of_which_has_paid() -> None:
     short = replace(SHORT, duration=2_000)
     paying, other = Air(short, free_address()), Air(short, free_address())
@@ -213,6 +230,60 @@ def test_what_was_recorded_is_bought_and_plays_back(tmp_path: Path) -> None:
         assert replay.play(Segment()).packets_decrypted == 0
         counted = replay.play(Segment(), Hooks(on_refusal=purchase))
     assert counted.packets_decrypted == 600
+
+
+class _Pulled(UntilQuiet):
+    """After so many packets every command to the card fails."""
+
+    gone = False
+
+    def poll(self) -> str | None:
+        self.gone = self.gone or self._seen > 100
+        return super().poll()
+
+
+class _Closed(BytesIO):
+    """A pipe whose reader goes after a second of sound."""
+
+    def write(self, sound: ReadableBuffer, /) -> int:
+        if self.tell() > 16_000:
+            raise BrokenPipeError
+        return super().write(sound)
+
+
+@pytest.mark.parametrize("goes", ["card", "hearer"])
+def test_what_was_recorded_stays_whoever_goes(goes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card is pulled, or the player closed: what was counted is told, and the recording is whole."""
+    plan, film, transmit = scenario("pay_per_time", duration=6_000), tmp_path / "film.bcrec", InProcessLink.transmit
+    air, middleware = Air(plan, free_address()), card(network_of(plan))
+    job = TuneJob(air.programmes, air.address, OPTIONS, record=film)
+    with Sender([air], 2.0) as sender:
+        controls = _Pulled(sender)
+
+        def until_pulled(link: InProcessLink, apdu: bytes) -> bytes:
+            if controls.gone:
+                raise ReaderGone("the card has gone")
+            return transmit(link, apdu)
+
+        if goes == "card":
+            monkeypatch.setattr(InProcessLink, "transmit", until_pulled)
+        with pytest.raises(ReaderGone if goes == "card" else BrokenPipeError):
+            job.run(middleware, None, made(pipe=None if goes == "card" else _Closed()), controls, controls)
+    assert ended(controls).statistics.packets_decrypted >= 50
+    (recorded,) = (event for event in controls.events if isinstance(event, Recorded))
+    with open_recording(film, KNOWN) as content:
+        assert content.index.packets == recorded.index.packets >= 50
+
+
+def test_where_nothing_was_recorded_the_file_of_before_stays(tmp_path: Path) -> None:
+    air, film = Air(replace(SHORT, duration=2_000), free_address()), tmp_path / "film.bcrec"
+    film.write_bytes(b"before")
+    job = TuneJob(air.programmes, air.address, OPTIONS, record=film)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, Sender([air], 100.0) as sender:
+        taken.bind((air.address, air.first))
+        with pytest.raises(SessionError, match="UDP port"):
+            listen(job, card(None), sender)
+    assert film.read_bytes() == b"before"
 
 
 def test_a_port_that_somebody_has_is_named() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
+from host_tools.chronicle.chronicler import Chronicler
 from host_tools.content.captures.pcap import Datagram, Endpoint
 from host_tools.content.known import KNOWN
 from host_tools.content.rtp import RtpPacket
@@ -27,6 +28,7 @@ from host_tools.content.stkm_name import tek_name
 from host_tools.content.traffic_key import TrafficKey
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.links.base import ReaderGone
+from host_tools.sessions.telling import Teller
 from host_tools.terminal.absent import WithoutKey
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_stkm import CardStkmView
@@ -267,6 +269,22 @@ class TestMedia:
         assert (result.stkms_seen, result.stkms_again, result.teks, result.packets_decrypted) == (3, 2, 2, 3)
         assert card.fed[-2:] == [stkm(1, 2).payload, stkm(2, 3).payload]
 
+    def test_after_a_zap_nothing_goes_to_the_card_for_the_service_that_was_left(self, card: FakeCard) -> None:
+        """Its key may come later, and each STKM of it might cost something."""
+        player = Player(card, MediaOut(), PlayOptions(KNOWN))
+
+        def datagrams() -> Iterator[Datagram]:
+            card.refuse = True
+            yield stkm(1, 1)
+            card.refuse = False
+            player.retuned()
+            player.key_came(DOMAIN + MSK_ID)
+            yield replace(stkm(2, 1), destination=Endpoint("239.1.1.2", 2269))
+
+        result = player.play(datagrams())
+        assert card.fed == [stkm(1, 1).payload, stkm(2, 1).payload]
+        assert (result.stkms_again, result.teks) == (0, 1)
+
     def test_what_was_counted_before_the_reader_vanished_stays(self, card: FakeCard) -> None:
         player = Player(card, MediaOut(), PlayOptions(KNOWN))
 
@@ -423,6 +441,16 @@ class TestStatistics:
         player.play([stkm(1, 1), stkm(2, 2)], hooks)
         assert times == [0.0, 0.0]
         assert counts == [1, 2, 2]
+
+
+def test_the_page_has_what_waited_for_its_key_where_it_came(card: FakeCard) -> None:
+    media, notes = Media(), Chronicler()
+    packets = [replace(media.packet(1), timestamp=number / 50) for number in range(100)]
+    player = Player(card, MediaOut(), PlayOptions(KNOWN))
+    player.play([*packets, replace(stkm(1, 1), timestamp=2.0)], Teller(notes).hooks(Hooks()))
+    services = notes.finish("x").services
+    assert {one.start for service in services for one in service.media} == {number / 8 for number in range(16)}
+    assert [one.at for service in services for one in service.stkms] == [2.0]
 
 
 class _LongWay:

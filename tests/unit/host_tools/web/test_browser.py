@@ -206,6 +206,25 @@ def test_the_console_lives(browser: Browser, served: HeadEnd) -> None:
             expect(page.locator("#events")).to_contain_text("requesttype=msk-request", timeout=_PATIENCE)
 
 
+def test_the_timeline_goes_on_where_a_table_is_open_and_a_button_is_held(browser: Browser, served: HeadEnd) -> None:
+    """It would move out of the window; what somebody has opened or stands at stays."""
+    with page_of(browser) as page:
+        page.goto(console_of(served))
+        page.locator(".service summary").first.click()
+        page.locator(".service button").first.focus()
+        page.evaluate("window.before = document.querySelector('.moving')")
+        said = page.locator(".service .heading p").first.inner_text()
+        for _ in range(2):
+            page.wait_for_function(
+                "said => document.querySelector('.service .heading p').innerText !== said", arg=said, timeout=_PATIENCE
+            )
+            said = page.locator(".service .heading p").first.inner_text()
+        assert page.evaluate("!document.contains(window.before)")
+        assert page.evaluate("document.activeElement.closest('.service') !== null")
+        assert page.locator(".service details").first.get_attribute("open") is not None
+        assert page.locator(".service").count() == page.locator(".service .timeline").count()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_narrow_screen(browser: Browser, served: HeadEnd, scheme: str) -> None:
     with page_of(browser, NARROW, scheme) as page:

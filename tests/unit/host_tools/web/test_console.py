@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import random
+from itertools import pairwise
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +17,8 @@ from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.orders import Order
 from host_tools.headend.operating.picture import SekPicture, ServicePicture, periods_until
 from host_tools.headend.scenario import wares
+from host_tools.headend.service_keys import ServiceKey
+from host_tools.headend.store.store import Store
 from host_tools.web.console.timeline import drawing
 from host_tools.wire.streams import Streamed
 from tests.support.web import (
@@ -165,6 +169,23 @@ def test_no_other_process_works_for_a_subscriber_meanwhile(bench: PageBench, mon
         held.clear()
 
 
+def test_a_sek_out_of_turn_is_written_down_before_anybody_hears_of_it(tmp_path: Path) -> None:
+    """Or a database that fails at the end leaves a broadcast under a SEK that nobody has."""
+    store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}")
+    bench = PageBench(store)
+
+    def rolls(service: str) -> ServiceKey:
+        before = store.database.committed
+        key = bench.network.bsm.rekey(service)
+        assert store.database.committed > before
+        return key
+
+    bench.operator._roll = rolls
+    bench.operator.roll("one")
+    assert "sent before that" in bench.happenings.newest()[-1].words
+    store.close()
+
+
 def test_a_trigger_goes_out(bench: PageBench) -> None:
     assert act(bench, "trigger", who=IMPI, item=MONTH) == 303
     (sent,) = bench.servers.pushes.due()
@@ -212,6 +233,24 @@ def test_one_more_browser_is_let_in(bench: PageBench) -> None:
     key = page.partition("/?key=")[2][:48]
     assert whole(bench.console(f"/?key={key}")).status == 303
     assert whole(bench.console(f"/?key={key}")).status == 403
+
+
+@pytest.mark.parametrize(
+    ("over", "said"), [(None, "Nothing is broadcast"), (True, "The broadcast is over"), (False, None)]
+)
+def test_it_says_whether_anything_is_broadcast(over: bool | None, said: str | None) -> None:
+    bench = PageBench(over=over)
+    for path in ("/", "/air"):
+        page = text_of(bench.console(path, headers=bench.enter()))
+        assert "broadcast" not in page if said is None else said in page
+
+
+def test_no_sek_is_in_use_where_none_is_good_any_more(bench: PageBench) -> None:
+    shown = text_of(bench.console("/air", headers=bench.enter()))
+    bench.clock.advance(60)
+    later = text_of(bench.console("/air", headers=bench.enter()))
+    assert (shown.count("(in use)"), later.count("(in use)")) == (2, 0)
+    assert "no SEK is for it" in later
 
 
 def test_the_drawing_of_a_service(bench: PageBench) -> None:
@@ -271,6 +310,15 @@ def test_a_sek_out_of_turn_is_drawn_over_that_of_the_schedule() -> None:
     assert made.periods[0].label == "MTK 1"
     assert made.seks[1].left == next(box.left for box in made.periods if box.label == "MTK 4")
     assert all(box.width > 0 for box in made.seks)
+
+
+def test_neighbouring_seks_differ_wherever_one_was_rolled_out_of_turn() -> None:
+    planned = [SekPicture("00f110", f"0001000{number}", 1, 9, 2 * number - 3, 2 * number - 2) for number in range(1, 4)]
+    for begins, ends in ((0, 0), (2, 2), (1, 2)):
+        seks = (*planned, SekPicture("00f110", "0001c000", 1, 9, begins, ends))
+        made = drawing(ServicePicture("one", 5, 0.0, 1.0, seks, 0, 4, None))
+        assert "SEK 0001c000" in [box.label for box in made.seks]
+        assert all(one.odd != other.odd for one, other in pairwise(made.seks))
 
 
 def secrets_of(bench: PageBench) -> list[bytes]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from host_tools.headend.bsm.books import Registered, Route
-from host_tools.headend.bsm.memory_books import memory_books
+from host_tools.headend.bsm.memory_books import MOST_ORDERS, memory_books
+from host_tools.headend.bsm.orders import Order
 from host_tools.headend.bsm.provisioning.shop_orders import OrderState
 from host_tools.headend.operating.codes import OrderCodes
 from host_tools.headend.operating.operator import A_PAGE
@@ -19,6 +20,7 @@ from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.subscriber import Subscriber
 from tests.support.web import INCLUDED, MONTH, PageBench, text_of, token_of, whole
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K
+from tests.unit.host_tools.headend.store.conftest import KEY
 
 _MANY = 260
 _NEXT = re.compile(r'<a rel="next" href="([^"]+)"')
@@ -98,6 +100,21 @@ def test_a_sek_that_is_rolled_goes_to_all_who_are_registered(bench: PageBench) -
     assert [(one.id, one.listeners) for one in picture.services if one.id == "one"] == [("one", _MANY)]
 
 
+def test_one_for_whom_too_much_waits_keeps_the_new_sek_from_nobody(bench: PageBench) -> None:
+    books = bench.servers.books
+    for number in range(3):
+        bench.servers.selling.include(name(number))
+        route = Route("127.0.0.9", f"b-tid-{number}")
+        books.registrations.put(name(number), Registered((INCLUDED,), route, bench.clock.now().timestamp()))
+    for _ in range(MOST_ORDERS):
+        books.outbox.add(name(1), Order.for_key("one"))
+    bench.operator.roll("one")
+    newest = bench.network.bsm.keys("one")[-1].key_ids
+    assert [books.outbox.orders(name(number))[-1][1].key for number in range(3)] == [newest, None, newest]
+    told = bench.operator.happenings.newest()[-1].words
+    assert told.endswith("sent to 2, not to 1 for whom too many LTKMs wait")
+
+
 class TestCodes:
     def test_a_code_stays_over_a_restart_and_every_process_finds_it(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path / 'a.db'}"
@@ -114,6 +131,15 @@ class TestCodes:
             assert other.find(wrong) is None
         first.close()
         second.close()
+
+    def test_a_store_with_a_key_has_no_code_in_the_clear(self, tmp_path: Path) -> None:
+        store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}", KEY)
+        codes = OrderCodes(store.books, SeededRng(Seeded("a"), "codes"))
+        code = codes.of("me@home")
+        store.close()
+        written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"me@home" in written
+        assert code.replace("-", "").encode() not in written
 
     def test_a_code_is_in_no_other_code(self) -> None:
         codes = OrderCodes(memory_books(), SeededRng(Seeded("a"), "codes"))

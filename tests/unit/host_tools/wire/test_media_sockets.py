@@ -112,6 +112,12 @@ def test_a_port_that_somebody_has_is_named() -> None:
             sockets.tune([Endpoint(HERE, port)])
 
 
+@pytest.mark.parametrize("nobody", ["no.such.name.invalid", "a" * 70, "300.1.2.3"])
+def test_a_name_that_leads_nowhere_is_told_before_anything_is_sent(nobody: str) -> None:
+    with pytest.raises(TransportError, match="no IPv4 address"):
+        PacketPort(Endpoint(nobody, 7000))
+
+
 def test_nobody_need_listen_to_what_is_sent_on() -> None:
     port = PacketPort(Endpoint(HERE, free_ports(HERE, 1)))
     for _ in range(50):

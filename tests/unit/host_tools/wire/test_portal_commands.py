@@ -170,7 +170,7 @@ def test_its_keys_come_here_though_the_terminal_registered_elsewhere(
 def test_a_terminal_that_died_with_the_order_learns_of_it(
     served: Served, card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next command looks up what came of it, before anything else."""
+    """The next command looks up its outcome, before anything else."""
     monkeypatch.setattr(Portal, "program", [sys.executable, "-c", _KILLED_WITH_THE_ORDER])
     with portal(served, card, [], served.address) as opened:
         browser = opened.enter()

@@ -9,6 +9,7 @@ import pytest
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.registration import ServiceCode
+from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsm.books import Route
 from host_tools.headend.bsm.ltkm_sender import FIRST_WAIT
@@ -17,6 +18,8 @@ from host_tools.headend.scenario.seeded_keys import traffic_key
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.headend.stkm import StkmContent, seal_stkm
 from host_tools.terminal.bcast import Tek
+from host_tools.terminal.client import wishes
+from host_tools.terminal.client.events import ErrandDone, News, Wanted
 from host_tools.terminal.http.session import GbaSession
 from host_tools.terminal.http.ua import UaClient
 from host_tools.terminal.http.ub import HttpBsf
@@ -159,6 +162,18 @@ def test_a_sequence_number_that_the_card_finds_old_is_put_right(served: HeadEnd)
         # The BSM does not know the B-TID. Ub: introduced, AUTS, answered.
         assert answers(other, "bsf") == {401: 2, 200: 1}
         assert other.defects == 0
+
+
+def test_what_a_terminal_did_of_its_own_accord_is_not_kept_for_ever(served: HeadEnd) -> None:
+    """One that stays on the air for days asks for keys again and again, and nobody asks what came back."""
+    told: list[News] = []
+    with terminal(fresh_card(), served.running.network) as online:
+        online._on_news = told.append
+        for number in range(70):
+            online.tell(Wanted(wishes.Order(AccountInquiry(f"r{number}"))))
+        assert len([one for one in told if isinstance(one, ErrandDone)]) == 70
+        assert len(online._outcomes) == 64
+        assert online.ask(wishes.Order(AccountInquiry("last"))).failure is None
 
 
 def test_two_terminals_at_once_need_two_addresses() -> None:

@@ -74,6 +74,19 @@ def test_ltkms_need_a_card(scenario: Path, tmp_path: Path) -> None:
     assert "--profile" in result.output
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "needs"),
+    [
+        ("--listener", "127.0.0.9", "--air"), ("--clock-file", "clock.json", "--air"), ("--media", "a=tone", "--air"),
+        ("--speed", "2", "--air"), ("--announce", "folder", "--air"), ("--zn-port", "7000", "--certificates"),
+    ],
+)  # fmt: skip
+def test_an_option_that_needs_another_is_called_by_its_own_name(option: str, value: str, needs: str) -> None:
+    result = run("serve", "demo", option, value)
+    assert result.exit_code == USAGE
+    assert f"Error: {option} needs {needs}" in result.output
+
+
 def test_a_wrong_scenario_is_one_message(tmp_path: Path) -> None:
     result = run("check", tmp_path / "none.toml")
     assert result.exit_code == INPUT

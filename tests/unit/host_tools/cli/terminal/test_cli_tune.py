@@ -90,6 +90,7 @@ def test_a_terminal_buys_and_listens(
     assert status == ExitCode.OK, err
     answers = [event for event in events if event["event"] == "answer"]
     assert any(event["request"] == "service request" for event in answers), answers
+    assert [event["registers_for"] for event in events if event["event"] == "tuned"] == [[]]
     assert events[-1]["packets"]["decrypted"] > 100
 
 
@@ -121,6 +122,7 @@ def test_an_announced_server_that_is_not_reached_is_passed_over(
     ("arguments", "status", "said"),
     [
         (["nothing"], ExitCode.USAGE, "no URL and no file"),
+        (["https://127.0.0.1:9/guide/"], ExitCode.USAGE, "fetched from http:// alone"),
         (["http://127.0.0.1:9/guide/"], ExitCode.ENVIRONMENT, "no service to tune to"),
         (["session.sdp", "--service", "other"], ExitCode.USAGE, "other is not announced; there are news"),
         (["session.sdp", "--buy", "urn:x"], ExitCode.USAGE, "needs a BSM"),

@@ -105,6 +105,17 @@ def test_the_next_one_is_minted_when_the_one_before_is_answered(desk: Desk) -> N
     assert desk.due() == []
 
 
+def test_what_was_sent_under_an_earlier_b_tid_stays_where_there_is_no_room_to_order_it_again(desk: Desk) -> None:
+    desk.order(KEY)
+    (sent,) = desk.due()
+    for _ in range(MOST_ORDERS):
+        desk.outbox.add(IMPI, KEY)
+    before, desk.b_tid = desk.b_tid, desk.bootstrap()
+    with pytest.raises(HeadendError, match="wait for this terminal already"):
+        desk.order(KEY)
+    assert [(one.b_tid, one.ltkm) for one in desk.waiting()] == [(before, sent)]
+
+
 @pytest.mark.norm("62")
 def test_a_plain_msk_message_goes_again_with_the_next_t_and_waits_longer_each_time(desk: Desk) -> None:
     begun = desk.now

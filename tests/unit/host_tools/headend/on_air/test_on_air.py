@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from host_tools.exchange.http import HttpRequest
 from host_tools.exchange.procedures import ANNOUNCEMENT
 from host_tools.exchange.transport import Endpoint, Peer, Server
 from host_tools.guide.entry import ServiceEntry, by_usd
+from host_tools.headend.bsda.slots import MediaSlot
 from host_tools.headend.bsm.back_end import BackEnd
 from host_tools.headend.catalogue.items import Waiting
 from host_tools.headend.errors import HeadendError
@@ -36,6 +38,7 @@ from host_tools.headend.scenario.recorder import record
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.headend.sealing import MikeySealer
 from host_tools.wire.system import SystemClock
+from tests.support.air import free_ports
 
 DEMO = shipped_scenario("demo")
 SHORT = replace(DEMO, duration=8000, view=None, events=DEMO.events[:0])
@@ -228,6 +231,33 @@ def places_of(places: Places) -> tuple[tuple[str, str], ...]:
     )
 
 
+def test_a_broadcast_is_over_with_its_scenario_unless_that_is_repeated() -> None:
+    clock, began = SystemClock(), datetime.now(UTC)
+    for loop, speed, seconds, over in (
+        (False, 1.0, 1.0, False), (False, 1.0, 100.0, True), (False, 0.01, 100.0, False), (True, 1.0, 100.0, False),
+    ):  # fmt: skip
+        plan = AirPlan(loop=loop, speed=speed)
+        since = began - timedelta(seconds=seconds)
+        made = AirBeside(SHORT, plan, since, make_keys(SHORT), clock, Names(IDS, {}, Waiting(5, 10)), StkmShelf(clock))
+        assert made.is_over() is over
+
+
+@pytest.mark.parametrize(("loop", "status"), [(False, 404), (True, 200)])
+def test_no_stkm_is_to_be_had_of_a_broadcast_that_is_over(loop: bool, status: int) -> None:
+    clock, since = SystemClock(), datetime.now(UTC) - timedelta(seconds=100)
+    shelf, names = StkmShelf(clock), Names(IDS, {}, Waiting(5, 10))
+    made = AirBeside(SHORT, AirPlan(loop=loop), since, make_keys(SHORT), clock, names, shelf)
+    shelf.put_now("tone-a", b"stkm")
+
+    async def run() -> None:
+        made.start()
+        made.close()
+
+    asyncio.run(run())
+    assert made.defects() == 0
+    assert shelf.handle(HttpRequest("GET", "/stkm/tone-a"), Peer("127.0.0.1")).status == status
+
+
 def test_the_announcement_leads_to_the_listener() -> None:
     plan = AirPlan(listeners=(Endpoint("127.0.0.5", 6000),))
     on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
@@ -267,6 +297,18 @@ def test_what_is_long_over_is_skipped() -> None:
     assert queue.skipped.total() > 0
     assert all(sent.at >= 3000 for sent in queue.take(4000))
     on_air.close()
+
+
+def test_what_a_sender_does_not_bring_is_counted() -> None:
+    plan = AirPlan(media={"tone-b": f"rtp://127.0.0.1:{free_ports('127.0.0.1', 1)}"})
+    on_air = OnAir(SHORT, plan, datetime.now(UTC), back_end(), P1)
+    for slot in islice((one for one in on_air.timetable.slots() if isinstance(one, MediaSlot)), 20):
+        on_air.bsda.media(slot)
+    text = "".join(metric.text() for metric in on_air.metrics())
+    on_air.close()
+    assert 'bcast_uicc_air_silent_total{service="tone-b"} 10' in text
+    assert 'bcast_uicc_air_foreign_total{service="tone-b"} 0' in text
+    assert 'silent_total{service="tone-a"}' not in text
 
 
 def test_lateness_tells_shares() -> None:

@@ -83,6 +83,39 @@ def test_ffmpeg_reads_what_is_no_plain_wav(tmp_path: Path, opened: ExitStack) ->
     assert crossings(bytes(sound)) == pytest.approx(2640, abs=40)
 
 
+def test_when_ffmpeg_ends_it_is_said_and_silence_is_counted(
+    tmp_path: Path, opened: ExitStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped = tmp_path / "ffmpeg"
+    stopped.write_text("#!/bin/sh\nhead -c 800 /dev/zero\n")
+    stopped.chmod(0o755)
+    source = opened.enter_context(FfmpegFrames(str(stopped), tmp_path / "film.mp4"))
+    deadline = time.monotonic() + 20
+    while not caplog.records and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [source.frame(number) == SILENCE for number in range(7)] == [False] * 5 + [True] * 2
+    assert source.silent == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        f"ffmpeg has ended: instead of {tmp_path / 'film.mp4'} silence is sent"
+    ]
+
+
+def test_an_end_that_is_wanted_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_wav(tmp_path / "a.wav", tone(8000, 1.0), 8000)
+    with FfmpegFrames(str(program("ffmpeg")), tmp_path / "a.wav") as source:
+        assert source.frame(0) != SILENCE
+    time.sleep(0.2)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4_001, 8_000])
+def test_a_wav_file_that_is_cut_off(cut: int, tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", tone(8000, 1.0), 8000)
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(HeadendError, match="no whole WAV file"):
+        wav_frames(path)
+
+
 def test_a_file_without_sound(tmp_path: Path, opened: ExitStack) -> None:
     program("ffmpeg")
     path = tmp_path / "a.txt"

@@ -49,7 +49,7 @@ def test_what_the_terminal_listens_to() -> None:
         ('seed = "a seed"', "", "seed: is missing"),
         ("2026-11-21T12:00:00Z", "2026-11-21", "start: a date is not allowed; a date and time with zone"),
         ("2026-11-21T12:00:00Z", "2026-11-21T12:00:00", "start: .*with zone"),
-        ("duration = 2.0", "duration = 0", "duration: 0 is not allowed; seconds from 0.1 to 3600"),
+        ("duration = 2.0", "duration = 0", "duration: 0 is not allowed; seconds from 0.1 to 21600"),
         ("duration = 2.0", "duration = nan", "duration: nan is not allowed"),
         ("duration = 2.0", "duration = true", "duration: True is not allowed"),
         ("001010123456789", "12a", "network.imsi: '12a' is not allowed; 6 to 15 digits"),
@@ -114,9 +114,12 @@ def test_a_scenario_without_services_is_refused() -> None:
         parse_scenario(SMALL.partition("[[service]]")[0].replace('"one"', '"all"'), "x")
 
 
-def test_the_longest_scenario_has_mtk_ids_enough() -> None:
-    most = SMALL.replace("duration = 2.0", "duration = 3600").replace("crypto_period = 0.5", "crypto_period = 0.1")
-    assert parse_scenario(most.replace("lead = 0.1", "lead = 0"), "x").periods == 36_000 < 1 << 16
+def test_a_scenario_has_no_more_crypto_periods_than_mtk_ids() -> None:
+    """0 and FFFF are none (TS 33.246 clauses 6.4.5.1 and 6.5.4)."""
+    most = SMALL.replace("crypto_period = 0.5", "crypto_period = 0.1").replace("lead = 0.1", "lead = 0")
+    assert parse_scenario(most.replace("duration = 2.0", "duration = 6553.4"), "x").periods == 0xFFFE
+    with pytest.raises(ScenarioError, match=r"65535 periods are too many; there are 65534 MTK IDs"):
+        parse_scenario(most.replace("duration = 2.0", "duration = 6553.5"), "x")
 
 
 def test_many_problems_are_cut_short() -> None:

@@ -405,3 +405,13 @@ def test_two_processes_on_one_database_send_a_line_once(postgresql: PostgreSql) 
             left = store.books.outbox.due(2.0, 10)
         assert {line.identity for line in left}.isdisjoint(line.identity for line in (*mine, *theirs))
         store.close()
+
+
+@pytest.mark.parametrize("name", ["me\0@home", "me\ud800@home"])
+def test_a_name_that_no_database_can_hold_is_refused_as_the_askers_mistake(store: Store, name: str) -> None:
+    """PostgreSQL knows neither; what is read from outside may have both. The transaction goes on."""
+    with store.database.transaction():
+        for look in (store.books.outbox.outstanding, store.books.outbox.line, store.books.registrations.find):
+            with pytest.raises(HeadendError, match="no text that a store has"):
+                look(name)
+        assert store.books.registrations.find("me@home") is None

@@ -195,12 +195,14 @@ class TestPulls:
         name = group_of(pull)
         return LtkmReceipt(verdict, request=Due(name.key_domain_id, name.key_group, back_off))
 
+    @pytest.mark.norm("66")
     def test_one_that_is_authentic_is_answered_at_once(self, pull: bytes) -> None:
         stage = Stage(demand(), keys(group_of(pull)), rules=Rules(waiting=WaitingTime(30.0, 30.0)))
         stage.receipts.append(self.due(pull, LtkmVerdict.TAKEN, back_off=False))
         stage.tell(Arrived(datagram(pull)))
         assert asked(stage) == [(group_of(pull),)]
 
+    @pytest.mark.norm("66")
     def test_every_other_reason_waits(self, pull: bytes) -> None:
         stage = Stage(demand(), keys(group_of(pull)), rules=Rules(waiting=WaitingTime(5.0, 10.0)))
         stage.receipts.append(self.due(pull, LtkmVerdict.UNKNOWN_MUK, back_off=True))
@@ -264,6 +266,7 @@ class TestKeysThatDoNotCome:
         stage.after("missing keys")
         assert KeysMissing(()) in stage.news
 
+    @pytest.mark.norm("71")
     def test_an_stkm_without_a_key_asks_after_the_wait(self, ltkm: bytes) -> None:
         stage = Stage(demand(), keys(group_of(ltkm)), rules=Rules(waiting=WaitingTime(1.0, 0.0)))
         stage.tell(KeyUnknown(name_of(ltkm)))

@@ -122,6 +122,15 @@ def test_what_was_before_counts_from_the_first_order_that_is_open() -> None:
     assert list(stage.journal.items) == ["urn:item:news", "urn:item:film"]
 
 
+def test_what_the_terminal_knew_counts_where_the_bsm_did_not_say_what_was_before() -> None:
+    """The first inquiry failed: what is in force already was not bought in the shop, and nothing was ended there."""
+    journal = registered("urn:item:news", "urn:item:sport")
+    stage = Stage(demand(), has(NEWS, FILM), manners=HERE, journal=journal)
+    stage.tell(Wanted(TakeStock("after", before=False)))
+    assert [one for one in stage.news if isinstance(one, StockTaken)] == [StockTaken((Item("urn:item:film", END),))]
+    assert set(stage.journal.items) == {"urn:item:news", "urn:item:sport", "urn:item:film"}
+
+
 def test_a_terminal_that_has_moved_registers_before_it_buys() -> None:
     """TS 33.246 clause 6.3.2.1A: the connection of its registration is lost. A moved registration is new at the BSM."""
     journal = replace(registered("urn:item:news"), address="127.0.0.8")

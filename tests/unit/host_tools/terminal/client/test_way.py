@@ -225,6 +225,7 @@ class TestClientId:
 
 
 class TestRegistration:
+    @pytest.mark.norm("71")
     def test_it_lists_what_is_in_force_and_drops_what_is_over(self) -> None:
         journal = in_force(ONE)
         journal.put_item(Item(TWO, START + timedelta(hours=1)))

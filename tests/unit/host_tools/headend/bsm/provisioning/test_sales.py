@@ -17,8 +17,14 @@ from host_tools.exchange.messages.orders import (
     ServiceRequest,
     UnsubscribeRequest,
 )
-from host_tools.exchange.messages.pricing import PricingRequest
-from host_tools.exchange.messages.provisioning import HTTP_STATUS_OF, Price, ProvisioningStatus, PurchaseItem
+from host_tools.exchange.messages.pricing import PricingAnswer, PricingRequest
+from host_tools.exchange.messages.provisioning import (
+    HTTP_STATUS_OF,
+    MOST_ITEMS,
+    Price,
+    ProvisioningStatus,
+    PurchaseItem,
+)
 from host_tools.exchange.messages.tokens import (
     AccountAnswer,
     AccountInquiry,
@@ -43,7 +49,7 @@ from host_tools.headend.bsm.provisioning.ledger import (
 )
 from host_tools.headend.bsm.provisioning.procedures import Buyer, Outcome, Procedures
 from host_tools.headend.bsm.provisioning.sales import SaleRefusedError, Sales
-from host_tools.headend.catalogue.items import Catalogue, CatalogueError
+from host_tools.headend.catalogue.items import Catalogue, CatalogueError, CatalogueItem, ItemKind
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.scenario.goods import ScenarioGoods
@@ -265,6 +271,19 @@ def test_what_was_ended_is_not_owed_any_more() -> None:
 def test_names_that_contradict_the_proof(sender: Sender, buyer: Buyer, status: ProvisioningStatus) -> None:
     outcome = desk().procedures.run(PricingRequest("p", (ITEM1,), sender), buyer)
     assert outcome.status is status
+
+
+@pytest.mark.parametrize(
+    ("title", "is_whole"), [("One", True), ("A title that a document has no room for " * 6, False)]
+)
+def test_what_is_sold_is_listed_as_far_as_a_document_holds_it(title: str, is_whole: bool) -> None:
+    price = Price(Decimal(1), "EUR")
+    items = [CatalogueItem("urn:", f"{number}", ItemKind.ONCE, price, title) for number in range(MOST_ITEMS)]
+    outcome = desk(Catalogue(items)).procedures.run(PricingRequest("p", ()), USIM)
+    answer = PricingAnswer.decode(outcome.body)
+    assert [one.item.data_id for one in answer.results] == [str(number) for number in range(len(answer.results))]
+    assert (len(answer.results) == MOST_ITEMS, answer.more) == (is_whole, not is_whole)
+    assert len(answer.results) > 100
 
 
 def test_books_that_are_full_say_so() -> None:
