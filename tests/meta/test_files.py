@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from card.store.sqlite import SqliteStore
+from host_tools.files.holding import held
+from host_tools.files.writing import whole_file
+from host_tools.headend.store.store import Store
 from tests.meta.tree import ROOT, text_files
 
 # Written in pieces, so that this file does not find itself.
@@ -30,6 +37,28 @@ def test_no_file_contains(what: str) -> None:
         for hit in FORBIDDEN[what].finditer(text)
     ]
     assert not found, f"{what}:\n" + "\n".join(found)
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="this is no working copy of git")
+def test_what_a_process_that_is_killed_leaves_is_not_committed(tmp_path: Path) -> None:
+    """It is what lies there while a card, a store and a state are open, and while something is written."""
+    with ExitStack() as opened:
+        card = opened.enter_context(closing(SqliteStore(tmp_path / "a.card", create=True)))
+        card.commit({"a": b"1"})
+        opened.enter_context(closing(Store.connect(f"sqlite:///{tmp_path / 'a.db'}")))
+        opened.enter_context(held(tmp_path / "a.db"))
+        opened.enter_context(held(tmp_path / "state.json"))
+        opened.enter_context(whole_file(tmp_path / "a.pcap"))
+        names = sorted(path.name for path in tmp_path.iterdir())
+    assert {"a.card.lock", "a.card-log", "a.db.lock", "a.db-wal", "a.db-shm", "state.json.lock"} < set(names)
+    # Each name as if it lay in the folder of the project.
+    checked = subprocess.run(
+        ["git", "-c", "safe.directory=*", "check-ignore", "--no-index", *names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.stdout.split() == names
 
 
 def test_links_of_documents_lead_somewhere() -> None:

@@ -76,6 +76,7 @@ def answer_rows(answer: Answer) -> list[tuple[str, str]]:
     if isinstance(answer, AccountAnswer):
         rows += [(f"granted to the purse {one.kind.value}", str(one.balance)) for one in answer.purses]
         rows += [("charged", f"{one.amount} {one.currency}") for one in answer.charged]
+        rows += [("more", "there are older items than the BSM lists")] if answer.more else []
     return rows
 
 
@@ -107,6 +108,7 @@ def answer_dict(answer: Answer) -> dict[str, object]:
     if isinstance(answer, AccountAnswer):
         found["purses"] = [{"purse": one.kind.value, "granted": one.balance} for one in answer.purses]
         found["charged"] = [{"amount": str(one.amount), "currency": one.currency} for one in answer.charged]
+        found["more"] = answer.more
     return found
 
 

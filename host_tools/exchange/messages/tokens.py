@@ -222,20 +222,25 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class AccountAnswer:
-    """Items, purses, and what was charged so far."""
+    """Items in the order in which they began, purses, and what was charged so far.
+
+    `more`: there are older items than an answer can hold.
+    """
 
     request_id: str
     items: tuple[ItemResult, ...] = ()
     purses: tuple[Purse, ...] = ()
     charged: tuple[Price, ...] = ()
     status: ProvisioningStatus = ProvisioningStatus.SUCCESS
+    more: bool = False
     root: ClassVar[str] = "AccountInquiryResponse"
 
     def encode(self) -> bytes:
         """Return the document. Raises `EncodeError`."""
         items, purses = (item.node() for item in self.items), (purse.node() for purse in self.purses)
         children = (*items, *purses, *(price.node("Charged") for price in self.charged))
-        return _answer(self.root, self.request_id, self.status, children)
+        more = {"more": "true"} if self.more else _NOTHING
+        return _answer(self.root, self.request_id, self.status, children, more)
 
     @classmethod
     def decode(cls, body: bytes) -> AccountAnswer:
@@ -247,6 +252,7 @@ class AccountAnswer:
             purses=tuple(map(Purse.read, few(root.all("Purse"), "purses"))),
             charged=tuple(map(Price.read, few(root.all("Charged"), "prices"))),
             status=status(root.attribute("globalStatusCode")),
+            more=boolean(root.attributes.get("more", "false"), "more"),
         )
 
 

@@ -35,7 +35,9 @@ from host_tools.headend.subscribers.subscriber import AuthenticationVector, Subs
 _RAND_SIZE = 16
 PENDING_OF_A_SUBSCRIBER = 1024
 """More than somebody else's requests can push out while its owner answers one (`http.ub` limits them)."""
-_PENDING_IN_ALL = 4096
+PENDING_OF_AN_ADDRESS = 512
+"""Its share of all: one address that knows many names pushes out no challenge of another. Ours."""
+PENDING_IN_ALL = 4096
 _NO_SUCH_CHALLENGE = "no challenge with this RAND is waiting for an answer"
 _DOWNLINK = b"naf"
 _log = logging.getLogger(__name__)
@@ -69,15 +71,24 @@ class Bsf:
         self._rights = rights
         self._rng = rng
         self._clock = clock
-        self._pending: BoundedTable[bytes, _Pending] = BoundedTable(PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
-        self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(PENDING_OF_A_SUBSCRIBER, _PENDING_IN_ALL)
+        self._pending: BoundedTable[bytes, _Pending] = BoundedTable(PENDING_OF_A_SUBSCRIBER, PENDING_IN_ALL)
+        self._asked_from: BoundedTable[bytes, None] = BoundedTable(PENDING_OF_AN_ADDRESS, PENDING_IN_ALL)
+        self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(PENDING_OF_A_SUBSCRIBER, PENDING_IN_ALL)
 
-    def challenge(self, identity: str) -> Challenge:
-        """Return a fresh challenge for an IMPI or a TMPI. Raises `IdentityUnknownError`."""
+    def challenge(self, identity: str, address: str | None = None) -> Challenge:
+        """Return a fresh challenge for an IMPI or a TMPI; the oldest for the same address may give way to it.
+
+        Without an address, as in this process, none has a share. Raises `IdentityUnknownError`.
+        """
         subscriber = self._find(identity)
         vector = subscriber.vector(self._rng.random_bytes(_RAND_SIZE))
         expected = gba.flip_res(vector.xres) if subscriber.settings.flips_res else vector.xres
         self._pending.put(subscriber.impi, vector.rand, _Pending(subscriber, vector, expected))
+        if address is not None:
+            mine = self._asked_from.of(address)
+            if len(mine) >= PENDING_OF_AN_ADDRESS:
+                self._pending.pop(mine[0])
+            self._asked_from.put(address, vector.rand, None)
         return Challenge(vector.rand, _autn(subscriber, vector))
 
     def expected_res(self, rand: bytes) -> Secret:
@@ -192,6 +203,7 @@ class Bsf:
 
     def _take(self, rand: bytes) -> _Pending:
         pending = self._pending.pop(rand)
+        self._asked_from.pop(rand)
         if pending is None:
             raise HeadendError(_NO_SUCH_CHALLENGE)
         return pending

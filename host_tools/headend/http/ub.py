@@ -5,9 +5,9 @@ right or wrong. What the texts leave to the operator is chosen here: a wrong ans
 row is refused with 403, and so is a name that nobody has.
 
 Who asks for a challenge shows nothing yet, and anybody may know an IMPI. So challenges are limited by name and address
-together: whoever asks too often holds up nobody at another address. What many addresses can do to one name is limited,
-too, so that they cannot carry its sequence number far away; the address from which its subscriber bootstrapped last is
-not counted there.
+together: whoever asks too often holds up nobody at another address, and each address has a share of those that wait
+for an answer, whatever names it knows. What many addresses can do to one name is limited, too, so that they cannot
+carry its sequence number far away; the address from which its subscriber bootstrapped last is not counted there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from host_tools.exchange.procedures import BOOTSTRAPPING, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import BootstrapResult
-from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsf.server import PENDING_IN_ALL, PENDING_OF_AN_ADDRESS, Bsf
 from host_tools.headend.bsm.books import Transactions
 from host_tools.headend.errors import HeadendError, IdentityUnknownError
 from host_tools.headend.http.answers import answer, failure, http_date
@@ -47,7 +47,6 @@ MOST_OF_A_NAME = 600
 """How many it gets from all addresses but the one from which it bootstrapped last. Ours."""
 CHALLENGES_SPAN = timedelta(seconds=60)
 _MOST_WRONG = 3
-_OPEN_OF_ONE, _OPEN_KEPT = MOST_CHALLENGES, 4096
 _WRONG_KEPT = 1024
 _KNOWN_KEPT = 100_000
 _OPAQUE_SIZE = 8
@@ -87,7 +86,7 @@ class UbServer(GuardedServer):
         self._name = name
         self._rng = rng
         self._clock = clock
-        self._open: BoundedTable[bytes, _Open] = BoundedTable(_OPEN_OF_ONE, _OPEN_KEPT)
+        self._open: BoundedTable[bytes, _Open] = BoundedTable(PENDING_OF_AN_ADDRESS, PENDING_IN_ALL)
         self._wrong: OrderedDict[str, int] = OrderedDict()
         self._known: BoundedTable[str, str] = BoundedTable(1, _KNOWN_KEPT)
         self._rates = Rates(MOST_CHALLENGES, CHALLENGES_SPAN, clock)
@@ -123,10 +122,10 @@ class UbServer(GuardedServer):
             _log.warning("Ub: too many challenges for one name")
             headers = (("Retry-After", str(seconds)), *_SERVER)
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, "too many bootstrappings", headers)
-        made = self._bsf.challenge(asker.username)
+        made = self._bsf.challenge(asker.username, asker.address)
         nonce = AkaNonce(made.rand, made.autn_star).text()
         opaque = self._rng.random_bytes(_OPAQUE_SIZE).hex()
-        self._open.put(asker.key, made.rand, _Open(asker.username, nonce, opaque))
+        self._open.put(asker.address, made.rand, _Open(asker.username, nonce, opaque))
         challenge = Challenge(self._name, nonce, Algorithm.AKA_V1_MD5, (Qop.AUTH_INT,), opaque)
         header = (("WWW-Authenticate", challenge.header_value()),)
         return failure(HTTPStatus.UNAUTHORIZED, headers=(*header, *_SERVER))

@@ -172,6 +172,7 @@ class AirBeside:
         """Return how many exceptions nobody expected."""
         others = self._defects + (0 if self._on_air is None else self._on_air.defects())
         others += 0 if self._back_end is None else self._back_end.defects
+        others += 0 if self._handing is None else self._handing.defects
         return others + self._guide.defects + self._shelf.defects
 
     @property

@@ -1,6 +1,7 @@
 """The BSM tells a BSD/A in another process of a SEK out of turn as soon as there is one.
 
-A BSD/A asks for these itself in every round, so what does not arrive here costs nothing but time.
+A BSD/A asks for these itself in every round, so what does not arrive here costs nothing but time. SEKs of one service
+go in the order in which they were taken up: at the BSD/A the one that came last goes before the others.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from host_tools.exchange.errors import TransportError
@@ -22,23 +25,34 @@ _MOST_WAITING = 64
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    handover: SekHandover
+    tries: int = 0
+
+
 class SeksHandedOver:
-    """The way to one BSD/A. `arrived` counts the SEKs that it took, `failures` the attempts that came to nothing."""
+    """The way to one BSD/A.
+
+    `arrived` counts the SEKs that it took, `failures` the attempts that came to nothing, `defects` the exceptions that
+    nobody expected.
+    """
 
     def __init__(self, transport: Transport, host: str, keys: TransportKey, *, with_keys: bool) -> None:
         """Take the way to the BSD/A, its name, the transport key, and whether it makes STKMs and so needs the SEKs."""
         self._transport = transport
         self._host = host
         self._keys = keys
-        self._waiting: deque[SekHandover] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[_Waiting] = deque(maxlen=_MOST_WAITING)
         self._called = asyncio.Event()
         self.with_keys = with_keys
         self.arrived = 0
         self.failures = 0
+        self.defects = 0
 
     def put(self, handover: SekHandover) -> None:
         """Have a SEK handed over; it waits for `run`."""
-        self._waiting.append(handover)
+        self._waiting.append(_Waiting(handover))
         self._called.set()
 
     async def run(self) -> None:
@@ -47,18 +61,33 @@ class SeksHandedOver:
             await self._called.wait()
             self._called.clear()
             while self._waiting:
-                await self._deliver(self._waiting.popleft())
+                if not await self._round():
+                    await asyncio.sleep(AGAIN)
 
-    async def _deliver(self, handover: SekHandover) -> None:
-        """Send one until it arrives or there is no point in it any more."""
-        for _ in range(_TRIES):
-            try:
-                await asyncio.to_thread(self.send, handover)
-            except TransportError as error:
-                _log.warning("the BSD/A does not hear of SEK %s: %s", handover.roll.key_ids.msk_id.hex(), error)
-                await asyncio.sleep(AGAIN)
-            else:
-                return
+    async def _round(self) -> bool:
+        """Send the oldest SEK of each service once; tell whether none of them has to be sent again."""
+        oldest: dict[str, _Waiting] = {}
+        for one in self._waiting:
+            oldest.setdefault(one.handover.roll.service, one)
+        done = [await self._try(one) for one in oldest.values()]
+        for one, is_done in zip(oldest.values(), done, strict=True):
+            if is_done or one.tries >= _TRIES:
+                with suppress(ValueError):  # too many came in the meantime
+                    self._waiting.remove(one)
+        return all(done)
+
+    async def _try(self, one: _Waiting) -> bool:
+        """Send one; tell whether it arrived, or cannot."""
+        one.tries += 1
+        try:
+            await asyncio.to_thread(self.send, one.handover)
+        except TransportError as error:
+            _log.warning("the BSD/A does not hear of SEK %s: %s", one.handover.roll.key_ids.msk_id.hex(), error)
+            return False
+        except Exception as error:  # the others are handed over all the same
+            self.defects += 1
+            _log.error("a SEK could not be handed over: %s", type(error).__name__)
+        return True
 
     def send(self, handover: SekHandover) -> None:
         """Send one and wait for the answer. Raises `TransportError` when it is no success."""

@@ -38,7 +38,9 @@ class OrderCodes:
             text = code.decode()[:_LENGTH]
             if found is None:
                 records.put(_OF, identity, _CODE_NAME, text.encode())
+            if records.find(_WHOSE, _hashed(text), _WHO) is None:  # also where an older version wrote it as it is
                 records.put(_WHOSE, _hashed(text), _WHO, identity.encode())
+                records.drop(_WHOSE, text, _WHO)
         return "-".join(text[at : at + 4] for at in range(0, _LENGTH, 4))
 
     def find(self, code: str) -> str | None:
@@ -47,7 +49,8 @@ class OrderCodes:
         if _CODE.fullmatch(wanted) is None:
             return None
         with self._books.transactions.transaction():
-            found = self._books.records.find(_WHOSE, _hashed(wanted), _WHO)
+            records = self._books.records
+            found = records.find(_WHOSE, _hashed(wanted), _WHO) or records.find(_WHOSE, wanted, _WHO)
         return None if found is None else found.decode()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
+from itertools import dropwhile
 from types import MappingProxyType
 
 from host_tools.exchange.http import Headers, HttpResponse
@@ -246,6 +247,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
         case AccountAnswer() if isinstance(errand.wish, TakeStock) and errand.wish.before:
             if journal.stock is None:  # else an earlier order is open, too: what was before that counts
                 journal.stock = tuple(one.item.service_id for one in answer.items)[:MOST_STOCK]
+                journal.stock_is_cut = answer.more
         case AccountAnswer() if isinstance(errand.wish, TakeStock):
             _stock_taken(answer, journal, found, address)
         case _:
@@ -273,13 +275,15 @@ def _stock_taken(answer: AccountAnswer, journal: Journal, found: Consequences, a
     """Take up what an order brought or ended that went past the client, by what the account had before and has now.
 
     Where the BSM did not say what it had before, what the terminal knew of it counts. Where the BSM may not know that
-    the terminal is here, it registers, or nobody would take the keys.
+    the terminal is here, it registers, or nobody would take the keys. Where an answer could not hold all, the oldest
+    items are missing: they are not gone, and what is listed before the first known one is not new.
     """
     now = {one.item.service_id: one for one in answer.items}
     before = tuple(name for name in journal.items if name in now) if journal.stock is None else journal.stock
-    journal.stock = None
-    fresh = [one for name, one in now.items() if name not in before]
-    found.ended = tuple(name for name in before if name not in now)
+    listed = dropwhile(lambda name: name not in before, now) if journal.stock_is_cut else now
+    journal.stock, journal.stock_is_cut = None, False
+    fresh = [now[name] for name in listed if name not in before]
+    found.ended = () if answer.more else tuple(name for name in before if name not in now)
     known = journal.is_registered and journal.address == address  # before the orders: the BSM took them up one by one
     if found.ended:
         journal.drop_items(found.ended)

@@ -63,7 +63,8 @@ class Journal:
     """The journal for one BSM. Every table is bounded; the oldest entry gives way.
 
     `address` is where the terminal registered from, which is where keys go; "" for nobody knows. `stock` is what the
-    account had before an order in a web shop whose outcome has not been looked up yet; None where nothing is open.
+    account had before an order in a web shop whose outcome has not been looked up yet; None where nothing is open. With
+    `stock_is_cut` it had older items, too.
     """
 
     b_tid: str = ""
@@ -71,6 +72,7 @@ class Journal:
     is_registered: bool = False
     address: str = ""
     stock: tuple[str, ...] | None = None
+    stock_is_cut: bool = False
     items: dict[str, Item] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     ltkms: list[KeptLtkm] = field(default_factory=list)

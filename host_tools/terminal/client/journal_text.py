@@ -65,6 +65,7 @@ def _of_journal(journal: Journal) -> dict[str, object]:
         "registered": journal.is_registered,
         **({"address": journal.address} if journal.address else {}),
         **({} if journal.stock is None else {"stock": list(journal.stock)}),
+        **({"stock_is_cut": True} if journal.stock_is_cut else {}),
         "items": [{"service": one.service_id, **_maybe_time("ends", one.ends)} for one in journal.items.values()],
         "pending": [
             {
@@ -104,6 +105,7 @@ def _to_journal(found: _Object) -> Journal:
         is_registered=_flag(found, "registered"),
         address=_text(found, "address") if "address" in found else "",
         stock=_texts(found, "stock", MOST_STOCK) if "stock" in found else None,
+        stock_is_cut="stock_is_cut" in found and _flag(found, "stock_is_cut"),
         items={one.service_id: one for one in items},
         pending={one.request_id: one for one in pending},
         ltkms=_list(found, "ltkms", MOST_LTKMS, _to_ltkm),

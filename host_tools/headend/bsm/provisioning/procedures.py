@@ -25,7 +25,14 @@ from host_tools.exchange.messages.orders import (
     UnsubscribeRequest,
 )
 from host_tools.exchange.messages.pricing import PricedItem, PricingAnswer, PricingRequest, TokenPrice
-from host_tools.exchange.messages.provisioning import ItemResult, Price, ProvisioningStatus, PurchaseItem, Window
+from host_tools.exchange.messages.provisioning import (
+    MOST_ITEMS,
+    ItemResult,
+    Price,
+    ProvisioningStatus,
+    PurchaseItem,
+    Window,
+)
 from host_tools.exchange.messages.tokens import (
     AccountAnswer,
     AccountInquiry,
@@ -153,7 +160,10 @@ class Procedures:
         if not request.items:
             sold = tuple(_priced(item, item.reference) for item in catalogue.items if not item.included)
             tokens = tuple(TokenPrice(one.purse, one.cost(1)) for one in catalogue.tariffs)
-            return _listed(PricingAnswer(request.request_id, sold, tokens=tokens))
+            return _listed(
+                len(sold),
+                lambda count: PricingAnswer(request.request_id, sold[:count], tokens=tokens, more=count < len(sold)),
+            )
         found = [(asked, catalogue.find_reference(asked)) for asked in request.items]
         results = tuple(
             PricedItem(asked, _Status.ITEM_UNKNOWN) if item is None else _priced(item, asked) for asked, item in found
@@ -247,21 +257,25 @@ class Procedures:
         ledger, catalogue = self._sales.ledger, self._sales.catalogue
         held = [(catalogue.find(one.service_id), one) for one in self._sales.in_force(buyer.identity)] if items else []
         owed = {debt.what for debt in ledger.owed(buyer.identity)} if buyer.registers else set()
-        answer = AccountAnswer(
+        results = tuple(
+            ItemResult(
+                item.reference,
+                window=None if one.end is None else Window(one.start, one.end),
+                registration_required=True if one.service_id in owed else None,
+            )
+            for item, one in held
+            if item is not None
+        )
+        whole = AccountAnswer(
             request.request_id,
-            tuple(
-                ItemResult(
-                    item.reference,
-                    window=None if one.end is None else Window(one.start, one.end),
-                    registration_required=True if one.service_id in owed else None,
-                )
-                for item, one in held
-                if item is not None
-            ),
+            results,
             ledger.purses(buyer.identity) if purses else (),
             ledger.spent(buyer.identity),
         )
-        return Outcome(answer.status, answer.encode())
+        return _listed(
+            len(results),
+            lambda count: replace(whole, items=results[len(results) - count :], more=count < len(results)),
+        )
 
 
 def refusal(request: Request, status: ProvisioningStatus) -> bytes:
@@ -289,12 +303,13 @@ _ANSWERS: dict[str, type[ItemAnswer]] = {
 }
 
 
-def _listed(whole: PricingAnswer) -> Outcome:
-    """Answer with as much of a list as a document holds; a catalogue may be longer."""
-    answer = whole
-    while len(body := answer.encode()) > LARGEST_DOCUMENT:
-        fitting = len(answer.results) * LARGEST_DOCUMENT // len(body)
-        answer = replace(answer, results=answer.results[:fitting], more=True)
+def _listed(count: int, made: Callable[[int], PricingAnswer | AccountAnswer]) -> Outcome:
+    """Answer with as many items as a message holds: a catalogue, or what somebody has, may be longer."""
+    count = min(count, MOST_ITEMS)
+    answer = made(count)
+    while len(body := answer.encode()) > LARGEST_DOCUMENT and count:
+        count = count * LARGEST_DOCUMENT // len(body)
+        answer = made(count)
     return Outcome(answer.status, body)
 
 

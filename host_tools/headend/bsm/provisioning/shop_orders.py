@@ -6,6 +6,9 @@ The trigger is signed by nobody: it gives the right to register and to nothing e
 
 An order for which nobody registers within a day has failed (ours). "Delivered" means that every LTKM of the order was
 acknowledged by the card, "sent" that all of them went out.
+
+Whoever has the name of an order sees it, and it is part of an address: so it is written down by its hash, and by itself
+only within the record, which a store with a key file encrypts.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from hashlib import sha256
 
 from card.errors import DecodeError
 from host_tools.exchange.messages.provisioning import ProvisioningStatus, PurchaseItem
@@ -89,7 +93,7 @@ class ShopOrders:
             raise SaleRefusedError(ProvisioningStatus.MALFORMED_MESSAGE, "an order names one item at least")
         self._make_room(identity)
         made = ShopOrder(order_id, tuple(dict.fromkeys(wanted)), OrderState.ORDERED, self._now)
-        self._records.put(_OWNER, order_id, _WHO, identity.encode())
+        self._records.put(_OWNER, _hashed(order_id), _WHO, identity.encode())
         return self._keep(identity, made)
 
     def trigger(self, identity: str, order_id: str, bsm_uri: str) -> Trigger:
@@ -122,12 +126,12 @@ class ShopOrders:
 
     def find(self, identity: str, order_id: str) -> ShopOrder | None:
         """Return an order as it stands now, None where there is none."""
-        stored = self._records.find(_KIND, identity, order_id)
-        return None if stored is None else self._current(identity, _read(order_id, stored))
+        stored = self._records.find(_KIND, identity, _hashed(order_id))
+        return None if stored is None else self._current(identity, _read(_hashed(order_id), stored))
 
     def owner(self, order_id: str) -> str | None:
         """Return whose order this is, by its name, which nobody else can guess; None for nobody's."""
-        found = self._records.find(_OWNER, order_id, _WHO)
+        found = self._records.find(_OWNER, _hashed(order_id), _WHO)
         return None if found is None else found.decode()
 
     def of(self, identity: str) -> tuple[ShopOrder, ...]:
@@ -175,22 +179,33 @@ class ShopOrders:
         ended = [one for one in found if one.state in ENDED]
         if not ended:
             raise HeadendError(f"{MOST_ORDERS} orders of this subscriber are open")
-        self._records.drop(_KIND, identity, ended[0].order_id)
-        self._records.drop(_OWNER, ended[0].order_id, _WHO)
+        self._drop(identity, _hashed(ended[0].order_id))
+        self._drop(identity, ended[0].order_id)
 
     def _keep(self, identity: str, one: ShopOrder) -> ShopOrder:
-        value = [one.state.value, list(one.service_ids), one.at, list(one.left)]
-        self._records.put(_KIND, identity, one.order_id, json.dumps(value, separators=(",", ":")).encode())
+        value = [one.state.value, list(one.service_ids), one.at, list(one.left), one.order_id]
+        self._drop(identity, one.order_id)  # as an older version wrote it
+        self._records.put(_KIND, identity, _hashed(one.order_id), json.dumps(value, separators=(",", ":")).encode())
         return one
+
+    def _drop(self, identity: str, row: str) -> None:
+        self._records.drop(_KIND, identity, row)
+        self._records.drop(_OWNER, row, _WHO)
 
 
 def _stored(order: Order) -> str:
     return order.encode().decode()
 
 
-def _read(order_id: str, stored: bytes) -> ShopOrder:
+def _hashed(order_id: str) -> str:
+    """Return the name under which an order is written down; its own cannot be guessed, so nobody finds it from that."""
+    return sha256(order_id.encode()).hexdigest()
+
+
+def _read(row: str, stored: bytes) -> ShopOrder:
+    """Read an order; one that an older version wrote has its name as that of its row."""
     try:
-        state, service_ids, at, left = json.loads(stored)
-        return ShopOrder(order_id, tuple(service_ids), OrderState(state), float(at), tuple(left))
+        state, service_ids, at, left, *own = json.loads(stored)
+        return ShopOrder(own[0] if own else row, tuple(service_ids), OrderState(state), float(at), tuple(left))
     except (ValueError, TypeError, DecodeError) as error:
         raise HeadendError(f"an order of a shop cannot be read ({type(error).__name__})") from None

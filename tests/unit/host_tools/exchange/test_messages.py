@@ -111,6 +111,7 @@ MESSAGES: dict[str, Message] = {
     "account answer": tokens.AccountAnswer(
         "r", (RESULT,), (Purse(PurseKind.USER, 9, bytes(3)), Purse(PurseKind.PLAYBACK, 0)), (Price(Decimal(1), "EUR"),)
     ),
+    "account answer that is cut": tokens.AccountAnswer("r", (RESULT,), more=True),
     "trigger": Trigger("t-1", "https://bsm.example.org/sprov", (PRICED,)),
     "UICC key request": UICC,
     "UICC key request without ICCID": replace(UICC, iccid=None),

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from host_tools.exchange.digest.headers import Credentials
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.exchange.transport import InProcessTransport, Peer
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
-from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsf.server import PENDING_IN_ALL, Bsf
 from host_tools.headend.clock import ManualClock
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.http.ub import UbServer
+from host_tools.headend.http.ub import MOST_CHALLENGES, UbServer
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.headend.subscribers.gba_settings import GbaSettings, UiccType
 from host_tools.headend.subscribers.memory import MemorySubscribers
@@ -29,6 +30,7 @@ from tests.oracle import gba, http_digest, milenage
 from tests.support.wire import TERMINAL, UsimBench
 from tests.unit.host_tools.exchange.helpers import Counted
 from tests.unit.host_tools.headend.networks import IMPI, OPC, K, small_scenario, subscriber
+from tests.unit.host_tools.headend.subscribers.test_many_subscribers import impi, someone
 
 BSF = "bsf.mnc001.mcc001.pub.3gppnetwork.org"
 ME_BASED = GbaSettings(UiccType.GBA, KeyChoice.ME_BASED, timedelta(hours=1))
@@ -41,9 +43,10 @@ class Raw:
 
     def __init__(self, settings: GbaSettings = UICC_BASED) -> None:
         self.clock = ManualClock(START)
+        self.subscribers = MemorySubscribers([subscriber().with_settings(settings)])
         self.bsf = Bsf(
             BSF,
-            MemorySubscribers([subscriber().with_settings(settings)]),
+            self.subscribers,
             MemoryBootstrappings(10),
             {},
             SeededRng(Seeded("t"), "rand"),
@@ -96,6 +99,15 @@ class TestServer:
         challenge = raw.challenged()
         assert (challenge["realm"], challenge["qop"], challenge["algorithm"]) == (BSF, "auth-int", "AKAv1-MD5")
         assert len(base64.b64decode(challenge["nonce"])) == 32
+
+    def test_who_knows_many_names_pushes_out_no_challenge_of_another_address(self, raw: Raw) -> None:
+        challenge, stranger = raw.challenged(), Peer("192.0.2.1")
+        for number in range(PENDING_IN_ALL // MOST_CHALLENGES + 1):
+            raw.subscribers.add(someone(number))
+            header = Credentials.introduction(impi(number), BSF, "/").header_value()
+            request = HttpRequest("GET", "/", (("Host", BSF), ("Authorization", header)))
+            assert {raw.server.handle(request, stranger).status for _ in range(MOST_CHALLENGES)} == {401}
+        assert raw.answer(challenge, gba.flip(raw.res(challenge))).status == 200
 
     def test_gba_u_wants_res_with_its_last_bit_flipped(self, raw: Raw) -> None:
         challenge = raw.challenged()

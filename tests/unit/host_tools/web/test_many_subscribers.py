@@ -141,6 +141,16 @@ class TestCodes:
         assert b"me@home" in written
         assert code.replace("-", "").encode() not in written
 
+    def test_a_code_that_an_older_version_wrote_is_known_and_no_longer_in_the_clear_once_it_was_shown(self) -> None:
+        books = memory_books()
+        books.records.put("order code", "me@home", "code", b"ABCDEFGHIJKL")
+        books.records.put("order code of", "ABCDEFGHIJKL", "who", b"me@home")
+        codes = OrderCodes(books, SeededRng(Seeded("a"), "codes"))
+        assert codes.find("ABCD-EFGH-IJKL") == "me@home"
+        assert codes.of("me@home") == "ABCD-EFGH-IJKL"
+        assert books.records.of("order code of", "ABCDEFGHIJKL") == {}
+        assert codes.find("ABCD-EFGH-IJKL") == "me@home"
+
     def test_a_code_is_in_no_other_code(self) -> None:
         codes = OrderCodes(memory_books(), SeededRng(Seeded("a"), "codes"))
         assert len({codes.of(f"{number}@home") for number in range(500)}) == 500

@@ -13,6 +13,7 @@ import pytest
 
 from card.codec.mikey import MbmsKeyIds
 from card.crypto.secret import Secret
+from card.errors import DecodeError
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
@@ -262,6 +263,59 @@ def test_a_sek_is_told_again_until_it_arrives(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(TransportError, match="403"):
         stranger.send(told)
     assert heard == [told]
+
+
+_TOLD = 3
+
+
+class Choosy:
+    """A BSD/A that refuses the first SEKs of one service; the way to it has a defect at first."""
+
+    def __init__(self, refused: str, refusals: int) -> None:
+        self._server = HandoverServer(KEYS, self._take)
+        self._refused, self._refusals = refused, refusals
+        self.heard: list[SekHandover] = []
+        self.is_broken = True
+        self.on_all: Callable[[], object] = int
+
+    def _take(self, told: SekHandover) -> None:
+        if told.roll.service == self._refused and self._refusals:
+            self._refusals -= 1
+            raise DecodeError("not now")
+        self.heard.append(told)
+        if len(self.heard) == _TOLD:
+            self.on_all()
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        if self.is_broken:
+            self.is_broken = False
+            raise ZeroDivisionError
+        return self._server.handle(request, PEER)
+
+
+def test_a_sek_that_does_not_arrive_holds_up_those_of_its_service_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the newest goes before the others, so the order counts. What nobody expected ends none but its own."""
+    monkeypatch.setattr(hand_over, "AGAIN", 0.01)
+    bsda = Choosy("tone-a", refusals=3)
+    tells = SeksHandedOver(bsda, "bsda.example", KEYS, with_keys=False)
+    lost, first, second, other = (
+        SekHandover(SekRoll(service, MbmsKeyIds(b"\0\xf1\x10", bytes((0, 1, 0xC0, number))), 7, 9, 8, 10))
+        for number, service in enumerate(("speech", "tone-a", "tone-a", "tone-b"))
+    )
+
+    async def run() -> None:
+        arrived, loop = asyncio.Event(), asyncio.get_running_loop()
+        bsda.on_all = lambda: loop.call_soon_threadsafe(arrived.set)
+        for told in (lost, first, second, other):
+            tells.put(told)
+        running = asyncio.create_task(tells.run())
+        async with asyncio.timeout(60):
+            await arrived.wait()
+        running.cancel()
+
+    asyncio.run(run())
+    assert bsda.heard == [other, first, second]
+    assert (tells.failures, tells.defects) == (3, 1)
 
 
 def test_a_sek_that_is_told_with_the_key_of_another_is_refused() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -68,4 +70,37 @@ def test_a_sale_that_fails_half_way_leaves_nothing(url: str) -> None:
         half_way()
     with store.database.transaction():
         assert (sales.ledger.spent(ME), sales.in_force(ME)) == ((), ())
+    store.close()
+
+
+def test_a_store_with_a_key_has_no_name_of_a_shop_order_in_the_clear(tmp_path: Path) -> None:
+    """Whoever has the name sees the order."""
+    store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}", KEY)
+    with store.database.transaction():
+        _, orders = sales_over(store, desk())
+        orders.order(ME, (FILM,), "shop-order-1")
+    with store.database.transaction():
+        assert orders.owner("shop-order-1") == ME
+        assert [one.order_id for one in orders.of(ME)] == ["shop-order-1"]
+    store.close()
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert ME.encode() in written
+    assert b"shop-order-1" not in written
+
+
+def test_an_order_that_an_older_version_wrote_is_carried_out_once(url: str) -> None:
+    """Its name is that of its row, in the clear until it goes on."""
+    found = desk()
+    store = Store.connect(url, KEY)
+    with store.database.transaction():
+        sales, orders = sales_over(store, found)
+        stored = json.dumps(["triggered", [FILM.service_id], found.clock.now().timestamp(), []]).encode()
+        store.books.records.put("shop order", ME, "shop-1", stored)
+        store.books.records.put("shop order of", "shop-1", "who", ME.encode())
+        for _ in range(2):
+            orders.registering(ME, (FILM.service_id,))
+        assert [one.order for one in sales.ledger.charges(ME)] == ["shop-1"]
+        assert [(one.order_id, one.state) for one in orders.of(ME)] == [("shop-1", OrderState.REGISTERED)]
+        assert "shop-1" not in store.books.records.of("shop order", ME)
+        assert store.books.records.of("shop order of", "shop-1") == {}
     store.close()

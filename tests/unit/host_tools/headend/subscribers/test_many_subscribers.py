@@ -17,7 +17,7 @@ from card.spec.gba import naf_id
 from host_tools.exchange.messages.zn import KeyChoice
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.bootstrappings import MemoryBootstrappings
-from host_tools.headend.bsf.server import Bsf
+from host_tools.headend.bsf.server import PENDING_IN_ALL, PENDING_OF_AN_ADDRESS, Bsf
 from host_tools.headend.bsm.ltkm import recipient
 from host_tools.headend.bsm.mbms_naf import MbmsNaf
 from host_tools.headend.bsm.memory import MemoryRights
@@ -162,6 +162,17 @@ class TestBounds:
         for _ in range(2000):
             network.bsf.challenge(impi(2))
         assert network.bsf.complete(rand, network.res(1, rand)).b_tid
+
+    def test_an_address_has_its_share_of_the_challenges_whatever_becomes_of_its_answers(self) -> None:
+        network = Network()
+        rand = network.bsf.challenge(impi(1), "192.0.2.1").rand
+        mine = [network.bsf.challenge(impi(number % 8 + 2), "192.0.2.2").rand for number in range(PENDING_IN_ALL + 1)]
+        assert network.bsf.complete(rand, network.res(1, rand)).b_tid
+        for gone in mine[:-PENDING_OF_AN_ADDRESS]:
+            with pytest.raises(HeadendError, match="no challenge"):
+                network.bsf.expected_res(gone)
+        for kept in mine[-PENDING_OF_AN_ADDRESS:]:
+            assert network.bsf.expected_res(kept)
 
     def test_the_oldest_run_gives_way_and_its_owner_bootstraps_again(self) -> None:
         network = Network(kept=3)

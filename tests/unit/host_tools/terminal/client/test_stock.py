@@ -26,12 +26,15 @@ NEWS, SPORT, FILM = (PurchaseItem(f"urn:item:{name}") for name in ("news", "spor
 END = START + timedelta(days=30)
 
 
-def has(*items: PurchaseItem, registers: Iterable[PurchaseItem] = ()) -> Script:
-    """Return what answers an account inquiry: these items until `END`; some want a registration."""
+def has(*items: PurchaseItem, registers: Iterable[PurchaseItem] = (), more: bool = False) -> Script:
+    """Return what answers an account inquiry: these items until `END`; some want a registration.
+
+    With `more` there are older ones.
+    """
     wanted = tuple(registers)
     found = tuple(ItemResult(one, window=Window(START, END)) for one in items)
     found += tuple(ItemResult(one, registration_required=True) for one in wanted)
-    return signed(body=AccountAnswer("x", found).encode(), kind=ACCOUNT.answer)
+    return signed(body=AccountAnswer("x", found, more=more).encode(), kind=ACCOUNT.answer)
 
 
 def registered(*services: str) -> Journal:
@@ -64,6 +67,26 @@ def test_what_the_account_had_before_is_not_taken_up() -> None:
     assert stage.journal.items == {}
     assert not stage.client.awaits_keys
     assert not [one for one in stage.news if isinstance(one, StockTaken)]
+
+
+def test_what_a_cut_account_does_not_list_is_not_gone() -> None:
+    """The BSM lists the newest, as many as it can."""
+    journal = registered("urn:item:news", "urn:item:sport")
+    stage = Stage(demand(), has(NEWS, SPORT), has(SPORT, FILM, more=True), manners=HERE, journal=journal)
+    around(stage)
+    assert set(stage.journal.items) == {"urn:item:news", "urn:item:sport", "urn:item:film"}
+    assert StockTaken((Item("urn:item:film", END),), ()) in stage.news
+
+
+def test_what_a_cut_account_did_not_list_is_not_new() -> None:
+    """Also where the terminal was ended in between."""
+    stage = Stage(demand(), has(SPORT, more=True), manners=HERE, journal=registered())
+    stage.tell(Wanted(TakeStock("before", before=True)))
+    _, kept = decode_state(encode_state("89", {"bsm": stage.journal}).decode(), "a file")
+    later = Stage(demand(), has(NEWS, SPORT, FILM), manners=HERE, journal=kept["bsm"])
+    later.tell(Started(stays=False))
+    assert later.journal.items == {"urn:item:film": Item("urn:item:film", END)}
+    assert (later.journal.stock, later.journal.stock_is_cut) == (None, False)
 
 
 def test_a_renewal_moves_the_end() -> None:

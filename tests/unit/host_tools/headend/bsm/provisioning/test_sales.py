@@ -35,6 +35,7 @@ from host_tools.exchange.messages.tokens import (
     TokenPurchaseRequest,
     Tokens,
 )
+from host_tools.exchange.xml_text import LARGEST_DOCUMENT
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.bsm.orders import Order, OrderKind
 from host_tools.headend.bsm.provisioning.delivery import SalesDelivery
@@ -271,6 +272,31 @@ def test_what_was_ended_is_not_owed_any_more() -> None:
 def test_names_that_contradict_the_proof(sender: Sender, buyer: Buyer, status: ProvisioningStatus) -> None:
     outcome = desk().procedures.run(PricingRequest("p", (ITEM1,), sender), buyer)
     assert outcome.status is status
+
+
+@pytest.mark.parametrize(
+    ("length", "held", "is_whole"), [(10, MOST_SUBSCRIPTIONS, True), (180, 150, True), (180, MOST_SUBSCRIPTIONS, False)]
+)
+def test_what_somebody_has_is_listed_as_far_as_a_document_holds_it(length: int, held: int, is_whole: bool) -> None:
+    """Where it does not hold all, the newest are there: what was just bought is among them."""
+    price, names = Price(Decimal(1), "EUR"), [f"{number:0{length}}" for number in range(held)]
+    month = timedelta(days=30)
+    found = desk(Catalogue([CatalogueItem("urn:", name, ItemKind.SUBSCRIPTION, price, period=month) for name in names]))
+    for name in names:
+        found.clock.advance(1)
+        assert found.buy(PurchaseItem("urn:", name), order=name[-9:]).status is _Status.SUCCESS
+    outcome = found.procedures.run(AccountInquiry("a", Scope.ALL), USIM)
+    assert len(outcome.body) <= LARGEST_DOCUMENT
+    answer = AccountAnswer.decode(outcome.body)
+    assert [one.item.data_id for one in answer.items] == names[-len(answer.items) :]
+    assert (len(answer.items) == held, answer.more) == (is_whole, not is_whole)
+    assert len(answer.items) > 100
+
+
+def test_a_long_list_of_short_names_is_cut_where_a_message_ends() -> None:
+    items = [CatalogueItem("u:", f"{number}", ItemKind.ONCE, Price(Decimal(1), "EUR")) for number in range(300)]
+    answer = PricingAnswer.decode(desk(Catalogue(items)).procedures.run(PricingRequest("p", ()), USIM).body)
+    assert (len(answer.results), answer.more) == (MOST_ITEMS, True)
 
 
 @pytest.mark.parametrize(
