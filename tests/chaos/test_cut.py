@@ -83,7 +83,7 @@ def asks_for_the_account(world: World, resends: int) -> object:
 
 
 def asks_for_a_key(world: World, resends: int) -> object:
-    key = world.served.network.bsm.keys("one")[0]
+    key = world.served.call(lambda: world.served.network.bsm.keys("one")[0])
     return world.ask(RequestKeys((MskName(key.key_domain_id, key.msk_id[:2] + bytes(2)),)), resends=resends)
 
 

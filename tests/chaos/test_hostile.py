@@ -72,7 +72,7 @@ _A_MILLION = (("memory", 0, 450_000), ("sqlite", 450_000, 450_000), ("postgresql
 
 
 def _bodies(served: HeadEnd) -> list[tuple[Procedure, bytes]]:
-    key = served.network.bsm.keys("pay")[0]
+    key = served.call(lambda: served.network.bsm.keys("pay")[0])
     name = MskName(key.key_domain_id, key.msk_id)
     orders = (
         ServiceRequest("h-1", (ITEM1, FILM)),

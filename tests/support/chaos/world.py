@@ -22,12 +22,14 @@ from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.messages.ltkm_push import LTKM_PORTS
+from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.transport import Endpoint, Transport
 from host_tools.headend.http.rates import Rates
 from host_tools.headend.store.store import Store
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.application_middleware import CardMiddleware
 from host_tools.terminal.client.errands import Outcome
+from host_tools.terminal.client.events import Wanted
 from host_tools.terminal.client.keeper import JournalKeeper
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.waits import Waits
@@ -54,6 +56,8 @@ from tests.support.head_end import PIN, HeadEnd, free_address, head_end
 
 _SECONDS = 300.0
 """Until what does not come to rest counts as stuck: nothing is measured by it, and the machine may be loaded."""
+_A_WHILE = 10.0
+"""Until a terminal asks though it need not: by then the BSM has given up what it sent."""
 _ORDER = re.compile(rb"\r\nAuthorization: .*requestID=\"([^\"]+)\"", re.DOTALL)
 _GROUPS = {offers.ITEM1.service_id: (1,), offers.BOTH.service_id: (1, 2)}
 """The key groups of what is sold by the month; that of the films, which are for good, is another."""
@@ -237,16 +241,23 @@ class World:
         return bootstrap(self.card_file, replace(told, bsf=Place(told.bsf.name, self.ub.place)))
 
     def settle(self) -> Books:
-        """Let all wires be well and a terminal start; return the books when everything has come to rest."""
+        """Let all wires be well and a terminal start; return the books when everything has come to rest.
+
+        What the BSM has given up goes out again with the next request. A terminal that has nothing to ask for asks for
+        its account in the end, as its user would.
+        """
         self.ua.plan = self.ub.plan = lambda _: NEVER
         self.air.weather = CALM
-        until = time.monotonic() + _SECONDS
+        began, has_asked = time.monotonic(), False
         with self.terminal() as terminal:
             terminal.start()
-            while time.monotonic() < until:
+            while (waited := time.monotonic() - began) < _SECONDS:
                 terminal.listen(Patience(0.02, 0.02))
                 if is_at_rest(self.store_url, self.state_file):
                     break
+                if waited > _A_WHILE and not has_asked:
+                    terminal.tell(Wanted(Order(AccountInquiry(f"settle-{self.sheet.balances}"))))
+                    has_asked = True
         return self.books()
 
     def books(self) -> Books:
