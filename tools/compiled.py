@@ -56,8 +56,10 @@ _NOT_AGAINST_IT: Final = (
     "tests/unit/card/commands/secure_channel/test_tek_policy.py::test_the_tek_never_crosses_the_wire",
 )
 
-_SETUP: Final = """from mypyc.build import mypycify
-from setuptools import setup
+# setuptools comes first: mypyc finds distutils through it, which Python has no more from 3.12 on.
+_SETUP: Final = """from setuptools import setup
+
+from mypyc.build import mypycify
 
 setup(ext_modules=mypycify(["card"], only_compile_paths={modules}, opt_level="2", debug_level="0"))
 """

@@ -89,7 +89,7 @@ def test_a_registration_and_a_purchase(served: HeadEnd, tmp_path: Path) -> None:
     options = ("-d", f"tcp.port=={bsf},http", "-d", f"tcp.port=={bsm},http", "-d", f"udp.port=={OMA_LTKM_PORT},mikey")
 
     http = read(file, "http", *options)
-    asked = [one for one in http if "http.request.uri" in one]
+    asked = [one for one in http if "http.request.method" in one]  # an answer has the URI, too, by Wireshark 4.4
     targets = Counter(one["http.request.uri"] for one in asked)
     assert targets == {BOOTSTRAPPING.target: 2, TOKEN_PURCHASE.target: 3, REGISTRATION.target: 1}
     assert {one["http.host"] for one in asked} == {network.bsf.name, network.bsm.name}
@@ -110,4 +110,6 @@ def test_a_registration_and_a_purchase(served: HeadEnd, tmp_path: Path) -> None:
     assert len(kinds) == 2, "pre-shared key messages, and verification messages"
     assert set(kinds.values()) == {5}
 
-    assert read(file, "_ws.malformed or _ws.expert.severity == error", *options) == []
+    # Wireshark 4.4 has a fault of its own behind parameter 13 of an SP for SRTP.
+    wrong = '_ws.malformed or (_ws.expert.severity == error and not _ws.expert.message contains "Unregistered hf")'
+    assert read(file, wrong, *options) == []
