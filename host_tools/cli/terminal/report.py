@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from host_tools.terminal.statistics import PlayStatistics
 
 _BAR_WIDTH = 30
+_NAME_WIDTH = 40  # half a usual terminal
 _REDRAW = 0.1  # seconds between two drawings of a live table
 
 
@@ -129,9 +130,11 @@ def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]
 
     from host_tools.cli.rich_console import Console
 
+    # The first column names what is to be given to a command, so it is broken last.
+    named = min(max((len(row[0]) for row in rows), default=0), _NAME_WIDTH)
     table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for place, head in enumerate(heads):
+        table.add_column(head, overflow="fold", min_width=None if place else named)
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)
@@ -182,7 +185,7 @@ def _table(title: str, rows: Sequence[tuple[str, str]]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(no_wrap=False)
+    table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(escape(name), escape(value))
