@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from host_tools.terminal.statistics import PlayStatistics
 
 _BAR_WIDTH = 30
-_NAME_WIDTH = 40  # half a usual terminal
 _REDRAW = 0.1  # seconds between two drawings of a live table
 
 
@@ -130,14 +129,15 @@ def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]
 
     from host_tools.cli.rich_console import Console
 
-    # The first column names what is to be given to a command, so it is broken last.
-    named = min(max((len(row[0]) for row in rows), default=0), _NAME_WIDTH)
+    console = Console()
+    # The first column names what is to be given to a command: it is whole where the others have half of the room left.
+    is_whole = max((len(row[0]) for row in rows), default=0) <= console.width // 2
     table = Table(title=title, title_justify="left")
     for place, head in enumerate(heads):
-        table.add_column(head, overflow="fold", min_width=None if place else named)
+        table.add_column(head, overflow="fold", no_wrap=is_whole and not place)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    console.print(table)
 
 
 class LiveTable:

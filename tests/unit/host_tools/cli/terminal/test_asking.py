@@ -48,8 +48,10 @@ def test_what_is_sold_has_the_shortest_name_that_buys_it_in_one_piece(
     monkeypatch.setenv("COLUMNS", "80")
     alone, month, year = "urn:x-bcast-uicc:item:all-services", "urn:news,urn:month", "urn:news,urn:year"
     items = [one.split(",") for one in (f"{alone},urn:x-bcast-uicc:data:month", month, year)]
-    priced = tuple(PricedItem(PurchaseItem(item, data), title="a title of some length") for item, data in items)
+    title = "a title that the table has to break in order to hold it"
+    priced = tuple(PricedItem(PurchaseItem(item, data), title=title) for item, data in items)
     offers = [Offer.of(one, None) for one in priced]
     show_offers(Reply("b-tid", PricingAnswer("1", priced)), offers, as_json=False)
-    shown = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
-    assert [name for name in shown if name] == [alone, month, year]
+    shown = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert [cells[1].strip() for cells in shown if cells[1].strip()] == [alone, month, year]
+    assert {len(cells) for cells in shown} == {7}  # five columns, none of them cut off
