@@ -139,7 +139,13 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
 
 @headend.command(short_help="Be BSF and BSM over HTTP and UDP; with --air on the air, too.")
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
-@click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@click.option(
+    "--profile",
+    type=_FILE,
+    default="usim",
+    show_default=True,
+    help="Card profile of the subscriber, with its USIM and its CSIM, if it has one.",
+)
 @selling_options
 @click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
 @click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
