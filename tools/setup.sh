@@ -26,7 +26,7 @@ find_python() {
             return
         fi
     done
-    die "no Python >= 3.11 found (Debian 12 and Ubuntu 24.04 have it as python3)"
+    die "no Python >= 3.11 found (Debian 12 and 13 and Ubuntu 24.04 have it as python3)"
 }
 
 # Each check asks whether the thing works, not which package brought it: a machine prepared by other means passes.

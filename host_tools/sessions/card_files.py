@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import card
-from host_tools.sessions.cards import CARD_SUFFIX, beside, is_profile, load_profile, used_card_file
+from host_tools.sessions.cards import CARD_SUFFIX, beside, is_profile, load_profile, shipped_profiles, used_card_file
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events
 
@@ -28,7 +28,10 @@ def make(profile: Path, output: Path | None) -> Path:
         raise SessionError(f"{target} exists already; wipe it first or choose another name with -o")
     _require_directory(target)
     if not is_profile(profile):
-        raise SessionError(f"{profile}: a profile is a .toml file, or the name of one that ships (usim)", Trouble.INPUT)
+        known = shipped_profiles()
+        raise SessionError(
+            f"{profile}: a profile is a .toml file, or the name of one that ships: {known}", Trouble.INPUT
+        )
     card.create_card(load_profile(profile), target).close()
     return target
 

@@ -41,7 +41,7 @@ def open_named_card(
         if fresh:
             raise SessionError(f"a throw-away card is made from a profile, and {given} is a card file", Trouble.MISUSE)
         if not given.exists():
-            raise SessionError(f"{given}: no such card file, nor a profile that ships: {_shipped()}")
+            raise SessionError(f"{given}: no such card file, nor a profile that ships: {shipped_profiles()}")
         with used_card_file(given, events):
             return open_card(given, trace=trace)
     if fresh:
@@ -134,7 +134,8 @@ def _ships(name: str) -> bool:
     return name in CardProfile.shipped()
 
 
-def _shipped() -> str:
+def shipped_profiles() -> str:
+    """Return the names of the profiles that ship, for a person."""
     from card import CardProfile
 
     return ", ".join(CardProfile.shipped())

@@ -23,6 +23,7 @@ from host_tools.headend.subscribers.memory import MemorySubscribers
 from host_tools.headend.subscribers.personalised import record_of
 from host_tools.headend.subscribers.record import SubscriberRecord
 from host_tools.headend.subscribers.rk_subscriber import RkSubscriber
+from host_tools.sessions.csim import csim_subscriber
 from host_tools.sessions.errors import SessionError, Trouble
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Keeping:
 
 @contextmanager
 def keeping(choice: Keeping, scenario: Scenario, profile: CardProfile, clock: NetworkClock) -> Iterator[Parts]:
-    """Yield the parts of a network, for the subscriber of a profile and those of the file.
+    """Yield the parts of a network, for the subscriber of a profile, USIM and CSIM, and those of the file.
 
     Raises `SessionError`, `HeadendError`, `UnusableFile`, `UnwritableFile`.
     """
@@ -87,8 +88,15 @@ def keeping(choice: Keeping, scenario: Scenario, profile: CardProfile, clock: Ne
 
 
 def _records(choice: Keeping, scenario: Scenario, profile: CardProfile) -> list[SubscriberRecord | RkSubscriber]:
-    """Return the profile's subscriber first, unless the file has another record of it, and those of the file."""
+    """Return the profile's subscriber first, with its USIM and its CSIM, and those of the file.
+
+    What the file has another record of is as there.
+    """
     listed = [] if choice.subscribers is None else list(load_records(choice.subscribers))
+    if profile.csim is not None:
+        csim = csim_subscriber(profile)
+        if not any(isinstance(one, RkSubscriber) and one.nai == csim.nai for one in listed):
+            listed.insert(0, csim)
     own = record_of(profile)
     if any(isinstance(one, SubscriberRecord) and one.impi == own.impi for one in listed):
         return list[SubscriberRecord | RkSubscriber](listed)

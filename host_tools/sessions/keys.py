@@ -56,6 +56,11 @@ class KeySource:
     ltkms: Path | None = None
     buys: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no keys come from here: those of the card are all there are."""
+        return self.ltkms is None and (self.scenario is None or self.subscriber is None)
+
     def service_names(self) -> dict[bytes, str]:
         """Return what services are called, by key domain and key group, where that is known. Raises `HeadendError`."""
         from host_tools.headend.scenario.reading import find_scenario

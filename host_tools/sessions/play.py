@@ -68,7 +68,8 @@ class PlayJob:
             if not statistics.stkms_seen:
                 raise SessionError(f"{self.capture}: {self._no_stkm(statistics)}; {capture.report}.", Trouble.INPUT)
             events.emit(Played(self.capture, statistics, capture.report, out))
-            judge(self.capture, statistics, capture.report, self.options, events)
+            keyless = isinstance(self.keys, KeySource) and self.keys.is_empty
+            judge(self.capture, statistics, capture.report, self.options, events, keyless=keyless)
 
     def _play(
         self, middleware: CardMiddleware, extras: Extras, capture: CaptureReader, out: MediaOut, events: Events

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.events import Events, MostStayShut
+from host_tools.terminal.bcast import RefusalReason
 from host_tools.terminal.statistics import MKIS_COUNTED, PlayStatistics
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ALL_STALE = "it was given each of these STKMs before, as the T of its keys in EF_MSK says"
 """Why a card gave nothing that was asked nothing."""
+
+_KEYS_FIRST = "; get it with --network, --scenario or --ltkms"
 
 
 class BrokenOff(SessionError):
@@ -41,15 +44,19 @@ def require_whole(path: Path, report: CaptureReport) -> None:
         raise BrokenOff(f"{path}: {report}.")
 
 
-def judge(path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions, events: Events) -> None:
+def judge(
+    path: Path, statistics: PlayStatistics, report: CaptureReport, options: PlayOptions, events: Events, *,
+    keyless: bool = False,
+) -> None:  # fmt: skip
     """Raise `SessionError` for a card that gave no TEK, a capture that breaks off, and media of which nothing opened.
 
-    Where most of the media stay shut, an event says so.
+    `keyless`: no keys came but those that the card had. Where most of the media stay shut, an event says so.
     """
     broken = "" if report.is_whole else f"{path}: {report}."
     if not statistics.teks:
         reason = next((words for words, _ in statistics.refusals.most_common(1)), ALL_STALE)
-        raise NoTrafficKey(f"The card gave no traffic key: {reason}.", broken)
+        hint = _KEYS_FIRST if keyless and reason.startswith(RefusalReason.UNKNOWN_KEY.value) else ""
+        raise NoTrafficKey(f"The card gave no traffic key: {reason}{hint}.", broken)
     unopened = _unopened(statistics, options)
     if broken:
         raise BrokenOff(f"{broken} {unopened}".strip())

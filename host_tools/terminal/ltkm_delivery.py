@@ -181,11 +181,11 @@ class LtkmDelivery:
         except DecodeError:
             return LtkmReceipt(LtkmVerdict.NO_LTKM)
         if self._is_stale(view):
-            return LtkmReceipt(LtkmVerdict.STALE)
+            return LtkmReceipt(LtkmVerdict.STALE, ids=view.ids)
         receipt = self._give(ltkm, view)
         if self._mended(receipt.verdict, view):
             receipt = self._give(ltkm, view)
-        return replace(receipt, request=self._request(receipt.verdict, view))
+        return replace(receipt, request=self._request(receipt.verdict, view), ids=view.ids)
 
     def _is_stale(self, view: LtkmView) -> bool:
         """Compare T with that of the message's MUK in EF_MUK; without a record of it there is nothing to compare."""

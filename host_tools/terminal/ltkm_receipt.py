@@ -85,6 +85,7 @@ class LtkmReceipt:
     `verification` is what to send back to the network, if anything. `answer` is the card's, None when it refused with a
     status word (`sw`) or never saw the message. `refusal` says why the card did not take it, which in the BCAST form
     comes with a normal status word. `request` is due at the network. `policies` are the SP payloads taken into use.
+    `ids` name the key it is about, where the message could be read.
     """
 
     verdict: LtkmVerdict
@@ -94,6 +95,7 @@ class LtkmReceipt:
     sw: int = SW.OK
     request: MskRequest | None = None
     policies: tuple[SecurityPolicy, ...] = field(default=())
+    ids: MbmsKeyIds | None = field(default=None, compare=False)
 
     @property
     def taken(self) -> bool:

@@ -85,7 +85,8 @@ class Usim(CardApplication):
         command = CommandApdu(0, INS.AUTHENTICATE, 0, context, data, le=MAX_SHORT_LE)
         response = self._client.transmit(command)
         if response.sw == SW.INCORRECT_MAC:
-            raise NetworkRefusedError(f"{what}: the card found the network's challenge not authentic (9862).")
+            why = "K or OPc differ, or one side means GBA_U and the other GBA_ME"
+            raise NetworkRefusedError(f"{what}: the card found the network's challenge not authentic (9862): {why}.")
         if not response.ok:
             raise StatusError(response.sw, what)
         return response.data

@@ -61,8 +61,8 @@ def read_json_lines(path: Path) -> Iterator[TraceEvent]:
     """Yield the events of a file one by one. Raises `TraceFileError`, `UnusableFile`."""
     with open_plain(path, TRACE) as file:
         if file.peek(4)[:4] in _CAPTURES:
-            why = "a capture, and no trace in JSON lines; `bcast-uicc trace filter` with -o NAME.jsonl makes one of it"
-            raise TraceFileError(f"{path}: {why}")
+            way = "`bcast-uicc trace filter` with -o NAME.jsonl makes one of it, without times"
+            raise TraceFileError(f"{path}: a capture, and no trace in JSON lines; {way}")
         number = 0
         while line := file.readline(_LONGEST_LINE):
             number += 1

@@ -46,7 +46,7 @@ def compare() -> None:
     """Send the same steps to two cards and tell what differs, or learn a profile from a card."""
 
 
-@compare.command()
+@compare.command(short_help="Run scripts against two cards and tell what differs.")
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
 @click.option("--a", "side_a", required=True, metavar="READER", help=f"First side: {_SIDE_HELP}.")
 @click.option("--b", "side_b", required=True, metavar="READER", help="Second side, likewise.")
@@ -116,7 +116,7 @@ def run(
     _report(job.compared(rules), html_file, json_file, show_allowed)
 
 
-@compare.command()
+@compare.command(short_help="Propose a profile that answers as a card does.")
 @click.argument("names", metavar="[FILE|SUITE]...", nargs=-1)
 @which_card_options
 @click.option(

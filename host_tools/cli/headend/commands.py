@@ -61,7 +61,7 @@ def headend() -> None:
     """Be the network: make broadcasts and their keys from a scenario file."""
 
 
-@headend.command()
+@headend.command(short_help="Record the broadcast of a scenario as a capture.")
 @click.argument("scenario", metavar="SCENARIO")
 @click.option("-o", "--output", type=_FILE, required=True, help="Where the capture goes (pcap).")
 @click.option(
@@ -85,7 +85,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
         BroadcastJob(scenario, output, profile, ltkms, truth).run(show)
 
 
-@headend.command()
+@headend.command(short_help="Show what a scenario sends when.")
 @click.argument("scenario", metavar="SCENARIO")
 def check(scenario: str) -> None:
     """Check SCENARIO and print what would be sent when, without any key."""
@@ -95,7 +95,8 @@ def check(scenario: str) -> None:
         checked = check_scenario(scenario)
     plan = checked.scenario
     services, seconds = len(plan.services), plan.duration / 1000
-    click.echo(f"{plan.name}: {services} services, {plan.periods} crypto periods in {seconds:g} s")
+    told = f"{services} service{'' if services == 1 else 's'}, {plan.periods} crypto periods in {seconds:g} s"
+    click.echo(f"{plan.name}: {told}")
     for delivery in checked.deliveries:
         key = delivery.key
         planned = f": {delivery.planned}" if delivery.planned else ""
@@ -107,7 +108,7 @@ def check(scenario: str) -> None:
         click.echo(f"  for sale    {sale.offer}, for {sale.service}: {sale}")
 
 
-@headend.command()
+@headend.command(short_help="Give out terminal binding keys by HTTPS.")
 @click.argument("scenario", metavar="SCENARIO")
 @click.option(
     "--folder",
@@ -136,9 +137,15 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
         serve(_load(scenario, random_keys), folder, terminal_name, port, _Show())
 
 
-@headend.command()
+@headend.command(short_help="Be BSF and BSM over HTTP and UDP; with --air on the air, too.")
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
-@click.option("--profile", type=_FILE, default="usim", show_default=True, help="Card profile of the subscriber.")
+@click.option(
+    "--profile",
+    type=_FILE,
+    default="usim",
+    show_default=True,
+    help="Card profile of the subscriber, with its USIM and its CSIM, if it has one.",
+)
 @selling_options
 @click.option("--network-file", type=_FILE, help="Write names, addresses and ports there, for `terminal --network`.")
 @click.option("--address", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
@@ -272,7 +279,7 @@ def serve(
         )
 
 
-@headend.command()
+@headend.command(short_help="Be the BSD/A, with a BSM in another process.")
 @click.argument("scenario", metavar="[SCENARIO]", default="demo")
 @bsda_options
 @click.option(

@@ -34,7 +34,7 @@ def script() -> None:
     """Run APDU scripts, and the conformance suite, against any card."""
 
 
-@script.command()
+@script.command(short_help="Run scripts and suites against one card.")
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
 @which_card_options
 @trace_options
@@ -98,7 +98,7 @@ def run(
         raise click.exceptions.Exit(int(DIFFERENT))
 
 
-@script.command(name="list")
+@script.command(name="list", short_help="List the conformance suites that ship.")
 def list_suites() -> None:
     """List the conformance suites that ship, and what each is about."""
     from host_tools.script.load import load_script, shipped_suites
@@ -108,7 +108,7 @@ def list_suites() -> None:
         click.echo(f"{name:<14} {loaded.title}")
 
 
-@script.command()
+@script.command(short_help="Check scripts without a card.")
 @click.argument("names", metavar="FILE|SUITE...", nargs=-1, required=True)
 @click.option("--strict", is_flag=True, help="Remarks count as errors.")
 def lint(names: tuple[str, ...], strict: bool) -> None:
@@ -127,7 +127,7 @@ def lint(names: tuple[str, ...], strict: bool) -> None:
         raise click.exceptions.Exit(int(INPUT))
 
 
-@script.command()
+@script.command(short_help="Turn a session into a script.")
 @click.argument("output", type=_OUTPUT)
 @which_card_options
 @recording_options
@@ -189,9 +189,12 @@ class _Answers(Console):
                 super().emit(event)
 
 
-@script.command()
+@script.command(short_help="Write a script for another program.")
 @click.argument("name", metavar="FILE|SUITE")
-@click.option("--format", "form", type=click.Choice(["scriptor"]), default="scriptor", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["scriptor"]), default="scriptor", show_default=True,
+    help="For which program.",
+)  # fmt: skip
 @click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
 @click.option(
     "--set",
@@ -220,7 +223,7 @@ def export(name: str, form: str, output: Path, settings: tuple[str, ...], force:
     _write_lines(output, script_as_scriptor(loaded, _settings(settings, None)), force=force)
 
 
-@script.command(name="import")
+@script.command(name="import", short_help="Make a script of an APDU log or .scriptor file.")
 @click.argument("file", type=_FILE)
 @click.option("-o", "--output", type=_OUTPUT, default="-", help="Where to write.  [default: standard output]")
 @click.option("--with-data", is_flag=True, help="Expect the data that the log shows, too.")

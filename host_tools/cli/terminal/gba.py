@@ -23,7 +23,7 @@ def gba() -> None:
     """Keys from GBA: take a push of the network."""
 
 
-@gba.command()
+@gba.command(short_help="Take a GBA push message from a file.")
 @click.argument("message", metavar="FILE", type=FILE)
 @card_options
 def push(message: Path, as_json: bool, **options: Any) -> None:

@@ -24,7 +24,7 @@ def show_offers(reply: Reply, offers: Sequence[Offer], *, as_json: bool) -> None
         print_json({"b_tid": reply.b_tid, "sold": sold, "tokens": tokens, "more": answer.more})
         return
     rows = [
-        (printable(item_text(one.priced.item)), _what(one), _kind(one), _prices(one.priced.prices), ", ".join(one.may))
+        (printable(_shortest(one, offers)), _what(one), _kind(one), _prices(one.priced.prices), ", ".join(one.may))
         for one in offers
     ]
     rows += [
@@ -38,6 +38,13 @@ def show_offers(reply: Reply, offers: Sequence[Offer], *, as_json: bool) -> None
     print_columns("What is sold", ("item", "what", "kind", "price", "you may"), rows)
     if answer.more:
         click.echo("There is more than the BSM lists: ask for an ITEM by its name.")
+
+
+def _shortest(offer: Offer, offers: Sequence[Offer]) -> str:
+    """Return the shortest name that buys the item: without its PurchaseDataID where no other item shares the rest."""
+    item = offer.priced.item
+    same = [one for one in offers if one.priced.item.global_id == item.global_id]
+    return item.global_id if len(same) == 1 else item_text(item)
 
 
 def _what(offer: Offer) -> str:

@@ -100,12 +100,12 @@ def media_options(command: _C) -> _C:
         click.option(
             "--mki-length", type=click.IntRange(0, MOST_MKI), metavar="BYTES",
             help="Size of the MKI in the media packets, 0 for none. Other than 6, the TEK is found by trial. "
-            f" [default: what a recording says, else {HEADEND_FORMAT.mki_size}]",
+            f" [default: {HEADEND_FORMAT.mki_size}; of `replay`, what the recording says]",
         ),
         click.option(
             "--srtp-suite", type=click.Choice(SrtpSuite.__members__),
             help="Cipher and authentication tag of the media packets. "
-            f" [default: what a recording says, else {HEADEND_FORMAT.suite.name}]",
+            f" [default: {HEADEND_FORMAT.suite.name}; of `replay`, what the recording says]",
         ),
     ):  # fmt: skip
         command = option(command)

@@ -7,7 +7,7 @@ import click
 from host_tools.cli.console import Console
 from host_tools.cli.exits import DIFFERENT, CliError
 from host_tools.cli.terminal.report import print_json, print_table
-from host_tools.exchange.messages.msk import MskAnswer
+from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.registration import RegistrationAnswer
 from host_tools.exchange.messages.tokens import AccountAnswer, TokenPurchaseAnswer
 from host_tools.exchange.procedures import ACCOUNT
@@ -41,11 +41,11 @@ def console() -> Console:
 def show_reply(what: str, reply: Reply, *, as_json: bool) -> None:
     """Print a reply. Raises `CliError` for what the BSM refused, or the card."""
     if as_json:
-        ltkms = [_ltkm(receipt) for receipt in reply.receipts]
+        ltkms = [{"key": _key_of(receipt), **_ltkm(receipt)} for receipt in reply.receipts]
         print_json({"b_tid": reply.b_tid, **answer_dict(reply.answer), "ltkms": ltkms})
     else:
         rows = [("B-TID or NAI", reply.b_tid), *answer_rows(reply.answer)]
-        print_table(what, [*rows, *(("LTKM", receipt.words) for receipt in reply.receipts)])
+        print_table(what, [*rows, *(_ltkm_row(receipt) for receipt in reply.receipts)])
     refused = reply.refused
     if refused:
         which = f"{len(refused)} of {_size(reply.answer)}: {printable(', '.join(refused))}"
@@ -110,6 +110,16 @@ def answer_dict(answer: Answer) -> dict[str, object]:
         found["charged"] = [{"amount": str(one.amount), "currency": one.currency} for one in answer.charged]
         found["more"] = answer.more
     return found
+
+
+def _ltkm_row(receipt: LtkmReceipt) -> tuple[str, str]:
+    key = _key_of(receipt)
+    return "LTKM" if key is None else f"LTKM {key}", receipt.words
+
+
+def _key_of(receipt: LtkmReceipt) -> str | None:
+    """Return which key an LTKM is about, as `terminal keys` takes it; None where it is not known."""
+    return None if receipt.ids is None else key_text(MskName(receipt.ids.key_domain_id, receipt.ids.msk_id))
 
 
 def _ltkm(receipt: LtkmReceipt) -> dict[str, object]:

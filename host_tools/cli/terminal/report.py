@@ -129,12 +129,15 @@ def print_columns(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]
 
     from host_tools.cli.rich_console import Console
 
+    console = Console()
+    # The first column names what is to be given to a command: it is whole where the others have half of the room left.
+    is_whole = max((len(row[0]) for row in rows), default=0) <= console.width // 2
     table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for place, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=is_whole and not place)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    console.print(table)
 
 
 class LiveTable:
@@ -182,7 +185,7 @@ def _table(title: str, rows: Sequence[tuple[str, str]]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column(no_wrap=False)
+    table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(escape(name), escape(value))

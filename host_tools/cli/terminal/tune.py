@@ -125,7 +125,10 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
     if "://" in target:
         raise click.UsageError(f"{target}: an announcement is fetched from http:// alone")
     if reach is None:
-        raise click.UsageError(f"{target or 'nothing'} is no URL and no file: --network says whose services there are")
+        unknown = f"{target} is no URL and no file" if target else "there is nothing to tune to"
+        raise click.UsageError(
+            f"{unknown}: name an announcement (URL or FILE), or a network: --network FILE, or --bsm URL"
+        )
     place = places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
     found = programmes_at(guide_of(place), library)
     if not target:

@@ -27,7 +27,7 @@ def trace() -> None:
     """Look at traces: JSON lines, or captures with GSMTAP (pcap, pcapng)."""
 
 
-@trace.command()
+@trace.command(short_help="Show a trace decoded.")
 @click.argument("file", type=_FILE)
 @click.option("--brief", is_flag=True, help="One line per exchange.")
 def show(file: Path, brief: bool) -> None:
@@ -38,7 +38,7 @@ def show(file: Path, brief: bool) -> None:
     replay(file, TextSink(click.echo, decoded=not brief), Console())
 
 
-@trace.command(name="filter")
+@trace.command(name="filter", short_help="Keep the events that fit; turn one kind into the other.")
 @click.argument("file", type=_FILE)
 @click.argument("terms", nargs=-1)
 @click.option("-o", "--output", type=_FILE, help="Write a trace file (pcapng or JSON lines) instead of text.")
@@ -65,7 +65,7 @@ def filter_(file: Path, terms: tuple[str, ...], output: Path | None) -> None:
         replay(file, sink, Console(), wanted)
 
 
-@trace.command()
+@trace.command(short_help="Make a page of what a trace shows over time.")
 @click.argument("file", type=_FILE)
 @click.argument("output", metavar="FILE.html", type=_FILE)
 def report(file: Path, output: Path) -> None:
@@ -80,7 +80,7 @@ def report(file: Path, output: Path) -> None:
     page_of_trace(file, output, Console())
 
 
-@trace.command()
+@trace.command(short_help="Compare two traces.")
 @click.argument("first", type=_FILE)
 @click.argument("second", type=_FILE)
 def diff(first: Path, second: Path) -> None:
@@ -102,7 +102,7 @@ def diff(first: Path, second: Path) -> None:
         raise click.exceptions.Exit(int(DIFFERENT))
 
 
-@trace.command()
+@trace.command(short_help="Listen in between vpcd and a card.")
 @click.option(
     "--listen",
     type=click.IntRange(0, 65_535),

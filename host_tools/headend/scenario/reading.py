@@ -6,7 +6,7 @@ from pathlib import Path
 
 from card.disk.kinds import SCENARIO
 from card.disk.reading import read_text
-from card.disk.shipped import shipped_text
+from card.disk.shipped import shipped_names, shipped_text
 from card.disk.toml import NotToml, parse_toml
 from card.errors import UnusableFile
 from host_tools.headend.errors import ScenarioError
@@ -56,7 +56,8 @@ def scenario_text(name: str) -> str:
     """Return the text of a scenario that comes with the product. Raises `ScenarioError`."""
     text = shipped_text("host_tools.headend", "scenarios", f"{name}.toml") if name.isidentifier() else None
     if text is None:
-        raise ScenarioError(f"no scenario named {name} comes with bcast-uicc")
+        known = ", ".join(shipped_names("host_tools.headend", "scenarios", suffix=".toml"))
+        raise ScenarioError(f"{name}: no such file, nor a scenario that ships: {known}")
     return text
 
 

@@ -70,6 +70,9 @@ def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
             ServiceCode("urn:nobody:has:this", 403),
         )
         assert [receipt.taken for receipt in registered.receipts] == [True, True]
+        keys = [served.network.bsm.keys(service)[0] for service in ("one", "two")]
+        named = [(key.key_domain_id, key.msk_id) for key in keys]
+        assert [(one.ids.key_domain_id, one.ids.msk_id) for one in registered.receipts if one.ids] == named
         # Ub: introduced, answered. Ua: without credentials, with them.
         assert answers(served, "bsf") == {401: 1, 200: 1}
         assert answers(served, "bsm") == {401: 1, 200: 1}

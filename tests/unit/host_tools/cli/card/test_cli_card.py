@@ -81,7 +81,7 @@ def test_new_with_a_wrong_profile_names_line_and_field_and_leaves_nothing(folder
     ("arguments", "status", "said"),
     [
         (["new", "nothing.toml"], ExitCode.INPUT, "cannot be read"),
-        (["new", "letter.txt"], ExitCode.INPUT, "a profile is a .toml file"),
+        (["new", "letter.txt"], ExitCode.INPUT, "one that ships: csim, usim, usim-t1"),
         (["new", "usim", "-o", "nowhere/x.card"], ExitCode.ENVIRONMENT, "the directory is not there"),
         (["show", "nothing.card"], ExitCode.ENVIRONMENT, "no such card file"),
         (["show", "letter.txt"], ExitCode.INPUT, "not a usable card file"),

@@ -91,7 +91,9 @@ def test_a_wrong_scenario_is_one_message(tmp_path: Path) -> None:
     result = run("check", tmp_path / "none.toml")
     assert result.exit_code == INPUT
     assert "none.toml: cannot be read: No such file" in result.output
-    assert run("check", "nothing").exit_code == INPUT
+    unknown = run("check", "nothing")
+    assert unknown.exit_code == INPUT
+    assert "a scenario that ships: counted_playback, demo, " in unknown.output
 
 
 def test_an_output_that_cannot_be_written(scenario: Path, tmp_path: Path) -> None:

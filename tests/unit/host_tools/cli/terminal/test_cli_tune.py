@@ -122,6 +122,7 @@ def test_an_announced_server_that_is_not_reached_is_passed_over(
     ("arguments", "status", "said"),
     [
         (["nothing"], ExitCode.USAGE, "no URL and no file"),
+        ([], ExitCode.USAGE, "there is nothing to tune to: name an announcement"),
         (["https://127.0.0.1:9/guide/"], ExitCode.USAGE, "fetched from http:// alone"),
         (["http://127.0.0.1:9/guide/"], ExitCode.ENVIRONMENT, "no service to tune to"),
         (["session.sdp", "--service", "other"], ExitCode.USAGE, "other is not announced; there are news"),

@@ -55,6 +55,11 @@ def test_a_piece_without_media_is_no_failure(broadcast: Path) -> None:
     assert invoke(["terminal", "replay", str(recording), *WITH_KEYS, "--piece", "500-501"]) == ExitCode.OK
 
 
+def test_a_card_without_keys_says_where_they_come_from(broadcast: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["terminal", "play", str(broadcast), *WITH_KEYS[:-2]]) == ExitCode.CARD
+    assert "get it with --network, --scenario or --ltkms" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("counted", "status", "said"),
     [
