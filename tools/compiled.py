@@ -1,11 +1,11 @@
 """Builds the compiled card: the hot modules of the card through mypyc, from the same source, in a folder of its own.
 
-    python -m tools.compiled [--wheel FOLDER] [--test [TESTS...]]
+    python -m tools.compiled [--wheel FOLDER] [--quick] [--test [TESTS...]]
 
 `build/compiled` becomes a copy of the project in which these modules are machine code. Who imports from there runs the
 compiled card: `PYTHONPATH=build/compiled .venv/bin/bcast-uicc ...`. With `--wheel` the folder gets a wheel of the same
-name and version for this platform, which pip prefers to the pure one. With `--test` the tests run there. Nothing is
-written beside the source.
+name and version for this platform, which pip prefers to the pure one. With `--test` the tests run there. `--quick` has
+the C compiler optimise nothing: the same code in half the time, for tests alone. Nothing is written beside the source.
 
 Needs a C compiler and mypy. docs/dev/performance.md says what it gains, and why these modules and no others.
 """
@@ -61,7 +61,7 @@ _SETUP: Final = """from setuptools import setup
 
 from mypyc.build import mypycify
 
-setup(ext_modules=mypycify(["card"], only_compile_paths={modules}, opt_level="2", debug_level="0"))
+setup(ext_modules=mypycify(["card"], only_compile_paths={modules}, opt_level="{level}", debug_level="0"))
 """
 
 _COPIED: Final = ("card", "vpicc_bridge", "host_tools", "tests", "tools", "docs")
@@ -78,9 +78,10 @@ def copy_project(target: Path) -> None:
         shutil.copy2(file, target)
 
 
-def write_setup(target: Path) -> None:
+def write_setup(target: Path, *, quick: bool) -> None:
     """Make setuptools compile in the copy, and a wheel that is built there bring mypyc along."""
-    (target / "setup.py").write_text(_SETUP.format(modules=[f"card/{module}.py" for module in MODULES]))
+    modules = [f"card/{module}.py" for module in MODULES]
+    (target / "setup.py").write_text(_SETUP.format(modules=modules, level="0" if quick else "2"))
     project = target / "pyproject.toml"
     needed = f'requires = ["setuptools>=77", "mypy=={version("mypy")}", "cryptography>=43"]'
     project.write_text(project.read_text().replace('requires = ["setuptools>=69"]', needed))
@@ -97,6 +98,7 @@ def main() -> None:
     """Build, and tell where it stands."""
     parser = argparse.ArgumentParser(description="Build the compiled card.")
     parser.add_argument("--wheel", type=Path, metavar="FOLDER", help="put a wheel for this platform here, too")
+    parser.add_argument("--quick", action="store_true", help="do not optimise: for tests alone")
     parser.add_argument(
         "--test", nargs=argparse.REMAINDER, metavar="OPTION", help="run pytest with these options there"
     )
@@ -117,7 +119,7 @@ def one_at_a_time() -> Iterator[None]:
 def build(options: argparse.Namespace) -> int:
     """Do what the options say; return the exit status of the tests, 0 without any."""
     copy_project(BUILT)
-    write_setup(BUILT)
+    write_setup(BUILT, quick=options.quick)
     subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=BUILT, check=True)
     print(f"compiled card: PYTHONPATH={BUILT} bcast-uicc ...")
     if options.wheel:

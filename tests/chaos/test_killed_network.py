@@ -110,7 +110,7 @@ CASES = tuple(replace(case, trade=trade, store=store) for store in STORES for tr
 IN_CI = (
     Case("terminal", "card has answered", new_smk=True),
     Case("head-end", "purchase after its commit"),
-    Case("head-end", "acknowledgement before its commit", trade="the end of a month", store="postgresql"),
+    Case("head-end", "acknowledgement before its commit", store="postgresql"),
 )
 
 

@@ -18,11 +18,11 @@ _CORE = (
 )  # fmt: skip
 
 
-def build_and_test(*tests: str) -> None:
-    """Build the compiled card in build/compiled, and run these tests there."""
+def build_and_test(*options: str) -> None:
+    """Build the compiled card in build/compiled, and run tests there; the options are those of the tool."""
     program("gcc")
-    options = ["-q", "-p", "no:cacheprovider", *tests]
-    subprocess.run([sys.executable, "-m", "tools.compiled", "--test", *options], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "tools.compiled", *options, "-q", "-p", "no:cacheprovider"]
+    subprocess.run(command, cwd=ROOT, check=True)
     assert is_compiled(BUILT / "card")
 
 
@@ -32,9 +32,9 @@ def test_every_module_of_the_list_is_there() -> None:
 
 
 def test_the_core_of_the_card_passes_its_tests_compiled() -> None:
-    build_and_test(*_CORE)
+    build_and_test("--quick", "--test", *_CORE)
 
 
 @pytest.mark.nightly
 def test_the_unit_tests_of_the_card_pass_against_the_compiled_one() -> None:
-    build_and_test("tests/unit/card", "tests/golden")
+    build_and_test("--test", "tests/unit/card", "tests/golden")
