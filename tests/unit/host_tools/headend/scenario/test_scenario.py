@@ -148,7 +148,7 @@ def test_files_that_are_no_text_or_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "../demo", "demo.toml", ""])
 def test_a_scenario_that_does_not_ship(name: str) -> None:
-    with pytest.raises(ScenarioError, match="nor a scenario that ships: .*demo"):
+    with pytest.raises(ScenarioError, match=r"nor a scenario that ships: .*demo"):
         shipped_scenario(name)
 
 
