@@ -164,20 +164,16 @@ class Bsm:
             raise HeadendError(f"what was sent is no LTKM: {error}") from None
         return renew_ltkm(ltkm, self.smk(b_tid, rand), self._next_counter(b_tid))
 
-    def leaving(self, identity: str, left: Iterable[str], kept: Iterable[str]) -> tuple[ServiceKey, ...]:
-        """Return the SEKs to make invalid when a subscriber leaves services (TS 33.246 clause 6.3.2.1B).
+    def deregister(self, b_tid: str, left: Iterable[str], kept: Iterable[str]) -> tuple[bytes, ...]:
+        """Return the LTKMs that invalidate what a terminal is leaving (TS 33.246 clause 6.3.2.1B).
 
         What it has `left` may be several items that overlap; a service it has `kept` with another item goes on. What
         was never delivered needs nothing. Raises `HeadendError`.
         """
-        staying = frozenset(kept)
+        identity, staying = self.identity(b_tid), frozenset(kept)
         going = [service for service in dict.fromkeys(left) if service not in staying]
-        return tuple(key for service in going for key in self._keys.held(identity, service))
-
-    def deregister(self, b_tid: str, left: Iterable[str], kept: Iterable[str]) -> tuple[bytes, ...]:
-        """Return the LTKMs that invalidate what a terminal is `leaving`. Raises `HeadendError`."""
-        going = self.leaving(self.identity(b_tid), left, kept)
-        return tuple(self.withdrawal(key.service, b_tid, key) for key in going)
+        held = [key for service in going for key in self._keys.held(identity, service)]
+        return tuple(self.withdrawal(key.service, b_tid, key) for key in held)
 
     def rekey(self, service: str) -> ServiceKey:
         """Give a service a further SEK, for the MTK IDs behind those of its last one, and return it.

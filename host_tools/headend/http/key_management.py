@@ -297,7 +297,7 @@ class KeyManagement:
         """
         staying = frozenset(kept)
         going = tuple(service for service in dict.fromkeys(left) if service not in staying)
-        keys = dict.fromkeys(self._bsm.leaving(identity, going, ()))
+        keys = dict.fromkeys(key for service in going for key in self._bsm.brought(identity, service))
         for number, order in self._outbox.orders(identity):
             if order.kind is not OrderKind.KEY or order.service not in going:
                 continue

@@ -21,7 +21,6 @@ from host_tools.headend.store.errors import StoreError, StoreUnavailable
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "busy_timeout=5000")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-_MOST_SHOWN = 64
 _PREPARE_LOCK = "bcast-uicc schema"
 _PLAIN_PATH = re.compile(r"(?!\w+:)[^\0]+|\w:[\\/][^\0]*")
 
@@ -112,7 +111,7 @@ class Database:
             return self.connection.execute(statement, {})
         for value in values.values():
             if isinstance(value, str) and not _can_be_kept(value):
-                raise HeadendError(f"{value[:_MOST_SHOWN]!a} is no text that a store has: no name, no number")
+                raise HeadendError("what was asked for is no text that a store has: it has NUL or half a character")
         return self.connection.execute(statement, values)
 
     def hold(self, name: str) -> None:
