@@ -24,6 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from tools.own_inits import with_own_inits
+
 ROOT: Final = Path(__file__).parents[1]
 BUILT: Final = ROOT / "build" / "compiled"
 
@@ -78,6 +80,13 @@ def copy_project(target: Path) -> None:
         shutil.copy2(file, target)
 
 
+def write_inits(target: Path) -> None:
+    """Write the `__init__` of each value of these modules into the copy, where mypyc can see it."""
+    for module in MODULES:
+        path = target / "card" / f"{module}.py"
+        path.write_text(with_own_inits(path.read_text()))
+
+
 def write_setup(target: Path, *, quick: bool) -> None:
     """Make setuptools compile in the copy, and a wheel that is built there bring mypyc along."""
     modules = [f"card/{module}.py" for module in MODULES]
@@ -119,6 +128,7 @@ def one_at_a_time() -> Iterator[None]:
 def build(options: argparse.Namespace) -> int:
     """Do what the options say; return the exit status of the tests, 0 without any."""
     copy_project(BUILT)
+    write_inits(BUILT)
     write_setup(BUILT, quick=options.quick)
     subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=BUILT, check=True)
     print(f"compiled card: PYTHONPATH={BUILT} bcast-uicc ...")
