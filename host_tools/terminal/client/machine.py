@@ -99,7 +99,7 @@ class Client:
         self._way = Way(bsm, manners, journal, clock, rng, waits, self._out.append, self._follow)
         self._ltkms = LtkmDesk(journal, clock, self._out.append, self._came)
         self._awaited = AwaitedKeys(waits.missing)
-        self._unknown = UnknownKeys(*waits.same_key)
+        self._unknown = UnknownKeys(*waits.same_key, waits.same_group)
         self._triggers = TriggerGate(bsm.fqdn, journal, seconds(waits.between_triggers))
         self._messages = ShortMessages(seconds(waits.parts_of_a_message))
         self._delayed: dict[str, Wish] = {}
@@ -144,8 +144,10 @@ class Client:
             case TimeUp(timer):
                 self._time_up(timer)
             case KeyUnknown(name, period):
-                if self._unknown.may_ask(name, self._clock.now(), period):
-                    self._request_after_wait((name,))
+                known = current(name) in self._groups
+                wanted = self._unknown.ask(name, self._clock.now(), period, known=known)
+                if wanted is not None:
+                    self._request_after_wait((wanted,))
             case Leaving(deregister):
                 self._leave(deregister)
             case Arrived() | ShortMessageArrived() | GivenToCard() | Settled():
@@ -308,6 +310,7 @@ class Client:
         """Note that a key came, and ask for the one that the card lacks (TS 31.102 clause 7.1.1.6)."""
         if receipt.taken and receipt.request is None:
             self._know(current(name))
+            self._unknown.came(name)
             was_waiting = self._awaited.is_waiting
             self._awaited.came(name)
             if was_waiting and not self._awaited.is_waiting:

@@ -33,7 +33,8 @@ class Waits:
     `missing` are the times after which a key that did not come is asked for, one after the other; then the user is
     told. `back_off` begins at the first and is doubled up to the last; `jitter` is the share of it that is random.
     `same_key`: how soon the key of an STKM is asked for again (or after a crypto period, where that is shorter), which
-    is doubled up to the second number.
+    is doubled up to the second number. `same_group`: within what time a message that nobody checked leads to one
+    request for a group, and the longest wait for its current key where STKMs name too many keys of it.
     """
 
     back_off: float = 60.0

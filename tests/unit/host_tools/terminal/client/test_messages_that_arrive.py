@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from card.codec.mikey import MikeyMessage
+from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.ltkm_push import MIKEY_PORT
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName, MskRequest
 from host_tools.exchange.messages.provisioning import PurchaseItem
@@ -37,6 +38,7 @@ from host_tools.terminal.client.events import (
 )
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm
 from host_tools.terminal.client.machine import Rules
+from host_tools.terminal.client.unknown import UnknownKeys
 from host_tools.terminal.client.waits import WaitingTime
 from host_tools.terminal.client.wishes import Register, RequestKeys
 from host_tools.terminal.ltkm_delivery import LtkmView
@@ -47,6 +49,11 @@ from tests.support.wire import UsimBench
 
 ONE = "urn:item:one"
 BSM, HERE = Endpoint("127.0.0.1", 40_001), Endpoint("127.0.0.2", MIKEY_PORT)
+
+
+def denied(request: HttpRequest) -> HttpResponse:
+    """Answer a request for keys: none of them."""
+    return keys(*MskRequest.decode(request.body).names, status=403)(request)
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +304,42 @@ class TestKeysThatDoNotCome:
             stage.tell(KeyUnknown(name_of(ltkm)))
             stage.clock.advance(1.0)
         assert len(asked(stage)) == 5  # after 0, 2, 6, 14, 30 s
+
+    def test_stkms_forged_under_ever_new_keys_cost_the_bsm_little_and_keep_nothing_away(self, ltkm: bytes) -> None:
+        name = name_of(ltkm)
+        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False, groups=(name,)))
+        forged = [MskName(name.key_domain_id, name.key_group + n.to_bytes(2, "big")) for n in range(1000, 3000)]
+        for one in forged:  # ten in a second, for 200 s
+            stage.tell(KeyUnknown(one))
+            stage.clock.advance(0.1)
+        wanted = asked(stage)
+        assert wanted[:5] == [(one,) for one in forged[:4]] + [(current(name),)]
+        assert len(wanted) < 16
+        assert set(wanted[4:]) <= {(current(name),)}
+
+    def test_a_group_goes_on_with_each_other_key_that_comes(self, ltkm: bytes) -> None:
+        name = name_of(ltkm)
+        keys_of_the_group = [MskName(name.key_domain_id, name.key_group + bytes((1, n))) for n in range(12)]
+        unknown = UnknownKeys(2.0, 300.0, 30.0)
+        for one in keys_of_the_group:
+            assert unknown.ask(one, START, 1.0, known=True) == one
+            unknown.came(one)
+        others = [MskName(name.key_domain_id, name.key_group + bytes((2, n))) for n in range(8)]
+        asked_for = []
+        for one in others:
+            asked_for.append(unknown.ask(one, START, 1.0, known=True))
+            unknown.came(keys_of_the_group[-1])  # the same key once more changes nothing
+        assert asked_for == [*others[:4], None, None, None, None]
+
+    def test_groups_that_the_terminal_does_not_know_share_what_they_may_ask(self) -> None:
+        unknown = UnknownKeys(2.0, 300.0, 30.0)
+        names = [MskName(b"\0\xf1\x10", n.to_bytes(2, "big") + b"\0\1") for n in range(1, 100)]
+        asked_for = [unknown.ask(one, START, 1.0, known=False) for one in names]
+        assert [one for one in asked_for if one is not None] == names[:4]
+        assert unknown.ask(names[50], START + timedelta(seconds=1), 1.0, known=False) == current(names[50])
+        assert unknown.ask(names[0], START, 1.0, known=True) is None
+        mine = MskName(b"\0\xf1\x10", b"\1\0\0\1")
+        assert unknown.ask(mine, START, 1.0, known=True) == mine
 
     def test_a_key_that_is_busy_is_asked_for_later(self, ltkm: bytes) -> None:
         group = group_of(ltkm)
