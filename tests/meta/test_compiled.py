@@ -11,12 +11,6 @@ from tests.support.capabilities import program
 from tools.compiled import BUILT, MODULES, ROOT
 from vpicc_bridge.machine import is_compiled
 
-# What the compiled modules do most, for a quarter of what it costs to build them.
-_CORE = (
-    "tests/golden", "tests/unit/card/codec/mikey", "tests/unit/card/commands/authenticate",
-    "tests/unit/card/domain", "tests/unit/card/state", "tests/unit/card/store",
-)  # fmt: skip
-
 
 def build_and_test(*options: str) -> None:
     """Build the compiled card in build/compiled, and run tests there; the options are those of the tool."""
@@ -31,10 +25,10 @@ def test_every_module_of_the_list_is_there() -> None:
     assert len(set(MODULES)) == len(MODULES)
 
 
-def test_the_core_of_the_card_passes_its_tests_compiled() -> None:
-    build_and_test("--quick", "--test", *_CORE)
+def test_the_unit_tests_of_the_card_pass_compiled() -> None:
+    build_and_test("--quick", "--test", "tests/unit/card", "tests/golden")
 
 
 @pytest.mark.nightly
-def test_the_unit_tests_of_the_card_pass_against_the_compiled_one() -> None:
-    build_and_test("--test", "tests/unit/card", "tests/golden")
+def test_the_whole_suite_passes_against_the_compiled_card() -> None:
+    build_and_test("--test", "-n", "auto")
