@@ -34,9 +34,10 @@ class Rolls:
         self._of: dict[str, tuple[Roll, ...]] = {}
 
     def put(self, roll: Roll) -> None:
-        """Take one more, which goes before those that came earlier. One of the same name is replaced."""
+        """Take one more; the higher Key Number goes before, in whichever order they come. Its like is replaced."""
         others = (one for one in self.of(roll.term.service) if one.term.key_ids != roll.term.key_ids)
-        self._of[roll.term.service] = (*others, roll)[-_OF_A_SERVICE:]
+        ordered = sorted((*others, roll), key=lambda one: one.term.msk_id)
+        self._of[roll.term.service] = tuple(ordered[-_OF_A_SERVICE:])
 
     def take(self, rolls: Iterable[Roll]) -> None:
         """Take those that are not here yet."""
@@ -45,7 +46,7 @@ class Rolls:
                 self.put(roll)
 
     def of(self, service: str) -> tuple[Roll, ...]:
-        """Return those of a service as they came."""
+        """Return those of a service, the newest last."""
         return self._of.get(service, ())
 
     def all(self) -> tuple[Roll, ...]:
