@@ -160,7 +160,7 @@ def distribute_scenario(
 
             def ready(made: Distribution) -> None:
                 events.emit(DistributionServed(made.place, made.secured))
-                events.emit(BroadcastOnAir(scenario, plan))
+                events.emit(BroadcastOnAir(scenario, plan, began))
 
             handover = HandoverServer(keys, supplier.take)
             asyncio.run(distribute(on_air, supplier, handover, listening, clock, ready, own))

@@ -99,7 +99,7 @@ def serve_scenario(
                 PagesServed(f"http://{shop.address}:{shop.port}/", running.pages.console_url, running.pages.codes())
             )
         if aired is not None:
-            events.emit(BroadcastOnAir(scenario, aired.plan, aired.here))
+            events.emit(BroadcastOnAir(scenario, aired.plan, began, aired.here))
 
     with ExitStack() as closing, _as_session_errors():
         lines = closing.enter_context(log_lines(log))

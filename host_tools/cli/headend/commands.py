@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,13 @@ from host_tools.sessions.events import (
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from host_tools.headend.on_air.broadcast import AirPlan
     from host_tools.headend.scenario.model import Scenario
     from host_tools.headend.scenario.truth import Truth
     from host_tools.wire.network_file import NetworkFile
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65_535)
+_WORTH_A_WORD = timedelta(seconds=10)  # until a broadcast begins; less is its lead
 _random_keys = click.option(
     "--random-keys",
     type=_FILE,
@@ -352,8 +353,8 @@ class _Show(Console):
                 keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
                 where = f"{event.host}:{event.port}"
                 click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
-            case BroadcastOnAir(scenario, plan, here):
-                _show_air(scenario, plan, here=here)
+            case BroadcastOnAir():
+                _show_air(event)
             case DistributionServed(place, secured):
                 click.echo(f"BSD/A, http, /metrics: {place.address}:{place.port}")
                 if secured is not None:
@@ -442,8 +443,9 @@ def _plain_errors() -> Iterator[None]:
         raise CliError(str(error), ENVIRONMENT) from None
 
 
-def _show_air(scenario: Scenario, plan: AirPlan, *, here: bool) -> None:
-    what = "on the air" if here else "on the air by the BSD/A"
+def _show_air(aired: BroadcastOnAir) -> None:
+    scenario, plan = aired.scenario, aired.plan
+    what = "on the air" if aired.here else "on the air by the BSD/A"
     for places in plan.targets(scenario):
         for service, heard in places.items():
             media, stkms = heard.media, heard.stkms
@@ -451,3 +453,8 @@ def _show_air(scenario: Scenario, plan: AirPlan, *, here: bool) -> None:
     times = "" if plan.speed == 1 else f", {plan.speed:g} times as fast"
     how = "again and again" if plan.loop else f"for {scenario.duration / 1000 / plan.speed:g} s"
     click.echo(f"{how}{times}; announced at /guide/ of the BSM")
+    wait = aired.began - datetime.now(UTC)
+    if wait > _WORTH_A_WORD:
+        when = f"{aired.began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        why = "" if plan.clock_file is None else ", as its clock file says"
+        click.echo(f"it begins in {wait.total_seconds():.0f} s, at {when}{why}")

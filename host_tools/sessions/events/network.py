@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,10 +80,11 @@ class PagesServed:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastOnAir:
-    """A scenario is streamed as the plan says: `here`, or by a BSD/A in another process."""
+    """A scenario is streamed as the plan says, since or from `began`: `here`, or by a BSD/A in another process."""
 
     scenario: Scenario
     plan: AirPlan
+    began: datetime
     here: bool = True
 
 

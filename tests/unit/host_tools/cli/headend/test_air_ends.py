@@ -41,3 +41,13 @@ def test_before_it_is_on_the_air(number: signal.Signals, tmp_path: Path) -> None
         assert station.wait() == INTERRUPTED, station.text
     assert "on the air" not in station.text
     assert "Traceback" not in station.text
+
+
+def test_one_that_waits_for_its_begin_says_when_that_is(tmp_path: Path) -> None:
+    clock, address = tmp_path / "clock.json", free_address()
+    clock.write_text('{"scenario": "demo", "speed": 1.0, "began": "2099-12-31T20:15:00+00:00"}')
+    listener = f"{address}:{free_ports(address, 8)}"
+    options = ("--air", "--loop", "--listener", listener, "--clock-file", str(clock))
+    with Program("headend", "serve", "demo", *options) as station:
+        station.wait_for("it begins in")
+    assert "at 2099-12-31 20:15:00 UTC, as its clock file says" in station.text
