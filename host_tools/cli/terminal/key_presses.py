@@ -14,15 +14,22 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from host_tools.cli.interrupts import Ending
+
 _READ = 64
+_END = "q"
 _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])?", re.DOTALL)
 """What arrows, function keys, or a key with Alt send (ECMA-48 clause 5.4): its letters and digits are nobody's keys."""
 
 
 class KeyPresses:
-    """Keys from standard input, where that is a terminal. A context manager, which puts the terminal back."""
+    """Keys from standard input, where that is a terminal. A context manager, which puts the terminal back.
 
-    def __init__(self) -> None:
+    A signal that asks for the end is a `q`.
+    """
+
+    def __init__(self, ending: Ending) -> None:
+        self._ending = ending
         self._file = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
         self._undo: Callable[[], None] = lambda: None
         self._pressed = b""
@@ -41,6 +48,8 @@ class KeyPresses:
 
     def poll(self) -> str | None:
         """Return a key that was pressed, None for none. Keys that are more than one character are left out."""
+        if self._ending.is_asked():
+            return _END
         if not self._pressed:
             self._pressed = self._read()
         key, self._pressed = self._pressed[:1], self._pressed[1:]

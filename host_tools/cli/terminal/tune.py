@@ -12,7 +12,7 @@ import click
 
 from host_tools.cli.exits import USAGE, CliError
 from host_tools.cli.explained import ask_pin, explained
-from host_tools.cli.interrupts import interruptible
+from host_tools.cli.interrupts import Ending, interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.cli.numbers import NumberRange
 from host_tools.cli.terminal.extras import parse_address as parse_place
@@ -91,7 +91,8 @@ def tune(
     stem = None if output is None or is_pipe else parse_output(click.get_current_context(), _NO_PARAMETER, output)
     pipe = sys.stdout.buffer if is_pipe else None
     show = LiveShow(as_json=as_json, explain=explain, to_stderr=is_pipe)
-    with interruptible(), explained(), show, KeyPresses() as keys:
+    ending = Ending()
+    with interruptible(ending), explained(), show, KeyPresses(ending) as keys:
         programmes = _programmes(target, options)
         page = None if report is None else ReportPage(report, f"{target or 'the air'}, listened to", _names(programmes))
         job = TuneJob(

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from host_tools.cli.interrupts import interruptible
+from host_tools.cli.interrupts import Ending, interruptible
 
 SCRIPT = """
 import signal, sys, time
@@ -49,6 +49,21 @@ def test_without_an_interrupt_everything_is_as_before() -> None:
     with interruptible():
         assert [signal.getsignal(number) for number in numbers] != before
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_command_that_looks_ends_by_itself_and_a_second_signal_interrupts_it() -> None:
+    ending = Ending()
+    with interruptible(ending):
+        assert not ending.is_asked()
+        signal.raise_signal(signal.SIGTERM)
+        assert ending.is_asked()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_one_that_does_not_look_yet_is_interrupted_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible(Ending()):
+        signal.raise_signal(signal.SIGINT)
 
 
 def _start(before: str = "") -> subprocess.Popen[str]:
