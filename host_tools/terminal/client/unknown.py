@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 from host_tools.exchange.messages.msk import MskName
 from host_tools.terminal.client.awaited import current
 
-_MOST_KEYS = 256
+_MOST_KEYS = 32  # each may be asked for every few minutes, for ever: more would be many requests
 _MOST_GROUPS = 256
 _MOST_DOUBLINGS = 16
 _NEW_OF_A_GROUP = 4  # one in use, the next, and those of a terminal that is behind
-_TAKEN_OF_A_GROUP = 16  # that the same key comes once more says nothing
+_TAKEN_OF_A_GROUP = 256  # that one of them comes once more says nothing: whoever names old keys has the BSM bring them
 
 
 @dataclass(slots=True)
@@ -92,12 +92,13 @@ class UnknownKeys:
         return found
 
     def came(self, name: MskName) -> None:
-        """The card took a key: another one of its group than of late means that the group goes on."""
-        for key in (current(name), None):
-            group = self._group(key)
-            if name not in group.taken:
-                group.taken.append(name)
-                group.new = group.times = 0
+        """The card took a key: one that it did not take before means that the group goes on, and the BSM gives."""
+        own = self._group(current(name))
+        if name in own.taken:
+            return
+        own.taken.append(name)
+        for group in (own, self._group(None)):
+            group.new = group.times = 0
 
     def denied(self, names: Iterable[MskName]) -> None:
         """The BSM does not give these keys."""
