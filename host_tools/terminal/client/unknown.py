@@ -6,8 +6,8 @@ it is not paid for, and comes by itself once it is, or its time is over, as for 
 
 Nobody checks an STKM whose key is not there, so anybody may name ever new keys. A group gets a few requests until the
 card takes another key of it; after those the current key is asked for, whatever the STKMs name, and that more and more
-seldom: so forged ones cost the BSM little, and do not keep the terminal from the key it needs. All groups of which the
-terminal does not know count as one.
+seldom: so forged ones cost the BSM little, and do not keep the terminal from the key it needs. All groups that the
+announcement of the service does not name count as one; where nothing names any, those of which no key came.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class UnknownKeys:
         """Return what to ask for now that an STKM names a key, and take it that it is asked for; None for nothing.
 
         `soonest` is the crypto period (seconds): the first wait is no longer than that, as the key may be over soon.
-        `known` tells whether the terminal knows of its group.
+        `known` tells whether its group has a bound of its own, and does not share that of all others.
         """
         before, times = self._asked.get(name, (None, 0))
         if before is None:

@@ -331,6 +331,18 @@ class TestKeysThatDoNotCome:
             unknown.came(keys_of_the_group[-1])  # the same key once more changes nothing
         assert asked_for == [*others[:4], None, None, None, None]
 
+    def test_forged_groups_keep_no_key_away_that_the_announcement_names(self) -> None:
+        """Also where no key of it came yet, and where the card holds keys of the groups that are forged."""
+        held = MskName(b"\0\xf1\x10", b"\0\7\0\1")
+        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False, groups=(held,)))
+        forged = [MskName(b"\0\xf1\x10", b"\0\7" + n.to_bytes(2, "big")) for n in range(2, 100)]
+        for one in forged:
+            stage.tell(KeyUnknown(one, announced=False))
+        mine = MskName(b"\0\xf1\x10", b"\0\1\0\1")
+        stage.tell(KeyUnknown(MskName(b"\0\xf1\x10", b"\0\2\0\1"), announced=False))
+        stage.tell(KeyUnknown(mine, announced=True))
+        assert asked(stage) == [*((one,) for one in forged[:4]), (mine,)]
+
     def test_groups_that_the_terminal_does_not_know_share_what_they_may_ask(self) -> None:
         unknown = UnknownKeys(2.0, 300.0, 30.0)
         names = [MskName(b"\0\xf1\x10", n.to_bytes(2, "big") + b"\0\1") for n in range(1, 100)]
