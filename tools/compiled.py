@@ -29,10 +29,10 @@ from tools.own_inits import with_own_inits
 ROOT: Final = Path(__file__).parents[1]
 BUILT: Final = ROOT / "build" / "compiled"
 
-# What an STKM, a SELECT and a READ come by, and what inherits from a class of these (redaction). Left out are:
-# protocols that are checked at run time; dataclasses that are read by their annotations (records) or are generic;
-# enumerations, which dataclasses hold as ClassVars. mypyc keeps none of these as they are. Left out, too, is what opens
-# a card file: compiled, `raise ... from None` does not hide the exception before, which could show what is stored.
+# What an STKM, a SELECT and a READ come by, and what inherits from it. Left out are: protocols that are checked at run
+# time; dataclasses that are read by their annotations (records) or are generic; enumerations, which dataclasses hold as
+# ClassVars. mypyc keeps none of these as they are. Left out, too, is what opens a card file: compiled, `raise ... from
+# None` does not hide the exception before, which could show what is stored.
 MODULES: Final = (
     "card",
     "codec/apdu", "codec/bcast/management", "codec/reader", "codec/tlv",

@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from host_tools.cli.config import config_option
-from host_tools.cli.console import Console
 from host_tools.cli.exits import ENVIRONMENT, INPUT, CliError
 from host_tools.cli.explained import session_errors
 from host_tools.cli.headend.air_options import air_options, air_plan, place, refuse_without
 from host_tools.cli.headend.bsda_options import bsda_options, bsm_options, ends
 from host_tools.cli.headend.manners_options import manners, manners_options, words_beside
 from host_tools.cli.headend.selling_options import selling_options
+from host_tools.cli.headend.show import Show
 from host_tools.cli.headend.store_options import store_options
 from host_tools.cli.interrupts import interruptible
 from host_tools.cli.new_file import refuse_clash
 from host_tools.files.writing import UnwritableFile
-from host_tools.sessions.events import (
-    BroadcastEnded,
-    BroadcastMade,
-    BroadcastOnAir,
-    BroadcastProgressed,
-    DistributionServed,
-    Event,
-    LtkmsWritten,
-    NetworkServed,
-    PagesServed,
-    PermissionsServed,
-    TransportKeyMade,
-    TruthWritten,
-)
 
 if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
-
     from host_tools.headend.scenario.model import Scenario
-    from host_tools.headend.scenario.truth import Truth
-    from host_tools.wire.network_file import NetworkFile
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65_535)
-_WORTH_A_WORD = timedelta(seconds=10)  # until a broadcast begins; less is its lead
 _random_keys = click.option(
     "--random-keys",
     type=_FILE,
@@ -82,7 +60,7 @@ def record(scenario: str, output: Path, profile: Path | None, ltkms: Path | None
     refuse_clash([output, ltkms, truth], [Path(scenario), profile])
     from host_tools.sessions.broadcast import BroadcastJob
 
-    with _plain_errors(), closing(_Show()) as show:
+    with _plain_errors(), closing(Show()) as show:
         BroadcastJob(scenario, output, profile, ltkms, truth).run(show)
 
 
@@ -135,7 +113,7 @@ def permissions(scenario: str, folder: Path, terminal_name: str, port: int, rand
     from host_tools.sessions.permissions import serve
 
     with _plain_errors(), interruptible():
-        serve(_load(scenario, random_keys), folder, terminal_name, port, _Show())
+        serve(_load(scenario, random_keys), folder, terminal_name, port, Show())
 
 
 @headend.command(short_help="Be BSF and BSM over HTTP and UDP; with --air on the air, too.")
@@ -270,7 +248,7 @@ def serve(
             wanted,
             network_file,
             certificates,
-            _Show(),
+            Show(),
             aired=streamed,
             kept=kept,
             sold=sold,
@@ -314,7 +292,7 @@ def air(
     refuse_clash([options["record"], options["clock_file"]], read)
     # Until it is on the air; then it ends in order.
     with _plain_errors(), interruptible():
-        found, show = ends(bsm, network, certificates, port, tls_port), _Show()
+        found, show = ends(bsm, network, certificates, port, tls_port), Show()
         plan, keys, streamed = _load(scenario, random_keys), read_key(transport_key, show), air_plan(options)
         card = load_profile(profile)
         distribute_scenario(plan, card, streamed, found.bsm, keys, found.own, show, found.secured)
@@ -325,104 +303,6 @@ def _load(scenario: str, random_keys: Path | None = None) -> Scenario:
     from host_tools.sessions.random_keys import with_random_keys
 
     return with_random_keys(find_scenario(scenario), random_keys)
-
-
-class _Show(Console):
-    """Shows a bar on standard error while a broadcast is made, and each file that was written."""
-
-    def __init__(self) -> None:
-        self._bar: ProgressBar[int] | None = None
-
-    def emit(self, event: Event, /) -> None:
-        """Show the event."""
-        match event:
-            case BroadcastProgressed(reached, duration):
-                self._progress(reached, duration)
-            case BroadcastMade(output, scenario, truth):
-                self.close()
-                click.echo(f"{output}: {_summary(scenario, truth)}")
-            case LtkmsWritten(output, handover):
-                whose = f"{len(handover.ltkms)} LTKMs for {handover.result.b_tid}"
-                click.echo(f"{output}: {whose}, for a card fresh from its profile")
-            case TruthWritten(output, truth):
-                secret = f"{len(truth.teks)} TEKs in the clear, for tests only"
-                click.echo(f"{output}: {secret}; readable by you alone (mode 0600)")
-            case TransportKeyMade(path):
-                click.echo(f"{path}: a new transport key; BSM and BSD/A must have the same", err=True)
-            case PermissionsServed():
-                keys = "1 binding key" if event.keys == 1 else f"{event.keys} binding keys"
-                where = f"{event.host}:{event.port}"
-                click.echo(f"{keys} for terminal {event.terminal}, at {where}; certificates in {event.folder}")
-            case BroadcastOnAir():
-                _show_air(event)
-            case DistributionServed(place, secured):
-                click.echo(f"BSD/A, http, /metrics: {place.address}:{place.port}")
-                if secured is not None:
-                    click.echo(f"BSD/A, hand-over, https: {secured.address}:{secured.port}")
-            case BroadcastEnded(scenario):
-                click.echo(f"{scenario.name} is over; --loop begins anew")
-            case NetworkServed(network, network_file, store):
-                _show_network(network, network_file, store)
-            case PagesServed():
-                _show_pages(event)
-            case _:
-                super().emit(event)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
-
-    def _progress(self, reached: int, duration: int) -> None:
-        if self._bar is None:
-            self._bar = click.progressbar(length=duration, label="recording", file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(max(reached - self._bar.pos, 0))
-
-
-def _show_network(network: NetworkFile, network_file: Path | None, store: str | None) -> None:
-    what = {
-        "zn": "Zn, https",
-        "bsm-tls": "BSM (Ua, https)",
-        "bsda": "BSD/A, told of SEKs out of turn",
-        "bsf-tls": "BSF (Ub, https)",
-        "metrics": "metrics, http, /metrics",
-        "shop": "open shop, http",
-    }
-    rows = [
-        (f"BSF {network.bsf.name} (Ub, http)", network.bsf.endpoint),
-        (f"BSM {network.bsm.name} (Ua, http)", network.bsm.endpoint),
-        *((what[role], place.endpoint) for role, place in network.others.items()),
-        ("LTKMs (udp)", network.push),
-    ]
-    for name, end in rows:
-        click.echo(f"{name}: {end.address}:{end.port}")
-    for service in network.service_ids:
-        click.echo(f"service {service}")
-    if network_file is not None:
-        click.echo(f"for terminals: --network {network_file}")
-    where = "memory only" if store is None else f"{_without_password(store)}"
-    click.echo(f"Registrations and keys are kept in {where}. Ctrl-C ends.")
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^:@/]*):[^@/]*@", r"\1:***@", url)
-
-
-def _show_pages(pages: PagesServed) -> None:
-    click.echo(f"shop for anybody: {pages.shop}")
-    for identity, code in pages.codes.items():
-        click.echo(f"order code of {identity}: {code}")
-    click.echo(f"console, opens once: {pages.console}")
-
-
-def _summary(plan: Scenario, truth: Truth) -> str:
-    media = ", ".join(
-        f"{heard.packets} packets of {service} on port {truth.ports[service]}" for service, heard in truth.media.items()
-    )
-    stkms = f"{truth.stkms_sent} STKMs ({truth.stkms_different} different) on port {plan.stkm.port}"
-    return f"{plan.duration / 1000:g} s, {stkms}, {media}"
 
 
 @contextmanager
@@ -441,20 +321,3 @@ def _plain_errors() -> Iterator[None]:
         raise CliError(str(error), INPUT) from None
     except UnwritableFile as error:
         raise CliError(str(error), ENVIRONMENT) from None
-
-
-def _show_air(aired: BroadcastOnAir) -> None:
-    scenario, plan = aired.scenario, aired.plan
-    what = "on the air" if aired.here else "on the air by the BSD/A"
-    for places in plan.targets(scenario):
-        for service, heard in places.items():
-            media, stkms = heard.media, heard.stkms
-            click.echo(f"{what}: {service} to {media.address}:{media.port}, STKMs to port {stkms.port}")
-    times = "" if plan.speed == 1 else f", {plan.speed:g} times as fast"
-    how = "again and again" if plan.loop else f"for {scenario.duration / 1000 / plan.speed:g} s"
-    click.echo(f"{how}{times}; announced at /guide/ of the BSM")
-    wait = aired.began - datetime.now(UTC)
-    if wait > _WORTH_A_WORD:
-        when = f"{aired.began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        why = "" if plan.clock_file is None else ", as its clock file says"
-        click.echo(f"it begins in {wait.total_seconds():.0f} s, at {when}{why}")

@@ -20,7 +20,7 @@ import pytest
 
 from card import CardProfile, create_card
 from host_tools.cli.exits import ExitCode
-from host_tools.cli.headend import commands as headend_commands
+from host_tools.cli.headend.show import Show
 from host_tools.cli.main import invoke
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import HttpRequest, HttpResponse
@@ -167,7 +167,7 @@ def test_a_transport_key_that_is_made_is_told_of(tmp_path: Path, capsys: pytest.
     transport_key(path, told)
     assert path.read_bytes() == made
     assert told.events == [TransportKeyMade(path)]
-    headend_commands._Show().emit(told.events[0])
+    Show().emit(told.events[0])
     assert f"{path}: a new transport key" in capsys.readouterr().err
 
 
