@@ -51,12 +51,17 @@ MODULES: Final = (
     "state/nonvolatile", "state/session", "state/stored", "store/layout", "store/log",
 )  # fmt: skip
 
-# They inherit from classes of the card or replace methods of one, which compiled classes refuse; or build all of this.
+# They inherit from classes of the card or replace methods of one, which compiled classes refuse; build all of this; or
+# are about the source alone, or what is installed, and not about what runs.
 _NOT_AGAINST_IT: Final = (
     "tests/meta/test_compiled.py",
+    "tests/meta/test_own_inits.py",
+    "tests/meta/test_packages.py::test_package_is_the_one_of_this_tree",
+    "tests/meta/test_provisional.py",
     "tests/unit/card/commands/test_no_secrets.py",
     "tests/unit/card/commands/bcast/test_bcast_secrets.py::test_no_secret_in_trace_reply_repr_or_exception",
     "tests/unit/card/commands/secure_channel/test_tek_policy.py::test_the_tek_never_crosses_the_wire",
+    "tests/unit/host_tools/script/test_script_suites_notice.py::test_a_bent_rule_is_noticed",
 )
 
 # setuptools comes first: mypyc finds distutils through it, which Python has no more from 3.12 on.

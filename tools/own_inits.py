@@ -10,16 +10,19 @@ import ast
 
 _DECORATOR = "lean_dataclass"
 _INDENT = 4
+_UNDERSTOOD = frozenset({"default", "init", "repr", "compare", "hash", "metadata"})  # what `field` may be told
 
 
 def with_own_inits(source: str) -> str:
     """Return source in which each lean dataclass has its `__init__`.
 
-    Those that inherit, have one, or have a field whose value is made anew for each are left as they are.
+    Those that inherit, have one, or have a field of a kind that is not written here (made anew for each value, by
+    keyword only, for `__post_init__` only) are left as they are.
     """
     lines = source.splitlines(keepends=True)
     classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef) and _is_lean(node)]
-    for node in sorted(classes, key=lambda found: found.lineno, reverse=True):
+    # From the end on; where two end at once the outer one first, which the inner one then goes before.
+    for node in sorted(classes, key=lambda found: (-(found.end_lineno or 0), found.lineno)):
         lines[node.end_lineno : node.end_lineno] = _init(node)
     return "".join(lines)
 
@@ -34,7 +37,7 @@ def _init(node: ast.ClassDef) -> list[str]:
     methods = {it.name for it in node.body if isinstance(it, ast.FunctionDef)}
     fields = [it for it in node.body if isinstance(it, ast.AnnAssign) and not _is_of_class(it)]
     options = {ast.unparse(field.target): _options(field) for field in fields}
-    if "__init__" in methods or not fields or any("default_factory" in told for told in options.values()):
+    if "__init__" in methods or not fields or not all(map(_is_understood, fields)):
         return []
     taken = [field for field in fields if "init" not in options[ast.unparse(field.target)]]
     parameters = ", ".join(_parameter(field, options[ast.unparse(field.target)]) for field in taken)
@@ -47,13 +50,25 @@ def _init(node: ast.ClassDef) -> list[str]:
 
 
 def _is_of_class(field: ast.AnnAssign) -> bool:
-    return ast.unparse(field.annotation).startswith("ClassVar")
+    return _kind(field) == "ClassVar"
+
+
+def _is_understood(field: ast.AnnAssign) -> bool:
+    """Tell whether a field is a plain parameter, or is left to `__post_init__`."""
+    told = _options(field)
+    is_plain = _kind(field) not in ("InitVar", "KW_ONLY") and told.keys() <= _UNDERSTOOD
+    return is_plain and ("init" not in told or (told["init"] == "False" and "default" not in told))
+
+
+def _kind(field: ast.AnnAssign) -> str:
+    """Return what the annotation begins with, without its module."""
+    return ast.unparse(field.annotation).partition("[")[0].rpartition(".")[2]
 
 
 def _options(field: ast.AnnAssign) -> dict[str, str]:
     """Return what `field(...)` says, by name, or the plain default of a field."""
     value = field.value
-    if isinstance(value, ast.Call) and ast.unparse(value.func) == "field":
+    if isinstance(value, ast.Call) and ast.unparse(value.func) in ("field", "dataclasses.field"):
         return {word.arg: ast.unparse(word.value) for word in value.keywords if word.arg}
     return {} if value is None else {"default": ast.unparse(value)}
 

@@ -318,8 +318,8 @@ class _Listening:
         self._refusal = refusal.said
         self._pace(view)
         if refusal.reason is RefusalReason.UNKNOWN_KEY and self._online is not None and isinstance(view, CardStkmView):
-            self._keys.missing = _key_of(view)
-            self._online.tell(KeyUnknown(self._keys.missing, self._period))
+            self._keys.missing = missing = _key_of(view)
+            self._online.tell(KeyUnknown(missing, self._period, self._programme.announces(missing)))
         return False
 
     def _pace(self, view: StkmView) -> None:

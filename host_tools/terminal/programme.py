@@ -12,6 +12,7 @@ from host_tools.content.captures.datagrams import Datagram, Endpoint
 from host_tools.exchange.messages.msk import MskName
 from host_tools.guide.entry import ServiceEntry, Way
 from host_tools.guide.sdp import Profile, SessionDescription
+from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.waits import WaitingTime
 from host_tools.terminal.player import STKM_PORT
 
@@ -53,6 +54,10 @@ class Programme:
         named = tuple(Endpoint(stream.address, stream.port) for stream in self.session.key_streams)
         hosts = dict.fromkeys(stream.address for stream in self.session.media)
         return named or tuple(Endpoint(host, STKM_PORT) for host in hosts)
+
+    def announces(self, name: MskName) -> bool | None:
+        """Tell whether a key belongs to one of its groups, None where nothing says which those are."""
+        return current(name) in map(current, self.groups) if self.groups else None
 
     def normal(self, datagram: Datagram) -> Datagram:
         """Return a datagram as a capture of this service would have it: STKMs go to the port of MIKEY."""

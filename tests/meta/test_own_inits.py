@@ -16,7 +16,9 @@ from tools.own_inits import with_own_inits
 
 _SOURCE = """
 from __future__ import annotations
-from dataclasses import field
+import dataclasses
+from dataclasses import KW_ONLY, InitVar, field
+import typing
 from typing import ClassVar
 from card.lean import lean_dataclass
 
@@ -37,6 +39,43 @@ class Point:
 @lean_dataclass(frozen=True, slots=True)
 class Anew:
     items: list[int] = field(default_factory=list)
+
+@lean_dataclass(frozen=True, slots=True)
+class AnewToo:
+    items: list[int] = dataclasses.field(default_factory=list)
+
+@lean_dataclass(frozen=True, slots=True)
+class Named:
+    x: int
+    y: int = field(kw_only=True)
+
+@lean_dataclass(frozen=True, slots=True)
+class Behind:
+    x: int
+    _: KW_ONLY
+    y: int = 3
+
+@lean_dataclass(frozen=True, slots=True)
+class Passed:
+    x: int
+    more: InitVar[int]
+
+    def __post_init__(self, more: int) -> None:
+        self.x += more
+
+@lean_dataclass(frozen=True, slots=True)
+class Told:
+    x: int = field(init=True)
+    y: int = field(default=4, init=False)
+
+@lean_dataclass(frozen=True, slots=True)
+class Outer:
+    SIZE: typing.ClassVar[int] = 1
+    x: int
+
+    @lean_dataclass(frozen=True, slots=True)
+    class Inner:
+        y: int
 
 class Plain:
     x: int = 0
@@ -68,9 +107,9 @@ def values_of(held: dict[str, Any], module: str) -> dict[str, type]:
     }
 
 
-def signature(made: Any) -> list[tuple[str, object]]:
-    """Return names and defaults of the parameters."""
-    return [(name, it.default) for name, it in inspect.signature(made).parameters.items()]
+def signature(made: Any) -> list[tuple[str, object, object]]:
+    """Return names, kinds and defaults of the parameters."""
+    return [(name, it.kind, it.default) for name, it in inspect.signature(made).parameters.items()]
 
 
 def test_values_are_made_as_before(made: dict[str, Any]) -> None:
@@ -83,6 +122,17 @@ def test_values_are_made_as_before(made: dict[str, Any]) -> None:
 def test_what_cannot_be_written_is_left_alone(made: dict[str, Any]) -> None:
     assert made["Anew"]().items is not made["Anew"]().items
     assert "__init__" not in vars(made["Plain"])
+    assert made["AnewToo"]().items == []
+    assert (made["Named"](1, y=2).y, made["Behind"](1, y=2).y) == (2, 2)
+    assert (made["Passed"](1, 2).x, made["Told"](1).y) == (3, 4)
+    with pytest.raises(TypeError):
+        made["Named"](1, 2)
+
+
+def test_a_class_in_a_class_has_its_own(made: dict[str, Any]) -> None:
+    outer = made["Outer"]
+    assert (outer(1).x, outer.Inner(2).y) == (1, 2)
+    assert {it.__init__.__code__.co_filename for it in (outer, outer.Inner)} == {"written"}
 
 
 @pytest.mark.parametrize("module", MODULES)

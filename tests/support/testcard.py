@@ -199,4 +199,10 @@ def _value_of(tag: int, data_object: bytes) -> bytes:
 def held_by(card: Card) -> tuple[dict[str, object], ...]:
     """Return by name what a card holds from one command to the next: itself, its context and its parts."""
     context = card._context
-    return vars(card), {name: getattr(context, name) for name in context.__slots__}, vars(context.card)
+    return _held(card), _held(context), _held(context.card)
+
+
+def _held(one: Any) -> dict[str, object]:
+    """Return the fields of an object by name, also where they are slots or its class is compiled."""
+    names = getattr(one, "__dict__", None) or getattr(one, "__mypyc_attrs__", None) or one.__slots__
+    return {name: getattr(one, name) for name in names}

@@ -52,9 +52,12 @@ class Reassembler:
 
     def put(self, fragment: Fragment) -> bytes | None:
         """Take a fragment; return the whole IP packet when it was the last that was missing."""
-        pieces = self._waiting.setdefault(fragment.name, _Pieces())
         end = fragment.offset + len(fragment.data)
-        if fragment.offset in pieces.parts or end > _LARGEST or len(pieces.parts) >= _MOST_PIECES:
+        if end > _LARGEST:  # no packet is waited for that begins with such a piece
+            self.given_up += 1
+            return None
+        pieces = self._waiting.setdefault(fragment.name, _Pieces())
+        if fragment.offset in pieces.parts or len(pieces.parts) >= _MOST_PIECES:
             self.given_up += 1
             return None
         pieces.parts[fragment.offset] = fragment.data

@@ -215,6 +215,6 @@ def _read_clock(path: Path, scenario: Scenario, speed: float) -> datetime | None
         raise HeadendError(f"{path} is of another scenario or another speed; take another name, or remove it")
     try:
         began = datetime.fromisoformat(str(found.get("began")))
-    except ValueError:
+        return began.replace(tzinfo=UTC) if began.tzinfo is None else began.astimezone(UTC)
+    except (ValueError, OverflowError):  # an hour before the year 1, or behind the year 9999
         raise HeadendError(f"{path} does not say when the broadcast began") from None
-    return began if began.tzinfo is not None else began.replace(tzinfo=UTC)

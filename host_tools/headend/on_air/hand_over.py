@@ -1,7 +1,7 @@
 """The BSM tells a BSD/A in another process of a SEK out of turn as soon as there is one.
 
 A BSD/A asks for these itself in every round, so what does not arrive here costs nothing but time. SEKs of one service
-go in the order in which they were taken up: at the BSD/A the one that came last goes before the others.
+go in the order in which they were taken up, so that none is late for one after it.
 """
 
 from __future__ import annotations

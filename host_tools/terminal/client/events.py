@@ -125,11 +125,13 @@ class KeyUnknown:
     """The card has no key for an STKM that is on the air (TS 33.246 clause 6.3.2.2.1).
 
     `period` is the crypto period in seconds, as far as it has been heard: who asks again waits no longer than that at
-    first.
+    first. `announced` tells whether an announcement names the key's group for the service that is listened to, None
+    where none names any.
     """
 
     name: MskName
     period: float = inf
+    announced: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

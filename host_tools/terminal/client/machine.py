@@ -143,8 +143,8 @@ class Client:
                 self._way.no_answer(words)
             case TimeUp(timer):
                 self._time_up(timer)
-            case KeyUnknown(name, period):
-                known = current(name) in self._groups
+            case KeyUnknown(name, period, announced):
+                known = current(name) in self._groups if announced is None else announced
                 wanted = self._unknown.ask(name, self._clock.now(), period, known=known)
                 if wanted is not None:
                     self._request_after_wait((wanted,))

@@ -6,8 +6,8 @@ it is not paid for, and comes by itself once it is, or its time is over, as for 
 
 Nobody checks an STKM whose key is not there, so anybody may name ever new keys. A group gets a few requests until the
 card takes another key of it; after those the current key is asked for, whatever the STKMs name, and that more and more
-seldom: so forged ones cost the BSM little, and do not keep the terminal from the key it needs. All groups of which the
-terminal does not know count as one.
+seldom: so forged ones cost the BSM little, and do not keep the terminal from the key it needs. All groups that the
+announcement of the service does not name count as one; where nothing names any, those of which no key came.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 from host_tools.exchange.messages.msk import MskName
 from host_tools.terminal.client.awaited import current
 
-_MOST_KEYS = 256
+_MOST_KEYS = 32  # each may be asked for every few minutes, for ever: more would be many requests
 _MOST_GROUPS = 256
 _MOST_DOUBLINGS = 16
 _NEW_OF_A_GROUP = 4  # one in use, the next, and those of a terminal that is behind
-_TAKEN_OF_A_GROUP = 16  # that the same key comes once more says nothing
+_TAKEN_OF_A_GROUP = 256  # that one of them comes once more says nothing: whoever names old keys has the BSM bring them
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class UnknownKeys:
         """Return what to ask for now that an STKM names a key, and take it that it is asked for; None for nothing.
 
         `soonest` is the crypto period (seconds): the first wait is no longer than that, as the key may be over soon.
-        `known` tells whether the terminal knows of its group.
+        `known` tells whether its group has a bound of its own, and does not share that of all others.
         """
         before, times = self._asked.get(name, (None, 0))
         if before is None:
@@ -92,12 +92,13 @@ class UnknownKeys:
         return found
 
     def came(self, name: MskName) -> None:
-        """The card took a key: another one of its group than of late means that the group goes on."""
-        for key in (current(name), None):
-            group = self._group(key)
-            if name not in group.taken:
-                group.taken.append(name)
-                group.new = group.times = 0
+        """The card took a key: one that it did not take before means that the group goes on, and the BSM gives."""
+        own = self._group(current(name))
+        if name in own.taken:
+            return
+        own.taken.append(name)
+        for group in (own, self._group(None)):
+            group.new = group.times = 0
 
     def denied(self, names: Iterable[MskName]) -> None:
         """The BSM does not give these keys."""

@@ -21,6 +21,7 @@ from host_tools.content.containers.recording import open_recording
 from host_tools.content.known import KNOWN
 from host_tools.content.sinks.live import LiveOut, SoundPipe
 from host_tools.content.srtp.format import HEADEND_FORMAT
+from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.scenario.model import Scenario
 from host_tools.headend.scenario.reading import shipped_scenario
@@ -33,6 +34,7 @@ from host_tools.sessions.extras import Extras
 from host_tools.sessions.keys import subscribe
 from host_tools.sessions.report_page import ReportPage
 from host_tools.sessions.tune import TuneJob
+from host_tools.terminal.client.events import KeyUnknown
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, PlayOptions
 from host_tools.terminal.replay import Replay, Segment
@@ -166,6 +168,39 @@ def test_two_terminals_one_of_which_has_paid() -> None:
     assert counted.packets_decrypted == counted.packets_seen == 100
     (error,) = refused
     assert "None of 100 media packets opened: no key for this service" in error.message
+
+
+class _Noting:
+    """A terminal on a network of which nothing comes, and what it is told."""
+
+    journal_items = ()
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def start(self, **_: bool) -> None:
+        """Nothing was left undone."""
+
+    def tell(self, event: object) -> None:
+        self.told.append(event)
+
+    def poll(self, *_: object) -> tuple[()]:
+        return ()
+
+
+@pytest.mark.parametrize("announced", [None, False, True])
+def test_a_key_that_is_missing_is_told_with_whether_its_group_is_announced(announced: bool | None) -> None:
+    air = Air(replace(SHORT, duration=1_000), free_address())
+    domain = bytes.fromhex("00f110")
+    groups = {None: (), False: (MskName(domain, b"\x7f\x7f\0\0"),), True: (MskName(domain, b"\0\1\0\0"),)}[announced]
+    job = TuneJob((replace(air.programmes[0], groups=groups),), air.address, OPTIONS)
+    online = _Noting()
+    with Sender([air], 2.0) as sender:
+        controls = UntilQuiet(sender)
+        with pytest.raises(SessionError, match="no key for this service"):
+            job.run(card(None), online, made(), controls, controls)  # type: ignore[arg-type]
+    found = [event for event in online.told if isinstance(event, KeyUnknown)]
+    assert {event.announced for event in found} == {announced}
 
 
 def test_a_card_that_has_heard_all_of_it_is_told_so() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host_tools.content.captures.fragments import MOST_PACKETS
+from host_tools.content.captures.fragments import MOST_PACKETS, Fragment, Reassembler
 from host_tools.content.captures.pcap import CaptureReport, Datagram
 from tests.unit.host_tools.content.captures.test_link_layers import g_pdu, udp_around
 from tests.unit.host_tools.content.captures.test_pcap import V4, V6, classic, ip_packet, read
@@ -98,6 +98,14 @@ def test_only_so_many_packets_wait_for_their_pieces() -> None:
     assert len(datagrams) == MOST_PACKETS
     assert (report.packets, report.joined) == (2 * MOST_PACKETS + 2, MOST_PACKETS)
     assert report.skipped_reasons == {LONELY: 2}
+
+
+def test_pieces_behind_the_end_of_any_packet_take_no_memory() -> None:
+    reassembler = Reassembler()
+    for number in range(1000):
+        last = Fragment(number.to_bytes(2, "big"), bytes((0x45,)) + bytes(19), 65_528, True, bytes(8))
+        assert reassembler.put(last) is None
+    assert reassembler == Reassembler(given_up=1000)
 
 
 def test_a_piece_that_was_cut_when_captured_is_named() -> None:

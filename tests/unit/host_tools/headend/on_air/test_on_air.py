@@ -159,7 +159,13 @@ def test_the_clock_file_goes_on_and_is_refused_for_another(tmp_path: Path) -> No
     assert plan.began(SHORT, now + timedelta(seconds=9)) == first > now
     with pytest.raises(HeadendError, match="another speed"):
         replace(plan, speed=2).began(SHORT, now)
-    for text, words in (("{", "no clock"), ("[1]", "another scenario"), ('{"scenario":"demo","speed":1}', "began")):
+    beyond = '{"scenario":"demo","speed":1,"began":"9999-12-31T23:59:59-12:00"}'
+    for text, words in (
+        ("{", "no clock"),
+        ("[1]", "another scenario"),
+        ('{"scenario":"demo","speed":1}', "began"),
+        (beyond, "began"),
+    ):
         (tmp_path / "clock").write_text(text)
         with pytest.raises(HeadendError, match=words):
             plan.began(SHORT, now)

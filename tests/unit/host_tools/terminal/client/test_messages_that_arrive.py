@@ -331,6 +331,18 @@ class TestKeysThatDoNotCome:
             unknown.came(keys_of_the_group[-1])  # the same key once more changes nothing
         assert asked_for == [*others[:4], None, None, None, None]
 
+    def test_forged_groups_keep_no_key_away_that_the_announcement_names(self) -> None:
+        """Also where no key of it came yet, and where the card holds keys of the groups that are forged."""
+        held = MskName(b"\0\xf1\x10", b"\0\7\0\1")
+        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False, groups=(held,)))
+        forged = [MskName(b"\0\xf1\x10", b"\0\7" + n.to_bytes(2, "big")) for n in range(2, 100)]
+        for one in forged:
+            stage.tell(KeyUnknown(one, announced=False))
+        mine = MskName(b"\0\xf1\x10", b"\0\1\0\1")
+        stage.tell(KeyUnknown(MskName(b"\0\xf1\x10", b"\0\2\0\1"), announced=False))
+        stage.tell(KeyUnknown(mine, announced=True))
+        assert asked(stage) == [*((one,) for one in forged[:4]), (mine,)]
+
     def test_groups_that_the_terminal_does_not_know_share_what_they_may_ask(self) -> None:
         unknown = UnknownKeys(2.0, 300.0, 30.0)
         names = [MskName(b"\0\xf1\x10", n.to_bytes(2, "big") + b"\0\1") for n in range(1, 100)]
@@ -340,6 +352,47 @@ class TestKeysThatDoNotCome:
         assert unknown.ask(names[0], START, 1.0, known=True) is None
         mine = MskName(b"\0\xf1\x10", b"\1\0\0\1")
         assert unknown.ask(mine, START, 1.0, known=True) == mine
+
+    def test_forged_names_that_were_asked_for_are_not_asked_for_for_ever(self) -> None:
+        """A key comes each minute, which makes room for new ones; whoever forges names all there were."""
+        domain, group = b"\0\xf1\x10", b"\0\1"
+        unknown, forged, asked_for = UnknownKeys(2.0, 300.0, 30.0), list[MskName](), 0
+        for second in range(1800):
+            now = START + timedelta(seconds=second)
+            if second % 60 == 0:
+                unknown.came(MskName(domain, group + (second // 60 + 1).to_bytes(2, "big")))
+            forged.append(MskName(domain, group + (10_000 + second).to_bytes(2, "big")))
+            for one in forged[-5:] + forged[second % 13 :: 13]:
+                wanted = unknown.ask(one, now, 2.0, known=True)
+                if wanted is not None:
+                    unknown.denied((wanted,))
+                    asked_for += second >= 900
+        assert asked_for <= 15 * (4 + 5) + 32 * 3  # new ones, the current one, and those of before every 300 s
+
+    def test_old_keys_that_come_once_more_make_no_room(self) -> None:
+        unknown = UnknownKeys(2.0, 300.0, 30.0)
+        names = [MskName(b"\0\xf1\x10", b"\0\1" + n.to_bytes(2, "big")) for n in range(1, 101)]
+        for one in names:
+            unknown.came(one)
+        asked_for = []
+        for second, one in enumerate(names * 3):
+            wanted = unknown.ask(one, START + timedelta(seconds=second / 10), 2.0, known=True)
+            if wanted is not None:
+                asked_for.append(wanted)
+                unknown.came(one if wanted == one else names[-1])
+        assert len(asked_for) < 20
+
+    def test_keys_of_many_groups_that_come_once_more_make_no_room_for_unknown_groups(self) -> None:
+        unknown = UnknownKeys(2.0, 300.0, 30.0)
+        mine = [MskName(b"\0\xf1\x10", n.to_bytes(2, "big") + b"\0\1") for n in range(1, 201)]
+        others = [MskName(b"\0\xf1\x10", n.to_bytes(2, "big") + b"\0\1") for n in range(1000, 1399)]
+        for one in mine:
+            unknown.came(one)
+        asked_for = 0
+        for one, strange in zip(mine * 2, others, strict=False):
+            unknown.came(one)
+            asked_for += unknown.ask(strange, START, 2.0, known=False) is not None
+        assert asked_for == 4
 
     def test_a_key_that_is_busy_is_asked_for_later(self, ltkm: bytes) -> None:
         group = group_of(ltkm)
