@@ -223,6 +223,25 @@ class TestReading:
         assert registration.RegistrationAnswer.decode(text).codes == (ServiceCode("a", 200),)
 
     @pytest.mark.parametrize(
+        ("name", "old", "new"),
+        [
+            ("R", b"<serviceID>", b"<v:serviceID>urn:other</v:serviceID><serviceID>"),
+            ("S", b"<ResponseCode>", b"<v:ResponseCode>403</v:ResponseCode><ResponseCode>"),
+            ("Q", b"<PurchaseItem ", b'<v:PurchaseItem globalIDRef="urn:other"/><v:UserID>me</v:UserID><PurchaseItem '),
+            ("Q", b' requestID="r-1"', b' requestID="r-1" v:requestID="r-2"'),
+            ("Q", b' requestID="r-1"', b' v:requestID="r-2" requestID="r-1"'),
+            ("Q", b' globalIDRef="', b' v:globalIDRef="urn:other" globalIDRef="'),
+        ],
+    )
+    def test_extensions_with_names_of_ours_say_nothing(self, name: str, old: bytes, new: bytes) -> None:
+        """TS 26.346 clause 11: "any ##other" and "anyAttribute" are anybody's."""
+        message = MESSAGES[name]
+        body = message.encode().replace(b" xmlns=", b' xmlns:v="urn:vendor" xmlns=', 1)
+        assert old in body
+        reader: Any = type(message)
+        assert reader.decode(body.replace(old, new, 1)) == message
+
+    @pytest.mark.parametrize(
         ("reader", "name", "old", "new"),
         [
             (registration.Registration.decode, "R", b"<serviceID>", b"<serviceID/><serviceID>"),
