@@ -22,7 +22,7 @@ from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
 from host_tools.exchange.messages.registration import RegistrationAnswer, ServiceCode
 from host_tools.exchange.ports import Clock, Rng
-from host_tools.exchange.status import reaction_to
+from host_tools.exchange.status import is_success, reaction_to
 from host_tools.exchange.transport import Datagram, Transport
 from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.errands import Failure, Outcome, Trouble
@@ -92,7 +92,7 @@ class Asked(Generic[_Code]):
     @property
     def granted(self) -> bool:
         """Whether the BSM granted every item and the card took every key."""
-        return all(code.status == 200 for code in self.codes) and all(receipt.taken for receipt in self.receipts)
+        return all(is_success(code.status) for code in self.codes) and all(receipt.taken for receipt in self.receipts)
 
 
 class OnlineTerminal:
@@ -378,7 +378,7 @@ class OnlineTerminal:
         return self._asked(outcome.b_tid, answer.codes)
 
     def _asked(self, b_tid: str, codes: tuple[_Code, ...]) -> Asked[_Code]:
-        expects_keys = any(code.status == 200 for code in codes)
+        expects_keys = any(is_success(code.status) for code in codes)
         return Asked(b_tid, codes, self.listen() if expects_keys else ())
 
 

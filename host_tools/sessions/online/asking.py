@@ -26,6 +26,7 @@ from host_tools.exchange.messages.tokens import (
     TokenPurchaseRequest,
     Tokens,
 )
+from host_tools.exchange.status import is_success
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.client.errands import Answer, Outcome
@@ -33,8 +34,6 @@ from host_tools.terminal.client.errands import Trouble as ErrandTrouble
 from host_tools.terminal.client.wishes import Deregister, OrderMessage, Register, RequestKeys, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.online import error_of
-
-_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,9 @@ class Reply:
         """What the BSM did not grant, by name."""
         match self.answer:
             case RegistrationAnswer(codes):
-                return tuple(code.service_id for code in codes if code.status != _OK)
+                return tuple(code.service_id for code in codes if not is_success(code.status))
             case MskAnswer(keys):
-                return tuple(key_text(code.name) for code in keys if code.status != _OK)
+                return tuple(key_text(code.name) for code in keys if not is_success(code.status))
             case _:
                 results, status = results_of(self.answer), self.answer.status
                 whole = () if status is ProvisioningStatus.SUCCESS else (words_of(status),)
@@ -64,9 +63,9 @@ class Reply:
         """Whether something was granted that keys follow from."""
         match self.answer:
             case RegistrationAnswer(codes):
-                return any(code.status == _OK for code in codes)
+                return any(is_success(code.status) for code in codes)
             case MskAnswer(keys):
-                return any(code.status == _OK for code in keys)
+                return any(is_success(code.status) for code in keys)
             case AccountAnswer():
                 return False
             case TokenPurchaseAnswer(status=status):

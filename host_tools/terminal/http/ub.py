@@ -23,6 +23,7 @@ from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.names import TMPI_TOKEN
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.procedures import BOOTSTRAPPING
+from host_tools.exchange.status import retry_after
 from host_tools.exchange.transport import Transport
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.http.errors import AnswerRefusedError
@@ -153,11 +154,7 @@ class HttpBsf:
         request: HttpRequest = BOOTSTRAPPING.build(self._name, headers=(*_AGENT, *shown))
         response = self._transport.exchange(request)
         if response.status == HTTPStatus.SERVICE_UNAVAILABLE:  # another time may bring more: it is no refusal
-            wait = f"; it says to try again in {said} s" if (said := _retry_after(response)) else ""
+            said = retry_after(response)
+            wait = "" if said is None else f"; it says to try again in {said} s"
             raise TransportError(f"the BSF is busy (status {response.status}){wait}")
         return response
-
-
-def _retry_after(response: HttpResponse) -> str:
-    said = response.all("Retry-After")
-    return said[0] if said and said[0].isdecimal() and said[0].isascii() and len(said[0]) < 6 else ""

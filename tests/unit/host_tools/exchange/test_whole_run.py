@@ -225,6 +225,7 @@ SIGN = ("X-Sign", "please")
 
 
 GBA = "3GPP-bootstrapping@"
+DAY = "Thu, 08 Jan 2004"
 
 
 class TestClientAgainstOtherServers:
@@ -296,6 +297,10 @@ class TestClientAgainstOtherServers:
             (503, (("Retry-After", "7"),), Reaction.WAIT, 7),
             (503, (), Reaction.WAIT, 60),
             (503, (("Retry-After", "soon"),), Reaction.WAIT, 60),
+            (503, (("Retry-After", "0"),), Reaction.WAIT, 0),
+            (503, (("Retry-After", f"{DAY} 10:15:20 GMT"), ("Date", f"{DAY} 10:13:18 GMT")), Reaction.WAIT, 122),
+            (503, (("Retry-After", f"{DAY} 10:00:00 GMT"), ("Date", f"{DAY} 10:13:18 GMT")), Reaction.WAIT, 0),
+            (503, (("Retry-After", f"{DAY} 10:15:20 GMT"),), Reaction.WAIT, 60),
             (403, (), Reaction.REPORT, None),
             (409, (), Reaction.REPORT, None),
             (504, (), Reaction.REPORT, None),

@@ -12,10 +12,11 @@ from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
 from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest, UnsubscribeAnswer, UnsubscribeRequest
 from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem, Window
-from host_tools.exchange.messages.registration import Deregistration, Registration
+from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
-from host_tools.exchange.procedures import MSK_REQUEST, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.sessions.online.asking import Reply
 from host_tools.terminal.client.errands import Trouble
 from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm, Pending
@@ -225,6 +226,16 @@ class TestClientId:
 
 
 class TestRegistration:
+    def test_any_2xx_of_an_item_is_success(self) -> None:
+        """TS 33.246 clause 6.3.2.4: codes of RFC 2616, "a successful code, e.g. 200 OK"."""
+        answer = RegistrationAnswer((ServiceCode(ONE, 202), ServiceCode(TWO, 302)))
+        stage = Stage(demand(), signed(body=answer.encode(), kind=REGISTRATION.answer))
+        stage.tell(Wanted(Register((ONE, TWO))))
+        assert list(stage.journal.items) == [ONE]
+        assert stage.journal.is_registered
+        assert Reply("b@x", answer).refused == (TWO,)
+        assert Reply("b@x", answer).grants_keys
+
     @pytest.mark.norm("71")
     def test_it_lists_what_is_in_force_and_drops_what_is_over(self) -> None:
         journal = in_force(ONE)
