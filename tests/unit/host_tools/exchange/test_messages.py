@@ -47,6 +47,7 @@ from host_tools.exchange.xml_text import Node, write_document
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.sessions.online.asking import result_text
 from tests.vectors.loader import load, load_text
 
 BODIES = {name: body["text"].encode() for name, body in load_text("http_digest")["bodies"].items()}
@@ -264,7 +265,7 @@ class TestReading:
             (orders.ServiceRequest.decode, "Q", b'"r-1"', b'"' + b"r" * 65 + b'"'),
             (orders.ServiceRequest.decode, "Q", b"globalIDRef", b"other"),
             (orders.ServiceRequest.decode, "Q", b"PurchaseItem", b"Item"),
-            (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="19"'),
+            (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="256"'),
             (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="-1"'),
             (orders.ServiceAnswer.decode, "service answer", b'itemwiseStatusCode="3"', b'itemwiseStatusCode="x"'),
             (
@@ -319,6 +320,16 @@ class TestReading:
 
 def test_every_status_of_provisioning_has_one_of_http() -> None:
     assert HTTP_STATUS_OF.keys() == set(ProvisioningStatus)
+
+
+def test_codes_of_others_are_read() -> None:
+    """A table of others may be longer, and 128 to 255 are for private use; the other items of an answer count."""
+    body = MESSAGES["service answer"].encode().replace(b'itemwiseStatusCode="3"', b'itemwiseStatusCode="130"')
+    good, bad = orders.ServiceAnswer.decode(body).results
+    assert good.status is ProvisioningStatus.SUCCESS
+    assert (int(bad.status), bad.status.name) == (130, "UNKNOWN")
+    assert bad.status == ProvisioningStatus(130)
+    assert "130" in result_text(bad)
 
 
 class TestTbk:
