@@ -411,17 +411,18 @@ def answer_of(outcome: Outcome) -> object:
     raise error_of(failure)
 
 
-def error_of(failure: Failure) -> Exception:
-    """Return the error that a failure is."""
+def error_of(failure: Failure, besides: str = "") -> Exception:
+    """Return the error that a failure is; `besides` goes behind its words."""
+    words = failure.words + besides
     match failure.trouble:
         case Trouble.REFUSED | Trouble.BUSY if failure.status is not None:
             what = failure.words.partition(":")[0]
-            return ServerRefusedError(what, failure.status, reaction_to(failure.status), failure.retry_after)
+            return ServerRefusedError(what, failure.status, reaction_to(failure.status), failure.retry_after, besides)
         case Trouble.NO_SERVER:
-            return TransportError(failure.words)
+            return TransportError(words)
         case Trouble.NOT_AUTHENTIC:
-            return AnswerRefusedError(failure.words)
+            return AnswerRefusedError(words)
         case Trouble.NOT_ADMITTED:
-            return NotAdmittedError(failure.words)
+            return NotAdmittedError(words)
         case _:
-            return TerminalError(f"{failure.words[:1].upper()}{failure.words[1:]}.")
+            return TerminalError(f"{words[:1].upper()}{words[1:]}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from card.errors import EncodeError
@@ -34,6 +34,8 @@ from host_tools.terminal.client.errands import Trouble as ErrandTrouble
 from host_tools.terminal.client.wishes import Deregister, OrderMessage, Register, RequestKeys, Wish
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.online import error_of
+
+_KEPT = "; the order is kept, and the next command sends it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +243,7 @@ def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
         assert failure is not None, "an outcome is an answer or a failure"
         if failure.trouble is ErrandTrouble.NOTHING_TO_ASK:
             raise SessionError("there is nothing to ask for: name a SERVICE, an ITEM or a KEY", Trouble.MISUSE)
-        if online.terminal.keeps(wish):
-            failure = replace(failure, words=f"{failure.words}; the order is kept, and the next command sends it again")
-        raise error_of(failure)
+        raise error_of(failure, _KEPT if online.terminal.keeps(wish) else "")
     reply = Reply(outcome.b_tid, outcome.answer)
     if not (follows and reply.grants_keys):
         return reply
