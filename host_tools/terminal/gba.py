@@ -80,13 +80,15 @@ def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
 def usable_ks(usim: Usim, now: datetime | None = None) -> Bootstrapping:
     """Return the bootstrapping from which the card may derive a NAF key now (TS 31.102 clause 5.2.21).
 
-    Without `now`, an aware time, the lifetime is not looked at. Raises `NoUsableKsError` when there is no Ks, when its
-    lifetime is over (TS 33.220 clause 4.4.9), and when it came by GBA push for another NAF (TS 33.223 clause 5.1.4);
-    also `StatusError`, `LinkError`.
+    Without `now`, an aware time, the lifetime is not looked at. Raises `NoUsableKsError` when there is no Ks, or one
+    without a B-TID, when its lifetime is over (TS 33.220 clause 4.4.9), and when it came by GBA push for another NAF
+    (TS 33.223 clause 5.1.4); also `StatusError`, `LinkError`.
     """
     found = usim.read_bootstrapping()
     if found is None:
         raise NoUsableKsError("The card holds no bootstrapped key (Ks): bootstrap first.")
+    if not found.b_tid:  # the card has answered the challenge, and no authentic answer of the BSF has come after it
+        raise NoUsableKsError("The card's Ks has no B-TID, as its bootstrapping did not end well: bootstrap again.")
     if found.is_pushed:
         raise NoUsableKsError("The card's Ks came by GBA push and serves the NAF of that push alone: bootstrap first.")
     if now is not None and found.has_ended(now):

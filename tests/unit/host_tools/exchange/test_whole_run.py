@@ -144,6 +144,15 @@ class TestUsim:
         assert registered is not None
         assert registered.route.b_tid == bench.session.current().username
 
+    def test_a_bootstrapping_that_did_not_end_is_run_anew(self, bench: UsimBench) -> None:
+        """The card has a new Ks, and the answer of the BSF got lost or was not authentic: there is no B-TID to show."""
+        challenge = bench.bsf.challenge(bench.middleware.identity.impi)
+        bench.middleware.usim.gba_bootstrap(challenge.rand, challenge.autn_star)
+        bench.wire.statuses()
+        bench.terminal.register([ONE])
+        assert bench.wire.statuses() == [401, 200, 401, 200]
+        assert all(b'username=""' not in request.encode() for request, _ in bench.wire.crossed)
+
     def test_a_bootstrapping_of_somebody_else_is_noticed(self, bench: UsimBench) -> None:
         """Another Ub run, as for an LTKM under a lost key, makes a new B-TID: the next request is under it."""
         bench.terminal.register([ONE])
