@@ -37,8 +37,9 @@ _PARSER = etree.XMLParser(
 class Node:
     """An element: local name, namespace ("" for none), attributes by local name, children, text of its own.
 
-    Text is without the space around it. Text and attributes stay out of the repr: some are keys. Where an attribute of
-    another namespace has the local name of one without, it is left out: an extension changes nothing (TS 26.346 11.4).
+    Text and attributes are without the space around them. They stay out of the repr: some are keys. Where an attribute
+    of another namespace has the local name of one without, it is left out: an extension changes nothing (TS 26.346
+    clause 11.4).
     """
 
     name: str
@@ -156,8 +157,8 @@ def _node(element: etree._Element, depth: int) -> Node:
         children.append(_node(child, depth + 1))
         own.append(child.tail or "")
     space, _, name = element.tag.removeprefix("{").rpartition("}")
-    attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-    attributes |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
+    attributes = {key.rpartition("}")[2]: value.strip() for key, value in element.attrib.items()}
+    attributes |= {key: value.strip() for key, value in element.attrib.items() if not key.startswith("{")}
     return Node(name, space, tuple(children), "".join(own).strip(), attributes or _NO_ATTRIBUTES)
 
 

@@ -27,7 +27,8 @@ REPEATED_HEADER = "X-Bcast-Uicc-Repeated"
 MOST_ITEMS = 256
 _REQUEST_ID = re.compile(r"[!-~]{1,64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+_MONEY = re.compile(r"\+?([0-9]{1,12}(\.[0-9]{0,4}0{0,8})?|\.[0-9]{1,4}0{0,8})")
+"""What xs:decimal allows of a number that is not below zero and has four decimals at most."""
 _LARGEST_STATUS = 255
 LARGEST_QUANTITY = (1 << 32) - 1
 

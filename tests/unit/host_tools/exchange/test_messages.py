@@ -19,6 +19,7 @@ from card.errors import DecodeError, EncodeError
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages import key_center, msk, orders, pricing, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
+from host_tools.exchange.messages.fields import to_date_time
 from host_tools.exchange.messages.ltkm_push import (
     MIKEY_PORT,
     OMA_LTKM_PORT,
@@ -320,6 +321,33 @@ class TestReading:
 
 def test_every_status_of_provisioning_has_one_of_http() -> None:
     assert HTTP_STATUS_OF.keys() == set(ProvisioningStatus)
+
+
+@pytest.mark.parametrize("text", ["1.5", "+1.5", "1.500000", "01.5", "\n1.5 "])
+def test_a_price_in_other_digits(text: str) -> None:
+    """All forms of xs:decimal (XML Schema part 2, 3.2.3) that say the same."""
+    body = MESSAGES["service request"].encode()
+    assert b">1.50<" in body
+    other = body.replace(b">1.50<", b">" + text.encode() + b"<")
+    assert orders.ServiceRequest.decode(other) == MESSAGES["service request"]
+
+
+@pytest.mark.parametrize("text", ["2029-12-31T24:00:00Z", "2029-12-31T24:00:00.000+00:00", "2030-01-01T00:00:00Z"])
+def test_the_end_of_a_day_is_the_beginning_of_the_next(text: str) -> None:
+    """XML Schema part 2, 3.2.7."""
+    assert to_date_time(text) == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2029-12-31T24:00:01Z", "2029-12-31T25:00:00Z", "9999-12-31T24:00:00Z"])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(DecodeError):
+        to_date_time(text)
+
+
+def test_the_space_around_an_attribute_is_none() -> None:
+    """XML Schema takes it away from every type used here; a parser that validates nothing does not."""
+    body = MESSAGES["account inquiry"].encode()
+    assert tokens.AccountInquiry.decode(body.replace(b'"tokens"', b'" tokens\t"')) == MESSAGES["account inquiry"]
 
 
 def test_codes_of_others_are_read() -> None:
