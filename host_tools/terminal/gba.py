@@ -8,9 +8,13 @@ from typing import Protocol
 
 from card.crypto.secret import Secret
 from host_tools.terminal.aka import GbaResponse
-from host_tools.terminal.errors import NetworkRefusedError, NoUsableKsError
+from host_tools.terminal.errors import ChallengedAgainError, NetworkRefusedError, NoUsableKsError
 from host_tools.terminal.key_files import Bootstrapping
 from host_tools.terminal.usim import Usim
+
+MOST_CHALLENGES = 3
+"""Of one run: the first, one after AUTS, one after an answer that the BSF did not take."""
+STALE_AGAIN = "The card finds the sequence number stale even after resynchronisation."
 
 
 class Challenge(Protocol):
@@ -63,18 +67,25 @@ class Bootstrapped:
 def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
     """Run GBA_U bootstrapping and write B-TID and lifetime to EF_GBABP.
 
-    A sequence number that the card finds stale is resynchronised once. Raises `NetworkRefusedError`,
-    `StatusError`, `LinkError` and what the BSF raises.
+    A sequence number that the card finds stale is resynchronised once; a BSF that challenges again is answered once
+    more. Raises `NetworkRefusedError`, `StatusError`, `LinkError` and what the BSF raises.
     """
-    for resynchronised in (False, True):
+    resynchronised = False
+    for _ in range(MOST_CHALLENGES):
         challenge = bsf.challenge(impi)
         answer = usim.gba_bootstrap(challenge.rand, challenge.autn_star)
         if isinstance(answer, GbaResponse):
-            result = bsf.complete(challenge.rand, answer.res)
+            try:
+                result = bsf.complete(challenge.rand, answer.res)
+            except ChallengedAgainError:
+                continue
             usim.update_gbabp(challenge.rand, result.b_tid, result.lifetime)
             return Bootstrapped(challenge.rand, result.b_tid, result.lifetime, resynchronised)
+        if resynchronised:
+            break
         bsf.resynchronise(impi, challenge.rand, answer.auts)
-    raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
+        resynchronised = True
+    raise NetworkRefusedError(STALE_AGAIN)
 
 
 def usable_ks(usim: Usim, now: datetime | None = None) -> Bootstrapping:
