@@ -130,9 +130,12 @@ def results_of(answer: Answer) -> Sequence[ItemResult]:
 
 
 def register(online: Online, service_ids: Sequence[str]) -> Reply:
-    """Register for these services, or all that the network lists, in place of those before. Raises as `_asked`."""
-    wanted = tuple(service_ids) or online.service_ids or online.terminal.journal_items
-    return _asked(registering(online), Register(wanted, only=True))
+    """Register for these services and leave the others; without one for all that is listed by the network or in force.
+
+    Raises as `_asked`.
+    """
+    wanted = tuple(service_ids) or online.service_ids
+    return _asked(registering(online), Register(wanted, only=bool(service_ids)))
 
 
 def deregister(online: Online, service_ids: Sequence[str]) -> Reply:

@@ -259,6 +259,10 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
 def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, found: Consequences) -> None:
     accepted = [code.service_id for code in answer.codes if is_success(code.status)]
     if isinstance(errand.wish, Register) and errand.wish.only:
+        # A registration leaves the others as they are, so the terminal leaves them itself (TS 33.246 clause 6.3.2.1B).
+        left = tuple(name for name in journal.items if name not in errand.wish.service_ids)
+        if left and journal.is_registered:
+            found.wishes.append(Deregister(left))
         journal.items = {name: one for name, one in journal.items.items() if name in accepted}
     for code in answer.codes:
         if is_success(code.status):

@@ -104,12 +104,13 @@ class TestUsim:
         assert not isinstance(feed(bench, mtk_id=2), Tek)
         assert bench.keys.registration(bench.identity) is None
 
-    def test_a_new_registration_replaces_the_old_one(self, bench: UsimBench) -> None:
+    def test_a_new_registration_leaves_other_services_as_they_are(self, bench: UsimBench) -> None:
+        """TS 33.246 clause 6.3.2.1A: it overrides existing ones "to the same MBMS User Services"."""
         bench.terminal.register([ONE])
         bench.terminal.register([TWO])
         registered = bench.keys.registration(bench.identity)
         assert registered is not None
-        assert registered.service_ids == (TWO,)
+        assert registered.service_ids == (ONE, TWO)
 
     def test_a_nonce_that_is_over_costs_one_more_request(self, bench: UsimBench) -> None:
         bench.terminal.register([ONE])
