@@ -267,10 +267,11 @@ def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, fo
     for code in answer.codes:
         if is_success(code.status):
             journal.put_item(journal.items.get(code.service_id, Item(code.service_id)))
-        elif code.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            found.later = [Register((code.service_id,))]
-        else:
+        elif code.status != HTTPStatus.SERVICE_UNAVAILABLE:
             journal.items.pop(code.service_id, None)
+    busy = tuple(code.service_id for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
+    if busy:
+        found.later.append(Register(busy))
     journal.is_registered = bool(accepted)
     journal.told()
     found.awaited = () if accepted else None

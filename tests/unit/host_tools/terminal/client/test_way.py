@@ -226,6 +226,16 @@ class TestClientId:
 
 
 class TestRegistration:
+    def test_all_that_the_bsm_may_grant_later_is_asked_for_again(self) -> None:
+        """TS 33.246 clause 6.3.2.1A: the terminal may ask again for what was indicated to have failed."""
+        answer = RegistrationAnswer((ServiceCode(ONE, 503), ServiceCode(TWO, 503)))
+        stage = Stage(demand(), signed(body=answer.encode(), kind=REGISTRATION.answer), granted(ONE, TWO))
+        stage.tell(Wanted(Register((ONE, TWO))))
+        assert not stage.journal.is_registered
+        stage.after("wish 0")
+        assert Registration.decode(stage.sent[-1].body).service_ids == (ONE, TWO)
+        assert list(stage.journal.items) == [ONE, TWO]
+
     def test_any_2xx_of_an_item_is_success(self) -> None:
         """TS 33.246 clause 6.3.2.4: codes of RFC 2616, "a successful code, e.g. 200 OK"."""
         answer = RegistrationAnswer((ServiceCode(ONE, 202), ServiceCode(TWO, 302)))
