@@ -317,7 +317,8 @@ class Way:
             return
         errand.failures += 1
         errand.fresh(self._waits)
-        self._wait = float(after) if after is not None else self._waits.after(errand.failures, self._rng)
+        failures = errand.failures
+        self._wait = self._waits.after(failures, self._rng) if after is None else self._waits.busy(after, failures)
         self.happened(Happening.LATER, words)
 
     def _end(self, errand: Errand, *, answer: Answer | None = None, failure: Failure | None = None) -> None:

@@ -162,6 +162,14 @@ class TestBackOff:
         assert outcome.failure.trouble is Trouble.NO_SERVER
         assert stage.timers == {}
 
+    def test_a_busy_server_that_names_no_time_to_wait_is_not_stormed(self) -> None:
+        """RFC 7231 clause 7.1.3 allows Retry-After: 0, and a date that is over comes to the same."""
+        busy = signed(503, headers=(("Retry-After", "0"),))
+        stage = Stage(demand(), *[busy] * 8, granted(ONE), journal=in_force(ONE))
+        stage.tell(Started())
+        assert [stage.after(BACK_OFF) for _ in range(8)] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+        assert state(stage) is State.READY
+
     def test_503_waits_as_long_as_the_server_says(self) -> None:
         busy = signed(503, headers=(("Retry-After", "7"),))
         stage = Stage(demand(), busy, granted(ONE))
