@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from http import HTTPStatus
 from types import MappingProxyType
 
 from card.errors import DecodeError
 from card.spec.refs import Confidence, Ref
-from host_tools.exchange.http import reason_of
+from host_tools.exchange.http import HttpResponse, reason_of
 
+_SECONDS = re.compile(r"[0-9]{1,6}")
+_LONGEST_WAIT = 999_999
 _CODE = re.compile(r"\s*([0-9]{3})(?![0-9])")
 DEFAULT_RETRY_SECONDS = 60
 """How long a terminal waits after 503 where `Retry-After` is missing; ours."""
@@ -56,15 +59,38 @@ _BY_STATUS: Mapping[int, StatusRow] = MappingProxyType({row.status: row for row 
 
 def reaction_to(status: int) -> Reaction:
     """Return what a terminal does about a status; one that MBMS does not use is as 400 (ours)."""
-    if 200 <= status <= 299:
+    if is_success(status):
         return Reaction.READ_ITEMS
     row = _BY_STATUS.get(status)
     return Reaction.REPORT if row is None else row.reaction
 
 
+def is_success(status: int) -> bool:
+    """Tell whether a status, also that of an item, says that it was done: any 2xx (TS 33.246 clause 6.3.2.4)."""
+    return 200 <= status <= 299
+
+
 def is_used(status: int) -> bool:
     """Tell whether the procedures of MBMS use a status."""
-    return status in _BY_STATUS or 200 <= status <= 299
+    return status in _BY_STATUS or is_success(status)
+
+
+def retry_after(response: HttpResponse) -> int | None:
+    """Return in how many seconds a server wants to be asked again; None where that is not said or not understood.
+
+    A date in `Retry-After` counts from `Date`, so the own clock does not matter (RFC 7231 clause 7.1.3).
+    """
+    said = response.all("Retry-After")
+    if not said:
+        return None
+    if _SECONDS.fullmatch(said[0]):
+        return int(said[0])
+    try:
+        then, now = (parsedate_to_datetime(text) for text in (said[0], (*response.all("Date"), "")[0]))
+        wait = int((then - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait, 0), _LONGEST_WAIT)
 
 
 def item_text(status: int) -> str:

@@ -37,7 +37,9 @@ _PARSER = etree.XMLParser(
 class Node:
     """An element: local name, namespace ("" for none), attributes by local name, children, text of its own.
 
-    Text is without the space around it. Text and attributes stay out of the repr: some are keys.
+    Text and attributes are without the space around them. They stay out of the repr: some are keys. Where an attribute
+    of another namespace has the local name of one without, it is left out: an extension changes nothing (TS 26.346
+    clause 11.4).
     """
 
     name: str
@@ -47,9 +49,18 @@ class Node:
     attributes: Mapping[str, str] = field(default_factory=lambda: _NO_ATTRIBUTES, repr=False)
 
     def all(self, name: str) -> tuple[Node, ...]:
-        """Return the children of this local name, whatever their namespace, in either case of their letters."""
+        """Return the children of this local name, in either case of its letters.
+
+        They are in the namespace of this element, whichever that is, or in none. What is in another one is an extension
+        ("any ##other" in TS 26.346 clause 11), whose names mean nothing here.
+        """
         wanted = name.lower()
-        return tuple(child for child in self.children if child.name.lower() == wanted)
+        spaces = {self.namespace, ""}
+        return tuple(
+            child
+            for child in self.children
+            if child.name.lower() == wanted and (child.namespace in spaces or not self.namespace)
+        )
 
     def one(self, name: str) -> Node:
         """Return the only child of this local name. Raises `DecodeError` when there is none or another."""
@@ -146,7 +157,8 @@ def _node(element: etree._Element, depth: int) -> Node:
         children.append(_node(child, depth + 1))
         own.append(child.tail or "")
     space, _, name = element.tag.removeprefix("{").rpartition("}")
-    attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+    attributes = {key.rpartition("}")[2]: value.strip() for key, value in element.attrib.items()}
+    attributes |= {key: value.strip() for key, value in element.attrib.items() if not key.startswith("{")}
     return Node(name, space, tuple(children), "".join(own).strip(), attributes or _NO_ATTRIBUTES)
 
 

@@ -51,6 +51,10 @@ class NetworkRefusedError(TerminalError):
     """The card found the network's challenge not authentic, or the network refused the card's answer."""
 
 
+class ChallengedAgainError(NetworkRefusedError):
+    """The network refused the card's answer, and has challenged it once more (TS 24.109 clause 4.3)."""
+
+
 class NoUsableKsError(TerminalError):
     """The card has no Ks from which a key may be derived: none at all, or one that is over or serves another."""
 

@@ -8,9 +8,13 @@ from typing import Protocol
 
 from card.crypto.secret import Secret
 from host_tools.terminal.aka import GbaResponse
-from host_tools.terminal.errors import NetworkRefusedError, NoUsableKsError
+from host_tools.terminal.errors import ChallengedAgainError, NetworkRefusedError, NoUsableKsError
 from host_tools.terminal.key_files import Bootstrapping
 from host_tools.terminal.usim import Usim
+
+MOST_CHALLENGES = 3
+"""Of one run: the first, one after AUTS, one after an answer that the BSF did not take."""
+STALE_AGAIN = "The card finds the sequence number stale even after resynchronisation."
 
 
 class Challenge(Protocol):
@@ -63,30 +67,39 @@ class Bootstrapped:
 def bootstrap(usim: Usim, bsf: Bsf, impi: str) -> Bootstrapped:
     """Run GBA_U bootstrapping and write B-TID and lifetime to EF_GBABP.
 
-    A sequence number that the card finds stale is resynchronised once. Raises `NetworkRefusedError`,
-    `StatusError`, `LinkError` and what the BSF raises.
+    A sequence number that the card finds stale is resynchronised once; a BSF that challenges again is answered once
+    more. Raises `NetworkRefusedError`, `StatusError`, `LinkError` and what the BSF raises.
     """
-    for resynchronised in (False, True):
+    resynchronised = False
+    for _ in range(MOST_CHALLENGES):
         challenge = bsf.challenge(impi)
         answer = usim.gba_bootstrap(challenge.rand, challenge.autn_star)
         if isinstance(answer, GbaResponse):
-            result = bsf.complete(challenge.rand, answer.res)
+            try:
+                result = bsf.complete(challenge.rand, answer.res)
+            except ChallengedAgainError:
+                continue
             usim.update_gbabp(challenge.rand, result.b_tid, result.lifetime)
             return Bootstrapped(challenge.rand, result.b_tid, result.lifetime, resynchronised)
+        if resynchronised:
+            break
         bsf.resynchronise(impi, challenge.rand, answer.auts)
-    raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
+        resynchronised = True
+    raise NetworkRefusedError(STALE_AGAIN)
 
 
 def usable_ks(usim: Usim, now: datetime | None = None) -> Bootstrapping:
     """Return the bootstrapping from which the card may derive a NAF key now (TS 31.102 clause 5.2.21).
 
-    Without `now`, an aware time, the lifetime is not looked at. Raises `NoUsableKsError` when there is no Ks, when its
-    lifetime is over (TS 33.220 clause 4.4.9), and when it came by GBA push for another NAF (TS 33.223 clause 5.1.4);
-    also `StatusError`, `LinkError`.
+    Without `now`, an aware time, the lifetime is not looked at. Raises `NoUsableKsError` when there is no Ks, or one
+    without a B-TID, when its lifetime is over (TS 33.220 clause 4.4.9), and when it came by GBA push for another NAF
+    (TS 33.223 clause 5.1.4); also `StatusError`, `LinkError`.
     """
     found = usim.read_bootstrapping()
     if found is None:
         raise NoUsableKsError("The card holds no bootstrapped key (Ks): bootstrap first.")
+    if not found.b_tid:  # the card has answered the challenge, and no authentic answer of the BSF has come after it
+        raise NoUsableKsError("The card's Ks has no B-TID, as its bootstrapping did not end well: bootstrap again.")
     if found.is_pushed:
         raise NoUsableKsError("The card's Ks came by GBA push and serves the NAF of that push alone: bootstrap first.")
     if now is not None and found.has_ended(now):

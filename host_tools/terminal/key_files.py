@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from card.codec.mikey.key_ids import MbmsKeyIds
 from card.codec.reader import Reader
 from card.codec.tlv import read_tlv
 from card.errors import DecodeError
 from card.spec.files.fids import fid_of
+from host_tools.exchange.messages.fields import to_date_time
 
 EF_GBABP = fid_of("ADF.USIM", "EF_GBABP")
 EF_MSK = fid_of("ADF.USIM", "EF_MSK")
@@ -43,10 +44,9 @@ class Bootstrapping:
     def expires(self) -> datetime | None:
         """When the Ks ends; None where the card says nothing a terminal can read."""
         try:
-            moment = datetime.fromisoformat(self.lifetime)
-        except ValueError:
+            return to_date_time(self.lifetime)
+        except DecodeError:
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def has_ended(self, now: datetime) -> bool:
         """Tell whether the lifetime is over at `now`, an aware time. A lifetime that cannot be read is not."""

@@ -19,9 +19,10 @@ from host_tools.exchange.digest.client import FixedPassword
 from host_tools.exchange.messages.fields import to_date_time
 from host_tools.exchange.names import GBA_TOKEN, gba_realm
 from host_tools.terminal.aka import AkaKeys
-from host_tools.terminal.errors import NetworkRefusedError
+from host_tools.terminal.errors import ChallengedAgainError, NetworkRefusedError
+from host_tools.terminal.gba import MOST_CHALLENGES, STALE_AGAIN
 from host_tools.terminal.http.session import UaIdentity
-from host_tools.terminal.http.ub import HttpBsf, UbChallenge
+from host_tools.terminal.http.ub import HttpBsf, UbChallenge, UbResult
 from host_tools.terminal.middleware import TerminalMiddleware
 
 
@@ -68,8 +69,7 @@ class MeSession:
         Raises `NetworkRefusedError`, `AnswerRefusedError`, `TransportError`, `StatusError`, `LinkError`.
         """
         impi = self._usim.identity.impi.encode()
-        challenge, keys = self._authenticate(self._usim.identity.impi)
-        result = self._bsf.complete(challenge.rand, keys.res)
+        challenge, keys, result = self._authenticate(self._usim.identity.impi)
         ks = derive_ks(keys.ck.reveal(), keys.ik.reveal())
         naf = naf_id(self._fqdn.encode())
         muk = derive_ks_ext_naf(ks, challenge.rand, impi, naf)
@@ -80,12 +80,19 @@ class MeSession:
         self._known = UaIdentity(result.b_tid, gba_realm(self._fqdn), FixedPassword(password))
         return self._known
 
-    def _authenticate(self, impi: str) -> tuple[UbChallenge, AkaKeys]:
-        """Have the card answer a challenge; a sequence number that it finds stale is put right once."""
-        for _ in range(2):
+    def _authenticate(self, impi: str) -> tuple[UbChallenge, AkaKeys, UbResult]:
+        """Run Ub as `terminal.gba.bootstrap` does, with the 3G context of the card."""
+        resynchronised = False
+        for _ in range(MOST_CHALLENGES):
             challenge = self._bsf.challenge(impi)
             answer = self._usim.usim.authenticate_3g(challenge.rand, challenge.autn_star)
             if isinstance(answer, AkaKeys):
-                return challenge, answer
+                try:
+                    return challenge, answer, self._bsf.complete(challenge.rand, answer.res)
+                except ChallengedAgainError:
+                    continue
+            if resynchronised:
+                break
             self._bsf.resynchronise(impi, challenge.rand, answer.auts)
-        raise NetworkRefusedError("The card finds the sequence number stale even after resynchronisation.")
+            resynchronised = True
+        raise NetworkRefusedError(STALE_AGAIN)

@@ -22,7 +22,7 @@ from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
 from host_tools.exchange.messages.registration import RegistrationAnswer, ServiceCode
 from host_tools.exchange.ports import Clock, Rng
-from host_tools.exchange.status import reaction_to
+from host_tools.exchange.status import is_success, reaction_to
 from host_tools.exchange.transport import Datagram, Transport
 from host_tools.terminal.client.awaited import current
 from host_tools.terminal.client.errands import Failure, Outcome, Trouble
@@ -92,7 +92,7 @@ class Asked(Generic[_Code]):
     @property
     def granted(self) -> bool:
         """Whether the BSM granted every item and the card took every key."""
-        return all(code.status == 200 for code in self.codes) and all(receipt.taken for receipt in self.receipts)
+        return all(is_success(code.status) for code in self.codes) and all(receipt.taken for receipt in self.receipts)
 
 
 class OnlineTerminal:
@@ -213,7 +213,7 @@ class OnlineTerminal:
                 return False
 
     def register(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
-        """Register for these services, in place of those before, and take their keys. Raises as `answer_of`."""
+        """Register for these services, leave the others, and take the keys. Raises as `answer_of`."""
         return self._asked_for_services(self.ask(Register(tuple(service_ids), only=True)))
 
     def deregister(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
@@ -378,7 +378,7 @@ class OnlineTerminal:
         return self._asked(outcome.b_tid, answer.codes)
 
     def _asked(self, b_tid: str, codes: tuple[_Code, ...]) -> Asked[_Code]:
-        expects_keys = any(code.status == 200 for code in codes)
+        expects_keys = any(is_success(code.status) for code in codes)
         return Asked(b_tid, codes, self.listen() if expects_keys else ())
 
 
@@ -411,17 +411,18 @@ def answer_of(outcome: Outcome) -> object:
     raise error_of(failure)
 
 
-def error_of(failure: Failure) -> Exception:
-    """Return the error that a failure is."""
+def error_of(failure: Failure, besides: str = "") -> Exception:
+    """Return the error that a failure is; `besides` goes behind its words."""
+    words = failure.words + besides
     match failure.trouble:
         case Trouble.REFUSED | Trouble.BUSY if failure.status is not None:
             what = failure.words.partition(":")[0]
-            return ServerRefusedError(what, failure.status, reaction_to(failure.status), failure.retry_after)
+            return ServerRefusedError(what, failure.status, reaction_to(failure.status), failure.retry_after, besides)
         case Trouble.NO_SERVER:
-            return TransportError(failure.words)
+            return TransportError(words)
         case Trouble.NOT_AUTHENTIC:
-            return AnswerRefusedError(failure.words)
+            return AnswerRefusedError(words)
         case Trouble.NOT_ADMITTED:
-            return NotAdmittedError(failure.words)
+            return NotAdmittedError(words)
         case _:
-            return TerminalError(f"{failure.words[:1].upper()}{failure.words[1:]}.")
+            return TerminalError(f"{words[:1].upper()}{words[1:]}.")

@@ -108,5 +108,6 @@ def reach_url(
         raise WrongUrl("http or https, the FQDN of a BSM and perhaps a path are wanted")
     if host.replace(".", "").isdigit():
         raise WrongUrl("the name of the BSM is part of its keys: name it, and say with --resolve where it is")
-    bsm = Bsm(host, found.path.rstrip("/"), found.scheme == _HTTPS)
-    return Reach(bsm, port or _PORTS[found.scheme], address, places, bsf_name, tls)
+    usual = _PORTS[found.scheme]
+    bsm = Bsm(host, found.path.rstrip("/"), found.scheme == _HTTPS, port=None if port == usual else port)
+    return Reach(bsm, usual if port is None else port, address, places, bsf_name, tls)

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from http import HTTPStatus
 
 from host_tools.exchange.errors import TransportError
 from host_tools.exchange.http import Headers, HttpRequest, HttpResponse
@@ -14,6 +15,17 @@ from host_tools.exchange.transport import Endpoint
 from host_tools.wire.limits import ClientLimits
 
 _PIECE = 16_384
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """An answer behind interim ones: any 1xx may come first (RFC 7231 clause 6.2), http.client knows 100 alone."""
+
+    def begin(self) -> None:
+        """Read the head of the answer."""
+        super().begin()
+        while self.status // 100 == 1 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment]  # that of the interim one; with it nothing more is read
+            super().begin()
 
 
 class HttpTransport:
@@ -46,6 +58,7 @@ class HttpTransport:
         guard.daemon = True
         guard.start()
         connection = http.client.HTTPConnection(self._server.address, self._server.port)
+        connection.response_class = _FinalResponse
         try:
             connection.sock = self._secured(opened)
             answer = self._ask(connection, request)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from aiohttp import ClientError, web
+from aiohttp import ClientError, HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from host_tools.exchange.http import HttpRequest, HttpResponse, reason_of
@@ -186,6 +186,7 @@ class HttpSite:
     async def _read_body(self, request: web.BaseRequest) -> bytes:
         if (request.content_length or 0) > self._limits.body_size:
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        await _go_on(request)
         body = bytearray()
         async for piece in request.content.iter_any():
             body += piece
@@ -218,6 +219,13 @@ class HttpSite:
             response.force_close()
             if request.transport is not None:
                 request.transport.abort()
+
+
+async def _go_on(request: web.BaseRequest) -> None:
+    """Tell a client that holds its body back to send it (RFC 7231 clause 5.1.1); other expectations are passed over."""
+    wanted = request.headers.get("Expect", "").strip().lower()
+    if wanted == "100-continue" and request.version >= HttpVersion11 and not request.content.is_eof():
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _is_gone(request: web.BaseRequest) -> bool:

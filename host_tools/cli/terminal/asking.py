@@ -29,9 +29,9 @@ _SERVICES = click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @network_options
 @card_options
 def register(services: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Register for each SERVICE (a serviceID), in place of those before, and take its keys.
+    """Register for each SERVICE (a serviceID), leave the others, and take its keys.
 
-    Without SERVICE, for all that the network file lists, or that this terminal registered for before.
+    Without SERVICE, for all that the network file lists and all that this terminal bought or registered for before.
     """
     from host_tools.cli.terminal.replies import console, show_reply
     from host_tools.sessions.online import asking

@@ -72,13 +72,15 @@ def answer(
 def choose(challenges: Iterable[Challenge], realms: Iterable[str]) -> tuple[Challenge, str] | None:
     """Return the challenge to answer and the realm in it: the first of `realms` that is offered, auth-int if possible.
 
-    None when no challenge has such a realm.
+    Realms hold names of hosts, so capitals do not count; the realm that is returned is as the server spells it. None
+    when no challenge has such a realm.
     """
     offered = sorted(challenges, key=lambda challenge: challenge.qop is not Qop.AUTH_INT)
     for realm in realms:
         for challenge in offered:
-            if realm in challenge.realms:
-                return challenge, realm
+            spelt = next((one for one in challenge.realms if one.lower() == realm.lower()), None)
+            if spelt is not None:
+                return challenge, spelt
     return None
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from card.errors import DecodeError
 
 _SPACE = re.compile(r"\s+")
 _LONGEST_URI = 1024
 _LONGEST_TIME = 40
+_END_OF_DAY = "24:00:00"
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
@@ -39,8 +40,10 @@ def to_date_time(text: str) -> datetime:
     found = _DATE_TIME.fullmatch(text.strip()) if len(text) <= _LONGEST_TIME else None
     try:
         if found is not None:
-            moment = datetime.fromisoformat(found[1] + (found[3] or "Z"))
-            return moment.astimezone(UTC)
+            day, at = found[1].split("T")
+            is_midnight = at == _END_OF_DAY  # that of the next day (XML Schema part 2, 3.2.7)
+            moment = datetime.fromisoformat(f"{day}T{'00:00:00' if is_midnight else at}{found[3] or 'Z'}")
+            return moment.astimezone(UTC) + timedelta(days=is_midnight)
     except (ValueError, OverflowError):
         pass
     raise DecodeError("a dateTime is malformed")

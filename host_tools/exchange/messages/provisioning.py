@@ -27,12 +27,18 @@ REPEATED_HEADER = "X-Bcast-Uicc-Repeated"
 MOST_ITEMS = 256
 _REQUEST_ID = re.compile(r"[!-~]{1,64}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,4})?")
+_MONEY = re.compile(r"\+?([0-9]{1,12}(\.[0-9]{0,4}0{0,8})?|\.[0-9]{1,4}0{0,8})")
+"""What xs:decimal allows of a number that is not below zero and has four decimals at most."""
+_LARGEST_STATUS = 255
 LARGEST_QUANTITY = (1 << 32) - 1
 
 
 class ProvisioningStatus(IntEnum):
-    """Status codes of service provisioning; provisional, numbers and meanings recalled."""
+    """Status codes of service provisioning; provisional, numbers and meanings recalled.
+
+    Any other code from 0 to 255 is read as a member `UNKNOWN`, which says no more than that it is no success: the table
+    may lack some, and 128 to 255 are for private use.
+    """
 
     SUCCESS = 0
     DEVICE_AUTHENTICATION_FAILED = 1
@@ -54,6 +60,14 @@ class ProvisioningStatus(IntEnum):
     ELEMENT_NON_EXISTENT = 17
     INVALID = 18
     ROAMING_AUTHORISATION_FAILED = 128  # its name is known, its number not: one of those for private use
+
+    @classmethod
+    def _missing_(cls, value: object) -> ProvisioningStatus | None:
+        if not isinstance(value, int) or not 0 <= value <= _LARGEST_STATUS:
+            return None
+        found = int.__new__(cls, value)
+        found._name_, found._value_ = "UNKNOWN", value
+        return found
 
 
 _Code = ProvisioningStatus
@@ -198,12 +212,8 @@ def ours(
 
 
 def status(text: str) -> ProvisioningStatus:
-    """Read a status code. Raises `DecodeError` for one that is not in the table."""
-    value = number(text, "a status code", 255)
-    try:
-        return ProvisioningStatus(value)
-    except ValueError:
-        raise DecodeError(f"the status code {value} is not known") from None
+    """Read a status code. Raises `DecodeError`."""
+    return ProvisioningStatus(number(text, "a status code", _LARGEST_STATUS))
 
 
 def request_id(text: str) -> str:

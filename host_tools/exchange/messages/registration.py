@@ -49,7 +49,7 @@ class _ServiceList:
 
 
 class Registration(_ServiceList):
-    """What a terminal wants to receive; it replaces the registration before (TS 33.246 clause 6.3.2.1A)."""
+    """What a terminal wants to receive; for these services it replaces the registration before (TS 33.246 6.3.2.1A)."""
 
     __slots__ = ()
     procedure = REGISTRATION

@@ -1,8 +1,9 @@
 """Registration, deregistration and MSK request of authenticated subscribers (TS 33.246 clauses 6.3.2.1A to 6.3.2.2).
 
-A registration belongs to the subscriber and not to its B-TID; a new one replaces the old one. It says where pushes go:
-to the source address of the message. Every request that can be read is answered with 200 and a code for each item.
-Unknown or not bought is 403: the text gives codes by meaning only, and 404 is about the URI (clause G.2.4).
+A registration belongs to the subscriber and not to its B-TID; a new one takes the place of the old one for the services
+that it names, and the others stay. It says where pushes go: to the source address of the message. Every request that
+can be read is answered with 200 and a code for each item. Unknown or not bought is 403: the text gives codes by meaning
+only, and 404 is about the URI (clause G.2.4).
 """
 
 from __future__ import annotations
@@ -154,18 +155,21 @@ class KeyManagement:
     def register(
         self, caller: Caller, service_ids: Iterable[str], taken: Iterable[tuple[str, int]] = ()
     ) -> tuple[ServiceCode, ...]:
-        """Register a subscriber for these serviceIDs and order their keys; a new registration replaces the old one.
+        """Register a subscriber for these serviceIDs and order their keys.
 
-        `taken` is what the terminal says it took, by B-TID and T.
+        What it is registered for already stays: a terminal may name each service as its user turns to it, and leaves
+        one by deregistration (clauses 6.3.2.1A, 6.3.2.1B). `taken` is what the terminal says it took, by B-TID and T.
         """
         wanted = tuple(dict.fromkeys(service_ids))
         if self._delivery is not None:
             self._delivery.registering(caller.identity, wanted)
         codes = tuple(ServiceCode(one, self._code(caller.identity, one)) for one in wanted)
         accepted = tuple(code.service_id for code in codes if code.status == HTTPStatus.OK)
-        self._write(caller, accepted)
+        before = self.registration(caller.identity)
+        held = tuple(dict.fromkeys((*(before.service_ids if before else ()), *accepted)))
+        self._write(caller, held)
         orders = self._orders(caller.identity, accepted)
-        orders = self._newest_last(caller.identity, caller.username, accepted, orders)
+        orders = self._newest_last(caller.identity, caller.username, held, orders)
         self._pushes.restart(caller.identity, caller.route, orders, tuple(taken))
         return codes
 

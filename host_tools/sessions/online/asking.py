@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from card.errors import EncodeError
@@ -26,6 +26,7 @@ from host_tools.exchange.messages.tokens import (
     TokenPurchaseRequest,
     Tokens,
 )
+from host_tools.exchange.status import is_success
 from host_tools.sessions.errors import SessionError, Trouble
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.client.errands import Answer, Outcome
@@ -34,7 +35,7 @@ from host_tools.terminal.client.wishes import Deregister, OrderMessage, Register
 from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.online import error_of
 
-_OK = 200
+_KEPT = "; the order is kept, and the next command sends it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class Reply:
         """What the BSM did not grant, by name."""
         match self.answer:
             case RegistrationAnswer(codes):
-                return tuple(code.service_id for code in codes if code.status != _OK)
+                return tuple(code.service_id for code in codes if not is_success(code.status))
             case MskAnswer(keys):
-                return tuple(key_text(code.name) for code in keys if code.status != _OK)
+                return tuple(key_text(code.name) for code in keys if not is_success(code.status))
             case _:
                 results, status = results_of(self.answer), self.answer.status
                 whole = () if status is ProvisioningStatus.SUCCESS else (words_of(status),)
@@ -64,9 +65,9 @@ class Reply:
         """Whether something was granted that keys follow from."""
         match self.answer:
             case RegistrationAnswer(codes):
-                return any(code.status == _OK for code in codes)
+                return any(is_success(code.status) for code in codes)
             case MskAnswer(keys):
-                return any(code.status == _OK for code in keys)
+                return any(is_success(code.status) for code in keys)
             case AccountAnswer():
                 return False
             case TokenPurchaseAnswer(status=status):
@@ -129,9 +130,12 @@ def results_of(answer: Answer) -> Sequence[ItemResult]:
 
 
 def register(online: Online, service_ids: Sequence[str]) -> Reply:
-    """Register for these services, or all that the network lists, in place of those before. Raises as `_asked`."""
-    wanted = tuple(service_ids) or online.service_ids or online.terminal.journal_items
-    return _asked(registering(online), Register(wanted, only=True))
+    """Register for these services and leave the others; without one for all that is listed by the network or in force.
+
+    Raises as `_asked`.
+    """
+    wanted = tuple(service_ids) or online.service_ids
+    return _asked(registering(online), Register(wanted, only=bool(service_ids)))
 
 
 def deregister(online: Online, service_ids: Sequence[str]) -> Reply:
@@ -242,9 +246,7 @@ def _asked(online: Online, wish: Wish, *, follows: bool = True) -> Reply:
         assert failure is not None, "an outcome is an answer or a failure"
         if failure.trouble is ErrandTrouble.NOTHING_TO_ASK:
             raise SessionError("there is nothing to ask for: name a SERVICE, an ITEM or a KEY", Trouble.MISUSE)
-        if online.terminal.keeps(wish):
-            failure = replace(failure, words=f"{failure.words}; the order is kept, and the next command sends it again")
-        raise error_of(failure)
+        raise error_of(failure, _KEPT if online.terminal.keeps(wish) else "")
     reply = Reply(outcome.b_tid, outcome.answer)
     if not (follows and reply.grants_keys):
         return reply

@@ -30,6 +30,7 @@ from host_tools.exchange.procedures import (
     UNSUBSCRIBE,
     Procedure,
 )
+from host_tools.exchange.status import is_success
 from host_tools.terminal.client.awaited import Names
 from host_tools.terminal.client.journal import MOST_STOCK, Item, Journal, Pending
 from host_tools.terminal.client.states import State
@@ -228,7 +229,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
             _registered(errand, answer, journal, found)
             journal.address = address if journal.is_registered else ""
         case MskAnswer():
-            names = tuple(code.name for code in answer.codes if code.status == HTTPStatus.OK)
+            names = tuple(code.name for code in answer.codes if is_success(code.status))
             found.awaited = names or None
             found.denied = tuple(code.name for code in answer.codes if code.status == HTTPStatus.FORBIDDEN)
             busy = tuple(code.name for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
@@ -256,16 +257,21 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
 
 
 def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, found: Consequences) -> None:
-    accepted = [code.service_id for code in answer.codes if code.status == HTTPStatus.OK]
+    accepted = [code.service_id for code in answer.codes if is_success(code.status)]
     if isinstance(errand.wish, Register) and errand.wish.only:
+        # A registration leaves the others as they are, so the terminal leaves them itself (TS 33.246 clause 6.3.2.1B).
+        left = tuple(name for name in journal.items if name not in errand.wish.service_ids)
+        if left and journal.is_registered:
+            found.wishes.append(Deregister(left))
         journal.items = {name: one for name, one in journal.items.items() if name in accepted}
     for code in answer.codes:
-        if code.status == HTTPStatus.OK:
+        if is_success(code.status):
             journal.put_item(journal.items.get(code.service_id, Item(code.service_id)))
-        elif code.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            found.later = [Register((code.service_id,))]
-        else:
+        elif code.status != HTTPStatus.SERVICE_UNAVAILABLE:
             journal.items.pop(code.service_id, None)
+    busy = tuple(code.service_id for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
+    if busy:
+        found.later.append(Register(busy))
     journal.is_registered = bool(accepted)
     journal.told()
     found.awaited = () if accepted else None

@@ -32,11 +32,13 @@ class Waits:
 
     `missing` are the times after which a key that did not come is asked for, one after the other; then the user is
     told. `back_off` begins at the first and is doubled up to the last; `jitter` is the share of it that is random.
-    `same_key`: how soon the key of an STKM is asked for again (or after a crypto period, where that is shorter), which
-    is doubled up to the second number. `same_group`: within what time a message that nobody checked leads to one
-    request for a group, and the longest wait for its current key where STKMs name too many keys of it.
+    `least` is the shortest wait for a server that is busy, whatever it says. `same_key`: how soon the key of an STKM is
+    asked for again (or after a crypto period, where that is shorter), which is doubled up to the second number.
+    `same_group`: within what time a message that nobody checked leads to one request for a group, and the longest wait
+    for its current key where STKMs name too many keys of it.
     """
 
+    least: float = 1.0
     back_off: float = 60.0
     longest_back_off: float = 3600.0
     jitter: float = 0.2
@@ -53,6 +55,13 @@ class Waits:
         """Return how long to back off after so many failures in a row (1 is the first)."""
         longest = min(self.back_off * 2.0 ** min(failures - 1, 32), self.longest_back_off)
         return longest * (1.0 - self.jitter * fraction(rng))
+
+    def busy(self, said: float, failures: int) -> float:
+        """Return how long to wait where a server says so: at least `least`, which is doubled up to `back_off`.
+
+        One that goes on to say "0", or a date that is over, would be asked without a pause.
+        """
+        return max(said, min(self.least * 2.0 ** min(failures - 1, 32), self.back_off))
 
 
 def fraction(rng: Rng) -> float:

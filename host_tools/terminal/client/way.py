@@ -63,11 +63,20 @@ _FOR_LATER = frozenset({Heard.STALE, Heard.NOT_KNOWN, Heard.BUSY, Heard.NOT_AUTH
 
 @dataclass(frozen=True, slots=True)
 class Bsm:
-    """The BSM as the client addresses it: its name, the path before its procedures, and whether TLS is below."""
+    """The BSM as the client addresses it: its name, the path before its procedures, and whether TLS is below.
+
+    `port` is the one that its URL names, None where it names none or the usual one.
+    """
 
     fqdn: str
     base: str = ""
     tls: bool = False
+    port: int | None = None
+
+    @property
+    def host(self) -> str:
+        """The header Host: name and port of the URL (TS 33.246 clause H.2.1, RFC 7230 clause 5.4)."""
+        return self.fqdn if self.port is None else f"{self.fqdn}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +255,9 @@ class Way:
             case Act.RENEW:
                 self._emit(Identify(renew=True))
             case Act.SEND:
-                self._send(errand.procedure.build(self._bsm.fqdn, errand.body, self._headers(errand), self._bsm.base))
+                self._send(errand.procedure.build(self._bsm.host, errand.body, self._headers(errand), self._bsm.base))
             case Act.SHOW_CLIENT_ID:
-                self._send(CLIENT_ID.build(self._bsm.fqdn, b"", (("User-Agent", self._shown_id()),)))
+                self._send(CLIENT_ID.build(self._bsm.host, b"", (("User-Agent", self._shown_id()),)))
             case Act.WAIT:
                 self._emit(SetTimer(BACK_OFF, self._wait))
                 self._emit(Tell(Waiting(self._wait, self._failure.words if self._failure else "")))
@@ -308,7 +317,8 @@ class Way:
             return
         errand.failures += 1
         errand.fresh(self._waits)
-        self._wait = float(after) if after is not None else self._waits.after(errand.failures, self._rng)
+        failures = errand.failures
+        self._wait = self._waits.after(failures, self._rng) if after is None else self._waits.busy(after, failures)
         self.happened(Happening.LATER, words)
 
     def _end(self, errand: Errand, *, answer: Answer | None = None, failure: Failure | None = None) -> None:

@@ -7,7 +7,6 @@ A request goes out with credentials where a nonce is known, else without. What a
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
@@ -20,11 +19,10 @@ from host_tools.exchange.errors import ServerNotAuthenticError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.names import CLIENT_ID_WANTED
 from host_tools.exchange.ports import Rng
-from host_tools.exchange.status import DEFAULT_RETRY_SECONDS, Reaction, is_used, reaction_to
+from host_tools.exchange.status import DEFAULT_RETRY_SECONDS, Reaction, is_used, reaction_to, retry_after
 from host_tools.terminal.http.session import UaIdentity
 
 _log = logging.getLogger(__name__)
-_SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 class Heard(Enum):
@@ -68,7 +66,7 @@ class Dialogue:
         if self._digest is not None and identity == self._identity:
             return
         self._digest = DigestClient(identity.username, identity.passwords, self._rng)
-        if self._offered is not None and self._offered[1] == identity.realm:
+        if self._offered is not None and self._offered[1].lower() == identity.realm.lower():
             self._digest.challenged(*self._offered)
         self._identity, self._offered = identity, None
 
@@ -95,7 +93,8 @@ class Dialogue:
             case Reaction.READ_ITEMS:
                 return Verdict(Heard.ACCEPTED, Heard.ACCEPTED.value, response)
             case Reaction.WAIT:
-                wait = _retry_after(response)
+                wait = retry_after(response)
+                wait = DEFAULT_RETRY_SECONDS if wait is None else wait
                 return Verdict(Heard.BUSY, f"status {response.status}; try again in {wait} s", response, wait)
         if response.status == HTTPStatus.FORBIDDEN and _wants_client_id(response):
             return Verdict(Heard.CLIENT_ID_WANTED, Heard.CLIENT_ID_WANTED.value, response)
@@ -140,11 +139,6 @@ class Dialogue:
             return None
         _log.warning("the answer of %s does not show that it knows the SRK", self._fqdn)
         return "rspauth is missing: it does not show that the server knows the SRK" if succeeded else None
-
-
-def _retry_after(response: HttpResponse) -> int:
-    said = response.all("Retry-After")
-    return int(said[0]) if said and _SECONDS.fullmatch(said[0]) else DEFAULT_RETRY_SECONDS
 
 
 def _wants_client_id(response: HttpResponse) -> bool:

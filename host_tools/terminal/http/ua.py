@@ -44,7 +44,7 @@ class UaClient:
         self._dialogue = Dialogue(fqdn, rng)
 
     def register(self, service_ids: Iterable[str]) -> tuple[ServiceCode, ...]:
-        """Register for these services, in place of those before; return the code of each. Raises as `ask`."""
+        """Register for these services, too; return the code of each. Raises as `ask`."""
         body = Registration(tuple(service_ids)).encode()
         return _read(RegistrationAnswer.decode, REGISTRATION, self.ask(REGISTRATION, body)).codes
 

@@ -23,8 +23,9 @@ from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
 from host_tools.exchange.names import TMPI_TOKEN
 from host_tools.exchange.ports import Rng
 from host_tools.exchange.procedures import BOOTSTRAPPING
+from host_tools.exchange.status import retry_after
 from host_tools.exchange.transport import Transport
-from host_tools.terminal.errors import NetworkRefusedError
+from host_tools.terminal.errors import ChallengedAgainError, NetworkRefusedError
 from host_tools.terminal.http.errors import AnswerRefusedError
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class HttpBsf:
         self._rng = rng
         self._given: UbChallenge | None = None
         self._next: UbChallenge | None = None
+        self._is_second = False
         self.result: UbResult | None = None
         self.tmpi = ""
 
@@ -79,6 +81,7 @@ class HttpBsf:
         Raises `NetworkRefusedError`, `AnswerRefusedError`, `TransportError`.
         """
         given, self._next = self._next, None
+        self._is_second = self._is_second and given is not None
         if given is None and self.tmpi:
             given, self.tmpi = self._introduce(self.tmpi, may_fail=True), ""
         self._given = given or self._introduce(impi)
@@ -88,13 +91,19 @@ class HttpBsf:
     def complete(self, rand: bytes, res: bytes) -> UbResult:
         """Answer the challenge with RES and return what the BSF says, once it has shown that it knows RES too.
 
-        Raises `NetworkRefusedError`, `AnswerRefusedError`, `TransportError`.
+        A BSF that challenges again (it may have forgotten the nonce, as after a restart) is answered once more: its
+        challenge is kept for the next call of `challenge`. Raises `ChallengedAgainError` then, `NetworkRefusedError`,
+        `AnswerRefusedError`, `TransportError`.
         """
         password = Secret(res)
         sent = self._credentials(self._take(rand), password)
         response = self._ask(sent)
         if response.status != HTTPStatus.OK:
-            raise NetworkRefusedError(f"The BSF refused the card's answer with status {response.status}.")
+            refused = f"The BSF refused the card's answer with status {response.status}."
+            if response.status == HTTPStatus.UNAUTHORIZED and not self._is_second:
+                self._next, self._is_second = self._read_challenge(response, sent.username), True
+                raise ChallengedAgainError(refused)
+            raise NetworkRefusedError(refused)
         try:
             info = check_info(sent, password, response.all("Authentication-Info"), response.body)
             if info.rspauth is None:
@@ -153,11 +162,7 @@ class HttpBsf:
         request: HttpRequest = BOOTSTRAPPING.build(self._name, headers=(*_AGENT, *shown))
         response = self._transport.exchange(request)
         if response.status == HTTPStatus.SERVICE_UNAVAILABLE:  # another time may bring more: it is no refusal
-            wait = f"; it says to try again in {said} s" if (said := _retry_after(response)) else ""
+            said = retry_after(response)
+            wait = "" if said is None else f"; it says to try again in {said} s"
             raise TransportError(f"the BSF is busy (status {response.status}){wait}")
         return response
-
-
-def _retry_after(response: HttpResponse) -> str:
-    said = response.all("Retry-After")
-    return said[0] if said and said[0].isdecimal() and said[0].isascii() and len(said[0]) < 6 else ""

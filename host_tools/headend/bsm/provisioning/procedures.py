@@ -188,7 +188,7 @@ class Procedures:
             _note_failure(found, asked, error.status)
             return
         wanted = self._follow(found, sold, buyer, order)
-        found.results.append(ItemResult(asked, window=sold.window, registration_required=wanted))
+        found.results.append(ItemResult(_sold_as(item, asked), window=sold.window, registration_required=wanted))
 
     def _follow(self, found: _Following, sold: Sold, buyer: Buyer, order: str) -> bool | None:
         """Note what follows a sale; return what the answer says about registration."""
@@ -220,7 +220,7 @@ class Procedures:
                 continue
             found.done += 1
             found.left.append(item.service_id)
-            found.results.append(ItemResult(asked))
+            found.results.append(ItemResult(_sold_as(item, asked)))
         return _answered(request, UnsubscribeAnswer, found)
 
     def _tokens(self, request: TokenPurchaseRequest, buyer: Buyer) -> Outcome:
@@ -325,6 +325,14 @@ def _answered(request: ItemRequest, answer: type[ItemAnswer], found: _Following)
 
 def _outcome(body: bytes, found: _Following) -> Outcome:
     return Outcome(found.status, body, tuple(found.enrolled), tuple(found.orders), tuple(found.left))
+
+
+def _sold_as(item: CatalogueItem, asked: PurchaseItem) -> PurchaseItem:
+    """Return an item for the answer, with the purchase data that the request may have left out.
+
+    A terminal that does not hear them cannot register for what it bought: they are part of the serviceID.
+    """
+    return replace(item.reference, price=asked.price)
 
 
 def _note_failure(found: _Following, asked: PurchaseItem, status: ProvisioningStatus) -> None:

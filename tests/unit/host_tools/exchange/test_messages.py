@@ -19,6 +19,7 @@ from card.errors import DecodeError, EncodeError
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages import key_center, msk, orders, pricing, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
+from host_tools.exchange.messages.fields import to_date_time
 from host_tools.exchange.messages.ltkm_push import (
     MIKEY_PORT,
     OMA_LTKM_PORT,
@@ -47,6 +48,7 @@ from host_tools.exchange.xml_text import Node, write_document
 from host_tools.headend.scenario.reading import shipped_scenario
 from host_tools.headend.scenario.usim import UsimNetwork
 from host_tools.headend.subscribers.personalised import subscriber_of
+from host_tools.sessions.online.asking import result_text
 from tests.vectors.loader import load, load_text
 
 BODIES = {name: body["text"].encode() for name, body in load_text("http_digest")["bodies"].items()}
@@ -223,6 +225,25 @@ class TestReading:
         assert registration.RegistrationAnswer.decode(text).codes == (ServiceCode("a", 200),)
 
     @pytest.mark.parametrize(
+        ("name", "old", "new"),
+        [
+            ("R", b"<serviceID>", b"<v:serviceID>urn:other</v:serviceID><serviceID>"),
+            ("S", b"<ResponseCode>", b"<v:ResponseCode>403</v:ResponseCode><ResponseCode>"),
+            ("Q", b"<PurchaseItem ", b'<v:PurchaseItem globalIDRef="urn:other"/><v:UserID>me</v:UserID><PurchaseItem '),
+            ("Q", b' requestID="r-1"', b' requestID="r-1" v:requestID="r-2"'),
+            ("Q", b' requestID="r-1"', b' v:requestID="r-2" requestID="r-1"'),
+            ("Q", b' globalIDRef="', b' v:globalIDRef="urn:other" globalIDRef="'),
+        ],
+    )
+    def test_extensions_with_names_of_ours_say_nothing(self, name: str, old: bytes, new: bytes) -> None:
+        """TS 26.346 clause 11: "any ##other" and "anyAttribute" are anybody's."""
+        message = MESSAGES[name]
+        body = message.encode().replace(b" xmlns=", b' xmlns:v="urn:vendor" xmlns=', 1)
+        assert old in body
+        reader: Any = type(message)
+        assert reader.decode(body.replace(old, new, 1)) == message
+
+    @pytest.mark.parametrize(
         ("reader", "name", "old", "new"),
         [
             (registration.Registration.decode, "R", b"<serviceID>", b"<serviceID/><serviceID>"),
@@ -245,7 +266,7 @@ class TestReading:
             (orders.ServiceRequest.decode, "Q", b'"r-1"', b'"' + b"r" * 65 + b'"'),
             (orders.ServiceRequest.decode, "Q", b"globalIDRef", b"other"),
             (orders.ServiceRequest.decode, "Q", b"PurchaseItem", b"Item"),
-            (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="19"'),
+            (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="256"'),
             (orders.ServiceAnswer.decode, "service answer", b'globalStatusCode="0"', b'globalStatusCode="-1"'),
             (orders.ServiceAnswer.decode, "service answer", b'itemwiseStatusCode="3"', b'itemwiseStatusCode="x"'),
             (
@@ -300,6 +321,43 @@ class TestReading:
 
 def test_every_status_of_provisioning_has_one_of_http() -> None:
     assert HTTP_STATUS_OF.keys() == set(ProvisioningStatus)
+
+
+@pytest.mark.parametrize("text", ["1.5", "+1.5", "1.500000", "01.5", "\n1.5 "])
+def test_a_price_in_other_digits(text: str) -> None:
+    """All forms of xs:decimal (XML Schema part 2, 3.2.3) that say the same."""
+    body = MESSAGES["service request"].encode()
+    assert b">1.50<" in body
+    other = body.replace(b">1.50<", b">" + text.encode() + b"<")
+    assert orders.ServiceRequest.decode(other) == MESSAGES["service request"]
+
+
+@pytest.mark.parametrize("text", ["2029-12-31T24:00:00Z", "2029-12-31T24:00:00.000+00:00", "2030-01-01T00:00:00Z"])
+def test_the_end_of_a_day_is_the_beginning_of_the_next(text: str) -> None:
+    """XML Schema part 2, 3.2.7."""
+    assert to_date_time(text) == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2029-12-31T24:00:01Z", "2029-12-31T25:00:00Z", "9999-12-31T24:00:00Z"])
+def test_times_that_are_none(text: str) -> None:
+    with pytest.raises(DecodeError):
+        to_date_time(text)
+
+
+def test_the_space_around_an_attribute_is_none() -> None:
+    """XML Schema takes it away from every type used here; a parser that validates nothing does not."""
+    body = MESSAGES["account inquiry"].encode()
+    assert tokens.AccountInquiry.decode(body.replace(b'"tokens"', b'" tokens\t"')) == MESSAGES["account inquiry"]
+
+
+def test_codes_of_others_are_read() -> None:
+    """A table of others may be longer, and 128 to 255 are for private use; the other items of an answer count."""
+    body = MESSAGES["service answer"].encode().replace(b'itemwiseStatusCode="3"', b'itemwiseStatusCode="130"')
+    good, bad = orders.ServiceAnswer.decode(body).results
+    assert good.status is ProvisioningStatus.SUCCESS
+    assert (int(bad.status), bad.status.name) == (130, "UNKNOWN")
+    assert bad.status == ProvisioningStatus(130)
+    assert "130" in result_text(bad)
 
 
 class TestTbk:

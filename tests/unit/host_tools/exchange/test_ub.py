@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -297,6 +298,28 @@ class TestTerminal:
             bsf.complete(rand, b"res!")
         with pytest.raises(ValueError, match="not the challenge"):
             bsf.complete(rand, b"res!")
+
+    @pytest.mark.parametrize(("times", "statuses"), [(1, [401, 401, 200]), (2, [401, 401, 401])])
+    def test_a_bsf_that_challenges_again_is_answered_once_more(self, times: int, statuses: list[int]) -> None:
+        """TS 24.109 clause 4.3; one that has forgotten its nonces, as after a restart, does no other."""
+        bench, forgotten = UsimBench(), [True] * times
+
+        class Forgetful:
+            def handle(self, request: HttpRequest, peer: Peer) -> HttpResponse:
+                shown = Credentials.parse(request.one("Authorization") or "")
+                if not shown.is_introduction and forgotten:
+                    forgotten.pop()
+                    introduction = Credentials.introduction(shown.username, shown.realm, shown.uri).header_value()
+                    request = replace(request, headers=(("Host", BSF), ("Authorization", introduction)))
+                return bench.ub.handle(request, peer)
+
+        bsf = HttpBsf(InProcessTransport(Forgetful(), TERMINAL, bench.wire), bench.bsf.name, Counted())
+        if times == 1:
+            assert bench.middleware.bootstrap(bsf).b_tid.endswith(f"@{BSF}")
+        else:
+            with pytest.raises(NetworkRefusedError, match="status 401"):
+                bench.middleware.bootstrap(bsf)
+        assert bench.wire.statuses() == statuses
 
     def test_a_card_that_finds_the_network_wrong_sends_nothing(self) -> None:
         bench = UsimBench()

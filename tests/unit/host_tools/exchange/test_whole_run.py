@@ -104,12 +104,13 @@ class TestUsim:
         assert not isinstance(feed(bench, mtk_id=2), Tek)
         assert bench.keys.registration(bench.identity) is None
 
-    def test_a_new_registration_replaces_the_old_one(self, bench: UsimBench) -> None:
+    def test_a_new_registration_leaves_other_services_as_they_are(self, bench: UsimBench) -> None:
+        """TS 33.246 clause 6.3.2.1A: it overrides existing ones "to the same MBMS User Services"."""
         bench.terminal.register([ONE])
         bench.terminal.register([TWO])
         registered = bench.keys.registration(bench.identity)
         assert registered is not None
-        assert registered.service_ids == (TWO,)
+        assert registered.service_ids == (ONE, TWO)
 
     def test_a_nonce_that_is_over_costs_one_more_request(self, bench: UsimBench) -> None:
         bench.terminal.register([ONE])
@@ -143,6 +144,15 @@ class TestUsim:
         registered = bench.keys.registration(bench.identity)
         assert registered is not None
         assert registered.route.b_tid == bench.session.current().username
+
+    def test_a_bootstrapping_that_did_not_end_is_run_anew(self, bench: UsimBench) -> None:
+        """The card has a new Ks, and the answer of the BSF got lost or was not authentic: there is no B-TID to show."""
+        challenge = bench.bsf.challenge(bench.middleware.identity.impi)
+        bench.middleware.usim.gba_bootstrap(challenge.rand, challenge.autn_star)
+        bench.wire.statuses()
+        bench.terminal.register([ONE])
+        assert bench.wire.statuses() == [401, 200, 401, 200]
+        assert all(b'username=""' not in request.encode() for request, _ in bench.wire.crossed)
 
     def test_a_bootstrapping_of_somebody_else_is_noticed(self, bench: UsimBench) -> None:
         """Another Ub run, as for an LTKM under a lost key, makes a new B-TID: the next request is under it."""
@@ -225,6 +235,7 @@ SIGN = ("X-Sign", "please")
 
 
 GBA = "3GPP-bootstrapping@"
+DAY = "Thu, 08 Jan 2004"
 
 
 class TestClientAgainstOtherServers:
@@ -296,6 +307,10 @@ class TestClientAgainstOtherServers:
             (503, (("Retry-After", "7"),), Reaction.WAIT, 7),
             (503, (), Reaction.WAIT, 60),
             (503, (("Retry-After", "soon"),), Reaction.WAIT, 60),
+            (503, (("Retry-After", "0"),), Reaction.WAIT, 0),
+            (503, (("Retry-After", f"{DAY} 10:15:20 GMT"), ("Date", f"{DAY} 10:13:18 GMT")), Reaction.WAIT, 122),
+            (503, (("Retry-After", f"{DAY} 10:00:00 GMT"), ("Date", f"{DAY} 10:13:18 GMT")), Reaction.WAIT, 0),
+            (503, (("Retry-After", f"{DAY} 10:15:20 GMT"),), Reaction.WAIT, 60),
             (403, (), Reaction.REPORT, None),
             (409, (), Reaction.REPORT, None),
             (504, (), Reaction.REPORT, None),

@@ -73,6 +73,7 @@ def test_another_one_is_taken_where_one_is_not_reached(listening: Endpoint, nobo
     reaches = announced_servers(servers, here, None)
     assert [reach.bsm.fqdn for reach in reaches] == ["gone.example", "lost.example", "there.example", "bsm.example"]
     assert reaches[1].bsm.base == "/kms"
+    assert [reach.bsm.host for reach in reaches[:3]] == ["gone.example", "lost.example:8080", "there.example"]
     seen = set()
     for _ in range(20):
         heard = Heard()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,24 @@ def test_there_must_be_something_to_ask_for(
     for verb in ("register", "deregister"):
         assert invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), *place]) == ExitCode.USAGE
         assert "name a SERVICE" in capsys.readouterr().err
+
+
+def test_what_is_bought_by_the_item_alone_is_registered_for(
+    tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its serviceID has the purchase data in it, which the order left out and the answer says."""
+    item, data = "urn:x-bcast-uicc:item:tone-a", "urn:x-bcast-uicc:data:month"
+    with serving(tmp_path, scenario="demo") as served:
+        capsys.readouterr()
+        assert run(served, "buy", card, item) == ExitCode.OK
+        bought: Any = told(capsys)["answers"]
+        assert [(one["item"], one["data"]) for one in bought] == [(item, data)]
+        place = ["--network", str(served.file), "--address", served.address]
+        online = ["terminal", "online", "--link", "inprocess", "--profile", str(card), "--json", *place, "--for", "2"]
+        assert invoke(online) == ExitCode.OK
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (registered,) = (one["answers"] for one in events if one["event"] == "answer")
+        assert registered == [{"service": item + data, "status": 200}]
+        assert run(served, "unsubscribe", card, item) == ExitCode.OK
+        ended: Any = told(capsys)["answers"]
+        assert [one["data"] for one in ended] == [data]

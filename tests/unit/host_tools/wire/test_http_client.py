@@ -84,6 +84,23 @@ def test_answers(rest: bytes, body: bytes) -> None:
     assert answer.all("x") == ("1", "caf\xe9")
 
 
+def test_interim_answers_come_before_the_final_one() -> None:
+    """RFC 7231 clause 6.2: any 1xx, as many as the server likes, asked for or not."""
+    interim = (
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\nX: 0\r\n\r\n",
+        b"HTTP/1.1 103 Early\r\n\r\n",
+    )
+    with scripted(*interim, b"HTTP/1.1 200 OK\r\nX: 1\r\nContent-Length: 2\r\n\r\nab") as (place, _):
+        answer = ask(place)
+    assert (answer.status, answer.all("X"), answer.body) == (200, ("1",), b"ab")
+
+
+def test_another_protocol_is_an_answer() -> None:
+    with scripted(b"HTTP/1.1 101 Switching Protocols\r\n\r\n") as (place, _):
+        assert ask(place).status == 101
+
+
 def test_a_folded_header_is_one_line() -> None:
     with scripted(b"HTTP/1.1 200 OK\r\nX: a,\r\n b\r\nContent-Length: 0\r\n\r\n") as (place, _):
         assert ask(place).one("X") == "a,  b"

@@ -194,6 +194,32 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert (server.asked, found.traffic.cut) == ([], 1)
 
 
+def test_a_body_that_is_held_back_is_asked_for() -> None:
+    """RFC 7231 clause 5.1.1: the client waits for 100, or for the answer where the body is not wanted."""
+    server = Noting()
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: "
+    with site(server) as found, found.connect() as client:
+        client.sendall(head + b"3\r\n\r\n")
+        assert client.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"abc")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+        client.sendall(head + b"1001\r\n\r\n")
+        assert status(client.recv(4096)) == 413
+    assert [request.body for request, _ in server.asked] == [b"abc"]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\nHost: a\r\nExpect: more\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
+    ],
+)
+def test_who_holds_nothing_back_is_told_nothing(octets: bytes) -> None:
+    with site(Noting()) as found:
+        assert status(found.say(octets)) == 200
+
+
 @pytest.mark.parametrize("octets", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_who_says_nothing_is_cut_off(octets: bytes) -> None:
     with site(Noting(), QUICK) as found:

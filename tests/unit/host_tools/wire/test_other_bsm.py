@@ -88,6 +88,7 @@ class OtherBsm:
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
+        assert request.headers["Host"] == f"{FQDN}:{self.port}"  # TS 33.246 clause H.2.1
         if "Authorization" in request.headers:
             assert is_right(request, body)
             self.asked.append(fields(request))
@@ -152,7 +153,7 @@ def register(other: OtherBsm, *answers: Handler, times: int = 1) -> tuple[OtherS
     session, address = OtherSession(), free_address()
     port: int = other.port
     transport = HttpTransport(Endpoint("127.0.0.1", port), address)
-    bsm, clock, rng = Bsm(FQDN, "/some/where"), SystemClock(), SystemRng()
+    bsm, clock, rng = Bsm(FQDN, "/some/where", port=port), SystemClock(), SystemRng()
     card = OnlineCard(fresh_card(), session)
     with OnlineTerminal(card, bsm, transport, KeySockets(address), clock, rng, rules=Rules(chases=False)) as terminal:
         return session, [terminal.ask(Register((SERVICE,))) for _ in range(times)]

@@ -203,6 +203,11 @@ class TestClient:
         assert choose([weak, strong], ["a", "b"]) == (weak, "a")
         assert choose([weak], ["c"]) is None
 
+    def test_a_realm_is_answered_as_the_server_spells_it(self) -> None:
+        """It holds the name of a host, where capitals do not count (RFC 4343)."""
+        challenge = Challenge("3GPP-bootstrapping@BMSC.Home1.net", "1")
+        assert choose([challenge], ["3GPP-bootstrapping@bmsc.home1.net"]) == (challenge, challenge.realm)
+
 
 class TestAkaNonce:
     def test_round_trip(self) -> None:

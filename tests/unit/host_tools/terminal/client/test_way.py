@@ -12,10 +12,11 @@ from host_tools.exchange.http import HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskCode, MskName
 from host_tools.exchange.messages.orders import ServiceAnswer, ServiceRequest, UnsubscribeAnswer, UnsubscribeRequest
 from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem, Window
-from host_tools.exchange.messages.registration import Deregistration, Registration
+from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
-from host_tools.exchange.procedures import MSK_REQUEST, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.exchange.procedures import DEREGISTRATION, MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.sessions.online.asking import Reply
 from host_tools.terminal.client.errands import Trouble
 from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm, Pending
@@ -161,6 +162,14 @@ class TestBackOff:
         assert outcome.failure.trouble is Trouble.NO_SERVER
         assert stage.timers == {}
 
+    def test_a_busy_server_that_names_no_time_to_wait_is_not_stormed(self) -> None:
+        """RFC 7231 clause 7.1.3 allows Retry-After: 0, and a date that is over comes to the same."""
+        busy = signed(503, headers=(("Retry-After", "0"),))
+        stage = Stage(demand(), *[busy] * 8, granted(ONE), journal=in_force(ONE))
+        stage.tell(Started())
+        assert [stage.after(BACK_OFF) for _ in range(8)] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+        assert state(stage) is State.READY
+
     def test_503_waits_as_long_as_the_server_says(self) -> None:
         busy = signed(503, headers=(("Retry-After", "7"),))
         stage = Stage(demand(), busy, granted(ONE))
@@ -225,6 +234,26 @@ class TestClientId:
 
 
 class TestRegistration:
+    def test_all_that_the_bsm_may_grant_later_is_asked_for_again(self) -> None:
+        """TS 33.246 clause 6.3.2.1A: the terminal may ask again for what was indicated to have failed."""
+        answer = RegistrationAnswer((ServiceCode(ONE, 503), ServiceCode(TWO, 503)))
+        stage = Stage(demand(), signed(body=answer.encode(), kind=REGISTRATION.answer), granted(ONE, TWO))
+        stage.tell(Wanted(Register((ONE, TWO))))
+        assert not stage.journal.is_registered
+        stage.after("wish 0")
+        assert Registration.decode(stage.sent[-1].body).service_ids == (ONE, TWO)
+        assert list(stage.journal.items) == [ONE, TWO]
+
+    def test_any_2xx_of_an_item_is_success(self) -> None:
+        """TS 33.246 clause 6.3.2.4: codes of RFC 2616, "a successful code, e.g. 200 OK"."""
+        answer = RegistrationAnswer((ServiceCode(ONE, 202), ServiceCode(TWO, 302)))
+        stage = Stage(demand(), signed(body=answer.encode(), kind=REGISTRATION.answer))
+        stage.tell(Wanted(Register((ONE, TWO))))
+        assert list(stage.journal.items) == [ONE]
+        assert stage.journal.is_registered
+        assert Reply("b@x", answer).refused == (TWO,)
+        assert Reply("b@x", answer).grants_keys
+
     @pytest.mark.norm("71")
     def test_it_lists_what_is_in_force_and_drops_what_is_over(self) -> None:
         journal = in_force(ONE)
@@ -261,9 +290,24 @@ class TestRegistration:
         assert list(stage.journal.items) == [ONE]
 
     def test_only_these(self) -> None:
-        stage = Stage(demand(), granted(TWO), journal=in_force(ONE))
+        """The BSM keeps what a registration does not name (TS 33.246 6.3.2.1A): the terminal leaves it by itself."""
+        journal = in_force(ONE, TWO)
+        journal.is_registered = True
+        stage = Stage(demand(), granted(TWO), granted(ONE, procedure=DEREGISTRATION), journal=journal)
+        stage.tell(Wanted(Register((TWO,), only=True)))
+        assert Registration.decode(stage.sent[1].body).service_ids == (TWO,)
+        assert Deregistration.decode(stage.sent[2].body).service_ids == (ONE,)
+        assert list(stage.journal.items) == [TWO]
+        assert stage.journal.is_registered
+        assert state(stage) is State.READY
+
+    def test_only_these_where_nothing_is_registered(self) -> None:
+        journal = in_force(ONE)
+        journal.is_registered = False
+        stage = Stage(demand(), granted(TWO), journal=journal)
         stage.tell(Wanted(Register((TWO,), only=True)))
         assert list(stage.journal.items) == [TWO]
+        assert len(stage.sent) == 2
 
     def test_it_tells_what_the_card_took_before_a_crash_and_only_once(self) -> None:
         journal = in_force(ONE)
