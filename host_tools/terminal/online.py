@@ -213,7 +213,7 @@ class OnlineTerminal:
                 return False
 
     def register(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:
-        """Register for these services, leave the others, and take the keys. Raises as `answer_of`."""
+        """Register for these services, too, and take the keys. Raises as `answer_of`."""
         return self._asked_for_services(self.ask(Register(tuple(service_ids), only=True)))
 
     def deregister(self, service_ids: Iterable[str]) -> Asked[ServiceCode]:

@@ -29,7 +29,7 @@ _SERVICES = click.argument("services", metavar="[SERVICE]...", nargs=-1)
 @network_options
 @card_options
 def register(services: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Register for each SERVICE (a serviceID), leave the others, and take its keys.
+    """Register for each SERVICE (a serviceID), too, and take its keys; `terminal deregister` leaves one.
 
     Without SERVICE, for all that the network file lists and all that this terminal bought or registered for before.
     """

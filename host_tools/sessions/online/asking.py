@@ -130,7 +130,7 @@ def results_of(answer: Answer) -> Sequence[ItemResult]:
 
 
 def register(online: Online, service_ids: Sequence[str]) -> Reply:
-    """Register for these services and leave the others; without one for all that is listed by the network or in force.
+    """Register for these services, too; without one for all that is listed by the network or in force.
 
     Raises as `_asked`.
     """

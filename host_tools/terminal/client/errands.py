@@ -226,7 +226,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
             journal.drop_items(code.service_id for code in answer.codes)
             journal.address = address if journal.is_registered else ""
         case RegistrationAnswer():
-            _registered(errand, answer, journal, found)
+            _registered(answer, journal, found)
             journal.address = address if journal.is_registered else ""
         case MskAnswer():
             names = tuple(code.name for code in answer.codes if is_success(code.status))
@@ -256,14 +256,10 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
     return found
 
 
-def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, found: Consequences) -> None:
+def _registered(answer: RegistrationAnswer, journal: Journal, found: Consequences) -> None:
     accepted = [code.service_id for code in answer.codes if is_success(code.status)]
-    if isinstance(errand.wish, Register) and errand.wish.only:
-        # A registration leaves the others as they are, so the terminal leaves them itself (TS 33.246 clause 6.3.2.1B).
-        left = tuple(name for name in journal.items if name not in errand.wish.service_ids)
-        if left and journal.is_registered:
-            found.wishes.append(Deregister(left))
-        journal.items = {name: one for name, one in journal.items.items() if name in accepted}
+    # One that names a few services leaves the others as they are (TS 33.246 clause 6.3.2.1A).
+    others = set(journal.items).difference(code.service_id for code in answer.codes)
     for code in answer.codes:
         if is_success(code.status):
             journal.put_item(journal.items.get(code.service_id, Item(code.service_id)))
@@ -272,7 +268,7 @@ def _registered(errand: Errand, answer: RegistrationAnswer, journal: Journal, fo
     busy = tuple(code.service_id for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
     if busy:
         found.later.append(Register(busy))
-    journal.is_registered = bool(accepted)
+    journal.is_registered = bool(accepted) or (journal.is_registered and bool(others))
     journal.told()
     found.awaited = () if accepted else None
 

@@ -27,7 +27,7 @@ class OrderMessage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Register for all items in force and these serviceIDs; with `only`, for these, and leave the others."""
+    """Register for all items in force and these serviceIDs; with `only` for these: the others stay as they are."""
 
     service_ids: tuple[str, ...] = ()
     only: bool = False

@@ -15,7 +15,7 @@ from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningSt
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
-from host_tools.exchange.procedures import DEREGISTRATION, MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
 from host_tools.sessions.online.asking import Reply
 from host_tools.terminal.client.errands import Trouble
 from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
@@ -289,25 +289,24 @@ class TestRegistration:
         stage.tell(Started())
         assert list(stage.journal.items) == [ONE]
 
-    def test_only_these(self) -> None:
-        """The BSM keeps what a registration does not name (TS 33.246 6.3.2.1A): the terminal leaves it by itself."""
-        journal = in_force(ONE, TWO)
-        journal.is_registered = True
-        stage = Stage(demand(), granted(TWO), granted(ONE, procedure=DEREGISTRATION), journal=journal)
-        stage.tell(Wanted(Register((TWO,), only=True)))
-        assert Registration.decode(stage.sent[1].body).service_ids == (TWO,)
-        assert Deregistration.decode(stage.sent[2].body).service_ids == (ONE,)
-        assert list(stage.journal.items) == [TWO]
-        assert stage.journal.is_registered
-        assert state(stage) is State.READY
-
-    def test_only_these_where_nothing_is_registered(self) -> None:
+    def test_only_these_leaves_the_others_as_they_are(self) -> None:
+        """TS 33.246 clause 6.3.2.1A: a registration goes before others for the same services."""
         journal = in_force(ONE)
-        journal.is_registered = False
+        journal.is_registered = True
         stage = Stage(demand(), granted(TWO), journal=journal)
         stage.tell(Wanted(Register((TWO,), only=True)))
-        assert list(stage.journal.items) == [TWO]
-        assert len(stage.sent) == 2
+        assert [Registration.decode(one.body).service_ids for one in stage.sent] == [(TWO,)] * 2
+        assert list(stage.journal.items) == [ONE, TWO]
+        assert state(stage) is State.READY
+
+    @pytest.mark.parametrize("before", [True, False])
+    def test_one_that_is_refused_changes_nothing_for_the_others(self, before: bool) -> None:
+        journal = in_force(ONE)
+        journal.is_registered = before
+        stage = Stage(demand(), granted(refused=(TWO,)), journal=journal)
+        stage.tell(Wanted(Register((TWO,), only=True)))
+        assert list(stage.journal.items) == [ONE]
+        assert stage.journal.is_registered is before
 
     def test_it_tells_what_the_card_took_before_a_crash_and_only_once(self) -> None:
         journal = in_force(ONE)
