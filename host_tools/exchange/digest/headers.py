@@ -60,7 +60,8 @@ class Challenge:
     def parse_all(cls, values: Iterable[str]) -> tuple[Challenge, ...]:
         """Read every `WWW-Authenticate` of an answer; each may hold several challenges.
 
-        Other schemes, unknown algorithms and unknown qops are left out. Raises `DecodeError` for a malformed header.
+        What cannot be answered is left out: other schemes, unknown algorithms and qops, challenges without realm or
+        nonce. Raises `DecodeError` for a malformed header.
         """
         schemes = [scheme for value in values for scheme in parse_schemes(value)]
         read = [cls._read(scheme.parameters) for scheme in schemes if scheme.name == _SCHEME]
@@ -71,10 +72,10 @@ class Challenge:
         algorithm = _ALGORITHMS.get(found.get("algorithm", "MD5").lower())
         named = [name.strip().lower() for name in found.get("qop", "").split(",")]
         qops = tuple(_QOPS[name] for name in dict.fromkeys(named) if name in _QOPS)
-        if algorithm is None or ("qop" in found and not qops):
+        if algorithm is None or ("qop" in found and not qops) or not {"realm", "nonce"} <= found.keys():
             return None
         stale = found.get("stale", "").lower() == "true"
-        return cls(_need(found, "realm"), _need(found, "nonce"), algorithm, qops, found.get("opaque"), stale)
+        return cls(found["realm"], found["nonce"], algorithm, qops, found.get("opaque"), stale)
 
 
 @lean_dataclass(frozen=True, slots=True)
@@ -130,6 +131,11 @@ class Credentials:
                 "auts": None if self.auts is None else quote(base64.b64encode(self.auts).decode()),
             }
         )
+
+    @staticmethod
+    def are_shown(value: str) -> bool:
+        """Tell whether a header shows credentials of Digest; by another scheme there are none for us."""
+        return value.partition(" ")[0].strip().lower() == _SCHEME
 
     @classmethod
     def parse(cls, value: str) -> Credentials:

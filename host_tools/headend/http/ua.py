@@ -110,7 +110,7 @@ class UaServer(GuardedServer):
 
     def _answer(self, request: HttpRequest, peer: Peer) -> HttpResponse:
         shown = request.one("Authorization")
-        if shown is None:
+        if shown is None or not Credentials.are_shown(shown):  # RFC 7235 clause 2.1: 401 for another scheme, too
             open_to_all = None if self._certified is None else self._certified.serve(request, peer)
             return open_to_all or self._demand(self._offered(request))
         credentials = Credentials.parse(shown)

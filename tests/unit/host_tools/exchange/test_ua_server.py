@@ -163,7 +163,14 @@ class TestAuthentication:
     def test_credentials_twice(self, raw: Raw) -> None:
         assert raw.ask(extra=(("Authorization", "Digest x=y"),)).status == 400
 
-    @pytest.mark.parametrize("shown", ["", "Digest", "Basic x", 'Digest username="a", username="b"'])
+    @pytest.mark.parametrize("shown", ["", "Basic x", "Bearer"])
+    def test_credentials_of_another_scheme_are_none(self, raw: Raw, shown: str) -> None:
+        """RFC 7235 clause 2.1: whoever cannot use them says what it wants."""
+        headers = (("Authorization", shown), ("User-Agent", "x 3gpp-gba"))
+        response = raw.send(HttpRequest("POST", REGISTER, headers))
+        assert (response.status, len(response.all("WWW-Authenticate"))) == (401, 1)
+
+    @pytest.mark.parametrize("shown", ["Digest", 'digest username="a"', 'Digest username="a", username="b"'])
     def test_malformed_credentials(self, raw: Raw, shown: str) -> None:
         assert raw.send(HttpRequest("POST", REGISTER, (("Authorization", shown),))).status == 400
 
