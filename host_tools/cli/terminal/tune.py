@@ -130,8 +130,7 @@ def _programmes(target: str, options: dict[str, Any]) -> tuple[Programme, ...]:
         raise click.UsageError(
             f"{unknown}: name an announcement (URL or FILE), or a network: --network FILE, or --bsm URL"
         )
-    place = places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
-    found = programmes_at(guide_of(place), library)
+    found = programmes_at(guide_of(Endpoint(reach.bsm.fqdn, reach.bsm_port)), library)
     if not target:
         return found
     first = _first(found, target)

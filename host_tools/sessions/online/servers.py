@@ -55,9 +55,9 @@ def announced_at(reach: Reach) -> Announced:
     """
     if reach.bsm.tls:
         return Announced()
-    place = reach.places.get(reach.bsm.fqdn, Endpoint(reach.bsm.fqdn, reach.bsm_port))
+    guide = guide_of(Endpoint(reach.bsm.fqdn, reach.bsm_port))  # by its name: it may share its address with others
     try:
-        found = Announced.of(programmes_at(guide_of(place), WebLibrary(reach.places, reach.address)))
+        found = Announced.of(programmes_at(guide, WebLibrary(reach.places, reach.address)))
     except SessionError:
         return Announced()
     return replace(found, servers=())

@@ -130,11 +130,12 @@ def test_what_is_no_bsm_is_passed_over_and_https_stays_https() -> None:
 
 @contextmanager
 def announcing(*found: Document) -> Iterator[Endpoint]:
-    """Serve the documents of an announcement."""
+    """Serve the documents of an announcement, as a server of several names does for one of them alone."""
 
     class Guide(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = next((one.body for one in found if self.path == f"/guide/{one.name}"), None)
+            is_ours = self.headers["Host"].partition(":")[0] == "bsm.example"
+            body = next((one.body for one in found if is_ours and self.path == f"/guide/{one.name}"), None)
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
