@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_without_an_interrupt_everything_is_as_before() -> None:
     assert [signal.getsignal(number) for number in numbers] == before
 
 
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Put the handlers back: an interrupt switches them off for good, in this process and those it starts."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
 def test_a_command_that_looks_ends_by_itself_and_a_second_signal_interrupts_it() -> None:
     ending = Ending()
     with interruptible(ending):
@@ -61,6 +72,7 @@ def test_a_command_that_looks_ends_by_itself_and_a_second_signal_interrupts_it()
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("signals")
 def test_one_that_does_not_look_yet_is_interrupted_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), interruptible(Ending()):
         signal.raise_signal(signal.SIGINT)
