@@ -13,6 +13,8 @@ _SPACE = re.compile(r"\s+")
 _LONGEST_URI = 1024
 _LONGEST_TIME = 40
 _END_OF_DAY = "24:00:00"
+_NTP = re.compile(r"[0-9]{1,10}")
+_NTP_EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
@@ -59,6 +61,13 @@ def uri(text: str, what: str) -> str:
     if not 0 < len(text) <= _LONGEST_URI or _SPACE.search(text):
         raise DecodeError(f"{what} is no URI of 1 to {_LONGEST_URI} characters without spaces")
     return text
+
+
+def to_moment(text: str) -> datetime:
+    """Read an xs:dateTime, or the seconds since 1900 of NTP (RFC 5905 clause 6, era 0). Raises `DecodeError`."""
+    if _NTP.fullmatch(text.strip()):
+        return _NTP_EPOCH + timedelta(seconds=int(text))
+    return to_date_time(text)
 
 
 def boolean(text: str, what: str) -> bool:

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from card.errors import DecodeError
-from host_tools.exchange.messages.fields import boolean, from_date_time, number, to_date_time, uri
+from host_tools.exchange.messages.fields import boolean, from_date_time, number, to_moment, uri
 from host_tools.exchange.xml_text import Node
 
 NAMESPACE = "urn:x-bcast-uicc:sprov:1"
@@ -164,9 +164,14 @@ class Window:
         return ours("SubscriptionWindow", attributes=times)
 
     @classmethod
-    def read(cls, found: Node) -> Window:
-        """Read the element. Raises `DecodeError`."""
-        return cls(to_date_time(found.attribute("startTime")), to_date_time(found.attribute("endTime")))
+    def read(cls, found: Node) -> Window | None:
+        """Read the element; None where it is open at one side. Raises `DecodeError`.
+
+        That times are xs:dateTime is provisional; they may be seconds since 1900, as in NTP, and are read so, too.
+        """
+        if not {"startTime", "endTime"} <= found.attributes.keys():
+            return None
+        return cls(to_moment(found.attribute("startTime")), to_moment(found.attribute("endTime")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from host_tools.exchange.messages.provisioning import (
     ProvisioningStatus,
     PurchaseItem,
     Window,
+    ours,
 )
 from host_tools.exchange.messages.registration import ServiceCode
 from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
@@ -348,6 +349,29 @@ def test_the_space_around_an_attribute_is_none() -> None:
     """XML Schema takes it away from every type used here; a parser that validates nothing does not."""
     body = MESSAGES["account inquiry"].encode()
     assert tokens.AccountInquiry.decode(body.replace(b'"tokens"', b'" tokens\t"')) == MESSAGES["account inquiry"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "window"),
+    [
+        # 4,102,444,800 s: 130 years from 1900 on, 32 of them with a leap day.
+        ("4102444800", "4102531200", Window(datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC))),
+        ("2030-01-01T03:04:05Z", "4102531200", Window(NOW, datetime(2030, 1, 2, tzinfo=UTC))),
+        ("4102444800", None, None),
+        (None, "4102444800", None),
+    ],
+)
+def test_windows_of_others(start: str | None, end: str | None, window: Window | None) -> None:
+    """Seconds of NTP, and windows that are open at one side; they do not make the whole answer malformed."""
+    attributes = {name: text for name, text in (("startTime", start), ("endTime", end)) if text is not None}
+    found = ItemResult.read(PRICED.node(children=(ours("SubscriptionWindow", attributes=attributes),)))
+    assert found.window == window
+
+
+@pytest.mark.parametrize("end", ["-1", "99999999999", "soon", ""])
+def test_a_window_that_ends_never_in_words(end: str) -> None:
+    with pytest.raises(DecodeError):
+        Window.read(ours("SubscriptionWindow", attributes={"startTime": "1", "endTime": end}))
 
 
 def test_codes_of_others_are_read() -> None:
