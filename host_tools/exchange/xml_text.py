@@ -51,8 +51,8 @@ class Node:
     def all(self, name: str) -> tuple[Node, ...]:
         """Return the children of this local name, in either case of its letters.
 
-        They are in the namespace of this element, whichever that is, or in none. What is in another one is an extension
-        ("any ##other" in TS 26.346 clause 11), whose names mean nothing here.
+        They are in the namespace of this element, whichever that is, or in none. Those of another one are extensions:
+        the schemas of TS 26.346 clause 11 leave room for them, and their names mean nothing here.
         """
         wanted = name.lower()
         spaces = {self.namespace, ""}

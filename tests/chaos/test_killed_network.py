@@ -108,8 +108,17 @@ _POINTS = (
 )
 CASES = tuple(replace(case, trade=trade, store=store) for store in STORES for trade in TRADES for case in _POINTS)
 IN_CI = (
+    Case("terminal", "journal written"),
+    Case("terminal", "request goes out:2"),
+    Case("terminal", "answer came:2"),
+    Case("terminal", "card gets the LTKM"),
+    Case("terminal", "card has answered"),
     Case("terminal", "card has answered", new_smk=True),
+    Case("terminal", "acknowledgement goes out"),
+    Case("terminal", "acknowledgement is out"),
+    Case("head-end", "purchase before its commit"),
     Case("head-end", "purchase after its commit"),
+    Case("head-end", "LTKM after its commit"),
     Case("head-end", "acknowledgement before its commit", store="postgresql"),
 )
 
