@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, CursorResult, Engine, TextClause, create
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from card.errors import DecodeError
 from host_tools.headend.bsm.books import Transaction
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.store import schema
@@ -92,8 +93,14 @@ class Database:
                 else:
                     connection.commit()
                     self.committed += 1
+            except (DecodeError, HeadendError):
+                self._roll_back(connection)
+                raise
             except BaseException:
                 self._roll_back(connection)
+                # A statement may have been left half read, and as long as its cursor lives, which its exception keeps,
+                # SQLite ends no transaction of the connection ("SQL statements in progress"). The next has a new one.
+                connection.invalidate()
                 raise
             finally:
                 self._open = None

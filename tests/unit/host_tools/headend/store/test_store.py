@@ -383,6 +383,28 @@ def fill(store: Store) -> None:
         store.books.records.put("pin", IMPI, "x", planted("L"))
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_statement_that_was_left_half_read_keeps_no_later_transaction_from_ending(store: Store) -> None:
+    """SQLite commits nothing while a RETURNING is not read to its end, and whoever met an error may hold it."""
+    for number in range(2):
+        with store.database.transaction():
+            store.books.letters.add(Endpoint("127.0.0.1", 9), bytes([number]), 0.0)
+    held = []
+
+    def ends_in_the_middle() -> None:
+        with store.database.transaction():
+            held.append(store.database.run(text("DELETE FROM letters RETURNING number")))
+            assert held[0].fetchone() is not None
+            raise OSError("in the middle")
+
+    with pytest.raises(OSError, match="in the middle"):
+        ends_in_the_middle()
+    with store.database.transaction():
+        assert len(store.books.letters.due(1.0, 2.0, 9)) == 2
+    with store.database.transaction():
+        assert store.books.letters.due(1.5, 2.0, 9) == ()
+
+
 def test_two_processes_on_one_database_send_a_line_once(postgresql: PostgreSql) -> None:
     url = postgresql.database()
     one, other = Store.connect(url), Store.connect(url)
