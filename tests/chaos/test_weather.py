@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.exchange.messages.msk import MskName
 from host_tools.exchange.messages.orders import ServiceRequest, UnsubscribeRequest
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.tokens import TokenPurchaseRequest
 from host_tools.headend.bsm import ltkm_sender
+from host_tools.terminal.client.machine import Rules
+from host_tools.terminal.client.waits import Waits
 from host_tools.terminal.client.wishes import Order, Register
+from host_tools.terminal.online import Patience
 from tests.flows.offers import BOTH, ITEM1, TOKENS
 from tests.support.chaos.lossy import Weather
 from tests.support.chaos.sheet import Sheet
-from tests.support.chaos.world import World
+from tests.support.chaos.world import CALM, World
 from tests.support.live import wait_until
 
 _NUMBERS = itertools.count()
@@ -98,4 +102,28 @@ def test_a_withdrawal_that_never_arrives(tmp_path: Path, sheet: Sheet, monkeypat
         figures = world.served.running.servers.pushes.figures
         wait_until(lambda: not world.served.call(figures).outstanding)
         assert world.books().groups == {1, 2}
+        world.require_balance()
+
+
+def test_an_empty_card_asks_for_the_keys_that_are_announced(
+    tmp_path: Path, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first LTKMs of a card are lost; which key groups the item brings the announcement of the service says."""
+    monkeypatch.setattr(ltkm_sender, "FIRST_WAIT", 0.01)
+    group = MskName(bytes.fromhex("00f110"), bytes.fromhex("00010000"))
+    with World(tmp_path, sheet=sheet) as world:
+        waits = Waits(missing=(0.5, 20.0, 20.0))
+        world.rules = Rules(waits=waits, groups={"urn:example:service": (group,)})
+        world.air.weather = _WEATHERS["nothing arrives"]
+        with world.terminal() as terminal:
+            terminal.start(stays=False)
+            terminal.ask(Order(ServiceRequest("empty-1", (ITEM1,))))
+            world.tally.owe("empty-1", Decimal("4.99"))
+            figures = world.served.running.servers.pushes.figures
+            wait_until(lambda: not world.served.call(figures).outstanding)
+            assert world.books().groups == frozenset()
+            world.air.weather = CALM
+            terminal.listen(Patience(1.0, 0.1))
+        assert any(b"requesttype=msk-request" in one.up for one in world.ua.crossed)
+        assert world.books().groups == {1}
         world.require_balance()

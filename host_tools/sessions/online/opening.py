@@ -190,11 +190,10 @@ def opened_online(
         iccid = _iccid(CardFiles(ApduClient(link)).read_iccid())
         reach = choose_server(reaches, named, bsms_known(choice.state_file(iccid)), SystemRng(), events)
         card, subscriber = _connected(source, reach, link, tables, ask_pin, store)
-        asks_how_long = chases and choice.waiting is None and choice.announced is None
-        announced = announced_at(reach) if asks_how_long else choice.announced or Announced()
+        announced = choice.announced or (announced_at(reach) if chases else Announced())
         rules = Rules(
             registers=not source.csim, abroad=choice.abroad, chases=chases, waiting=choice.waiting,
-            announced=announced.waiting,
+            announced=announced.waiting, groups=announced.groups,
         )  # fmt: skip
         with online_with(card, iccid, subscriber, choice, reach, events, rules) as terminal:
             yield Online(terminal, service_ids, rules.registers, card.session, reach, card.middleware)

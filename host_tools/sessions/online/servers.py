@@ -31,17 +31,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What security descriptions say: who has the keys (serverURIs), and how long to wait, by key group."""
+    """What security descriptions say: who has the keys (serverURIs), and how long to wait, by key group.
+
+    `groups` are the key groups of each serviceID, those of all services that are registered for or bought under it.
+    """
 
     servers: tuple[str, ...] = ()
     waiting: Mapping[MskName, WaitingTime] = field(default_factory=dict)
+    groups: Mapping[str, tuple[MskName, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, programmes: Iterable[Programme], first: int = 0) -> Announced:
         """Take what services are announced with; the servers are those of the one that comes `first`."""
         found = tuple(programmes)
         waiting = {group: one.waiting for one in found if one.waiting is not None for group in one.groups}
-        return cls(found[first].servers if found else (), waiting)
+        groups: dict[str, tuple[MskName, ...]] = {}
+        for one in found:
+            for service_id in one.service_ids:
+                groups[service_id] = (*groups.get(service_id, ()), *one.groups)
+        return cls(found[first].servers if found else (), waiting, groups)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the servers."""

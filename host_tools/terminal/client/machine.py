@@ -67,9 +67,9 @@ class Rules:
     """How this terminal behaves.
 
     `registers` is False for a (R-)UIM, which neither registers nor deregisters. `abroad`: register in a foreign
-    network, too. `chases`: ask for keys that do not come. `groups` are the key groups of the services that are wanted,
-    where an announcement names them. `announced` is how long to wait before a key of each group is asked for, as
-    security descriptions say; `waiting` goes before that.
+    network, too. `chases`: ask for keys that do not come. `groups` are the key groups of each serviceID that an
+    announcement names. `announced` is how long to wait before a key of each group is asked for, as security
+    descriptions say; `waiting` goes before that.
     """
 
     registers: bool = True
@@ -78,7 +78,7 @@ class Rules:
     waiting: WaitingTime | None = None
     announced: Mapping[MskName, WaitingTime] = field(default_factory=dict)
     waits: Waits = field(default_factory=Waits)
-    groups: Names = ()
+    groups: Mapping[str, Names] = field(default_factory=dict)
 
     def waiting_of(self, name: MskName) -> WaitingTime:
         """Return how long to wait before a request for a key; no time for one that nothing is said of."""
@@ -103,7 +103,7 @@ class Client:
         self._triggers = TriggerGate(bsm.fqdn, journal, seconds(waits.between_triggers))
         self._messages = ShortMessages(seconds(waits.parts_of_a_message))
         self._delayed: dict[str, Wish] = {}
-        self._groups: OrderedDict[MskName, None] = OrderedDict((current(name), None) for name in rules.groups)
+        self._groups: OrderedDict[MskName, None] = OrderedDict()
         self._last_asked: OrderedDict[MskName, datetime] = OrderedDict()
         self._address = manners.address
         self._is_home = True
@@ -223,9 +223,26 @@ class Client:
         for wish in found.later:
             self._delay(wish, float(DEFAULT_RETRY_SECONDS), "the BSM may grant it later")
         if found.awaited is not None and self._rules.chases:
-            at = self._awaited.expect(found.awaited)
+            at = self._awaited.expect(found.awaited or self._lacking())
             if at is not None:
                 self._out.append(SetTimer(_MISSING, at))
+
+    def _lacking(self) -> Names:
+        """Return the groups of what is in force of which the card has no key, as far as an announcement names them."""
+        named = (current(name) for item in self._journal.items for name in self._rules.groups.get(item, ()))
+        return tuple(dict.fromkeys(name for name in named if name not in self._groups))
+
+    def _may_be_missing(self) -> Names:
+        """Return the groups of which a key may be missing where it is not known which: those of the card.
+
+        With something in force that the announcement does not name, which is bought under a name of its own, those of
+        the whole announcement, too: the BSM gives what was bought.
+        """
+        groups = self._rules.groups
+        if all(item in groups for item in self._journal.items):
+            return tuple(self._groups)
+        announced = (current(name) for names in groups.values() for name in names)
+        return tuple(dict.fromkeys((*self._groups, *announced)))[:_MOST_GROUPS]
 
     def _delay(self, wish: Wish, wait: float, why: str) -> None:
         """Want something after a time. The same again while it waits is the same."""
@@ -261,7 +278,7 @@ class Client:
     def _keys_are_missing(self) -> None:
         if not self._awaited.is_waiting:
             return
-        names, again = self._awaited.ask(self._groups)
+        names, again = self._awaited.ask(self._may_be_missing())
         if again is None:
             self._out.append(Tell(KeysMissing(self._awaited.give_up())))
             return

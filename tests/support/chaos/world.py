@@ -32,7 +32,6 @@ from host_tools.terminal.client.errands import Outcome
 from host_tools.terminal.client.events import Wanted
 from host_tools.terminal.client.keeper import JournalKeeper
 from host_tools.terminal.client.machine import Rules
-from host_tools.terminal.client.waits import Waits
 from host_tools.terminal.client.wishes import Order, Wish
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError
@@ -113,6 +112,7 @@ class World:
         self.tally = Tally()
         self.listens = 0.05
         """How long a terminal waits for its first key, in seconds, where nobody says otherwise."""
+        self.rules = Rules(chases=False)
         self.sheet = sheet or Sheet()
         self._found: Books | None = None
         self._seed = seed
@@ -196,7 +196,7 @@ class World:
         reach = reach_network(network, self._inner)
         middleware = TerminalMiddleware(InProcessLink(opened), tables=P1)
         middleware.connect(Secret(PIN.reveal()))
-        clock, rng, waits = self._clock, SystemRng(), Waits(resends=resends)
+        clock, rng, rules = self._clock, SystemRng(), self.rules
         bsf = reach.to_bsf(middleware.identity.home_domain, rng)
         card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
         card.middleware = cast(CardMiddleware, Mortal(middleware, fate, "deliver"))
@@ -209,7 +209,7 @@ class World:
                 cast(KeySockets, Mortal(KeySockets(self._inner), fate, "send")),
                 clock,
                 rng,
-                rules=Rules(chases=False, waits=waits),
+                rules=replace(rules, waits=replace(rules.waits, resends=resends)),
                 keeper=cast(JournalKeeper, Mortal(keeper, fate, "save")),
                 patience=Patience(0.1, 0.05),
             )

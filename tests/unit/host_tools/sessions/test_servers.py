@@ -18,7 +18,7 @@ from host_tools.exchange.ports import Rng
 from host_tools.exchange.transport import Endpoint
 from host_tools.guide.announce import AnnouncedService, Document, documents
 from host_tools.guide.names import USD_TYPE
-from host_tools.guide.sdp import MediaStream
+from host_tools.guide.sdp import MediaStream, SessionDescription
 from host_tools.guide.security import KeyManagement
 from host_tools.headend.seeded import Seeded, SeededRng
 from host_tools.sessions.events import ClientNews, Event
@@ -26,6 +26,7 @@ from host_tools.sessions.online.servers import Announced, announced_at, announce
 from host_tools.terminal.client.events import ServerPassedOver
 from host_tools.terminal.client.waits import WaitingTime
 from host_tools.terminal.client.way import Bsm
+from host_tools.terminal.programme import Programme
 from host_tools.terminal.reach import Reach
 
 GROUP = MskName(bytes.fromhex("00f110"), bytes.fromhex("00010000"))
@@ -160,7 +161,13 @@ def test_the_waiting_times_are_those_of_the_security_description() -> None:
     usd = next(one for one in made if one.name == "usd.xml")
     with announcing(*made, Document("", USD_TYPE, usd.body)) as place:
         found = announced_at(named({"bsm.example": place}))
-    assert found == Announced((), {GROUP: WaitingTime(5, 10)})
+    assert found == Announced((), {GROUP: WaitingTime(5, 10)}, {"urn:x": (GROUP,)})
+
+
+def test_an_item_of_several_services_has_the_groups_of_all_of_them() -> None:
+    group, session = MskName(GROUP.key_domain_id, bytes.fromhex("00020000")), SessionDescription("x", ())
+    one, two = Programme("one", session, ("1", "both"), (GROUP,)), Programme("two", session, ("2", "both"), (group,))
+    assert Announced.of((one, two)).groups == {"1": (GROUP,), "2": (group,), "both": (GROUP, group)}
 
 
 def test_a_bsm_without_an_announcement_says_nothing(nobody: Endpoint) -> None:

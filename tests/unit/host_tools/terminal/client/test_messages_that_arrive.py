@@ -222,7 +222,8 @@ class TestPulls:
     def test_whoever_sends_one_for_each_group_is_heard_for_some_and_those_that_are_known(self, pull: bytes) -> None:
         """Each would cost a request to the BSM; a card that has lost its MUK still gets the keys of what it knows."""
         known = group_of(pull)
-        stage = Stage(demand(), *[keys(known)] * 40, rules=Rules(chases=False, groups=(known,)))
+        stage = Stage(demand(), *[keys(known)] * 40, rules=Rules(chases=False))
+        stage.client.know_groups((known,))
 
         def forged(group: bytes) -> None:
             due = Due(known.key_domain_id, group, back_off=True)
@@ -251,7 +252,8 @@ class TestPulls:
 class TestKeysThatDoNotCome:
     def test_asked_for_after_5_10_20_s_and_then_the_user_is_told(self, ltkm: bytes) -> None:
         group = group_of(ltkm)
-        stage = Stage(demand(), granted(ONE), *[keys(group)] * 3, rules=Rules(groups=(name_of(ltkm),)))
+        stage = Stage(demand(), granted(ONE), *[keys(group)] * 3)
+        stage.client.know_groups((name_of(ltkm),))
         stage.tell(Wanted(Register((ONE,))))
         stage.sent.clear()
         waited = [stage.after("missing keys") for _ in range(4)]
@@ -266,6 +268,37 @@ class TestKeysThatDoNotCome:
         assert "missing keys" in stage.timers
         stage.tell(Arrived(datagram(ltkm)))
         assert stage.timers == {}
+
+    def test_an_empty_card_asks_for_the_groups_that_the_announcement_names(self, ltkm: bytes) -> None:
+        """Those of what is in force alone: the BSM would refuse others."""
+        mine, other = group_of(ltkm), MskName(group_of(ltkm).key_domain_id, bytes.fromhex("77770000"))
+        groups = {ONE: (name_of(ltkm), mine), "urn:not-bought": (other,)}
+        stage = Stage(demand(), granted(ONE), *[keys(mine)] * 3, rules=Rules(groups=groups))
+        stage.tell(Wanted(Register((ONE,))))
+        stage.sent.clear()
+        assert [stage.after("missing keys") for _ in range(2)] == [5.0, 10.0]
+        assert asked(stage) == [(mine,)] * 2
+        stage.tell(Arrived(datagram(ltkm)))
+        assert stage.timers == {}
+
+    def test_a_key_of_another_group_does_not_end_the_wait_for_what_the_card_lacks(self, ltkm: bytes) -> None:
+        lacking = MskName(group_of(ltkm).key_domain_id, bytes.fromhex("77770000"))
+        stage = Stage(demand(), granted(ONE), keys(lacking), rules=Rules(groups={ONE: (name_of(ltkm), lacking)}))
+        stage.client.know_groups((name_of(ltkm),))
+        stage.tell(Wanted(Register((ONE,))))
+        stage.tell(Arrived(datagram(ltkm)))
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [(lacking,)]
+
+    def test_what_was_bought_under_a_name_of_its_own_may_be_any_service_of_the_announcement(self, ltkm: bytes) -> None:
+        mine, other = group_of(ltkm), MskName(group_of(ltkm).key_domain_id, bytes.fromhex("77770000"))
+        groups = {"urn:mine": (mine,), "urn:other": (other,)}
+        stage = Stage(demand(), granted(ONE), keys(mine, other), rules=Rules(groups=groups))
+        stage.tell(Wanted(Register((ONE,))))
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [(mine, other)]
 
     def test_nobody_knows_which(self) -> None:
         stage = Stage(demand(), granted(ONE))
@@ -307,7 +340,8 @@ class TestKeysThatDoNotCome:
 
     def test_stkms_forged_under_ever_new_keys_cost_the_bsm_little_and_keep_nothing_away(self, ltkm: bytes) -> None:
         name = name_of(ltkm)
-        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False, groups=(name,)))
+        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False))
+        stage.client.know_groups((name,))
         forged = [MskName(name.key_domain_id, name.key_group + n.to_bytes(2, "big")) for n in range(1000, 3000)]
         for one in forged:  # ten in a second, for 200 s
             stage.tell(KeyUnknown(one))
@@ -334,7 +368,8 @@ class TestKeysThatDoNotCome:
     def test_forged_groups_keep_no_key_away_that_the_announcement_names(self) -> None:
         """Also where no key of it came yet, and where the card holds keys of the groups that are forged."""
         held = MskName(b"\0\xf1\x10", b"\0\7\0\1")
-        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False, groups=(held,)))
+        stage = Stage(demand(), *[denied] * 40, rules=Rules(chases=False))
+        stage.client.know_groups((held,))
         forged = [MskName(b"\0\xf1\x10", b"\0\7" + n.to_bytes(2, "big")) for n in range(2, 100)]
         for one in forged:
             stage.tell(KeyUnknown(one, announced=False))
