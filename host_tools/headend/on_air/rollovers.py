@@ -17,10 +17,11 @@ from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.ports import KeyStore
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.key_management import KeyManagement
+from host_tools.headend.on_air.sek_supply import add_seks
 from host_tools.headend.scenario.rolls import FIRST_ROLLED, LAST_ROLLED, Roll, rolled_number
 from host_tools.headend.scenario.seeded_keys import key_term, make_key
 from host_tools.headend.scenario.timetable import Timetable
-from host_tools.headend.service_keys import KeyTerm, ServiceKey, find_key
+from host_tools.headend.service_keys import LAST_MTK_ID, KeyTerm, ServiceKey, find_key
 
 ORDERS_A_SECOND = 200
 """LTKMs that a roll-over orders in a second at most; ours."""
@@ -40,15 +41,23 @@ class RolledSeks:
         self._ahead = ahead
 
     def recover(self, at: int) -> None:
-        """Find those that are in use or to come in the keys that are kept, at a moment (ms) of the broadcast."""
+        """Find those that are in use or to come in the keys that are kept, at a moment (ms) of the broadcast.
+
+        Where MTK IDs have begun again since, the schedule has a SEK of lower ones behind it: it is over, whatever its
+        own say now.
+        """
         timetable = self._timetable
+        add_seks(self._keys, timetable, at)
         now = max(at, 0) // timetable.scenario.stkm.crypto_period
         for service in timetable.scenario.services:
-            for key in self._keys.seks(service.id):
-                if rolled_number(key) is not None:
-                    begins, ends = timetable.period_of(key.term, at)
-                    if ends >= now:
-                        timetable.rolls.put(Roll(begins, ends, key.term))
+            lowest = LAST_MTK_ID
+            for key in reversed(self._keys.seks(service.id)):
+                if rolled_number(key) is None:
+                    lowest = min(lowest, key.first_mtk_id)
+                    continue
+                begins, ends = timetable.period_of(key.term, at)
+                if key.first_mtk_id <= lowest and ends >= now:
+                    timetable.rolls.put(Roll(begins, ends, key.term))
 
     def roll(self, service: str, at: int) -> ServiceKey:
         """Give a service a new SEK, in use until the next roll-over by the schedule; return it.

@@ -192,6 +192,20 @@ def test_a_sek_of_an_earlier_lap_is_not_used_again() -> None:
     assert later.rolls.all() == ()
 
 
+def test_nor_is_it_when_mtk_ids_come_to_its_place_again() -> None:
+    """A head-end that is started again in the next lap, at the same MTK IDs, follows the schedule."""
+    timetable, keys = Timetable(DEMO, loop=True), make_keys(DEMO)
+    assert timetable.lap is not None
+    rolled = RolledSeks(timetable, keys, 1)
+    rolled.recover(0)
+    sek = rolled.roll("tone-a", 0)
+    same, later = Timetable(DEMO, loop=True), Timetable(DEMO, loop=True)
+    RolledSeks(same, keys, 1).recover(2 * PERIOD)
+    assert [roll.term for roll in same.rolls.all()] == [sek.term]
+    RolledSeks(later, keys, 1).recover((timetable.lap + 2) * PERIOD)
+    assert later.rolls.all() == ()
+
+
 # --- on sockets
 
 
