@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.ports import KeyStore
@@ -27,6 +27,9 @@ ORDERS_A_SECOND = 200
 """LTKMs that a roll-over orders in a second at most; ours."""
 SHORTEST_LEAD = 0.5
 """Seconds by the clock that a SEK is ordered before it begins, however fast a scenario goes; ours."""
+_TRIES = 3
+"""How often a subscriber is tried for whom an order meets an error that nobody expected, before it is passed over."""
+_MOST_PASSED_OVER = 1000
 _STILL_SENT = 1.0  # seconds by the clock in which a BSD/A may still send what is late
 _log = logging.getLogger(__name__)
 
@@ -128,6 +131,9 @@ class RolloverPushes:
         self._a_second = a_second
         self._walks: dict[str, _Walk] = {}
         self._since: dict[str, int] = {}
+        self._trying: tuple[KeyTerm, str] | None = None
+        self._passed_over: set[tuple[KeyTerm, str]] = set()
+        self._failures = 0
         self.ordered = 0
         self.late = 0
         self.refused = 0
@@ -135,17 +141,40 @@ class RolloverPushes:
     def step(self, at: int, most: int) -> bool:
         """Look at no more than so many subscribers, at a moment (ms) of the broadcast; tell whether there are more.
 
-        One step is one transaction. It begins so early that the last order is out in time.
+        One step is one transaction, and as if it had never been where that is not kept. After an error that nobody
+        expected, which is raised, subscribers are looked at one by one, so that it keeps nobody else waiting.
         """
-        with self._books.transactions.transaction():
-            lead = self._lead()
-            for service in self._timetable.scenario.services:
-                while (walk := self._due(service.id, at, lead)) is not None:
-                    most -= self._page(walk, at, most)
-                    if most <= 0:
-                        return True
-                    if not walk.ended:
-                        break
+        walks = {service: replace(walk) for service, walk in self._walks.items()}
+        before = walks, dict(self._since), self.ordered, self.late, self.refused
+        try:
+            with self._books.transactions.transaction():
+                more = self._step(at, 1 if self._failures else most)
+        except BaseException:
+            self._walks, self._since, self.ordered, self.late, self.refused = before
+            self._failed()
+            raise
+        self._failures = 0
+        return more
+
+    def _failed(self) -> None:
+        self._failures += 1
+        if self._trying is not None and self._failures > _TRIES:
+            if len(self._passed_over) >= _MOST_PASSED_OVER:
+                self._passed_over.clear()
+            self._passed_over.add(self._trying)
+            self._failures = 0
+
+    def _step(self, at: int, most: int) -> bool:
+        """Begin so early that the last order is out in time."""
+        self._trying = None
+        lead = self._lead()
+        for service in self._timetable.scenario.services:
+            while (walk := self._due(service.id, at, lead)) is not None:
+                most -= self._page(walk, at, most)
+                if most <= 0:
+                    return True
+                if not walk.ended:
+                    break
         return False
 
     def _lead(self) -> float:
@@ -186,14 +215,20 @@ class RolloverPushes:
         page = self._books.registrations.page(walk.after, most)
         for identity, _ in page:
             self._books.transactions.hold(identity)
+            self._trying = one = walk.term, identity
             try:
-                if self._is_wanted(identity, key) and self._management.bring(identity, key):
+                if (
+                    one not in self._passed_over
+                    and self._is_wanted(identity, key)
+                    and self._management.bring(identity, key)
+                ):
                     self.ordered += 1
                     self.late += walk.begins <= at
             except HeadendError as error:
                 self.refused += 1
                 _log.info("no SEK of a roll-over for %s: %s", identity, error)
             walk.after = identity
+        self._trying = None
         walk.ended = len(page) < most
         return len(page)
 

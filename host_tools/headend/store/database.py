@@ -13,7 +13,6 @@ from sqlalchemy import URL, Connection, CursorResult, Engine, TextClause, create
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from card.errors import DecodeError
 from host_tools.headend.bsm.books import Transaction
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.store import schema
@@ -93,14 +92,8 @@ class Database:
                 else:
                     connection.commit()
                     self.committed += 1
-            except (DecodeError, HeadendError):
-                self._roll_back(connection)
-                raise
             except BaseException:
                 self._roll_back(connection)
-                # A statement may have been left half read, and as long as its cursor lives, which its exception keeps,
-                # SQLite ends no transaction of the connection ("SQL statements in progress"). The next has a new one.
-                connection.invalidate()
                 raise
             finally:
                 self._open = None
@@ -135,7 +128,23 @@ class Database:
         self.rolled_back += 1
         for forget in self._forget:
             forget()
-        connection.rollback()
+        try:
+            connection.rollback()
+        finally:
+            if not (self._shared or connection.invalidated):
+                self._give_up(connection)
+
+    def _give_up(self, connection: Connection) -> None:
+        """Let the next transaction have a connection of its own.
+
+        Whoever broke off may have left a statement half read, and as long as its cursor lives, which an exception may
+        keep, SQLite commits nothing on this connection. Closed, it would hold its locks until then: so SQLite itself
+        is told to roll back, which SQLAlchemy leaves out after a COMMIT that has failed.
+        """
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection), "one that is not shared is of SQLite"
+        driver.rollback()
+        connection.invalidate()
 
     def close(self) -> None:
         """Close all connections."""

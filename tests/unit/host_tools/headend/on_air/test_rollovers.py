@@ -16,7 +16,7 @@ from card.spec.bcast.p1 import P1
 from host_tools.exchange.transport import Endpoint
 from host_tools.headend.bsda.slots import MediaSlot, StkmSlot
 from host_tools.headend.bsm.back_end import BackEnd
-from host_tools.headend.bsm.books import Registered, Route
+from host_tools.headend.bsm.books import Books, Registered, Route
 from host_tools.headend.bsm.memory_books import memory_books
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.http.stkm_shelf import StkmShelf
@@ -59,10 +59,13 @@ class Management:
         return True
 
 
-def pushes(management: Management, count: int, *, refused: str = "") -> tuple[RolloverPushes, Timetable]:
-    books, timetable = memory_books(), Timetable(DEMO)
-    for number in range(count):
-        books.registrations.put(f"id {number:03}", Registered(("urn",), Route("127.0.0.2", "b")))
+def pushes(
+    management: Management, count: int, *, refused: str = "", books: Books | None = None
+) -> tuple[RolloverPushes, Timetable]:
+    books, timetable = books or memory_books(), Timetable(DEMO)
+    with books.transactions.transaction():
+        for number in range(count):
+            books.registrations.put(f"id {number:03}", Registered(("urn",), Route("127.0.0.2", "b")))
     keys = make_keys(DEMO)
     made = RolloverPushes(timetable, 1.0, keys, management, books, lambda name: name == refused)  # type: ignore[arg-type]
     return made, timetable
@@ -81,6 +84,51 @@ def test_the_next_sek_is_ordered_in_time_bounded_and_once() -> None:
     assert {msk_id for _, msk_id in management.brought} == {b"\0\1\0\2"}
     assert not made.step(rolls_at, 10)
     assert made.ordered == 24
+
+
+def test_a_step_that_is_not_kept_is_done_again(tmp_path: Path) -> None:
+    """A COMMIT that fails once: nobody is left out, and nothing is counted twice."""
+    management, store = Management(), Store.connect(str(tmp_path / "a.db"), KEY)
+    made, books = pushes(management, 25, books=store.books)[0], store.books
+    commit, fails = store.database.transaction, iter([True])
+
+    @contextmanager
+    def once() -> Iterator[object]:
+        with commit() as transaction:
+            yield transaction
+            if next(fails, False):
+                raise OSError("the disk is full")
+
+    books.transactions.transaction = once  # type: ignore[method-assign, assignment]
+    with pytest.raises(OSError, match="full"):
+        made.step(8 * SECOND - LEAD, 10)
+    assert made.ordered == 0
+    management.brought.clear()
+    while made.step(8 * SECOND - LEAD, 10):
+        pass
+    assert [name for name, _ in management.brought] == [f"id {number:03}" for number in range(25)]
+    assert made.ordered == 25
+    store.close()
+
+
+def test_one_that_meets_an_unexpected_error_holds_up_nobody() -> None:
+    class Faulty(Management):
+        def bring(self, identity: str, key: object) -> bool:
+            if identity in ("id 003", "id 011"):
+                raise ZeroDivisionError
+            return super().bring(identity, key)
+
+    management, more, faults = Faulty(), True, 0
+    made, _ = pushes(management, 25)
+    while more:
+        try:
+            more = made.step(8 * SECOND - LEAD, 10)
+        except ZeroDivisionError:
+            faults += 1
+            assert faults < 30
+    names = {name for name, _ in management.brought}
+    assert names == {f"id {number:03}" for number in range(25)} - {"id 003", "id 011"}
+    assert made.ordered == 23
 
 
 def test_the_more_are_registered_the_earlier_it_begins() -> None:
