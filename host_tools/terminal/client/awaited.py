@@ -22,6 +22,7 @@ class AwaitedKeys:
         """Take after how many seconds to ask, one after the other."""
         self._times = times
         self._groups: dict[tuple[bytes, bytes], MskName] = {}
+        self._denied: set[tuple[bytes, bytes]] = set()
         self._any = False
         self._asked = 0
 
@@ -35,28 +36,39 @@ class AwaitedKeys:
         """Which; empty where it is not known."""
         return tuple(self._groups.values())
 
-    def expect(self, names: Iterable[MskName]) -> float | None:
-        """Wait for the current keys of these groups, or for any; return when to ask, None while that is set already."""
-        wanted = {(name.key_domain_id, name.key_group): name for name in names}
+    def expect(self, names: Iterable[MskName], *, or_any: bool) -> float | None:
+        """Wait for the current keys of these groups, and for any with `or_any`.
+
+        Return when to ask, None while that is set already.
+        """
+        wanted = {_group(name): name for name in names}
         is_set = self.is_waiting
         self._groups |= wanted
-        self._any = self._any or not wanted
+        self._any = self._any or or_any
         if is_set:
             return None
         self._asked = 0
+        self._denied.clear()
         return self._times[0]
 
     def came(self, name: MskName) -> None:
         """A key came."""
-        self._groups.pop((name.key_domain_id, name.key_group), None)
+        self._groups.pop(_group(name), None)
         self._any = False
+
+    def denied(self, names: Iterable[MskName]) -> None:
+        """The BSM does not give these: nobody waits for them."""
+        for group in map(_group, names):
+            self._groups.pop(group, None)
+            self._denied.add(group)
 
     def ask(self, known: Iterable[MskName]) -> tuple[Names, float | None]:
         """The time is over: return what to ask for, and when to look again; None for both when it was asked enough.
 
         `known` are names of the groups that the terminal knows, for where it is not known which key should come.
         """
-        names = self.names or tuple(dict.fromkeys(current(name) for name in known))
+        others = [current(name) for name in known if _group(name) not in self._denied] if self._any else []
+        names = tuple(dict.fromkeys((*self.names, *others)))
         self._asked += 1
         if not names or self._asked >= len(self._times):
             return (), None
@@ -68,6 +80,10 @@ class AwaitedKeys:
         self._groups.clear()
         self._any = False
         return missing
+
+
+def _group(name: MskName) -> tuple[bytes, bytes]:
+    return name.key_domain_id, name.key_group
 
 
 def current(name: MskName) -> MskName:

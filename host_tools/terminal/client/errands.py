@@ -201,11 +201,12 @@ def taken_headers(errand: Errand, journal: Journal) -> Headers:
 class Consequences:
     """What follows from an answer: keys to wait for (None for none at all), and wishes, at once or later.
 
-    `denied` are keys that the BSM does not give. `bought` and `ended` are what an order brought that went past the
-    client.
+    `goes_on`: the keys are waited for as long as that was to be, and not anew. `denied` are keys that the BSM does not
+    give. `bought` and `ended` are what an order brought that went past the client.
     """
 
     awaited: Names | None = None
+    goes_on: bool = False
     denied: Names = ()
     wishes: list[Wish] = field(default_factory=list)
     later: list[Wish] = field(default_factory=list)
@@ -231,6 +232,7 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
         case MskAnswer():
             names = tuple(code.name for code in answer.codes if is_success(code.status))
             found.awaited = names or None
+            found.goes_on = isinstance(errand.wish, RequestKeys) and errand.wish.awaited
             found.denied = tuple(code.name for code in answer.codes if code.status == HTTPStatus.FORBIDDEN)
             busy = tuple(code.name for code in answer.codes if code.status == HTTPStatus.SERVICE_UNAVAILABLE)
             if busy:

@@ -219,18 +219,26 @@ class Client:
         for wish in found.wishes:
             if self._rules.registers or not isinstance(wish, Register):
                 self._way.add(wish, patient=True, first=True)
-        self._unknown.denied(found.denied)
+        self._denied(found.denied)
         for wish in found.later:
             self._delay(wish, float(DEFAULT_RETRY_SECONDS), "the BSM may grant it later")
-        if found.awaited is not None and self._rules.chases:
-            at = self._awaited.expect(found.awaited or self._lacking())
+        is_over = found.goes_on and not self._awaited.is_waiting
+        if found.awaited is not None and self._rules.chases and not is_over:
+            at = self._awaited.expect(found.awaited or self._lacking(), or_any=not found.awaited)
             if at is not None:
                 self._out.append(SetTimer(_MISSING, at))
+
+    def _denied(self, names: Names) -> None:
+        self._unknown.denied(names)
+        was_waiting = self._awaited.is_waiting
+        self._awaited.denied(names)
+        if was_waiting and not self._awaited.is_waiting:
+            self._out.append(DropTimer(_MISSING))
 
     def _lacking(self) -> Names:
         """Return the groups of what is in force of which the card has no key, as far as an announcement names them."""
         named = (current(name) for item in self._journal.items for name in self._rules.groups.get(item, ()))
-        return tuple(dict.fromkeys(name for name in named if name not in self._groups))
+        return tuple(dict.fromkeys(name for name in named if name not in self._groups))[:_MOST_GROUPS]
 
     def _may_be_missing(self) -> Names:
         """Return the groups of which a key may be missing where it is not known which: those of the card.
@@ -254,17 +262,23 @@ class Client:
         self._out.append(SetTimer(timer, wait))
         self._out.append(Tell(Waiting(wait, why)))
 
-    def _request_after_wait(self, names: Names) -> None:
-        """Ask for keys after the waiting time of the announcement (TS 33.246 clause 6.3.2.2.1)."""
+    def _request_after_wait(self, names: Names, *, awaited: bool = False) -> float:
+        """Ask for keys after the waiting time of the announcement (TS 33.246 clause 6.3.2.2.1).
+
+        Return how long the last of the requests waits, in seconds.
+        """
         together: dict[WaitingTime, list[MskName]] = {}
         for name in names:
             together.setdefault(self._rules.waiting_of(name), []).append(name)
+        longest = 0.0
         for waiting, wanted in together.items():
-            wait, wish = waiting.draw(self._rng), RequestKeys(tuple(wanted))
+            wait, wish = waiting.draw(self._rng), RequestKeys(tuple(wanted), awaited)
+            longest = max(longest, wait)
             if wait > 0:
                 self._delay(wish, wait, "every request for keys waits, so that not all ask at once")
             else:
                 self._way.add(wish, patient=False)
+        return longest
 
     def _time_up(self, timer: str) -> None:
         if timer == BACK_OFF:
@@ -282,8 +296,8 @@ class Client:
         if again is None:
             self._out.append(Tell(KeysMissing(self._awaited.give_up())))
             return
-        self._out.append(SetTimer(_MISSING, again))
-        self._request_after_wait(names)
+        wait = self._request_after_wait(names[:_MOST_GROUPS], awaited=True)
+        self._out.append(SetTimer(_MISSING, wait + again))
 
     # Messages
 

@@ -29,11 +29,15 @@ _TAKEN_OF_A_GROUP = 256  # that one of them comes once more says nothing: whoeve
 
 @dataclass(slots=True)
 class _Group:
-    """How many new keys of a group were asked for since the card took one; when and how often its current one was."""
+    """How many new keys of a group were asked for since the card took one; when and how often its current one was.
+
+    `denied` tells that the BSM does not give that.
+    """
 
     new: int = 0
     asked: datetime | None = None
     times: int = 0
+    denied: bool = False
     taken: deque[MskName] = field(default_factory=lambda: deque(maxlen=_TAKEN_OF_A_GROUP))
 
 
@@ -72,7 +76,7 @@ class UnknownKeys:
             group.asked = now
             self._note(name, now, 0)
             return name
-        wait = self._wait(group.times + 1, soonest, self._longest_of_group)
+        wait = self._wait(group.times + 1, soonest, self._longest if group.denied else self._longest_of_group)
         if group.asked is not None and not _is_over(group.asked, now, wait):
             return None
         group.asked, group.times = now, min(group.times + 1, _MOST_DOUBLINGS)
@@ -99,12 +103,16 @@ class UnknownKeys:
         own.taken.append(name)
         for group in (own, self._group(None)):
             group.new = group.times = 0
+            group.denied = False
 
     def denied(self, names: Iterable[MskName]) -> None:
-        """The BSM does not give these keys."""
+        """The BSM does not give these keys, or, where it is the current one that was asked for, none of the group."""
         for name in names:
             if name in self._asked:
                 self._asked[name] = self._asked[name][0], _MOST_DOUBLINGS
+            elif name == current(name) and name in self._groups:
+                self._groups[name].denied = True
+                self._groups[name].times = _MOST_DOUBLINGS
 
     def unheard(self) -> None:
         """The BSM was not there: whoever asks again soon is no burden to it."""

@@ -42,9 +42,13 @@ class Deregister:
 
 @dataclass(frozen=True, slots=True)
 class RequestKeys:
-    """Ask for these keys, at once: whoever wants it has waited where that is due."""
+    """Ask for these keys, at once: whoever wants it has waited where that is due.
+
+    `awaited`: they are waited for already, and the answer begins no new wait.
+    """
 
     names: tuple[MskName, ...]
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

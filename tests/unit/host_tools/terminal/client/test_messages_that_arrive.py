@@ -47,7 +47,7 @@ from host_tools.terminal.ltkm_receipt import MskRequest as Due
 from tests.support.client import FQDN, START, Script, Stage, demand, granted, signed
 from tests.support.wire import UsimBench
 
-ONE = "urn:item:one"
+ONE, TWO = "urn:item:one", "urn:item:two"
 BSM, HERE = Endpoint("127.0.0.1", 40_001), Endpoint("127.0.0.2", MIKEY_PORT)
 
 
@@ -300,6 +300,63 @@ class TestKeysThatDoNotCome:
         stage.after("missing keys")
         assert asked(stage) == [(mine, other)]
 
+    def test_what_the_bsm_refuses_is_not_waited_for(self, ltkm: bytes) -> None:
+        mine, other = group_of(ltkm), MskName(group_of(ltkm).key_domain_id, bytes.fromhex("77770000"))
+        stage = Stage(
+            demand(), granted(ONE), keys(mine, other, status=403), rules=Rules(groups={ONE: (mine, other)})
+        )  # fmt: skip
+        stage.tell(Wanted(Register((ONE,))))
+        stage.tell(Arrived(datagram(ltkm)))
+        assert "missing keys" in stage.timers
+        stage.answers[0] = keys(other, status=403)
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [(other,)]
+        assert stage.timers == {}
+        assert [one for one in stage.news if isinstance(one, KeysMissing)] == []
+
+    def test_a_long_waiting_time_makes_no_endless_round(self, ltkm: bytes) -> None:
+        """The requests wait longer than the keys are waited for; each answer is that they will come."""
+        mine = group_of(ltkm)
+        rules = Rules(groups={ONE: (mine,)}, announced={mine: WaitingTime(100.0, 0.0)})
+        stage = Stage(demand(), granted(ONE), *[keys(mine)] * 40, rules=rules)
+        stage.tell(Wanted(Register((ONE,))))
+        stage.sent.clear()
+        for _ in range(20):
+            if stage.timers:
+                stage.after(min(stage.timers, key=lambda name: stage.timers[name]))
+        assert asked(stage) == [(mine,)] * 3
+        assert stage.news.count(KeysMissing((mine,))) == 1
+        assert stage.timers == {}
+
+    def test_with_what_the_card_lacks_comes_what_may_have_been_lost(self, ltkm: bytes) -> None:
+        """A new key of a group that the card has, and what was bought under a name of its own."""
+        domain = group_of(ltkm).key_domain_id
+        held, lacking, bundled = (
+            group_of(ltkm),
+            *(MskName(domain, bytes.fromhex(one)) for one in ("77770000", "88880000")),
+        )
+        rules = Rules(groups={ONE: (held, lacking), "urn:other": (bundled,)})
+        stage = Stage(demand(), granted(ONE), keys(held, lacking), rules=rules)
+        stage.client.know_groups((held,))
+        stage.tell(Wanted(Register((ONE,))))
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [(lacking, held)]
+        stage = Stage(demand(), granted(ONE, TWO), keys(held, lacking, bundled), rules=rules)
+        stage.tell(Wanted(Register((ONE, TWO))))
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [(held, lacking, bundled)]
+
+    def test_no_request_is_longer_than_the_bsm_takes(self) -> None:
+        many = tuple(MskName(b"\0\xf1\x10", number.to_bytes(2, "big") + bytes(2)) for number in range(1, 301))
+        stage = Stage(demand(), granted(ONE), keys(*many[:256]), rules=Rules(groups={ONE: many}))
+        stage.tell(Wanted(Register((ONE,))))
+        stage.sent.clear()
+        stage.after("missing keys")
+        assert asked(stage) == [many[:256]]
+
     def test_nobody_knows_which(self) -> None:
         stage = Stage(demand(), granted(ONE))
         stage.tell(Wanted(Register((ONE,))))
@@ -337,6 +394,19 @@ class TestKeysThatDoNotCome:
             stage.tell(KeyUnknown(name_of(ltkm)))
             stage.clock.advance(1.0)
         assert len(asked(stage)) == 5  # after 0, 2, 6, 14, 30 s
+
+    def test_a_service_that_is_not_paid_for_is_asked_for_as_seldom_under_each_new_key(self, ltkm: bytes) -> None:
+        """Somebody listens to it for hours, and its SEK is another one every half hour."""
+        name, hours = name_of(ltkm), []
+        stage = Stage(demand(), *[denied] * 400, rules=Rules(chases=False))
+        stage.client.know_groups((name,))
+        for half_hour in range(12):
+            sek = MskName(name.key_domain_id, name.key_group + (half_hour + 100).to_bytes(2, "big"))
+            for _ in range(1800):
+                stage.tell(KeyUnknown(sek))
+                stage.clock.advance(1.0)
+            hours.append(len(asked(stage)))
+        assert max(hours) <= 8
 
     def test_stkms_forged_under_ever_new_keys_cost_the_bsm_little_and_keep_nothing_away(self, ltkm: bytes) -> None:
         name = name_of(ltkm)
