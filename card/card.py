@@ -120,6 +120,9 @@ class Card:
             if self._strict:
                 raise
             response = SW.INTERNAL_ERROR.to_bytes(2, "big")
+        except BaseException:  # an interrupt: whoever goes on with this card goes on with a whole one
+            self._undo(before)
+            raise
         if self._describer is not None:
             inside = context.protection is not None
             self._trace.emit(self._describer.describe(raw, response, row, inside=inside))

@@ -167,6 +167,9 @@ class SqliteStore:
             logged = self._mark and self._log.append(changes)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be written ({error.strerror})") from None
+        except BaseException:
+            self._mark = b""  # the record may stand in the log, and the caller takes it that it does not: none follows
+            raise
         if logged:
             self._pending.update(changes)
         else:
@@ -202,6 +205,10 @@ class SqliteStore:
             if not mark or stands != mark:
                 self._mark = before if stands == before else b""
                 raise StoreError(f"{self.path} cannot be written ({error})") from None
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            raise
         self._pending.clear()
         self._mark = mark
         self._log.restart(mark)

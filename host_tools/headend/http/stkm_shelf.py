@@ -12,6 +12,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from card.crypto.primitives import sha256
+from card.errors import DecodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.back_end import FinishedStkm, Stkms
 from host_tools.exchange.procedures import STKM_REQUEST, Target
@@ -63,7 +64,10 @@ class StkmShelf(GuardedServer):
 
     def has_nothing_new(self, request: HttpRequest) -> bool:
         """Tell whether a client asks for another STKM than the one it has, and there is none yet."""
-        found = _wanted(request)
+        try:
+            found = _wanted(request)
+        except DecodeError:  # which is what it will be told
+            return False
         if found is None or not found[1]:
             return False
         octets = self.current(found[0])

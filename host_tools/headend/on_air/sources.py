@@ -137,6 +137,7 @@ class FfmpegFrames(WaitingFrames):
         rate = ("-f", "mulaw", "-ar", str(SAMPLE_RATE), "-ac", "1", "-vn", "pipe:1")
         self._command = [ffmpeg, "-nostdin", "-loglevel", "error", "-stream_loop", "-1", "-i", source, *rate]
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self._room = threading.Semaphore(_FRAMES_AHEAD)
         self._first = threading.Event()
         self._path = path
@@ -149,11 +150,15 @@ class FfmpegFrames(WaitingFrames):
         except OSError as error:
             raise HeadendError(f"ffmpeg does not start: {error.strerror}") from None
         assert self._process.stdout is not None, "it was asked for"
-        threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
-        self._first.wait(30)
-        if not self._frames:
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+        try:
+            self._first.wait(30)
+            if not self._frames:
+                raise HeadendError(f"{self._path} has no sound that ffmpeg can play")
+        except BaseException:
             self.__exit__()
-            raise HeadendError(f"{self._path} has no sound that ffmpeg can play")
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -162,6 +167,9 @@ class FfmpegFrames(WaitingFrames):
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        if self._reader is not None:
+            self._room.release()  # it may wait for room
+            self._reader.join()
 
     def frame(self, number: int) -> bytes:
         """Return the next frame."""
@@ -175,6 +183,8 @@ class FfmpegFrames(WaitingFrames):
         with pipe:
             while len(read := pipe.read(FRAME_SAMPLES)) == FRAME_SAMPLES:
                 self._room.acquire()
+                if not self._is_wanted:
+                    return
                 self._frames.append(read)
                 self._first.set()
         if self._is_wanted and self._first.is_set():

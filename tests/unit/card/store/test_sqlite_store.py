@@ -70,6 +70,35 @@ def test_closing_twice_is_harmless(path: Path) -> None:
     SqliteStore(path).close()
 
 
+def test_an_interrupted_commit_is_none_and_the_next_one_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the record in the log and its note, and within a transaction of the database."""
+
+    class Interrupted(dict[str, bytes | None]):
+        def update(self, *_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+    def interrupt(_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    long = {"long": bytes(20_000)}  # too long for the log
+    with closing(SqliteStore(path, create=True)) as store:
+        store.commit({"a": b"1", "b": b"1"})
+        with monkeypatch.context() as patched:
+            append = store._log.append
+            patched.setattr(store._log, "append", lambda changes: append(changes) and interrupt(changes))
+            with pytest.raises(KeyboardInterrupt):
+                store.commit({"a": b"2"})
+        store.commit({"b": b"3"})
+        with monkeypatch.context() as patched:
+            patched.setattr(sqlite, "_write_mark", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                store.commit(long)
+        store.commit({"c": b"4"})
+        store._log.close(remove=False)  # as after a kill
+    with closing(SqliteStore(path)) as store:
+        assert store.load() == {"a": b"1", "b": b"3", "c": b"4"}
+
+
 # --- one holder
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from card.state.nonvolatile import NonVolatile
 from tests.support.mbms import (
     DONE,
     EF_GBANL,
@@ -41,6 +44,33 @@ CURRENT = bytes.fromhex("00010000")  # Key Number 0 of the group
 
 
 # --- what a message does
+
+
+def test_an_interrupt_leaves_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends a terminal with its card in the same process may still deregister with it."""
+    puts = 0
+    for cut in range(1, 20):
+        card, session = card_with_muk()
+        message, put = session.ltkm(7).build(), NonVolatile.put
+        taken_up, left = muk_entry(FQDN, session.b_tid, 0), iter(range(cut - 1))
+
+        def interrupted(*given: Any, left: Iterator[int] = left, put: Any = put) -> None:
+            put(*given)
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(NonVolatile, "put", interrupted)
+            try:
+                card.mbms(MSK_UPDATE, message)
+                break
+            except KeyboardInterrupt:
+                puts += 1
+        card.ready()
+        assert card.record(EF_MUK, 1) in (EMPTY_MUK, taken_up)  # the MUK is taken up before a MAC is looked at
+        assert card.record(EF_MSK, 1) == EMPTY_GROUP
+        assert card.mbms(MSK_UPDATE, message) == DONE
+    assert puts >= 2
 
 
 def test_update_without_the_v_bit() -> None:

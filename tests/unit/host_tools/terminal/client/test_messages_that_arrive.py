@@ -594,6 +594,15 @@ class TestShortMessages:
         stage.tell(ShortMessageArrived(SmsDeliver(SmsPush(SmsForm.B, pull).encode(19)[1]).encode()))
         assert stage.kinds() == []
 
+    def test_as_many_as_are_bounded_may_arrive_at_once(self, pull: bytes) -> None:
+        parts = [SmsPush(SmsForm.B, pull).encode(reference) for reference in range(8)]
+        stage = Stage()
+        for number in range(len(parts[0])):
+            assert stage.kinds() == []
+            for of_one in parts:
+                stage.tell(ShortMessageArrived(SmsDeliver(of_one[number]).encode()))
+        assert stage.kinds().count("GiveToCard") >= 1
+
 
 def group(pull: bytes) -> tuple[bytes, bytes]:
     name = group_of(pull)
