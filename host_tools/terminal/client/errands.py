@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
@@ -12,11 +12,24 @@ from types import MappingProxyType
 
 from host_tools.exchange.http import Headers, HttpResponse
 from host_tools.exchange.messages.msk import MskAnswer, MskRequest
-from host_tools.exchange.messages.orders import RenewalAnswer, ServiceAnswer, UnsubscribeAnswer
+from host_tools.exchange.messages.orders import (
+    RenewalAnswer,
+    RenewalRequest,
+    ServiceAnswer,
+    ServiceRequest,
+    UnsubscribeAnswer,
+    UnsubscribeRequest,
+)
 from host_tools.exchange.messages.pricing import PricingAnswer
-from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus
+from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningStatus, PurchaseItem
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer
-from host_tools.exchange.messages.tokens import AccountAnswer, AccountInquiry, Scope, TokenPurchaseAnswer
+from host_tools.exchange.messages.tokens import (
+    AccountAnswer,
+    AccountInquiry,
+    Scope,
+    TokenPurchaseAnswer,
+    TokenPurchaseRequest,
+)
 from host_tools.exchange.names import TAKEN_HEADER, taken_header
 from host_tools.exchange.procedures import (
     ACCOUNT,
@@ -47,6 +60,7 @@ Answer = (
     | PricingAnswer
     | AccountAnswer
 )
+OrderOfItems = ServiceRequest | RenewalRequest | UnsubscribeRequest | TokenPurchaseRequest
 _READ: Mapping[str, Callable[[bytes], Answer]] = MappingProxyType(
     {
         REGISTRATION.name: RegistrationAnswer.decode,
@@ -58,6 +72,14 @@ _READ: Mapping[str, Callable[[bytes], Answer]] = MappingProxyType(
         TOKEN_PURCHASE.name: TokenPurchaseAnswer.decode,
         PRICING.name: PricingAnswer.decode,
         ACCOUNT.name: AccountAnswer.decode,
+    }
+)
+_ORDERS: Mapping[str, Callable[[bytes], OrderOfItems]] = MappingProxyType(
+    {
+        SERVICE_REQUEST.name: ServiceRequest.decode,
+        SUBSCRIPTION_RENEWAL.name: RenewalRequest.decode,
+        UNSUBSCRIBE.name: UnsubscribeRequest.decode,
+        TOKEN_PURCHASE.name: TokenPurchaseRequest.decode,
     }
 )
 _COSTLY = {one.name: one for one in (SERVICE_REQUEST, SUBSCRIPTION_RENEWAL, UNSUBSCRIBE, TOKEN_PURCHASE)}
@@ -114,12 +136,26 @@ class Errand:
     failures: int = 0
 
     def read(self, response: HttpResponse) -> Answer:
-        """Read the answer. Raises `DecodeError`."""
-        return _READ[self.procedure.name](self.procedure.require_answer(response))
+        """Read the answer, with the purchase data that were ordered where it leaves them out. Raises `DecodeError`."""
+        answer = _READ[self.procedure.name](self.procedure.require_answer(response))
+        match answer:
+            case ServiceAnswer() | RenewalAnswer() | UnsubscribeAnswer() | TokenPurchaseAnswer():
+                ordered = _ORDERS[self.procedure.name](self.body).items
+                return replace(answer, results=tuple(_as_ordered(one, ordered) for one in answer.results))
+            case _:
+                return answer
 
     def fresh(self, waits: Waits) -> None:
         """Begin to count anew, as after a waiting time."""
         self.resends, self.stale, self.renewals = waits.resends, waits.stale, waits.renewals
+
+
+def _as_ordered(result: ItemResult, ordered: tuple[PurchaseItem, ...]) -> ItemResult:
+    """Add the purchase data of the one item that was ordered under this name: both make the serviceID."""
+    meant = [item for item in ordered if item.global_id == result.item.global_id]
+    if result.item.data_id is not None or len(meant) != 1:
+        return result
+    return replace(result, item=replace(result.item, data_id=meant[0].data_id))
 
 
 def errand_for(wish: Wish, *, patient: bool) -> Errand:

@@ -364,6 +364,19 @@ class TestOrders:
         # That registers for it, too (OMA BCAST: implicit registration).
         assert state(stage) is State.READY
 
+    def test_an_answer_may_leave_out_the_purchase_data_that_were_ordered(self) -> None:
+        """They are optional there; under which of two the item was bought it would have to say."""
+        bare, other = ItemResult(PurchaseItem(ITEM.global_id)), PurchaseItem(ITEM.global_id, "two")
+        for ordered, held in (((ITEM,), ONE), ((ITEM, other), ITEM.global_id)):
+            answer = signed(body=ServiceAnswer("r-1", (bare,)).encode(), kind=SERVICE_REQUEST.answer)
+            stage = Stage(demand(), answer)
+            stage.tell(Wanted(Order(ServiceRequest("r-1", ordered))))
+            assert list(stage.journal.items) == [held]
+        gone = signed(body=UnsubscribeAnswer("r-2", (bare,)).encode(), kind=UNSUBSCRIBE.answer)
+        stage = Stage(demand(), gone, journal=in_force(ONE, TWO))
+        stage.tell(Wanted(Order(UnsubscribeRequest("r-2", (ITEM,)))))
+        assert list(stage.journal.items) == [TWO]
+
     def test_a_registration_follows_where_the_bsm_wants_one(self) -> None:
         bought = signed(body=self.result(register=True), kind=SERVICE_REQUEST.answer)
         stage = Stage(demand(), bought, granted(ONE))
