@@ -6,7 +6,7 @@ does about them. Requests to the network are not sent from here: the receipt say
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -209,27 +209,31 @@ class LtkmDelivery:
         return LtkmReceipt(LtkmVerdict.POLICY, answer.verification, answer, reason)
 
     def _mended(self, verdict: LtkmVerdict, view: LtkmView) -> bool:
-        """Do what lets the card take the message after all; tell whether something was done."""
+        """Do what lets the card take the message after all; tell whether something was done.
+
+        Where the card does not show what it holds, nothing is.
+        """
+        try:
+            return self._made_room(verdict, view)
+        except StatusError:
+            return False
+
+    def _made_room(self, verdict: LtkmVerdict, view: LtkmView) -> bool:
         match verdict:
             case LtkmVerdict.NAF_KEY_GONE:
                 return self.naf_keys.renew(view.id_i, view.id_r.decode("utf-8", "replace"))
             case LtkmVerdict.NO_ROOM_FOR_MSK:
                 spare = self.spare.spare_group(self.application.read_msks(), view.ids)
-                return spare is not None and self._deleted(
-                    lambda: self.application.msk_deletion(spare.key_domain_id, spare.msk_id[:2])
-                )
+                if spare is not None:
+                    self.application.msk_deletion(spare.key_domain_id, spare.msk_id[:2])
+                return spare is not None
             case LtkmVerdict.NO_ROOM_FOR_MUK:
                 muk = self.spare.spare_muk(tuple(self.application.iter_muks()), view.id_i)
-                return muk is not None and self._deleted(lambda: self.application.muk_deletion(muk.id_r, muk.id_i))
+                if muk is not None:
+                    self.application.muk_deletion(muk.id_r, muk.id_i)
+                return muk is not None
             case _:
                 return False
-
-    def _deleted(self, delete: Callable[[], None]) -> bool:
-        try:
-            delete()
-        except StatusError:
-            return False
-        return True
 
     def _request(self, verdict: LtkmVerdict, view: LtkmView) -> MskRequest | None:
         """Return the MSK request that the outcome calls for.

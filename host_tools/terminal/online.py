@@ -60,15 +60,16 @@ from host_tools.terminal.client.machine import Client, Rules
 from host_tools.terminal.client.states import State
 from host_tools.terminal.client.way import Bsm, Manners
 from host_tools.terminal.client.wishes import Deregister, Order, OrderMessage, Register, RequestKeys, Resume, Wish
-from host_tools.terminal.errors import NetworkRefusedError, TerminalError
+from host_tools.terminal.errors import MalformedAnswerError, NetworkRefusedError, TerminalError
 from host_tools.terminal.http.errors import AnswerRefusedError, NotAdmittedError, ServerRefusedError
 from host_tools.terminal.identities import OnlineCard
 from host_tools.terminal.ltkm_delivery import LtkmView
-from host_tools.terminal.ltkm_receipt import LtkmReceipt
+from host_tools.terminal.ltkm_receipt import LtkmReceipt, LtkmVerdict
 from host_tools.wire.background import BackgroundRequests
 from host_tools.wire.key_sockets import KeySockets
 
 _LONGEST_TURN = 3600.0
+_MORE_FOR_REQUESTS, _LOOK_FOR_ANSWERS = 60.0, 0.1
 _MOST_RECEIPTS, _MOST_TAKEN, _MOST_OUTCOMES = 1024, 64, 64  # that nobody has asked about yet
 _Code = TypeVar("_Code", ServiceCode, MskCode)
 
@@ -238,12 +239,12 @@ class OnlineTerminal:
     def listen(self, patience: Patience | None = None) -> tuple[LtkmReceipt, ...]:
         """Take the LTKMs that come, and answer pulls; return what came of them, and of those since the last request.
 
-        Raises `LinkError`, `UnwritableFile`.
+        A request that is out, or is tried again, has a minute more. Raises `LinkError`, `UnwritableFile`.
         """
         waits = patience or self._patience
         until = monotonic() + waits.first
-        while (left := until - monotonic()) > 0 or not self._client.is_over:
-            if self._turn(max(left, 0.0)):
+        while (left := until - monotonic()) > 0 or (left > -_MORE_FOR_REQUESTS and not self._client.is_over):
+            if self._turn(left if left > 0 else _LOOK_FOR_ANSWERS):
                 until = monotonic() + (waits.quiet if self._receipts else waits.first)
         found = tuple(self._receipts)
         self._receipts.clear()
@@ -323,7 +324,7 @@ class OnlineTerminal:
             case Send(request):
                 return _answered(lambda: self._transport.exchange(request))
             case GiveToCard(ltkm):
-                return GivenToCard(ltkm, self._card.middleware.deliver(ltkm.octets))
+                return GivenToCard(ltkm, self._deliver(ltkm))
             case Settle(ltkm):
                 return Settled(ltkm, self._was_taken(ltkm))
             case SendBack(datagram):
@@ -352,11 +353,18 @@ class OnlineTerminal:
         except (StatusError, TerminalError) as error:
             return NotIdentified(str(error), Trouble.CARD, lasting=True)
 
+    def _deliver(self, ltkm: KeptLtkm) -> LtkmReceipt:
+        """Give an LTKM to the card. Where its answer is none that we know, EF_MUK shows whether it took it."""
+        try:
+            return self._card.middleware.deliver(ltkm.octets)
+        except (StatusError, MalformedAnswerError):
+            return LtkmReceipt(LtkmVerdict.TAKEN if self._was_taken(ltkm) else LtkmVerdict.REFUSED)
+
     def _was_taken(self, ltkm: KeptLtkm) -> bool:
         """Tell whether EF_MUK shows the T of this LTKM, or a later one, under its MUK."""
         try:
             muks = list(self._card.middleware.application.iter_muks())
-        except StatusError:
+        except (StatusError, MalformedAnswerError):
             return False
         found = next((muk for muk in muks if muk.id_r.decode("utf-8", "replace") == ltkm.b_tid), None)
         # Serial numbers of 32 bits: not older than this one.

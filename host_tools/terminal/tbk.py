@@ -9,13 +9,12 @@ mode of the TEK alone. Of the STKM, layout and place of TBK ID and address are t
 
 from __future__ import annotations
 
-import http.client
 import re
-import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
@@ -24,18 +23,22 @@ from card.crypto.secret import Secret
 from card.disk.kinds import CERTIFICATE
 from card.disk.reading import read_text, require_plain
 from card.errors import DecodeError, UnusableFile
+from host_tools.exchange.errors import TransportError
+from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.tbk import TbkRequest, decode_key
 from host_tools.exchange.procedures import TBK_REQUEST
+from host_tools.exchange.transport import Endpoint
 from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from host_tools.terminal.card_stkm import CardStkmView
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.key_source import FeedLayer
+from host_tools.wire.http_client import HttpTransport
+from host_tools.wire.limits import ClientLimits
 
 _ADDRESS = re.compile(r"https://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?(?P<path>/[!-~]{0,200})?")
-_LAST_PORT = 65_535
-_LARGEST_ANSWER = 1024
+_HTTPS_PORT, _LAST_PORT = 443, 65_535
 _MOST_TRIES = 3  # an issuer that is not there must not hold up every STKM
-_PATIENCE = 10.0  # seconds without a byte from the issuer
+_LIMITS = ClientLimits(body_size=1024, whole=10.0)
 
 
 class PermissionsError(TerminalError):
@@ -81,58 +84,33 @@ class PermissionsClient:
     """Fetches binding keys by HTTPS. `connect_to` replaces host and port, not the name the certificate must have."""
 
     def __init__(self, context: ssl.SSLContext, connect_to: tuple[str, int] | None = None) -> None:
-        self._context = context
+        self._tls = context
         self._connect_to = connect_to
 
     def fetch(self, uri: str, key_id: int) -> Secret:
         """Return the key of this ID (16 bytes) from the issuer at `uri`. Raises `PermissionsError`."""
         parts = _ADDRESS.fullmatch(uri)
-        if parts is None or int(parts["port"] or 443) > _LAST_PORT:
+        if parts is None or int(parts["port"] or _HTTPS_PORT) > _LAST_PORT:
             raise PermissionsError("The STKM names no HTTPS address of a permissions issuer.")
-        host = parts["host"]
-        connection = _Connection(host, int(parts["port"] or 443), self._connect_to, self._context)
+        host, port = parts["host"], int(parts["port"] or _HTTPS_PORT)
+        named = host if port == _HTTPS_PORT else f"{host}:{port}"
+        headers = (("Host", named), ("Accept", TBK_REQUEST.answer))
+        request = HttpRequest(TBK_REQUEST.method, TbkRequest(key_id).target(parts["path"] or ""), headers)
+        place = Endpoint(*(self._connect_to or (host, port)))
         try:
-            path = parts["path"] or ""
-            target = TbkRequest(key_id).target(path)
-            connection.request(TBK_REQUEST.method, target, headers={"Accept": TBK_REQUEST.answer})
-            return _read_key(connection.getresponse())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise PermissionsError(f"The permissions issuer {host} gave no key: {_words(error)}.") from None
-        finally:
-            connection.close()
+            answer = HttpTransport(place, limits=_LIMITS, tls=self._tls, tls_name=host).exchange(request)
+        except TransportError as error:
+            raise PermissionsError(f"The permissions issuer {host} gave no key: {error}.") from None
+        return _read_key(answer)
 
 
-class _Connection(http.client.HTTPSConnection):
-    """An HTTPS connection that may go to another address than the name it asks for."""
-
-    def __init__(self, host: str, port: int, connect_to: tuple[str, int] | None, context: ssl.SSLContext) -> None:
-        super().__init__(host, port, timeout=_PATIENCE, context=context)
-        self._tls = context
-        self._address = connect_to or (host, port)
-
-    def connect(self) -> None:
-        """Connect to the address and let the certificate prove the name."""
-        plain = socket.create_connection(self._address, self.timeout)
-        try:
-            self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
-        except BaseException:
-            plain.close()
-            raise
-
-
-def _read_key(response: http.client.HTTPResponse) -> Secret:
-    body = response.read(_LARGEST_ANSWER + 1)
-    if response.status != http.HTTPStatus.OK:
-        raise PermissionsError(f"The permissions issuer refused the binding key: {response.status} {response.reason}.")
+def _read_key(answer: HttpResponse) -> Secret:
+    if answer.status != HTTPStatus.OK:
+        raise PermissionsError(f"The permissions issuer refused the binding key: {answer.status} {answer.reason}.")
     try:
-        return decode_key(body)
+        return decode_key(answer.body)
     except DecodeError as error:
         raise PermissionsError(f"The permissions issuer's answer is malformed: {error}.") from None
-
-
-def _words(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error) or type(error).__name__
 
 
 def unbind(tek: Secret, tbk: Secret) -> Secret:

@@ -17,6 +17,28 @@ from host_tools.wire.limits import ClientLimits
 _PIECE = 16_384
 
 
+class _Line:
+    """One connection, which another thread may cut."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self.socket = opened
+        self.is_over = threading.Event()
+
+    def secure(self, context: ssl.SSLContext, name: str) -> socket.socket:
+        """Put TLS on it, and return the socket that stands for it from now on: the one before is none any more."""
+        secured = self.socket = context.wrap_socket(self.socket, server_hostname=name, do_handshake_on_connect=False)
+        if self.is_over.is_set():  # it may have been cut between the two sockets
+            raise ConnectionAbortedError
+        secured.do_handshake()
+        return secured
+
+    def cut(self) -> None:
+        """End it, whatever is on its way."""
+        self.is_over.set()
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+
 class _FinalResponse(http.client.HTTPResponse):
     """An answer behind interim ones: any 1xx may come first (RFC 7231 clause 6.2), http.client knows 100 alone."""
 
@@ -52,15 +74,18 @@ class HttpTransport:
 
     def exchange(self, request: HttpRequest) -> HttpResponse:
         """Send a request and return the answer. Raises `TransportError`."""
-        where, is_over, opened = self._where, threading.Event(), self._connection()
+        where, line = self._where, _Line(self._connection())
+        is_over = line.is_over
         # A limit for each read would let a server drip for ever: this one is for the whole exchange.
-        guard = threading.Timer(self._limits.whole, _cut, (opened, is_over))
+        guard = threading.Timer(self._limits.whole, line.cut)
         guard.daemon = True
         guard.start()
         connection = http.client.HTTPConnection(self._server.address, self._server.port)
         connection.response_class = _FinalResponse
         try:
-            connection.sock = self._secured(opened)
+            connection.sock = line.socket
+            if self._tls is not None:
+                connection.sock = line.secure(self._tls, self._tls_name)
             answer = self._ask(connection, request)
             if is_over.is_set():
                 raise ConnectionAbortedError  # a cut connection can look like an answer that has ended
@@ -72,7 +97,7 @@ class HttpTransport:
         finally:
             guard.cancel()
             connection.close()
-            opened.close()
+            line.socket.close()
 
     @property
     def _where(self) -> str:
@@ -85,9 +110,6 @@ class HttpTransport:
             )
         except OSError as error:
             raise TransportError(f"no connection to {self._where}: {error.strerror or error}") from None
-
-    def _secured(self, opened: socket.socket) -> socket.socket:
-        return opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self._tls_name)
 
     def _ask(self, connection: http.client.HTTPConnection, request: HttpRequest) -> HttpResponse:
         connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
@@ -114,12 +136,6 @@ class HttpTransport:
 
 def _unfolded(value: str) -> str:
     return " ".join(value.split("\r\n")).strip() if "\r" in value or "\n" in value else value
-
-
-def _cut(opened: socket.socket, is_over: threading.Event) -> None:
-    is_over.set()
-    with suppress(OSError):
-        opened.shutdown(socket.SHUT_RDWR)
 
 
 def _words(error: Exception) -> str:

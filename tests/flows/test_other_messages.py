@@ -106,6 +106,11 @@ def test_5_4_7_2_15_by_certificates(secured: tuple[HeadEnd, LabTls]) -> None:
         assert [(one.kind, one.balance) for one in found.purses] == [(PurseKind.USER, 10)]
         assert found.charged == (Price(Decimal(2), "EUR"),)
         assert open_ask(terminal, SERVICE_REQUEST, ServiceRequest("s", (ITEM1,)).encode()).status == 401
+        refusals, subscriber = served.running.servers.refusals, served.network.subscriber.impi
+        served.call(lambda: refusals.put(subscriber, refused=True))
+        assert [open_ask(terminal, *one).status for one in ((ACCOUNT, account), (PRICING, pricing))] == [403, 403]
+        served.call(lambda: refusals.put(subscriber, refused=False))
+        assert open_ask(terminal, ACCOUNT, account).status == 200
     with raw_terminal(served, tls.terminal("terminal-2")) as other:
         assert open_ask(other, ACCOUNT, account).status == 401
     with raw_terminal(served) as plain:

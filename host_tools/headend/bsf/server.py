@@ -75,6 +75,10 @@ class Bsf:
         self._asked_from: BoundedTable[bytes, None] = BoundedTable(PENDING_OF_AN_ADDRESS, PENDING_IN_ALL)
         self._pushed: BoundedTable[bytes, Subscriber] = BoundedTable(PENDING_OF_A_SUBSCRIBER, PENDING_IN_ALL)
 
+    def require_known(self, identity: str) -> None:
+        """Do nothing for an IMPI or a TMPI of a subscriber. Raises `IdentityUnknownError`."""
+        self._find(identity)
+
     def challenge(self, identity: str, address: str | None = None) -> Challenge:
         """Return a fresh challenge for an IMPI or a TMPI; the oldest for the same address may give way to it.
 

@@ -11,6 +11,7 @@ from host_tools.exchange.procedures import Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsm.books import Transactions
+from host_tools.headend.http.front import Refusals, refused
 from host_tools.headend.http.provisioning import ProvisioningService
 
 _CERTIFICATES_OF_A_SUBSCRIBER = 4
@@ -20,9 +21,10 @@ _CERTIFICATES_IN_ALL = 100_000
 class CertifiedTerminals:
     """Knows whose certificates are, and answers what needs no digest."""
 
-    def __init__(self, provisioning: ProvisioningService, transactions: Transactions) -> None:
-        """Take what answers, and the transactions it does so in."""
+    def __init__(self, provisioning: ProvisioningService, refusals: Refusals, transactions: Transactions) -> None:
+        """Take what answers, whom the operator refuses, and the transactions it does so in."""
         self._provisioning = provisioning
+        self._refusals = refusals
         self._transactions = transactions
         self._owners: BoundedTable[str, str] = BoundedTable(_CERTIFICATES_OF_A_SUBSCRIBER, _CERTIFICATES_IN_ALL)
 
@@ -39,5 +41,8 @@ class CertifiedTerminals:
         """Answer a request without the digest; None for one that needs it. Raises `DecodeError`."""
         if peer.certificate is None:
             return None
+        owner = self.owner(peer.certificate)
         with self._transactions.transaction():
+            if owner is not None and self._refusals.are_for(owner):
+                return refused()
             return self._provisioning.serve_certified(request, Target.parse(request.target), peer, self)

@@ -33,6 +33,11 @@ class Refusals:
             self._records.drop(_KIND, identity, _NAME)
 
 
+def refused() -> HttpResponse:
+    """Return the answer to a subscriber that the operator refuses."""
+    return failure(HTTPStatus.FORBIDDEN, "the operator refuses this subscriber")
+
+
 class UaFront:
     """Answers authenticated requests: refuses, shows pages of the shop, or hands on. `shop` may be put later."""
 
@@ -45,7 +50,7 @@ class UaFront:
     def serve(self, request: HttpRequest, target: Target, caller: Caller) -> HttpResponse:
         """Return the answer to an authenticated request. Raises `DecodeError`, `HeadendError`."""
         if self._refusals.are_for(caller.identity):
-            return failure(HTTPStatus.FORBIDDEN, "the operator refuses this subscriber")
+            return refused()
         if self.shop is not None and target.path.startswith(SHOP_PATH):
             return self.shop.serve(request, target, caller)
         return self._behind.serve(request, target, caller)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from secrets import token_bytes
 from typing import Protocol
 
 from card.crypto.secret import Secret
@@ -31,7 +32,8 @@ from host_tools.headend.http.guarded import GuardedServer
 from host_tools.headend.http.rates import Rates
 
 _log = logging.getLogger(__name__)
-_NOBODY = Account("", Secret(b""))
+_NOBODY = Account("", Secret(token_bytes(32)))
+"""Whoever is not known: nobody has this password, or made-up names would be counted as those of the living."""
 
 
 @lean_dataclass(frozen=True, slots=True)

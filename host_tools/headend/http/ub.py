@@ -115,6 +115,7 @@ class UbServer(GuardedServer):
 
     def _challenge(self, asker: _Asker) -> HttpResponse:
         """Return 401 with a fresh vector, or 503 to one that has had too many. Raises `IdentityUnknownError`."""
+        self._bsf.require_known(asker.username)  # names that anybody makes up must not be counted: they take memory
         seconds = self._rates.wait(asker.key)
         if not seconds and self._known.get(asker.username) != asker.address:
             seconds = self._rates_in_all.wait(asker.username)

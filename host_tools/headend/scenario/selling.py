@@ -17,6 +17,7 @@ from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.clock import NetworkClock
 from host_tools.headend.http.certified import CertifiedTerminals
 from host_tools.headend.http.client_id import AnyTerminal, ClientIdRule, ClientIds, UaRoutes
+from host_tools.headend.http.front import Refusals
 from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.provisioning import ProvisioningService
 from host_tools.headend.http.push import Pushes
@@ -58,7 +59,7 @@ class Selling:
         delivery = SalesDelivery(sales, goods, orders.registering)
         keys = KeyManagement(bsm, catalogue.services(), sales, pushes, books, delivery)
         provisioning = ProvisioningService(Procedures(sales), sales, keys, books.requests, clock)
-        certified = CertifiedTerminals(provisioning, books.transactions)
+        certified = CertifiedTerminals(provisioning, Refusals(books.records), books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))
         desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)

@@ -134,6 +134,8 @@ class Errand:
     stale: int = 0
     renewals: int = 0
     failures: int = 0
+    not_before: datetime | None = None
+    """Until when it backs off."""
 
     def read(self, response: HttpResponse) -> Answer:
         """Read the answer, with the purchase data that were ordered where it leaves them out. Raises `DecodeError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 from card.errors import DecodeError, EncodeError
@@ -42,7 +43,7 @@ from host_tools.terminal.client.events import (
 )
 from host_tools.terminal.client.journal import Journal
 from host_tools.terminal.client.states import Act, Goal, Happening, State, transition
-from host_tools.terminal.client.waits import Waits
+from host_tools.terminal.client.waits import Waits, seconds
 from host_tools.terminal.client.wishes import RequestKeys, Wish
 from host_tools.terminal.errors import TerminalError
 from host_tools.terminal.http.dialogue import Dialogue, Heard, Verdict
@@ -130,14 +131,24 @@ class Way:
         return self._now is None and not self._queue
 
     def add(self, wish: Wish, *, patient: bool, first: bool = False) -> None:
-        """Queue a wish; one that waits already is not queued again. `begin` sees to it that its turn comes."""
-        if any(errand.wish == wish for errand in self._queue):
+        """Queue a wish; one that waits already is not queued again. `begin` sees to it that its turn comes.
+
+        Somebody waits for one that is not patient: an errand that backs off steps aside for it.
+        """
+        if not patient and self.state is State.BACKING_OFF:
+            self._step_aside()
+        found = next((errand for errand in self._queue if errand.wish == wish), None)
+        if found is not None:
+            if not patient:
+                found.patient, found.not_before = False, None
             return
         if isinstance(wish, RequestKeys) and self._now is not None and self._now.wish == wish:
             return  # it is out
         errand = errand_for(wish, patient=patient)
         if len(self._queue) >= _MOST_QUEUED:
-            self._emit(Tell(MessageDropped("too many requests wait for the BSM: one is dropped")))
+            words = "too many requests wait for the BSM: one is dropped"
+            self._emit(Tell(MessageDropped(words)))
+            self._done(errand, failure=Failure(Trouble.BUSY, words))
         elif first:
             self._queue.appendleft(errand)
         else:
@@ -146,10 +157,15 @@ class Way:
     def begin(self) -> None:
         """Begin with the next errand where none is out. What there is nothing to ask for is over at once."""
         while self._now is None and self._queue:
-            errand = self._queue.popleft()
+            now = self._clock.now()
+            errand = next((one for one in self._queue if one.not_before is None or one.not_before <= now), None)
+            if errand is None:
+                self._back_off_again(now)
+                return
+            self._queue.remove(errand)
             errand.fresh(self._waits)
             try:
-                has_content = write(errand, self._journal, self._clock.now())
+                has_content = write(errand, self._journal, now)
             except EncodeError as error:
                 self._done(errand, failure=Failure(Trouble.NOTHING_TO_ASK, str(error)))
                 continue
@@ -159,6 +175,20 @@ class Way:
             self._now = errand
             self._emit(Save())
             self.happened(Happening.BEGUN)
+
+    def _step_aside(self) -> None:
+        assert self._now is not None, "something backs off"
+        self._emit(DropTimer(BACK_OFF))
+        self._queue.append(self._now)
+        self._now = None
+        self._enter(self._rest(), "somebody waits for another answer")
+
+    def _back_off_again(self, now: datetime) -> None:
+        """Let the errand wait for the rest of its time that stepped aside for others."""
+        self._now = errand = self._queue.popleft()
+        assert errand.not_before is not None, "it is not its turn yet"
+        self._emit(SetTimer(BACK_OFF, (errand.not_before - now).total_seconds()))
+        self._enter(State.BACKING_OFF, "nobody waits for another answer")
 
     def look_again(self, why: str) -> None:
         """Go to the state of rest that the journal tells now, where no errand is out."""
@@ -319,6 +349,7 @@ class Way:
         errand.fresh(self._waits)
         failures = errand.failures
         self._wait = self._waits.after(failures, self._rng) if after is None else self._waits.busy(after, failures)
+        errand.not_before = self._clock.now() + seconds(self._wait)
         self.happened(Happening.LATER, words)
 
     def _end(self, errand: Errand, *, answer: Answer | None = None, failure: Failure | None = None) -> None:

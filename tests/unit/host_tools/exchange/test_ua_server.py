@@ -300,3 +300,14 @@ class TestPushes:
         assert port.received(Datagram(BSM_PLACE, BSM_PLACE, b"<x/>")) == ()
         assert bench.triggers == [MESSAGES["trigger"]]
         assert port.dropped == 1
+
+
+def test_made_up_names_push_no_nonce_of_a_living_one_out(raw: Raw) -> None:
+    """Whatever password goes with a name that nobody has, it is not counted among the nonces in use."""
+    nonce = raw.nonce()
+    assert raw.ask(nonce=nonce).status == 200
+    for number in range(4200):
+        made_up = raw.ask(username=f"{number}@nowhere", password=b"", nonce=nonce)
+    assert made_up.status == 401
+    assert "stale" not in (made_up.one("WWW-Authenticate") or "")
+    assert raw.ask(nonce=nonce, nc="00000002").status == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -327,3 +328,21 @@ class TestTerminal:
         session = GbaSession(bench.middleware, forged, bench.fqdn, bench.clock.now)
         with pytest.raises(NetworkRefusedError, match="not authentic"):
             session.current()
+
+
+def test_names_that_anybody_makes_up_take_no_memory() -> None:
+    """They are refused before anything is counted, and a name may be as long as a header."""
+    raw = Raw()
+
+    def introduce(numbers: range) -> int:
+        for number in numbers:
+            name = f"{number:07}" + "x" * 7900
+            assert raw.get(f'Digest username="{name}", realm="{BSF}", nonce="", uri="/", response=""').status == 403
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = introduce(range(20))
+        assert introduce(range(20, 220)) - before < 200_000  # a byte for each of theirs would be 1.6 million
+    finally:
+        tracemalloc.stop()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,6 +16,7 @@ from card.codec.mikey import SecurityPolicy
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from card.spec.gba import naf_id
+from host_tools.apdu.response import StatusError
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.bcast import Tek
 from host_tools.terminal.card_stkm import CardStkmView
@@ -236,6 +237,23 @@ class TestReactions:
         assert it.deliver(third, spare=KeepNeeded(frozenset(), frozenset({FQDN, others[0]}))).sw == 0x9867
         assert it.deliver(third, spare=KeepNeeded(frozenset(), frozenset({FQDN}))).taken
         assert {muk.id_i for muk in it.terminal.usim.iter_muks()} == {FQDN, others[1]}
+
+    def test_a_card_that_does_not_show_what_it_holds_keeps_its_room(
+        self, it: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The refusal of the message is what counts, and not that of EF_MUK."""
+        others = (b"one.example.org", b"two.example.org")
+        assert it.deliver(it.ltkm()).taken
+        for fqdn in others:
+            it.establish(fqdn)
+        assert it.deliver(it.ltkm(1, others[0])).taken
+
+        def refused() -> NoReturn:
+            raise StatusError(0x6982, "READ RECORD")
+
+        monkeypatch.setattr(it.terminal.usim, "iter_muks", refused)
+        spare = KeepNeeded(frozenset(), frozenset({FQDN}))
+        assert it.deliver(it.ltkm(1, others[1]), spare=spare).verdict is LtkmVerdict.NO_ROOM_FOR_MUK
 
     @pytest.mark.norm("66")
     def test_a_forged_message_asks_for_nothing(self, it: Scene) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.transport import Endpoint
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.limits import ClientLimits
+from tests.support.lab_tls import LabTls
 
 QUICK = ClientLimits(body_size=1000, whole=0.6)
 POST = HttpRequest("POST", "/a?b=c", (("Host", "bsm.example"), ("X-Odd", "caf\xe9")), b"\x00body")
@@ -53,6 +55,33 @@ def scripted(*pieces: bytes, hold: bool = False, drip: bool = False) -> Iterator
             ended.set()
             thread.join(30)
             assert not thread.is_alive()
+
+
+def test_the_bound_for_the_whole_holds_over_tls_too(tmp_path: Path) -> None:
+    tls, ended = LabTls(tmp_path), threading.Event()
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        client, _ = listening.accept()
+        with suppress(OSError), tls.server("bsm.example").wrap_socket(client, server_side=True) as secured:
+            secured.recv(65_536)
+            secured.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not ended.wait(0.05):
+                secured.sendall(b"X: y\r\n"[:1])
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        way = HttpTransport(
+            Endpoint(*listening.getsockname()), limits=QUICK, tls=tls.terminal("terminal"), tls_name="bsm.example"
+        )
+        with pytest.raises(TransportError, match=r"within 0\.6 s"):
+            way.exchange(POST)
+    finally:
+        ended.set()
+        listening.close()
+        thread.join(30)
+    assert not thread.is_alive()
 
 
 def ask(place: Endpoint) -> HttpResponse:

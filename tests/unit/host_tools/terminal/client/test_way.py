@@ -427,6 +427,43 @@ class TestOrders:
         assert stage.client.take(Wanted(RequestKeys((KEY,)))) == ()  # the same again is the same
 
 
+class TestSomebodyWaits:
+    """Whoever asks for an answer now does not wait behind what backs off, and that waits for the rest of its time."""
+
+    def test_it_goes_first_and_the_other_one_waits_on(self) -> None:
+        busy, keys = signed(503, headers=(("Retry-After", "3600"),)), MskAnswer((MskCode(KEY, 200),)).encode()
+        stage = Stage(demand(), busy, signed(body=keys, kind=MSK_REQUEST.answer), granted(ONE))
+        stage.tell(Wanted(Register((ONE,)), patient=True))
+        assert state(stage) is State.BACKING_OFF
+        stage.clock.advance(600)
+        stage.timers[BACK_OFF] -= 600
+        stage.tell(Wanted(RequestKeys((KEY,)), patient=False))
+        (outcome,) = stage.outcomes()
+        assert outcome.wish == RequestKeys((KEY,))
+        assert outcome.failure is None
+        assert state(stage) is State.BACKING_OFF
+        assert 2900 < stage.timers[BACK_OFF] <= 3000
+        stage.after(BACK_OFF)
+        assert stage.journal.items.keys() == {ONE}
+
+    def test_the_same_wish_is_tried_at_once(self) -> None:
+        busy = signed(503, headers=(("Retry-After", "3600"),))
+        stage = Stage(demand(), busy, granted(ONE))
+        stage.tell(Wanted(Register((ONE,)), patient=True))
+        stage.tell(Wanted(Register((ONE,)), patient=False))
+        assert [outcome.failure for outcome in stage.outcomes()] == [None]
+        assert BACK_OFF not in stage.timers
+
+    def test_nobody_waits_for_what_is_dropped(self) -> None:
+        stage = Stage()
+        for number in range(66):
+            stage.client.take(Wanted(Register((f"urn:{number}",))))
+        stage.tell(Wanted(RequestKeys((KEY,)), patient=False))
+        (outcome,) = stage.outcomes()
+        assert outcome.failure is not None
+        assert "too many" in outcome.failure.words
+
+
 class TestEnd:
     def test_leaving_deregisters_from_all(self) -> None:
         stage = Stage(demand(), granted(ONE, TWO), granted(ONE, TWO), journal=in_force(ONE, TWO))
