@@ -14,7 +14,8 @@ from vpicc_bridge.notices import Notice
 
 LOOPBACK = "127.0.0.1"
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds until what does not come counts as missing: a process may start slowly, and nothing is measured by it."""
 
 
 class DiaryCard:
