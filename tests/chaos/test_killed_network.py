@@ -31,6 +31,8 @@ from tests.support.head_end import free_address
 
 _PATIENCE = 600.0
 """Until a process that does not end counts as stuck: nothing is measured by it, and the machine may be loaded."""
+_SHORT, _LONG = 2.0, 60.0
+"""How long a terminal waits for the first key: where none may come, and where one does; it ends soon after it."""
 STORES = ("sqlite", "postgresql")
 _PROGRAM = [sys.executable, "-m", "tests.support.chaos.dying"]
 
@@ -81,6 +83,11 @@ class Case:
     new_smk: bool = False
     trade: str = "tokens of a key group"
     store: str = "sqlite"
+
+    @property
+    def wait(self) -> float:
+        """How long the terminal waits: a head-end that dies at an LTKM does so behind its answer, and sends no key."""
+        return _SHORT if self.point.startswith("LTKM") else _LONG
 
     @property
     def name(self) -> str:
@@ -162,17 +169,17 @@ class Town:
         catalogue.write_text(CATALOGUE)
         return str(scenario), "--catalogue", str(catalogue)
 
-    def terminal(self, *arguments: str, point: str = "none") -> subprocess.Popen[str]:
-        """Start a command of the terminal."""
+    def terminal(self, *arguments: str, point: str = "none", wait: float = _SHORT) -> subprocess.Popen[str]:
+        """Start a command of the terminal, which waits so long for the first key."""
         return self._start(
             [*_PROGRAM, point, "terminal", *arguments, "--network", str(self._network), "--address", self._address,
              "--state", str(self.state), "--link", "inprocess", "--profile", str(self.card), "--pin", "1234",
-             "--wait", "2", "--json"]
+             "--wait", str(wait), "--json"]
         )  # fmt: skip
 
-    def run(self, *arguments: str, point: str = "none") -> int:
+    def run(self, *arguments: str, point: str = "none", wait: float = _SHORT) -> int:
         """Run a command of the terminal to its end and return its exit status."""
-        process = self.terminal(*arguments, point=point)
+        process = self.terminal(*arguments, point=point, wait=wait)
         _, words = process.communicate(timeout=_PATIENCE)
         assert "Traceback" not in words, words
         return process.returncode
@@ -209,10 +216,10 @@ def _killed(town: Town, case: Case, deed: tuple[str, ...]) -> None:
     """Do it; the victim dies meanwhile."""
     if case.victim == "terminal":
         with town.head_end():
-            assert town.run(*deed, point=case.point) == -signal.SIGKILL
+            assert town.run(*deed, point=case.point, wait=case.wait) == -signal.SIGKILL
         return
     with town.head_end(case.point) as served:
-        town.run(*deed)
+        town.run(*deed, wait=case.wait)
         assert served.wait(_PATIENCE) == -signal.SIGKILL
 
 
@@ -229,9 +236,9 @@ def test_killed(tmp_path: Path, case: Case, store_url: str, sheet: Sheet) -> Non
     town = Town(tmp_path, trade, store_url)
     with town.head_end():
         if trade.included:
-            assert town.run("register") == 0
+            assert town.run("register", wait=_LONG) == 0
         if trade.before:
-            assert town.run(*trade.before) == 0
+            assert town.run(*trade.before, wait=_LONG) == 0
     assert (town.books().purses, town.books().granted) == (trade.included, trade.included)
     _killed(town, case, trade.deed)
     sheet.kills += 1

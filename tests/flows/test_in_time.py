@@ -21,7 +21,8 @@ from tests.support.head_end import HeadEnd, head_end
 def test_an_item_whose_time_is_over_is_not_served_any_more() -> None:
     """No message goes out for that: the keys are not withdrawn, no further one is sent, the registration ends."""
     plan = offers.catalogue()
-    items = [replace(plan.items[0], period=timedelta(seconds=2)), *plan.items[1:]]
+    # Long enough that its LTKM is made before its time is over, on a busy computer, too.
+    items = [replace(plan.items[0], period=timedelta(seconds=5)), *plan.items[1:]]
     sold = Catalogue(items, plan.tariffs)
     with head_end(scenario=offers.scenario(), catalogue=sold) as served, raw_terminal(served) as terminal:
         key = served.network.bsm.keys("one")[-1]

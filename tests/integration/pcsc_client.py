@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PATIENCE = 15.0
+PATIENCE = 60.0
+"""Seconds until what does not come counts as missing: a process may start slowly, and nothing is measured by it."""
 
 
 class PcscFailure(Exception):

@@ -25,7 +25,7 @@ from host_tools.realism.faulty import FaultyCard
 from host_tools.realism.plan import Fault, FaultKind, Injector
 from tests.bench.echo import LOOPBACK
 from tests.integration.conftest import Desk
-from tests.integration.pcsc_client import Client
+from tests.integration.pcsc_client import PATIENCE, Client
 from vpicc_bridge.connection import Connection
 from vpicc_bridge.lines import Dialler
 from vpicc_bridge.pcscd import PrivatePcscd
@@ -160,7 +160,7 @@ def faulty_process(private_pcscd: PrivatePcscd, tmp_path: Path) -> Iterator[str]
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(10)
+            process.wait(PATIENCE)
         finally:
             process.kill()
             process.wait()

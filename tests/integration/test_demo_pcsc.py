@@ -10,6 +10,7 @@ import sys
 import tempfile
 import wave
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,11 +46,17 @@ def shared_folder() -> Iterator[Path]:
 
 
 def descendants(pid: int) -> set[int]:
-    """Return the process ids below `pid`."""
+    """Return the process ids below `pid`. A thread or a process may end while it is looked at."""
     found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= {int(child)} | descendants(int(child))
+    tasks: list[Path] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        tasks += Path(f"/proc/{pid}/task").iterdir()
+    for task in tasks:
+        children = ""
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children = (task / "children").read_text()
+        for child in map(int, children.split()):
+            found |= {child} | descendants(child)
     return found
 
 

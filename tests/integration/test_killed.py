@@ -79,7 +79,9 @@ def test_a_reader_that_is_killed_while_a_broadcast_plays(tmp_path: Path, victim:
         ):
             with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
                 file.write(pcap[:PLAYED])
-                os.kill(card.pid if victim == "card" else pcscd.pid or 0, signal.SIGKILL)
+                killed = card.pid if victim == "card" else pcscd.pid or 0
+                os.kill(killed, signal.SIGKILL)
+                wait_until(lambda: not is_running(killed))  # else play may come to its end before that
                 file.write(pcap[PLAYED:])
             out, err = play.communicate(timeout=PATIENCE)
     result = json.loads(out)
@@ -117,8 +119,9 @@ def test_run_ends_when_its_own_pcscd_does(tmp_path: Path) -> None:
             if "Ctrl-C" in line:
                 break
         for pid in descendants(process.pid):
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "pcscd":
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may have ended meanwhile
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "pcscd":
+                    os.kill(pid, signal.SIGKILL)
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.ENVIRONMENT
     assert err.splitlines()[-1] == "Error: the private pcscd was ended by signal 9."

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.pcsc_client import Client
+from tests.integration.pcsc_client import PATIENCE, Client
 from vpicc_bridge.pcscd import SOCKET_VARIABLE, PrivatePcscd
 
 pytestmark = pytest.mark.pcscd
@@ -22,7 +22,7 @@ LIST_CARDS = (
     "import time\n"
     "from smartcard.System import readers\n"
     "from smartcard.Exceptions import NoCardException\n"
-    "for attempt in range(200):\n"
+    "for attempt in range(1200):\n"
     "    try:\n"
     "        connection = readers()[0].createConnection()\n"
     "        connection.connect()\n"
@@ -59,7 +59,7 @@ def test_the_usim_appears_and_leaves(private_pcscd: PrivatePcscd, client: Client
             atr = handle.atr()
             assert handle.transmit(SELECT_MF)[-2] in (0x61, 0x90)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=PATIENCE)
     client.wait_empty(reader)
     assert process.returncode == 0, errors
     assert atr.hex(" ").upper() in output
@@ -90,7 +90,7 @@ def test_a_client_that_waits_for_the_line_finds_the_card(tmp_path: Path) -> None
         command = [sys.executable, "-W", "ignore", "-c", CONNECT_ONCE]
         seen = subprocess.run(command, env={name: path}, capture_output=True, text=True, check=True, timeout=60).stdout
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert bytes.fromhex(seen)[0] == 0x3B
 
 
@@ -105,11 +105,11 @@ def test_a_private_pcscd_on_the_command_line(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=120,
         ).stdout.strip()
         lines = until_ready(process, [])  # the client may have been faster
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     shown = re.search(r"ATR: +([0-9A-F ]+)", "".join(lines))
     assert shown is not None
     assert bytes.fromhex(seen) == bytes.fromhex(shown[1])

@@ -28,11 +28,13 @@ from host_tools.sessions import air as headend_air
 from host_tools.sessions import permissions as headend_permissions
 from host_tools.sessions import serve as headend_serve
 from host_tools.trace.tap import Tap
+from tests.support.head_end import free_address
 from tests.support.hostile import GOOD, HOSTILE, cuts, guarded, write_good_files
 
 CARD = {"link": "inprocess", "profile": "@profile"}
-# Nobody listens where the good network file says, so these end there.
-ONLINE = {"network": "@network", "address": "127.9.9.9", "pin": "1234", "trace_files": ">t.jsonl", "state": "@state"}
+# Nobody listens where the good network file says, so these end there. Their own ports are those of one process.
+ONLINE = {"network": "@network", "address": free_address(), "pin": "1234", "trace_files": ">t.jsonl",
+          "state": "@state"}  # fmt: skip
 HTTPS = {"bsm": "https://bsm.example.org/"}
 # How each command is called so that it does its work: values by parameter, @ before the kind of a good file, > before
 # a file that is written.

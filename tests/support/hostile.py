@@ -24,8 +24,8 @@ from host_tools.terminal.client.journal_text import encode_state
 
 MEMORY = 200 << 20
 """Bytes that reading any file may take on top of what the process had."""
-WATCHDOG = 10.0
-"""Seconds after which a reader counts as hanging."""
+WATCHDOG = 60.0
+"""Seconds after which a reader counts as hanging; a busy computer must not make one of a reader that works."""
 SPARSE = 3 << 30
 CUT = 97
 

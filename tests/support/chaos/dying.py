@@ -65,6 +65,8 @@ def _in_transaction(words: str, where: str, die: Callable[[], None]) -> None:
     Connection.commit = committing  # type: ignore[method-assign]
 
 
+# By its B-TID goes what is acknowledged; another statement, with every LTKM that is made, lets go of the oldest.
+_SETTLED = "DELETE FROM outstanding WHERE b_tid"
 POINTS: dict[str, Callable[[Callable[[], None]], None]] = {
     "none": lambda _: None,
     "journal written": lambda die: _after(StateFile, "save", die),
@@ -79,8 +81,8 @@ POINTS: dict[str, Callable[[Callable[[], None]], None]] = {
     "purchase after its commit": lambda die: _in_transaction("INSERT INTO requests", "after", die),
     "LTKM before its commit": lambda die: _in_transaction("INSERT INTO outstanding", "before", die),
     "LTKM after its commit": lambda die: _in_transaction("INSERT INTO outstanding", "after", die),
-    "acknowledgement before its commit": lambda die: _in_transaction("DELETE FROM outstanding", "before", die),
-    "acknowledgement after its commit": lambda die: _in_transaction("DELETE FROM outstanding", "after", die),
+    "acknowledgement before its commit": lambda die: _in_transaction(_SETTLED, "before", die),
+    "acknowledgement after its commit": lambda die: _in_transaction(_SETTLED, "after", die),
 }
 
 

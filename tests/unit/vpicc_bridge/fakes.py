@@ -14,7 +14,8 @@ from vpicc_bridge.notices import Notice
 
 LOOPBACK = "127.0.0.1"
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds until what does not come counts as missing: a process may start slowly, and nothing is measured by it."""
 
 
 class DiaryCard:
@@ -72,13 +73,14 @@ class FakeVpcd:
         line.settimeout(PATIENCE)
         self.line = line
 
-    def send(self, body: bytes) -> None:
-        """Send as vpcd does: length and body apart."""
-        self.line.sendall(len(body).to_bytes(2, "big"))
-        self.line.sendall(body)
+    def send(self, body: bytes, *, whole: bool = False) -> None:
+        """Send as vpcd does: length and body apart; `whole`: at once, where a silence between them would be judged."""
+        length = len(body).to_bytes(2, "big")
+        for piece in (length + body,) if whole else (length, body):
+            self.line.sendall(piece)
 
-    def ask(self, body: bytes) -> bytes:
-        self.send(body)
+    def ask(self, body: bytes, *, whole: bool = False) -> bytes:
+        self.send(body, whole=whole)
         return self._exactly(int.from_bytes(self._exactly(2), "big"))
 
     def is_closed(self) -> bool:

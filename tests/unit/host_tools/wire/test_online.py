@@ -50,7 +50,8 @@ class Online:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.events: list[dict[str, object]] = []
         self._lines: Queue[str] = Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -76,6 +77,12 @@ class Online:
     def end(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
         return self.process.wait(_MOST_SECONDS)
+
+    def close(self) -> None:
+        """End at once. What is read is read to its end first: `communicate` closes the pipe."""
+        self.process.kill()
+        self._reader.join(_MOST_SECONDS)
+        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +119,7 @@ def online(served: Served, card: Path, *more: str, program: list[str] | None = N
     try:
         yield running
     finally:
-        running.process.kill()
-        running.process.communicate()
+        running.close()
 
 
 def is_ltkm(event: dict[str, object]) -> bool:
