@@ -79,7 +79,7 @@ def test_a_registration_and_a_purchase(served: HeadEnd, tmp_path: Path) -> None:
     network, file, place = served.running.network, tmp_path / "run.pcapng", free_address()
     bsf, bsm = network.bsf.endpoint.port, network.bsm.endpoint.port
     ports = f"tcp port {bsf} or tcp port {bsm} or udp port {network.push.port}"
-    with captured(file, ports), terminal(fresh_card(), network, place) as online:
+    with captured(file, ports), terminal(fresh_card(), served, place) as online:
         assert online.ask(Order(ServiceRequest("s-1", (BOTH,)))).failure is None
         assert len(online.listen()) == 2
         assert online.register((BOTH.service_id,)).granted

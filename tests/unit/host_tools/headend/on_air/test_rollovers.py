@@ -299,7 +299,7 @@ def test_a_terminal_that_asks_for_nothing_has_each_sek_before_it_is_used() -> No
     # The third round begins 7.5 s from now; the last SEKs of the second are in use.
     began = datetime.now(UTC) - timedelta(milliseconds=2 * DEMO.duration - 7500)
     with broadcast(began, 1.0) as (headend, beside):
-        with terminal(fresh_card(), headend.running.network) as online:
+        with terminal(fresh_card(), headend) as online:
             assert online.register(service_ids(DEMO)).granted
             online.listen()
             assert stays(online, lambda: held(headend, "tone-b") == [2, 3])
@@ -319,7 +319,7 @@ def test_an_operator_rolls_a_sek_and_a_restart_keeps_it(tmp_path: Path) -> None:
     store = Store.connect(f"sqlite:///{tmp_path / 'a.db'}", KEY)
     try:
         with broadcast(began, 1.0, store) as (headend, beside):
-            with terminal(fresh_card(), headend.running.network) as online:
+            with terminal(fresh_card(), headend) as online:
                 assert online.register(service_ids(DEMO)).granted
                 online.listen()
                 assert held(headend, "tone-b") == [1]
