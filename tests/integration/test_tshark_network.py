@@ -74,6 +74,7 @@ def served() -> Iterator[HeadEnd]:
         assert found.defects == 0
 
 
+@pytest.mark.usefixtures("patient_bsm")
 def test_a_registration_and_a_purchase(served: HeadEnd, tmp_path: Path) -> None:
     network, file, place = served.running.network, tmp_path / "run.pcapng", free_address()
     bsf, bsm = network.bsf.endpoint.port, network.bsm.endpoint.port

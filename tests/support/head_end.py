@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import pytest
+
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
+from host_tools.headend.bsm import ltkm_sender
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.short_messages import SmsPlace
@@ -52,6 +55,7 @@ _MOST_SECONDS = 300
 PATIENCE = Patience(first=20.0, quiet=0.1)
 """For LTKMs. A `PatientTerminal` does not rely on it."""
 _A_MOMENT = 0.05
+_NEVER = 3600.0
 _SLOTS = itertools.count()
 _T = TypeVar("_T")
 
@@ -167,6 +171,18 @@ def _stored(store: Store, plan: Scenario, clock: SystemClock, services: Scenario
     with store.database.transaction():
         who = subscriber_of(CardProfile.demo())
         return UsimNetwork(plan, who, clock, tables=P1, services=services, parts=parts, rng=SystemRng())
+
+
+@contextmanager
+def nothing_goes_again() -> Iterator[None]:
+    """Let the BSMs of this process send no LTKM again for the length of a `with` block: a busy computer loses nothing.
+
+    Where this end answers later than a BSM waits, a plain LTKM comes once more under a new T, and there is one more
+    than there should be.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ltkm_sender, "FIRST_WAIT", _NEVER)
+        yield
 
 
 def free_address() -> str:

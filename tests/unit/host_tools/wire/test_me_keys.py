@@ -22,6 +22,7 @@ from host_tools.wire.system import SystemClock, SystemRng
 from tests.support.head_end import PATIENCE, HeadEnd, PatientTerminal, free_address, fresh_card, head_end
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO, feed
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 ME_KEYS = GbaSettings(UiccType.GBA, KeyChoice.ME_BASED)
 
 

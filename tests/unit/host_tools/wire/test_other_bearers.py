@@ -29,6 +29,7 @@ from tests.support.head_end import PATIENCE, HeadEnd, PatientTerminal, free_addr
 from tests.support.wire import TERMINAL, CsimBench
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 SMS_PORT = 5055
 
 

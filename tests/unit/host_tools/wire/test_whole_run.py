@@ -59,6 +59,7 @@ def answers(served: HeadEnd, role: str) -> dict[int, int]:
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="1", message="LTKM request")
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="2", message="the answer")
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="3", message="the LTKM, which the terminal gives to the card")
+@pytest.mark.usefixtures("patient_bsm")
 def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
     card = fresh_card()
     with terminal(card, served) as online:
@@ -104,6 +105,7 @@ def test_pushes_go_to_where_the_registration_came_from(served: HeadEnd) -> None:
     assert registered.route.address == address
 
 
+@pytest.mark.usefixtures("patient_bsm")
 def test_a_solicited_pull_is_answered_at_once(served: HeadEnd) -> None:
     address = free_address()
     with terminal(fresh_card(), served, address) as online:
