@@ -34,6 +34,7 @@ from host_tools.headend.scenario.seeded_keys import media_stream, traffic_key
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.headend.sealing import MikeySealer
 from tests.support.capabilities import missing, program
+from tests.support.free_ports import free_ports
 
 DEMO = shipped_scenario("demo")
 SHORT = replace(DEMO, duration=8000, events=DEMO.events[:0])
@@ -46,12 +47,6 @@ def wait_until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)
-
-
-def free_port(kind: socket.SocketKind, address: str) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1]) & ~7
 
 
 def listens(port: int) -> bool:
@@ -91,7 +86,7 @@ def test_gstreamer_opens_the_stream_over_a_change_of_tek(tmp_path: Path) -> None
         caps.append(
             f"srtp-key{end}=(buffer){(key.tek.reveal() + key.salt.reveal()).hex()},mki{end}=(buffer){name.hex()}"
         )
-    port, heard, packets = free_port(socket.SOCK_DGRAM, "127.0.0.7"), tmp_path / "heard.ulaw", SHORT.duration // 20
+    port, heard, packets = free_ports("127.0.0.7", 8), tmp_path / "heard.ulaw", SHORT.duration // 20
     source = f"udpsrc address=127.0.0.7 port={port} buffer-size=4000000 num-buffers={packets}"
     pipeline = f'{source} caps="{",".join(caps)}" ! srtpdec ! rtppcmudepay ! filesink location={heard}'
     with subprocess.Popen([launch, "-q", *shlex.split(pipeline)], stderr=subprocess.PIPE, text=True) as player:
@@ -208,8 +203,7 @@ def test_bsm_and_bsda_are_killed_and_started_again(tmp_path: Path, by: str) -> N
     scenario = tmp_path / "demo.toml"
     text = (Path(sys.modules["host_tools.headend"].__path__[0]) / "scenarios" / "demo.toml").read_text()
     scenario.write_text(text.replace("\nduration", f'\nstkm_by = "{by}"\nduration'))
-    port, place = free_port(socket.SOCK_STREAM, "127.0.0.1"), Endpoint("127.0.0.8", 0)
-    place = replace(place, port=free_port(socket.SOCK_DGRAM, place.address))
+    port, place = free_ports("127.0.0.1"), Endpoint("127.0.0.8", free_ports("127.0.0.8", 8))
     listener = f"{place.address}:{place.port}"
     shared = ["--clock-file", str(tmp_path / "clock"), "--speed", "4", "--loop", "--listener", listener]
     key, network = ["--transport-key", str(tmp_path / "key")], tmp_path / "net.toml"

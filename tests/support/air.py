@@ -25,6 +25,7 @@ from host_tools.sessions.events import Event, LiveProgressed, Tuned
 from host_tools.sessions.keys import subscribe
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.programme import Programme
+from tests.support.free_ports import free_ports
 
 PIN = CardProfile.demo().pins.pin1.value
 STKM_PORT = 2269
@@ -44,25 +45,6 @@ def card(network: UsimNetwork | None) -> TerminalMiddleware:
 
 def network_of(scenario: Scenario) -> UsimNetwork:
     return UsimNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
-
-
-def free_ports(address: str, count: int) -> int:
-    """Return the first of so many ports that nobody has."""
-    for first in range(21_000 + (hash(address) & 0x3FF) * 16, 60_000, 16):
-        taken = []
-        try:
-            for port in range(first, first + count):
-                one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                taken.append(one)
-                one.bind((address, port))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for one in taken:
-                one.close()
-    raise AssertionError("no free ports")
 
 
 @dataclass

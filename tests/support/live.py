@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,13 +32,6 @@ def wait_until(reached: Callable[[], bool], why: Callable[[], str] = lambda: "it
     while not reached():
         assert time.monotonic() < deadline, why()
         time.sleep(0.02)
-
-
-def free_tcp_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Program:
@@ -110,15 +102,6 @@ class HeadEnd(Program):
         super().__enter__()
         self.wait_for("for terminals")
         return self
-
-    @property
-    def ports(self) -> tuple[str, ...]:
-        """Options that give another one the same ports."""
-        network = load_network(self.network)
-        return (
-            "--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
-            "--push-port", str(network.push.port),
-        )  # fmt: skip
 
 
 class Terminal(Program):

@@ -38,8 +38,9 @@ from host_tools.terminal.client.events import KeyUnknown
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, PlayOptions
 from host_tools.terminal.replay import Replay, Segment
-from tests.support.air import STKM_PORT, Air, Sender, UntilQuiet, card, free_ports, network_of
+from tests.support.air import STKM_PORT, Air, Sender, UntilQuiet, card, network_of
 from tests.support.chaos.lossy import LossyRelay, Weather
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address
 
 if TYPE_CHECKING:

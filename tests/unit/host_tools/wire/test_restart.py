@@ -24,6 +24,7 @@ from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.network_file import NetworkFile, load_network
 from host_tools.wire.system import SystemClock, SystemRng
+from tests.support.free_ports import head_end_ports
 from tests.support.head_end import free_address, fresh_card, terminal_at
 from tests.support.postgresql import PostgreSql
 
@@ -36,7 +37,7 @@ class Killed:
     def __init__(self, folder: Path, db: str) -> None:
         self._folder = folder
         self._db = db
-        self._ports: list[str] = []
+        self._ports = head_end_ports()
         self.process = self._start()
 
     @property
@@ -44,15 +45,10 @@ class Killed:
         return load_network(self._folder / "net.toml")
 
     def restart(self) -> None:
-        """Kill it and start it on the ports it had."""
+        """Kill it and start it on the ports it has."""
         self.process.kill()
         self.process.communicate(timeout=_MOST_SECONDS)
         assert self.process.returncode == -signal.SIGKILL
-        network = self.network
-        self._ports = [
-            "--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
-            "--push-port", str(network.push.port),
-        ]  # fmt: skip
         self.process = self._start()
 
     def metrics(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ from card.profile.schema import demo_path
 from host_tools.cli.exits import ExitCode
 from host_tools.cli.main import invoke
 from host_tools.wire.network_file import load_network
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address
 
 CARD = ("--link", "inprocess", "--profile", str(demo_path()), "--pin", "1234")

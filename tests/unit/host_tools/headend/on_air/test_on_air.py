@@ -39,7 +39,7 @@ from host_tools.headend.scenario.recorder import record
 from host_tools.headend.scenario.timetable import Timetable
 from host_tools.headend.sealing import MikeySealer
 from host_tools.wire.system import SystemClock
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 
 DEMO = shipped_scenario("demo")
 SHORT = replace(DEMO, duration=8000, view=None, events=DEMO.events[:0])

@@ -38,7 +38,7 @@ from host_tools.headend.serving import Beside
 from host_tools.headend.store.store import Store
 from host_tools.terminal.online import OnlineTerminal
 from host_tools.wire.system import SystemClock
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 from tests.support.head_end import HeadEnd, fresh_card, head_end, terminal
 
 DEMO = shipped_scenario("demo")
