@@ -164,11 +164,13 @@ def test_two_terminals_one_of_which_pays(tmp_path: Path) -> None:
     second = ("--link", "inprocess", "--profile", "usim-t1", "--pin", "1234", "--state", str(tmp_path / "second"))
     with (
         HeadEnd(longer("subscribe", tmp_path), tmp_path, *listener) as head_end,
-        Terminal("sport", head_end.network, paying, "--duration", "6", *bought) as first,
-        Terminal("sport", head_end.network, other, "--duration", "6", card=second) as poor,
+        Terminal("sport", head_end.network, paying, *bought) as first,
+        Terminal("sport", head_end.network, other, card=second) as poor,
     ):
-        assert first.wait() == 0, first.story()
-        assert poor.wait() != 0
+        first.wait_for_packets(50)
+        poor.wait_until_heard(150)
+        assert first.end() == 0, first.story()
+        assert poor.end() != 0
         late = worst_lateness(head_end)
     answers = [one for one in first.named("answer") if one["request"] == "service request"]
     assert answers, first.story()

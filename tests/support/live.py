@@ -136,6 +136,10 @@ class Terminal(Program):
         least = self.progress["decrypted"] + count
         wait_until(lambda: self._plays() and self.progress["decrypted"] >= least, self.story)
 
+    def wait_until_heard(self, count: int) -> None:
+        """Wait until so many packets have come in all, opened or not."""
+        wait_until(lambda: self._plays() and self.progress["packets"] >= count, self.story)
+
     def _plays(self) -> bool:
         assert self.process.poll() is None, self.story()
         return True
