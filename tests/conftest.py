@@ -46,6 +46,15 @@ def postgresql() -> Iterator[PostgreSql]:
         yield server
 
 
+@pytest.fixture
+def patient_bsm() -> Iterator[None]:
+    """A BSM that sends nothing again, for a test that counts LTKMs."""
+    from tests.support.head_end import nothing_goes_again
+
+    with nothing_goes_again():
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in tests/bench as a measurement: `make bench` runs it, `make test` does not."""

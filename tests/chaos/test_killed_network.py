@@ -27,6 +27,7 @@ from tests.flows.offers import BOTH, CATALOGUE, FILM_ASKED, SCENARIO
 from tests.support.chaos.books import Books, books, is_at_rest
 from tests.support.chaos.sheet import Sheet
 from tests.support.chaos.world import bootstrap
+from tests.support.free_ports import head_end_ports
 from tests.support.head_end import free_address
 
 _PATIENCE = 600.0
@@ -137,14 +138,14 @@ class Town:
         self._folder = folder
         self._address = free_address()
         self._network = folder / "net.toml"
-        self._ports: list[str] = []
+        self._ports = head_end_ports()
         self._trade = trade
         self.card, self.store, self.state = folder / "a.card", store, folder / "state.json"
         create_card(CardProfile.demo(), self.card).close()
 
     @contextmanager
     def head_end(self, point: str = "none") -> Iterator[subprocess.Popen[str]]:
-        """Serve, on the ports of the time before."""
+        """Serve, always on the same ports."""
         command = [*_PROGRAM, point, "headend", "serve", *self._sold(), "--db", self.store,
                    "--network-file", str(self._network), "--no-pages", *self._ports]  # fmt: skip
         process = self._start(command)
@@ -152,9 +153,6 @@ class Town:
             assert process.stdout is not None
             if not any(line.startswith("Registrations") for line in process.stdout):
                 raise AssertionError(process.stderr.read() if process.stderr else "")
-            network = self.network
-            self._ports = ["--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
-                           "--push-port", str(network.push.port)]  # fmt: skip
             yield process
         finally:
             process.kill()

@@ -6,22 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from host_tools.headend.bsm import ltkm_sender
 from tests.flows import offers
-from tests.support.head_end import HeadEnd, head_end
-
-_NEVER = 3600.0
+from tests.support.head_end import HeadEnd, head_end, nothing_goes_again
 
 
 @pytest.fixture(scope="package", autouse=True)
 def patient_bsm() -> Iterator[None]:
-    """A BSM that sends nothing again while a test runs: no flow is about that, and a busy machine is no lost datagram.
+    """A BSM that sends nothing again while a test runs: no flow is about that, and its log would have one message more.
 
-    Where this end answers later than the BSM waits, a plain LTKM comes once more under a new T, and a log of the flow
-    has one message more than the flow. Tests beside these, in the same process, have the times as they are.
+    Tests beside these, in the same process, have the times as they are.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ltkm_sender, "FIRST_WAIT", _NEVER)
+    with nothing_goes_again():
         yield
 
 

@@ -26,8 +26,8 @@ from host_tools.headend.serving import Beside
 from host_tools.sessions.air import Aired, beside
 from host_tools.terminal.bcast import Tek
 from host_tools.wire.system import SystemClock
-from tests.support.air import free_ports
 from tests.support.flows import PUSH, VERIFICATION, raw_terminal
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address, head_end
 
 DEMO = shipped_scenario("demo")

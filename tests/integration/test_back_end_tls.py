@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from host_tools.exchange.procedures import SEK_HANDOVER
 from host_tools.exchange.transport import Endpoint
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.network_file import BSDA, load_network
+from tests.support.free_ports import free_ports
 
 PATIENCE = 60.0
 PROGRAM = [sys.executable, "-m", "host_tools.cli.main", "headend"]
@@ -46,12 +46,6 @@ def started(last_line: str, *arguments: str) -> Iterator[str]:
             yield said
         finally:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def metrics(place: str) -> dict[str, float]:
@@ -85,7 +79,7 @@ def test_both_directions_are_over_tls(tmp_path: Path, by: str) -> None:
     scenario.write_text(DEMO.read_text().replace("\nduration", f'\nstkm_by = "{by}"\nduration'))
     shared = ["--clock-file", str(tmp_path / "clock"), "--speed", "4", "--loop", "--listener", "127.0.0.9:6400"]
     shared += ["--transport-key", str(tmp_path / "key"), "--certificates", str(folder)]
-    place = Endpoint("127.0.0.1", free_port())
+    place = Endpoint("127.0.0.1", free_ports("127.0.0.1"))
     bsm = ["serve", str(scenario), "--network-file", str(file), "--bsda", f"127.0.0.1:{place.port}", "--db", "memory"]
     with started("again and again", *bsm, *shared) as said:
         network = load_network(file)

@@ -13,7 +13,7 @@ from tests.integration.conftest import Desk
 from tests.support.head_end import PIN, head_end, terminal
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO, feed
 
-pytestmark = pytest.mark.pcscd
+pytestmark = [pytest.mark.pcscd, pytest.mark.usefixtures("patient_bsm")]
 
 
 def test_ltkms_over_udp_go_to_the_card_in_the_reader_and_acknowledgements_back(insert: Desk) -> None:
@@ -23,7 +23,7 @@ def test_ltkms_over_udp_go_to_the_card_in_the_reader_and_acknowledgements_back(i
         middleware = TerminalMiddleware(link, tables=P1)
         try:
             middleware.connect(PIN)
-            with terminal(middleware, served.running.network) as online:
+            with terminal(middleware, served) as online:
                 registered = online.register([ONE, TWO])
                 assert registered.granted
                 assert len(registered.receipts) == 2

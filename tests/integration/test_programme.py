@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address
 from tests.support.live import HeadEnd, Json, Terminal, opened_what_had_its_key
 from tests.support.programme import SEK_LIFE, SERVICE, Counts, Load, frames, newest, scenario

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from tests.flows import offers
 from tests.flows.offers import BOTH, TOKENS
 from tests.support.capabilities import program
 from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end, terminal
+from tests.support.tshark_files import MARK_PORT, wait_for_all, wait_for_beginning
 
 _SECONDS = 30.0
 
@@ -29,7 +29,8 @@ _SECONDS = 30.0
 @contextmanager
 def captured(file: Path, ports: str) -> Iterator[None]:
     """Capture what crosses the loopback interface to and from these ports while the block runs."""
-    command = [str(program("tshark")), "-i", "lo", "-f", ports, "-w", str(file), "-q"]
+    filtered = f"({ports}) or udp port {MARK_PORT}"
+    command = [str(program("tshark")), "-i", "lo", "-f", filtered, "-w", str(file), "-q"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = ""
@@ -38,12 +39,10 @@ def captured(file: Path, ports: str) -> Iterator[None]:
                 break
         else:
             pytest.fail(f"tshark may not capture here: {line}")
-        until = time.monotonic() + _SECONDS
-        while not file.exists() and time.monotonic() < until:
-            time.sleep(0.05)
         try:
+            wait_for_beginning(file)
             yield
-            time.sleep(1.0)  # the kernel hands packets over in blocks
+            wait_for_all(file)
         finally:
             process.terminate()
             process.communicate(timeout=_SECONDS)
@@ -75,18 +74,20 @@ def served() -> Iterator[HeadEnd]:
         assert found.defects == 0
 
 
+@pytest.mark.usefixtures("patient_bsm")
 def test_a_registration_and_a_purchase(served: HeadEnd, tmp_path: Path) -> None:
     network, file, place = served.running.network, tmp_path / "run.pcapng", free_address()
     bsf, bsm = network.bsf.endpoint.port, network.bsm.endpoint.port
     ports = f"tcp port {bsf} or tcp port {bsm} or udp port {network.push.port}"
-    with captured(file, ports), terminal(fresh_card(), network, place) as online:
+    with captured(file, ports), terminal(fresh_card(), served, place) as online:
         assert online.ask(Order(ServiceRequest("s-1", (BOTH,)))).failure is None
         assert len(online.listen()) == 2
         assert online.register((BOTH.service_id,)).granted
         assert online.ask(Order(TokenPurchaseRequest("t-1", items=(TOKENS,)))).failure is None
         receipts = online.listen()
         assert [receipt.taken for receipt in receipts] == [True]
-    options = ("-d", f"tcp.port=={bsf},http", "-d", f"tcp.port=={bsm},http", "-d", f"udp.port=={OMA_LTKM_PORT},mikey")
+    options = ("-d", f"tcp.port=={bsf},http", "-d", f"tcp.port=={bsm},http", "-d", f"udp.port=={OMA_LTKM_PORT},mikey",
+               "-d", f"udp.port=={MARK_PORT},data")  # fmt: skip
 
     http = read(file, "http", *options)
     asked = [one for one in http if "http.request.method" in one]  # an answer has the URI, too, by Wireshark 4.4

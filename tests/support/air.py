@@ -6,7 +6,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -25,10 +25,12 @@ from host_tools.sessions.events import Event, LiveProgressed, Tuned
 from host_tools.sessions.keys import subscribe
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.programme import Programme
+from tests.support.free_ports import free_ports
 
 PIN = CardProfile.demo().pins.pin1.value
 STKM_PORT = 2269
-_QUIET = 0.6
+_QUIET = 3
+"""Looks at the ports that find nothing new. They are counted: a computer that stood still has not looked meanwhile."""
 
 
 def card(network: UsimNetwork | None) -> TerminalMiddleware:
@@ -43,25 +45,6 @@ def card(network: UsimNetwork | None) -> TerminalMiddleware:
 
 def network_of(scenario: Scenario) -> UsimNetwork:
     return UsimNetwork(scenario, subscriber_of(CardProfile.demo()), tables=P1)
-
-
-def free_ports(address: str, count: int) -> int:
-    """Return the first of so many ports that nobody has."""
-    for first in range(21_000 + (hash(address) & 0x3FF) * 16, 60_000, 16):
-        taken = []
-        try:
-            for port in range(first, first + count):
-                one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                taken.append(one)
-                one.bind((address, port))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for one in taken:
-                one.close()
-    raise AssertionError("no free ports")
 
 
 @dataclass
@@ -159,15 +142,21 @@ class Sender:
 
 
 class UntilQuiet:
-    """Controls that press keys when so many packets came, and end when all was sent and nothing comes any more."""
+    """Controls that press keys when so many packets came, and end when all was sent and nothing comes any more.
 
-    def __init__(self, sender: Sender, keys: Mapping[int, str] | None = None) -> None:
+    `is_still` tells whether what was sent is no longer on its way through somebody else's hands.
+    """
+
+    def __init__(
+        self, sender: Sender, keys: Mapping[int, str] | None = None, is_still: Callable[[], bool] = lambda: True
+    ) -> None:
         self.events: list[Event] = []
         self._sender = sender
         self._keys = dict(keys or {})
+        self._is_still = is_still
         self._seen = -1
         self._listens = False
-        self._since = time.monotonic()
+        self._quiet = 0
 
     def emit(self, event: Event, /) -> None:
         self.events.append(event)
@@ -176,10 +165,11 @@ class UntilQuiet:
             self._sender.listens()
         if isinstance(event, LiveProgressed):
             seen = event.statistics.packets_seen + event.statistics.stkms_seen
-            if seen != self._seen:
-                self._seen, self._since = seen, time.monotonic()
+            is_all_sent = self._sender.ended.is_set() and self._is_still()
+            self._quiet = self._quiet + 1 if is_all_sent and seen == self._seen else 0
+            self._seen = seen
 
     def poll(self) -> str | None:
         for count in [count for count in self._keys if self._seen >= count]:
             return self._keys.pop(count)
-        return "q" if self._sender.ended.is_set() and time.monotonic() - self._since > _QUIET else None
+        return "q" if self._quiet >= _QUIET else None

@@ -7,17 +7,21 @@ import itertools
 import os
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pytest
 
 from card import CardProfile, memory_card
 from card.crypto.secret import Secret
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.errors import TransportError
+from host_tools.headend.bsm import ltkm_sender
 from host_tools.headend.catalogue.items import Catalogue
 from host_tools.headend.http.client_id import ClientIdRule
 from host_tools.headend.http.short_messages import SmsPlace
@@ -34,6 +38,7 @@ from host_tools.headend.subscribers.personalised import record_of, subscriber_of
 from host_tools.links.inprocess import InProcessLink
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.identities import usim_online
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience
 from host_tools.terminal.reach import reach_network
@@ -47,6 +52,10 @@ from tests.unit.host_tools.headend.networks import small_scenario
 PIN = CardProfile.demo().pins.pin1.value
 _MOST_SECONDS = 300
 """Until a server that neither starts, nor ends, nor answers counts as stuck; nothing is measured by it."""
+PATIENCE = Patience(first=20.0, quiet=0.1)
+"""For LTKMs. A `PatientTerminal` does not rely on it."""
+_A_MOMENT = 0.05
+_NEVER = 3600.0
 _SLOTS = itertools.count()
 _T = TypeVar("_T")
 
@@ -76,6 +85,11 @@ class HeadEnd:
     @property
     def defects(self) -> int:
         return self.call(self.running.defects)
+
+    def rests(self) -> bool:
+        """Tell whether no LTKM waits, neither to be sent nor to be acknowledged."""
+        figures = self.call(self.running.servers.pushes.figures)
+        return not (figures.orders or figures.outstanding)
 
 
 @contextmanager
@@ -159,6 +173,18 @@ def _stored(store: Store, plan: Scenario, clock: SystemClock, services: Scenario
         return UsimNetwork(plan, who, clock, tables=P1, services=services, parts=parts, rng=SystemRng())
 
 
+@contextmanager
+def nothing_goes_again() -> Iterator[None]:
+    """Let the BSMs of this process send no LTKM again for the length of a `with` block: a busy computer loses nothing.
+
+    Where this end answers later than a BSM waits, a plain LTKM comes once more under a new T, and there is one more
+    than there should be.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ltkm_sender, "FIRST_WAIT", _NEVER)
+        yield
+
+
 def free_address() -> str:
     """Return an address of this computer whose ports of key messages nobody has, other test processes neither."""
     while True:
@@ -178,13 +204,41 @@ def fresh_card() -> TerminalMiddleware:
     return middleware
 
 
-def terminal(middleware: TerminalMiddleware, network: NetworkFile, address: str | None = None) -> OnlineTerminal:
+class PatientTerminal(OnlineTerminal):
+    """Listens until the BSM has sent all that it has for it, however long that takes.
+
+    The next LTKM goes out when the one before is acknowledged, which on a busy computer is later than any quiet time
+    that a test could wait for nothing.
+    """
+
+    def __init__(self, *arguments: Any, rests: Callable[[], bool], **more: Any) -> None:
+        """Take what `OnlineTerminal` takes, and what tells whether nothing waits at the BSM."""
+        super().__init__(*arguments, **more)
+        self._rests = rests
+
+    def listen(self, patience: Patience | None = None) -> tuple[LtkmReceipt, ...]:
+        """Return what came of the LTKMs, the last one included."""
+        found = super().listen(patience)
+        deadline = time.monotonic() + _MOST_SECONDS
+        while not self._rests() and time.monotonic() < deadline:
+            found += super().listen(Patience(first=_A_MOMENT, quiet=_A_MOMENT))
+        return found
+
+
+def terminal(middleware: TerminalMiddleware, served: HeadEnd, address: str | None = None) -> PatientTerminal:
     """Return a terminal with this card, which remembers nothing and asks for no key by itself."""
+    return terminal_at(middleware, served.running.network, served.rests, address)
+
+
+def terminal_at(
+    middleware: TerminalMiddleware, network: NetworkFile, rests: Callable[[], bool], address: str | None = None
+) -> PatientTerminal:
+    """Return such a terminal before a head-end that may be another process; `rests` asks that."""
     clock, rng, place = SystemClock(), SystemRng(), address or free_address()
     reach = reach_network(network, place)
     bsf = reach.to_bsf(middleware.identity.home_domain, rng)
     card = usim_online(middleware, bsf, reach.bsm.fqdn, clock)
-    rules, patience = Rules(chases=False), Patience(first=20.0, quiet=0.3)
-    return OnlineTerminal(
-        card, reach.bsm, reach.to_bsm(), KeySockets(place), clock, rng, rules=rules, patience=patience
+    rules, sockets = Rules(chases=False), KeySockets(place)
+    return PatientTerminal(
+        card, reach.bsm, reach.to_bsm(), sockets, clock, rng, rules=rules, patience=PATIENCE, rests=rests
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,13 +32,6 @@ def wait_until(reached: Callable[[], bool], why: Callable[[], str] = lambda: "it
     while not reached():
         assert time.monotonic() < deadline, why()
         time.sleep(0.02)
-
-
-def free_tcp_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Program:
@@ -111,15 +103,6 @@ class HeadEnd(Program):
         self.wait_for("for terminals")
         return self
 
-    @property
-    def ports(self) -> tuple[str, ...]:
-        """Options that give another one the same ports."""
-        network = load_network(self.network)
-        return (
-            "--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
-            "--push-port", str(network.push.port),
-        )  # fmt: skip
-
 
 class Terminal(Program):
     """`terminal tune` to what a BSM announces; its events are read as they come."""
@@ -152,6 +135,10 @@ class Terminal(Program):
         """Wait until so many more packets have been opened than now."""
         least = self.progress["decrypted"] + count
         wait_until(lambda: self._plays() and self.progress["decrypted"] >= least, self.story)
+
+    def wait_until_heard(self, count: int) -> None:
+        """Wait until so many packets have come in all, opened or not."""
+        wait_until(lambda: self._plays() and self.progress["packets"] >= count, self.story)
 
     def _plays(self) -> bool:
         assert self.process.poll() is None, self.story()

@@ -1,7 +1,8 @@
 """Multicast through the commands, in a network namespace where the loopback interface is all there is.
 
 Started by `unshare -rn` with a folder, after the interface is up. tshark hears all of it; the last line of standard
-output is JSON: what the terminal says at its end, and how many frames of each protocol tshark saw.
+output is JSON: what the terminal says at its end, how late the head-end's last packet was, and how many frames of each
+protocol tshark saw.
 """
 
 from __future__ import annotations
@@ -9,28 +10,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
-from tests.support.live import HeadEnd, Terminal, wait_until
+from tests.support.live import HeadEnd, Terminal, worst_lateness
+from tests.support.tshark_files import wait_for_all, wait_for_beginning
 
 _RTP = ("-d", "udp.port==5004,rtp", "-d", "udp.port==5006,rtp")
-_FLUSHED = 1.0  # seconds after which tshark has written what it heard
 
 
 def run(folder: Path, tshark: str) -> None:
     """Serve, listen, count."""
     caught = folder / "lo.pcapng"
     with subprocess.Popen([tshark, "-q", "-i", "lo", "-w", str(caught)], stderr=subprocess.DEVNULL) as watching:
-        wait_until(lambda: caught.exists() and caught.stat().st_size > 0)
+        wait_for_beginning(caught)
         air = ("--air", "--loop", "--multicast", "--speed", "4", "--db", "memory")
         with (
             HeadEnd("demo", folder, *air) as head_end,
             Terminal("tone-a", head_end.network, "127.0.0.2", "--duration", "4") as terminal,
         ):
             assert terminal.wait() == 0, terminal.story()
-        wait_until(lambda: not _grows(caught))  # tshark's buffers are written now and then, and not when it is ended
+            late = worst_lateness(head_end)
+        wait_for_all(caught)  # tshark's buffers are written now and then, and not when it is ended
         watching.terminate()
         watching.wait()
     told = subprocess.run(
@@ -40,13 +41,7 @@ def run(folder: Path, tshark: str) -> None:
         check=True,
     )
     seen = Counter(told.stdout.splitlines())
-    print(json.dumps({"ended": terminal.ended, "seen": seen}))
-
-
-def _grows(file: Path) -> bool:
-    size = file.stat().st_size
-    time.sleep(_FLUSHED)
-    return file.stat().st_size > size
+    print(json.dumps({"ended": terminal.ended, "late": late, "seen": seen}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from time import monotonic
 
 from card import CardProfile
 from card.spec.bcmcs_tables import DEFAULT_TAGS
@@ -40,6 +41,7 @@ from host_tools.terminal.client.wishes import Order, Register, RequestKeys, Wish
 from host_tools.terminal.csim_middleware import CsimMiddleware
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.terminal.identities import OnlineCard, csim_online, usim_online
+from host_tools.terminal.ltkm_receipt import LtkmReceipt
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.online import OnlineTerminal, Patience, answer_of
 from host_tools.wire.http_client import HttpTransport
@@ -48,6 +50,8 @@ from host_tools.wire.network_file import Place
 from host_tools.wire.system import ShiftedClock, SystemRng
 
 _PATIENCE = Patience(first=20.0, quiet=0.3)
+_MORE = Patience(first=0.05, quiet=0.05)
+"""For what is still to come, between two looks at the BSM."""
 _MOST_TERMINALS = 250
 BSF, BSM = "BSF", "BSM"
 ALL = PurchaseItem(EVERYTHING, MONTH)
@@ -86,9 +90,8 @@ class WiredSide:
             middleware = CsimMiddleware(watched, tables=self.tables, tags=tags)
             connect_csim(middleware, self.profile, csim, events, outcome)
             terminal = self._terminal(lambda _address: csim_online(middleware, told.bsm.name), stack)
-            return middleware, WiredKeys(
-                terminal, Order(ServiceRequest(new_request_id(), (ALL,))), self.network, events
-            )
+            order = Order(ServiceRequest(new_request_id(), (ALL,)))
+            return middleware, WiredKeys(terminal, order, self.network, events, self._rests, self._patience.first)
         usim = TerminalMiddleware(watched, tables=self.tables)
         connect_usim(usim, self.profile, events, outcome)
 
@@ -96,7 +99,8 @@ class WiredSide:
             way = WatchedTransport(HttpTransport(told.bsf.endpoint, address), BSF, self._crossed)
             return usim_online(usim, HttpBsf(way, told.bsf.name, SystemRng()), told.bsm.name, self._clock)
 
-        return usim, WiredKeys(self._terminal(at, stack), Register(told.service_ids, only=True), self.network, events)
+        terminal, wish = self._terminal(at, stack), Register(told.service_ids, only=True)
+        return usim, WiredKeys(terminal, wish, self.network, events, self._rests, self._patience.first)
 
     def end(self, outcome: Outcome) -> None:
         """Note what crossed, and that both sides agree on it."""
@@ -110,6 +114,12 @@ class WiredSide:
         self._crossed.datagrams["LTKMs to the terminal"] = sent
         self._crossed.datagrams["verification messages to the BSM"] = pushes.acknowledged
         outcome.crossed = self._crossed
+
+    def _rests(self) -> bool:
+        """Tell whether no LTKM waits at the BSM, neither to be sent nor to be acknowledged."""
+        assert self._served is not None, "the head-end runs"
+        figures = self._served.call(self._served.running.servers.pushes.figures)
+        return not (figures.orders or figures.outstanding)
 
     def _terminal(self, card: Callable[[str], OnlineCard], stack: ExitStack) -> OnlineTerminal:
         """Open a terminal at the first address of this computer whose ports nobody has. Raises `SessionError`."""
@@ -138,12 +148,17 @@ class WiredSide:
 
 @dataclass(slots=True)
 class WiredKeys:
-    """The keys of a broadcast by way of the network: those of now with the first request, later ones when due."""
+    """The keys of a broadcast by way of the network: those of now with the first request, later ones when due.
+
+    `rests` tells whether the BSM has nothing more for the terminal; that is waited for `longest` seconds.
+    """
 
     terminal: OnlineTerminal
     first: Wish
     network: UsimNetwork
     events: Events
+    rests: Callable[[], bool]
+    longest: float
     delivered: int = 0
     _waiting: deque[Delivery] | None = None
 
@@ -178,7 +193,18 @@ class WiredKeys:
     def _ask(self, wish: Wish) -> None:
         with online_errors():
             answer_of(self.terminal.ask(wish))
-            self.delivered += sum(receipt.taken for receipt in self.terminal.listen())
+            self.delivered += sum(receipt.taken for receipt in self._received())
+
+    def _received(self) -> tuple[LtkmReceipt, ...]:
+        """Return what came of the LTKMs of a request, the last one included.
+
+        Each goes out when the one before is acknowledged. On a slow computer that takes longer than a quiet time, and
+        what follows in the broadcast would have no key.
+        """
+        found, until = self.terminal.listen(), monotonic() + self.longest
+        while not self.rests() and monotonic() < until:
+            found += self.terminal.listen(_MORE)
+        return found
 
 
 def _http(place: Place) -> str:

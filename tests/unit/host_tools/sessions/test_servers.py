@@ -57,10 +57,11 @@ def listening() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def nobody() -> Endpoint:
-    """A place where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        return Endpoint(*made.getsockname())
+def nobody() -> Iterator[Endpoint]:
+    """A place where nobody listens, and nobody begins to: the port is taken."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        yield Endpoint(*made.getsockname())
 
 
 def named(places: dict[str, Endpoint]) -> Reach:

@@ -38,8 +38,9 @@ from host_tools.terminal.client.events import KeyUnknown
 from host_tools.terminal.middleware import TerminalMiddleware
 from host_tools.terminal.player import Hooks, PlayOptions
 from host_tools.terminal.replay import Replay, Segment
-from tests.support.air import STKM_PORT, Air, Sender, UntilQuiet, card, free_ports, network_of
+from tests.support.air import STKM_PORT, Air, Sender, UntilQuiet, card, network_of
 from tests.support.chaos.lossy import LossyRelay, Weather
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def ended(controls: UntilQuiet) -> TuneEnded:
 
 def listen(
     job: TuneJob, middleware: TerminalMiddleware, sender: Sender, out: Callable[..., LiveOut] | None = None,
-    keys: dict[int, str] | None = None,
+    keys: dict[int, str] | None = None, is_still: Callable[[], bool] = lambda: True,
 ) -> UntilQuiet:  # fmt: skip
-    controls = UntilQuiet(sender, keys)
+    controls = UntilQuiet(sender, keys, is_still)
     job.run(middleware, None, out or made(), controls, controls)
     return controls
 
@@ -78,12 +79,16 @@ def test_bad_weather_costs_nothing_but_what_it_takes() -> None:
     relay_first = free_ports("127.0.0.1", 8)
     ways = {place: Endpoint("127.0.0.1", relay_first + place.port - air.first) for place in air.places}
     weather = Weather(lost=0.2, doubled=0.1, delay=0.2)
-    job = TuneJob(air.programmes, air.address, OPTIONS, extras=Extras(explain=True))
+    job = TuneJob(air.programmes, air.address, OPTIONS, extras=Extras(explain=True), seconds=300.0)
     with (
         LossyRelay({way: place for place, way in ways.items()}, weather, seed=7) as relay,
         Sender([air], 2.0, ways) as sender,
     ):
-        controls = listen(job, card(network_of(SHORT)), sender)
+
+        def is_still() -> bool:
+            return relay.counts["seen"] == sender.sent and relay.is_still
+
+        controls = listen(job, card(network_of(SHORT)), sender, is_still=is_still)
         assert relay.counts["passed"] == len(relay.passed)
         came = Counter(payload for payload in relay.passed if payload in mine(air))
     heard = {event.decision.view.key_name for event in controls.events if isinstance(event, StkmDecided)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -35,9 +36,10 @@ from host_tools.headend.scenario.reading import find_scenario
 from host_tools.headend.scenario.wares import SERVICE_PREFIX
 from host_tools.sessions.air import transport_key
 from host_tools.sessions.events import Event, TransportKeyMade
+from host_tools.sessions.online import opening
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.network_file import NetworkFile, load_network
-from tests.support.head_end import PIN, free_address
+from tests.support.head_end import PIN, PatientTerminal, free_address
 
 _MOST_SECONDS = 60
 
@@ -50,6 +52,16 @@ class Served:
     certificates: Path
     address: str = field(default_factory=free_address)
     """Of the terminal: LTKMs go to where the registration came from."""
+
+    def metrics(self) -> list[str]:
+        end = self.network.others["metrics"].endpoint
+        with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
+            lines: list[str] = answer.read().decode().splitlines()
+        return lines
+
+    def rests(self) -> bool:
+        """Tell whether no LTKM waits, neither to be sent nor to be acknowledged."""
+        return {"bcast_uicc_ordered 0", "bcast_uicc_outstanding 0"} <= {*self.metrics()}
 
     def interrupt(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
@@ -87,8 +99,11 @@ def _pin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(served: Served, verb: str, card: Path, *more: str) -> int:
+    """Run a command of the terminal, which takes all that the BSM has for it, however busy the computer is."""
     place = ["--network", str(served.file), "--address", served.address]
-    return invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), "--json", *place, *more])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "OnlineTerminal", partial(PatientTerminal, rests=served.rests))
+        return invoke(["terminal", verb, "--link", "inprocess", "--profile", str(card), "--json", *place, *more])
 
 
 def test_a_terminal_registers_asks_and_leaves(tmp_path: Path, card: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,9 +126,7 @@ def test_a_terminal_registers_asks_and_leaves(tmp_path: Path, card: Path, capsys
         captured = capsys.readouterr()
         assert json.loads(captured.out)["answers"] == [{"service": "urn:nobody:has:this", "status": 403}]
         assert "refused 1 of 1" in captured.err
-        end = served.network.others["metrics"].endpoint
-        with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = served.metrics()
         assert "bcast_uicc_unexpected_exceptions_total 0" in lines
         assert "bcast_uicc_acknowledged_total 12" in lines
 
@@ -303,9 +316,7 @@ def test_certificates_that_are_there_are_used_and_nothing_is_written(
         assert run(served, "register", card, SERVICE_PREFIX + "tone-a", *over_tls) == ExitCode.DIFFERENT
         captured = capsys.readouterr()
         assert [one["status"] for one in json.loads(captured.out)["answers"]] == [403], captured.err
-        end = served.network.others["metrics"].endpoint
-        with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
-            assert 'http_answers_total{server="bsm-tls",status="200"} 1' in answer.read().decode()
+        assert 'bcast_uicc_http_answers_total{server="bsm-tls",status="200"} 1' in served.metrics()
 
 
 def test_certificates_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,14 @@ from host_tools.terminal.bcast import Tek
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.identities import me_online
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.terminal.online import OnlineTerminal
 from host_tools.terminal.reach import reach_network
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.system import SystemClock, SystemRng
-from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end
+from tests.support.head_end import PATIENCE, HeadEnd, PatientTerminal, free_address, fresh_card, head_end
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO, feed
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 ME_KEYS = GbaSettings(UiccType.GBA, KeyChoice.ME_BASED)
 
 
@@ -37,9 +38,9 @@ def terminal(served: HeadEnd, usim: TerminalMiddleware, store: KeyStore) -> Onli
     reach = reach_network(served.running.network, address)
     bsf = reach.to_bsf(usim.identity.home_domain, rng)
     card = me_online(usim, store.middleware, store.card.keep_naf_key, bsf, reach.bsm.fqdn, clock)
-    sockets, patience = KeySockets(address), Patience(first=20.0, quiet=0.3)
-    return OnlineTerminal(
-        card, reach.bsm, reach.to_bsm(), sockets, clock, rng, rules=Rules(chases=False), patience=patience
+    sockets, rules = KeySockets(address), Rules(chases=False)
+    return PatientTerminal(
+        card, reach.bsm, reach.to_bsm(), sockets, clock, rng, rules=rules, patience=PATIENCE, rests=served.rests
     )
 
 

@@ -12,7 +12,7 @@ from host_tools.exchange.errors import TransportError
 from host_tools.exchange.transport import Endpoint
 from host_tools.wire import media_sockets
 from host_tools.wire.media_sockets import MediaSockets, PacketPort, Received
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 
 HERE = "127.0.0.1"
 

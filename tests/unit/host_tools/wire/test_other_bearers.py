@@ -21,14 +21,15 @@ from host_tools.terminal.client.way import Bsm
 from host_tools.terminal.client.wishes import Register, RequestKeys
 from host_tools.terminal.identities import csim_online, usim_online
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.terminal.online import OnlineTerminal, Patience
+from host_tools.terminal.online import OnlineTerminal
 from host_tools.terminal.reach import reach_network
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.system import SystemClock, SystemRng
-from tests.support.head_end import HeadEnd, free_address, fresh_card, head_end
+from tests.support.head_end import PATIENCE, HeadEnd, PatientTerminal, free_address, fresh_card, head_end
 from tests.support.wire import TERMINAL, CsimBench
 from tests.unit.host_tools.wire.test_whole_run import ONE, TWO
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 SMS_PORT = 5055
 
 
@@ -44,7 +45,7 @@ def online(served: HeadEnd, middleware: TerminalMiddleware, address: str, news: 
     clock, rng = SystemClock(), SystemRng()
     reach = reach_network(served.running.network, address)
     card = usim_online(middleware, reach.to_bsf(middleware.identity.home_domain, rng), reach.bsm.fqdn, clock)
-    return OnlineTerminal(
+    return PatientTerminal(
         card,
         reach.bsm,
         reach.to_bsm(),
@@ -52,9 +53,10 @@ def online(served: HeadEnd, middleware: TerminalMiddleware, address: str, news: 
         clock,
         rng,
         rules=Rules(chases=False),
-        patience=Patience(first=20.0, quiet=0.3),
+        patience=PATIENCE,
         sms_port=SMS_PORT,
         on_news=news.append,
+        rests=served.rests,
     )
 
 

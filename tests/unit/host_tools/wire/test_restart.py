@@ -24,7 +24,8 @@ from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.network_file import NetworkFile, load_network
 from host_tools.wire.system import SystemClock, SystemRng
-from tests.support.head_end import free_address, fresh_card, terminal
+from tests.support.free_ports import head_end_ports
+from tests.support.head_end import free_address, fresh_card, terminal_at
 from tests.support.postgresql import PostgreSql
 
 _MOST_SECONDS = 30
@@ -36,7 +37,7 @@ class Killed:
     def __init__(self, folder: Path, db: str) -> None:
         self._folder = folder
         self._db = db
-        self._ports: list[str] = []
+        self._ports = head_end_ports()
         self.process = self._start()
 
     @property
@@ -44,15 +45,10 @@ class Killed:
         return load_network(self._folder / "net.toml")
 
     def restart(self) -> None:
-        """Kill it and start it on the ports it had."""
+        """Kill it and start it on the ports it has."""
         self.process.kill()
         self.process.communicate(timeout=_MOST_SECONDS)
         assert self.process.returncode == -signal.SIGKILL
-        network = self.network
-        self._ports = [
-            "--port", str(network.bsm.endpoint.port), "--bsf-port", str(network.bsf.endpoint.port),
-            "--push-port", str(network.push.port),
-        ]  # fmt: skip
         self.process = self._start()
 
     def metrics(self) -> dict[str, float]:
@@ -60,6 +56,11 @@ class Killed:
         with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+    def rests(self) -> bool:
+        """Tell whether no LTKM waits, neither to be sent nor to be acknowledged."""
+        metrics = self.metrics()
+        return metrics["bcast_uicc_ordered"] == metrics["bcast_uicc_outstanding"] == 0
 
     def _start(self) -> subprocess.Popen[str]:
         command = [
@@ -111,7 +112,7 @@ def ask_and_hear_nothing(card: TerminalMiddleware, network: NetworkFile, address
 def test_what_was_agreed_registered_and_outstanding_is_there_again(tmp_path: Path, db: str) -> None:
     card, address = fresh_card(), free_address()
     with killed(tmp_path, db) as headend:
-        with terminal(card, headend.network, address) as online:
+        with terminal_at(card, headend.network, headend.rests, address) as online:
             registered = online.register(headend.network.service_ids)
         assert [receipt.taken for receipt in registered.receipts] == [True, True]
         with KeySockets(address) as ports:
@@ -121,7 +122,7 @@ def test_what_was_agreed_registered_and_outstanding_is_there_again(tmp_path: Pat
         # It goes out again by itself, with the next T, and the new process sends it.
         assert again.payload != first
         assert again.source == headend.network.push
-        with terminal(card, headend.network, address) as online:
+        with terminal_at(card, headend.network, headend.rests, address) as online:
             asked = online.request_keys([current_key()])
         assert all(receipt.taken for receipt in asked.receipts)
         assert asked.b_tid == registered.b_tid

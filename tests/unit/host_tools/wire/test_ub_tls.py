@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
@@ -48,10 +47,7 @@ def _pin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def answers(served: Served, role: str) -> int:
     """How many requests a server has answered."""
-    end = served.network.others["metrics"].endpoint
-    with urlopen(f"http://{end.address}:{end.port}/metrics", timeout=_MOST_SECONDS) as answer:
-        lines = answer.read().decode().splitlines()
-    mine = [line for line in lines if line.startswith(f'bcast_uicc_http_answers_total{{server="{role}",')]
+    mine = [line for line in served.metrics() if line.startswith(f'bcast_uicc_http_answers_total{{server="{role}",')]
     return sum(int(line.rpartition(" ")[2]) for line in mine)
 
 

@@ -24,7 +24,6 @@ from host_tools.terminal.http.session import GbaSession
 from host_tools.terminal.http.ua import UaClient
 from host_tools.terminal.http.ub import HttpBsf
 from host_tools.terminal.middleware import TerminalMiddleware
-from host_tools.terminal.online import Patience
 from host_tools.wire.http_client import HttpTransport
 from host_tools.wire.key_sockets import KeySockets
 from host_tools.wire.system import SystemClock, SystemRng
@@ -60,9 +59,10 @@ def answers(served: HeadEnd, role: str) -> dict[int, int]:
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="1", message="LTKM request")
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="2", message="the answer")
 @pytest.mark.flow("000", "5.4.4.2.1.4", step="3", message="the LTKM, which the terminal gives to the card")
+@pytest.mark.usefixtures("patient_bsm")
 def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
     card = fresh_card()
-    with terminal(card, served.running.network) as online:
+    with terminal(card, served) as online:
         registered = online.register([ONE, TWO, "urn:nobody:has:this"])
         assert registered.codes == (
             ServiceCode(ONE, 200),
@@ -98,16 +98,17 @@ def test_from_nothing_to_a_traffic_key_and_back(served: HeadEnd) -> None:
 
 def test_pushes_go_to_where_the_registration_came_from(served: HeadEnd) -> None:
     address = free_address()
-    with terminal(fresh_card(), served.running.network, address) as online:
+    with terminal(fresh_card(), served, address) as online:
         online.register([ONE])
     registered = served.call(lambda: served.running.servers.keys.registration(served.network.subscriber.impi))
     assert registered is not None
     assert registered.route.address == address
 
 
+@pytest.mark.usefixtures("patient_bsm")
 def test_a_solicited_pull_is_answered_at_once(served: HeadEnd) -> None:
     address = free_address()
-    with terminal(fresh_card(), served.running.network, address) as online:
+    with terminal(fresh_card(), served, address) as online:
         b_tid = online.register([ONE]).b_tid
 
         def pull() -> None:
@@ -116,17 +117,17 @@ def test_a_solicited_pull_is_answered_at_once(served: HeadEnd) -> None:
             served.running.port.flush()
 
         served.call(pull)
-        received = online.listen(Patience(first=20.0, quiet=0.3))
+        received = online.listen()
     assert [receipt.taken for receipt in received] == [True]
     assert answers(served, "bsm")[200] == 2  # the registration, and the request that the pull asked for
 
 
 def test_an_ltkm_without_acknowledgement_goes_out_again_with_a_new_t(served: HeadEnd) -> None:
     card, address = fresh_card(), free_address()
-    with terminal(card, served.running.network, address) as online:
+    with terminal(card, served, address) as online:
         online.register([ONE])
     # The terminal asks for a key and hears nothing of the first datagram: its ports are read by this test.
-    online = terminal(card, served.running.network, address)
+    online = terminal(card, served, address)
     with KeySockets(address) as ports:
         network = served.running.network
         transport = HttpTransport(network.bsm.endpoint, address)
@@ -156,10 +157,10 @@ def current_key(served: HeadEnd) -> MskName:
 def test_a_sequence_number_that_the_card_finds_old_is_put_right(served: HeadEnd) -> None:
     """The BSF begins with the sequence number of the profile, and this card has met later ones."""
     card = fresh_card()
-    with terminal(card, served.running.network) as online:
+    with terminal(card, served) as online:
         online.register([ONE])
     with head_end(seed="another") as other:
-        with terminal(card, other.running.network) as online:
+        with terminal(card, other) as online:
             registered = online.register([ONE])
         assert registered.granted
         # The BSM does not know the B-TID. Ub: introduced, AUTS, answered.
@@ -170,7 +171,7 @@ def test_a_sequence_number_that_the_card_finds_old_is_put_right(served: HeadEnd)
 def test_what_a_terminal_did_of_its_own_accord_is_not_kept_for_ever(served: HeadEnd) -> None:
     """One that stays on the air for days asks for keys again and again, and nobody asks what came back."""
     told: list[News] = []
-    with terminal(fresh_card(), served.running.network) as online:
+    with terminal(fresh_card(), served) as online:
         online._on_news = told.append
         for number in range(70):
             online.tell(Wanted(wishes.Order(AccountInquiry(f"r{number}"))))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.cli.exits import INTERRUPTED, OK
-from tests.support.air import free_ports
+from tests.support.free_ports import free_ports
 from tests.support.head_end import free_address
 from tests.support.live import Program
 

@@ -227,12 +227,13 @@ def test_a_console_hints_only_when_vpcd_is_not_there(capsys: pytest.CaptureFixtu
 
 
 def test_it_gives_up_after_the_time_it_may_wait(tmp_path: Path) -> None:
-    with closing(socket.create_server((LOOPBACK, 0))) as taken:
-        free = taken.getsockname()[1]
-    with running(PROFILE, "--fresh", "--port", str(free), "--wait", "0.2", folder=tmp_path) as process:
-        _, errors = process.communicate(timeout=PATIENCE)
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))  # bound, not listening: dials are refused, and nobody else gets the port
+        number = taken.getsockname()[1]
+        with running(PROFILE, "--fresh", "--port", str(number), "--wait", "0.2", folder=tmp_path) as process:
+            _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
-    assert errors.endswith(f"Error: no vpcd at {LOOPBACK}:{free} within 0.2 s.\n")
+    assert errors.endswith(f"Error: no vpcd at {LOOPBACK}:{number} within 0.2 s.\n")
     assert errors.count("bcast-uicc doctor") == 1
 
 

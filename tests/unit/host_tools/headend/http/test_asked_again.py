@@ -27,6 +27,7 @@ from host_tools.wire.system import SystemClock, SystemRng
 from tests.support.flows import PUSH, RawTerminal, raw_terminal
 from tests.support.head_end import HeadEnd, head_end
 
+patient = pytest.mark.usefixtures("patient_bsm")
 COUNTED = shipped_scenario("counted_playback")
 NEWS = SERVICE_PREFIX + "news"
 _PLAYBACKS = 0x6
@@ -102,6 +103,7 @@ def playbacks(terminal: RawTerminal, group: MbmsKeyIds) -> list[int | None]:
     return [one.quantities.playback_counter for one in policies if one.spe == _PLAYBACKS]
 
 
+@patient
 def test_a_key_with_a_counter_comes_again_and_its_counter_stays(served: HeadEnd) -> None:
     with raw_terminal(served) as terminal:
         terminal.ask(REGISTRATION, Registration((NEWS,)).encode())
@@ -140,9 +142,10 @@ def test_while_the_counter_is_not_acknowledged_the_same_octets_go_out(served: He
             return not (outbox.outstanding_of(impi) or outbox.orders(impi))
 
         assert terminal.settled(is_whole, taking=True)
-        *same, key = pushed(terminal)
-        assert set(same) == {lost}
-        assert management(key).counter is None
+        found = pushed(terminal)
+        assert lost in found
+        key, *more = found[found.count(lost) :]  # the key goes again, too, where its answer is late
+        assert {management(one).counter for one in (key, *more)} == {None}
         assert MikeyMessage.decode(key).one(Timestamp).value > MikeyMessage.decode(lost).one(Timestamp).value
         assert playbacks(terminal, MikeyMessage.decode(key).key_ids()) == [2]
 
@@ -156,6 +159,7 @@ def drained(terminal: RawTerminal) -> set[bytes]:
     return found
 
 
+@patient
 def test_a_key_that_nothing_brings_is_refused_by_its_code() -> None:
     plan: Scenario = parse_scenario(HALF, "half.toml")
     with head_end(scenario=plan) as served, raw_terminal(served) as terminal:
@@ -167,6 +171,7 @@ def test_a_key_that_nothing_brings_is_refused_by_its_code() -> None:
         assert served.defects == 0
 
 
+@patient
 def test_a_key_whose_time_is_over_comes_again_to_whom_it_was_brought() -> None:
     """To anybody else it is refused: a registration opens nothing that was before it."""
     plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
@@ -195,6 +200,7 @@ def test_a_key_whose_time_is_over_comes_again_to_whom_it_was_brought() -> None:
         assert served.defects == 0
 
 
+@patient
 def test_who_registers_again_keeps_the_next_sek_as_the_newest() -> None:
     """The current SEK comes again and would be the newest to the card; so the next one, which it has, follows."""
     plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
@@ -229,6 +235,7 @@ spe = 0x4
 )
 
 
+@patient
 def test_items_with_several_seks_bring_them_in_the_order_of_their_use() -> None:
     """Whatever the terminal registers for first: the card would drop the next SEK as the one that came first."""
     with head_end(scenario=parse_scenario(_TWO_OFFERS, "offers.toml")) as served, raw_terminal(served) as terminal:
@@ -243,6 +250,7 @@ def test_items_with_several_seks_bring_them_in_the_order_of_their_use() -> None:
         assert served.defects == 0
 
 
+@patient
 def test_what_an_operator_sends_again_keeps_the_next_sek_as_the_newest() -> None:
     plan = parse_scenario(HALF.partition("[service.bcast]")[0] + _ROLL_OVER, "plain.toml")
     with head_end(scenario=plan) as served, raw_terminal(served) as terminal:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer
 from host_tools.exchange.procedures import REGISTRATION
@@ -14,6 +16,7 @@ from tests.support.flows import RawTerminal, raw_terminal
 from tests.support.head_end import HeadEnd, head_end
 from tests.unit.host_tools.headend.networks import small_scenario
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 ITEM = PurchaseItem(ITEM_PREFIX + "one", MONTH)
 SERVICE = SERVICE_PREFIX + "one"
 

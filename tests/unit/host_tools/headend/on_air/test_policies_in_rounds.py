@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+import pytest
+
 from card.codec.bcast import LtkmManagement, bcast_extension
 from card.codec.mikey import MikeyMessage
 from card.spec.bcast.p1 import P1
@@ -26,6 +28,7 @@ from host_tools.terminal.bcast import Refusal, RefusalReason, StkmOutcome, Tek
 from tests.support.flows import PUSH, RawTerminal, raw_terminal
 from tests.support.head_end import HeadEnd, head_end
 
+pytestmark = pytest.mark.usefixtures("patient_bsm")
 # An hour a round, so that no test meets the end of one: four periods, two SEKs. The second round is on.
 PLAN = parse_scenario(
     """

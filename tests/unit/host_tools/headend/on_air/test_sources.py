@@ -23,6 +23,7 @@ from host_tools.headend.bsda.frames import FRAME_SAMPLES, SILENCE, CycleFrames, 
 from host_tools.headend.errors import HeadendError
 from host_tools.headend.on_air.sources import FfmpegFrames, RtpFrames, open_source, wav_frames
 from tests.support.capabilities import program
+from tests.support.free_ports import free_ports
 
 
 @pytest.fixture
@@ -136,9 +137,8 @@ def test_a_file_without_sound(tmp_path: Path, opened: ExitStack) -> None:
 
 
 def test_rtp_that_somebody_sends(opened: ExitStack) -> None:
-    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
+    probe, port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), free_ports("127.0.0.1")
+    probe.bind(("127.0.0.1", port))
     with pytest.raises(TransportError, match="cannot be had"):
         open_source(f"rtp://127.0.0.1:{port}", "x", opened)
     probe.close()
