@@ -308,6 +308,6 @@ def test_made_up_names_push_no_nonce_of_a_living_one_out(raw: Raw) -> None:
     assert raw.ask(nonce=nonce).status == 200
     for number in range(4200):
         made_up = raw.ask(username=f"{number}@nowhere", password=b"", nonce=nonce)
-    assert made_up.status == 401
-    assert "stale" not in (made_up.one("WWW-Authenticate") or "")
+        assert made_up.status == 401
+        assert "stale" not in (made_up.one("WWW-Authenticate") or "")
     assert raw.ask(nonce=nonce, nc="00000002").status == 200

@@ -51,7 +51,7 @@ def test_an_answer_of_the_card_that_is_none_ends_nothing(
         raise MalformedAnswerError("The card answers otherwise.")
 
     monkeypatch.setattr(TerminalMiddleware, "deliver", answers_oddly)
-    with terminal(fresh_card(), served.running.network) as found:
+    with terminal(fresh_card(), served) as found:
         found.start(stays=False)
         asked = found.register(served.running.network.service_ids[:1])
         assert asked.receipts[0].taken is took
