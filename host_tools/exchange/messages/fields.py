@@ -52,8 +52,8 @@ def to_date_time(text: str) -> datetime:
 
 
 def from_date_time(moment: datetime) -> str:
-    """Return a moment, with its zone, as dateTime in UTC to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return a moment, with its zone, as dateTime in UTC to the second; the year always has four digits."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def uri(text: str, what: str) -> str:
