@@ -350,6 +350,18 @@ def test_a_year_always_has_four_digits(text: str) -> None:
     assert from_date_time(to_date_time(text)) == text
 
 
+def test_a_service_id_is_as_long_as_both_its_identifiers() -> None:
+    """Each of them has up to 1,024 characters."""
+    longest = PurchaseItem("urn:" + "g" * 1020, "urn:" + "d" * 1020).service_id
+    for message in (
+        registration.Registration((longest,)),
+        registration.RegistrationAnswer((ServiceCode(longest, 200),)),
+    ):
+        assert type(message).decode(message.encode()) == message
+    with pytest.raises(DecodeError):
+        registration.Registration.decode(registration.Registration((longest + "x",)).encode())
+
+
 def test_the_space_around_an_attribute_is_none() -> None:
     """XML Schema takes it away from every type used here; a parser that validates nothing does not."""
     body = MESSAGES["account inquiry"].encode()
