@@ -154,7 +154,7 @@ def _check_reader_file(machine: Machine) -> Finding:
     if found is None:
         # The demo and the tests bring their own configuration.
         fix = "sudo apt-get install --reinstall -o Dpkg::Options::=--force-confmiss vsmartcard-vpcd"
-        return Finding(name, Health.OPTIONAL, "no reader file names the driver", fix)
+        return Finding(name, Health.OPTIONAL, "no reader file that can be read names the driver", fix)
     return Finding(name, Health.OK, str(found))
 
 

@@ -96,11 +96,19 @@ def _socket_inode(entry: Path) -> int | None:
 
 
 def find_vpcd_reader_file(folder: Path = READER_FOLDER) -> Path | None:
-    """Return the file of pcscd's reader configuration that names vpcd's driver, or None."""
-    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-        if path.is_file() and "libifdvpcd" in path.read_text(errors="replace"):
-            return path
-    return None
+    """Return the file of pcscd's reader configuration that names vpcd's driver, or None.
+
+    One that may not be read is passed over.
+    """
+    found = sorted(folder.glob("*")) if folder.is_dir() else []
+    return next((path for path in found if _names_vpcd(path)), None)
+
+
+def _names_vpcd(path: Path) -> bool:
+    try:
+        return path.is_file() and "libifdvpcd" in path.read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def find_pcscd_pid(folder: Path = RUN_DIRECTORY, proc: Path = Path("/proc")) -> int | None:

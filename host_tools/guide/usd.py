@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host_tools.exchange.messages.fields import uri
+from host_tools.exchange.messages.fields import service_uri, uri
 from host_tools.exchange.messages.registration import bounded, note_namespace
 from host_tools.exchange.xml_text import Node, parse_document, write_document
 from host_tools.guide.names import SCHEMA_VERSION_NAMESPACE, USD_NAMESPACE
@@ -82,7 +82,7 @@ def _read(found: Node) -> UserService:
     names = [child.text for child in found.all(_NAME) if child.text]
     methods = tuple(_read_method(method) for method in bounded(found.all(_METHOD), found))
     return UserService(
-        uri(found.attribute(_SERVICE_ID), _SERVICE_ID), methods, names[0][:_LONGEST_NAME] if names else ""
+        service_uri(found.attribute(_SERVICE_ID), _SERVICE_ID), methods, names[0][:_LONGEST_NAME] if names else ""
     )
 
 

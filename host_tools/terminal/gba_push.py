@@ -16,6 +16,7 @@ from card.crypto.gba_push import GPI_NAF_IDS, Gpi, GpiKeys, open_gpi
 from card.crypto.secret import Secret
 from card.errors import DecodeError, MacMismatch
 from card.spec.gba import UA_PROTOCOL_SIZE
+from host_tools.exchange.messages.fields import from_date_time
 from host_tools.terminal.aka import SynchronisationFailure
 from host_tools.terminal.errors import NetworkRefusedError
 from host_tools.terminal.usim import USIM_AID_PREFIX, Usim
@@ -138,6 +139,6 @@ def _complete(usim: Usim, raw: bytes, rand: bytes, impi: str) -> PushOutcome:
 def _establish(usim: Usim, gpi: Gpi, impi: str) -> NafSa:
     """Name the Ks before the derivation, so that EF_GBANL shows the NAF under that name (TS 31.102 clause 7.1.1.5)."""
     name = b_tid(gpi.rand, _OF_NAF).decode()
-    usim.update_gbabp(gpi.rand, name, gpi.expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    usim.update_gbabp(gpi.rand, name, from_date_time(gpi.expires))
     key = usim.gba_naf_derivation(gpi.naf_id, impi.encode())
     return NafSa(gpi.naf_id, gpi.expires, gpi.p_tid, name, key)

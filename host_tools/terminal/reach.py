@@ -65,7 +65,7 @@ class Reach:
         Raises `WrongUrl`.
         """
         scheme, slashes, rest = text.partition("://")
-        if not slashes:
+        if not slashes and _NAME.fullmatch(text) is not None:
             return replace(self, bsf_name=text, bsf_tls=None)
         name, colon, port = rest.rstrip("/").partition(":")
         usable = scheme in _PORTS and _NAME.fullmatch(name) is not None and (port.isdecimal() if colon else True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from card.codec.redaction import Redaction, Redactor, blank
 from host_tools.links.base import Link, LinkError, is_shared
@@ -104,9 +105,10 @@ class Tracer:
             sink.emit(event)
 
     def close(self) -> None:
-        """Finish every sink."""
-        for sink in self._sinks:
-            sink.close()
+        """Finish every sink, also where one cannot be; what the first of these raises comes behind that."""
+        with ExitStack() as stack:
+            for sink in self._sinks:
+                stack.callback(sink.close)
 
 
 class TracedLink(WrappedLink):

@@ -80,10 +80,12 @@ def _show(outcome: PushOutcome, as_json: bool) -> None:
 
 
 def _said_of(sa: NafSa) -> dict[str, object]:
+    from host_tools.exchange.messages.fields import from_date_time
+
     return {
         "naf": sa.fqdn,
         "ua_protocol": sa.ua_protocol.hex(),
-        "expires": sa.expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expires": from_date_time(sa.expires),
         "expired": datetime.now(UTC) >= sa.expires,
         "downlink_id": sa.downlink_id,
         "p_tid": sa.p_tid,

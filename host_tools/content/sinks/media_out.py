@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from host_tools.content.captures.pcap import Datagram, Endpoint
-from host_tools.content.errors import OutputError
+from host_tools.content.errors import MediaError, OutputError
 from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.jitter import InOrder, JitterBuffer
 from host_tools.content.sinks.sink import TOO_LATE, Sink, open_sink
@@ -51,6 +52,14 @@ class Stream:
         if self.sink is not None:
             try:
                 self.sink.write(packet, carrier)
+            except OSError as error:
+                raise _told(self.sink.path, error) from None
+
+    def close(self) -> None:
+        """Finish the file. Raises `OutputError`."""
+        if self.sink is not None:
+            try:
+                self.sink.close()
             except OSError as error:
                 raise _told(self.sink.path, error) from None
 
@@ -128,16 +137,18 @@ class MediaOut:
             self._hand_on(source, source.buffer.drain())
 
     def close(self) -> None:
-        """Finish all files."""
+        """Finish all files, also where one cannot be. Raises `MediaError`: the first that went wrong."""
+        failed: list[MediaError] = []
         try:
-            self.flush()
+            for source in self._sources.values():
+                with _kept(failed):
+                    self._hand_on(source, source.buffer.drain())
         finally:
             for stream in self._streams:
-                if stream.sink is not None:
-                    try:
-                        stream.sink.close()
-                    except OSError as error:
-                        raise _told(stream.sink.path, error) from None
+                with _kept(failed):
+                    stream.close()
+        if failed:
+            raise failed[0]
 
     def _hand_on(self, source: _Source, ordered: Iterable[InOrder[tuple[RtpPacket, Datagram]]]) -> None:
         for found in ordered:
@@ -182,6 +193,15 @@ class MediaOut:
         except OSError as error:
             raise OutputError(f"{stem.parent}: cannot be made: {error.strerror}") from None
         return open_sink(stem, packet.payload_type, self._read)
+
+
+@contextmanager
+def _kept(failed: list[MediaError]) -> Iterator[None]:
+    """Keep an error for later."""
+    try:
+        yield
+    except MediaError as error:
+        failed.append(error)
 
 
 def _told(path: Path, error: OSError) -> OutputError:

@@ -157,11 +157,13 @@ class WavSink:
         """
         if self._file.closed:
             return
-        self._wave.close()
-        self._file.seek(_WAV_SIZE_AT)
-        counted = int.from_bytes(self._file.read(_WAV_HEADER - _WAV_SIZE_AT), "little")
-        self._file.truncate(_WAV_HEADER + counted)
-        self._file.close()
+        try:
+            self._wave.close()
+            self._file.seek(_WAV_SIZE_AT)
+            counted = int.from_bytes(self._file.read(_WAV_HEADER - _WAV_SIZE_AT), "little")
+            self._file.truncate(_WAV_HEADER + counted)
+        finally:
+            self._file.close()
 
 
 class TransportStreamSink:

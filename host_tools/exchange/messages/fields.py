@@ -11,6 +11,8 @@ from card.errors import DecodeError
 
 _SPACE = re.compile(r"\s+")
 _LONGEST_URI = 1024
+LONGEST_SERVICE_ID = 2 * _LONGEST_URI
+"""Characters of a serviceID: a GlobalPurchaseItemID, and a PurchaseDataID directly behind it."""
 _LONGEST_TIME = 40
 _END_OF_DAY = "24:00:00"
 _NTP = re.compile(r"[0-9]{1,10}")
@@ -52,15 +54,20 @@ def to_date_time(text: str) -> datetime:
 
 
 def from_date_time(moment: datetime) -> str:
-    """Return a moment, with its zone, as dateTime in UTC to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return a moment, with its zone, as dateTime in UTC to the second; the year always has four digits."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def uri(text: str, what: str) -> str:
-    """Return the text of an anyURI. Raises `DecodeError` for an empty one, one with spaces, or over 1024 characters."""
-    if not 0 < len(text) <= _LONGEST_URI or _SPACE.search(text):
-        raise DecodeError(f"{what} is no URI of 1 to {_LONGEST_URI} characters without spaces")
+def uri(text: str, what: str, most: int = _LONGEST_URI) -> str:
+    """Return the text of an anyURI. Raises `DecodeError` for an empty one, one with spaces, or one that is too long."""
+    if not 0 < len(text) <= most or _SPACE.search(text):
+        raise DecodeError(f"{what} is no URI of 1 to {most} characters without spaces")
     return text
+
+
+def service_uri(text: str, what: str) -> str:
+    """Return the text of a serviceID. Raises `DecodeError` as `uri`."""
+    return uri(text, what, LONGEST_SERVICE_ID)
 
 
 def to_moment(text: str) -> datetime:

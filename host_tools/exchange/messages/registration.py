@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 
 from card.errors import DecodeError
 from card.lean import lean_dataclass
-from host_tools.exchange.messages.fields import uri
+from host_tools.exchange.messages.fields import service_uri
 from host_tools.exchange.procedures import DEREGISTRATION, REGISTRATION, Procedure
 from host_tools.exchange.status import item_text, parse_item
 from host_tools.exchange.xml_text import Node, leaves, parse_document, write_document
@@ -45,7 +45,7 @@ class _ServiceList:
         """Read the document. Raises `DecodeError`."""
         root = parse_document(body, cls.root)
         note_namespace(root, cls.namespace)
-        return cls(tuple(uri(found.text, _SERVICE_ID) for found in bounded(root.all(_SERVICE_ID), root)))
+        return cls(tuple(service_uri(found.text, _SERVICE_ID) for found in bounded(root.all(_SERVICE_ID), root)))
 
 
 class Registration(_ServiceList):
@@ -98,7 +98,7 @@ def _response(code: ServiceCode) -> Node:
 
 
 def _code(found: Node) -> ServiceCode:
-    return ServiceCode(uri(found.one(_SERVICE_ID).text, _SERVICE_ID), parse_item(found.one(_CODE).text))
+    return ServiceCode(service_uri(found.one(_SERVICE_ID).text, _SERVICE_ID), parse_item(found.one(_CODE).text))
 
 
 def bounded(found: tuple[Node, ...], root: Node) -> Iterable[Node]:

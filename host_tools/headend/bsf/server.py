@@ -17,6 +17,7 @@ from card.crypto.primitives import equal_bytes
 from card.crypto.secret import Secret
 from card.errors import EncodeError
 from card.spec.gba import UA_PROTOCOL_SIZE
+from host_tools.exchange.messages.fields import from_date_time
 from host_tools.exchange.ports import Rng
 from host_tools.headend.bounded import BoundedTable
 from host_tools.headend.bsf.answers import BootstrapResult, Challenge, NafKeys, Push
@@ -121,7 +122,7 @@ class Bsf:
         tmpi = gba.derive_tmpi(ks, rand, subscriber.impi.encode(), self._name.encode())
         self._subscribers.tie(b_tid, subscriber.impi)
         self._runs.replace(Bootstrapping(subscriber.impi, b_tid, rand, ks, created, expires), tmpi)
-        return BootstrapResult(b_tid, expires.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return BootstrapResult(b_tid, from_date_time(expires))
 
     def presume_answered(self, rand: bytes) -> BootstrapResult:
         """Complete the challenge with this RAND as if the right RES had come.

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
-from card.errors import DecodeError
+from card.errors import DecodeError, EncodeError
 from host_tools.exchange.http import HttpRequest, HttpResponse
 from host_tools.exchange.messages.registration import Registration, RegistrationAnswer, ServiceCode
-from host_tools.exchange.names import CLIENT_ID_WANTED, find_client_id
+from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER, find_client_id
 from host_tools.exchange.procedures import CLIENT_ID, REGISTRATION, Target
 from host_tools.exchange.transport import Peer
 from host_tools.headend.bsm.books import Records
@@ -37,7 +37,8 @@ ASKING_REASON = "Not acceptable"
 SERVER_NAME = "BCAST NAF Server"
 """What that answer has in its header `Server` (clause 6.9.2.3)."""
 _KIND, _NAME, _WAITING = "client id", "id", "waiting"
-_NOT_KEPT = ("authorization", "cookie")
+_KEPT = ("content-type", TAKEN_HEADER.lower())
+"""Headers by which a Registration is answered."""
 _log = logging.getLogger(__name__)
 
 
@@ -79,10 +80,13 @@ class _Waiting:
     until: float
 
     def encode(self) -> bytes:
-        """Return it as it is stored, without credentials."""
-        asked = self.request
-        headers = tuple(one for one in asked.headers if one[0].lower() not in _NOT_KEPT)
-        octets = replace(asked, headers=headers).encode()
+        """Return it as it is stored. Raises `DecodeError` for a Registration that could not be read again."""
+        headers = tuple(one for one in self.request.headers if one[0].lower() in _KEPT)
+        try:
+            octets = replace(self.request, headers=headers).encode()
+        except EncodeError as error:
+            raise DecodeError(str(error)) from None
+        HttpRequest.decode(octets)
         return json.dumps([octets.hex(), self.address, self.push_port, self.until], separators=(",", ":")).encode()
 
     @classmethod

@@ -15,6 +15,7 @@ from host_tools.exchange.transport import LARGEST_DATAGRAM, Endpoint
 from host_tools.headend.bsm.books import Books
 from host_tools.headend.bsm.provisioning.shop_orders import OPEN, ShopOrder, ShopOrders
 from host_tools.headend.errors import HeadendError
+from host_tools.headend.http.key_management import KeyManagement
 from host_tools.headend.http.push import Pushes
 from host_tools.headend.http.short_messages import ShortMessages
 
@@ -25,16 +26,18 @@ class TriggerDesk:
     def __init__(
         self,
         orders: ShopOrders,
+        keys: KeyManagement,
         books: Books,
         pushes: Pushes,
         bsm_uri: str,
         messages: ShortMessages | None = None,
     ) -> None:
-        """Take the orders, where routes are found, what goes out, and the URI that terminals know the BSM by.
+        """Take orders, registrations, books, what goes out, and the URI that terminals know the BSM by.
 
         `messages` brings short messages, None where nothing does.
         """
         self._orders = orders
+        self._keys = keys
         self._books = books
         self._pushes = pushes
         self._messages = messages
@@ -88,7 +91,7 @@ class TriggerDesk:
 
     def _place(self, identity: str, address: str | None) -> Endpoint | None:
         """Return where a trigger goes as a datagram, None for nowhere."""
-        registered, line = self._books.registrations.find(identity), self._books.outbox.line(identity)
+        registered, line = self._keys.registration(identity), self._books.outbox.line(identity)
         if registered is None and self._messages is not None:
             return None
         route = registered.route if registered else line.route if line else None

@@ -62,7 +62,7 @@ class Selling:
         certified = CertifiedTerminals(provisioning, Refusals(books.records), books.transactions)
         gate = ClientIds(keys, rule or AnyTerminal(), books.records, clock)
         routes = UaRoutes(gate, provisioning, lambda target: target.ends_with(SERVICE_REQUEST))
-        desk = TriggerDesk(orders, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)
+        desk = TriggerDesk(orders, keys, books, pushes, f"http://{bsm.fqdn.decode()}/", messages)
         return cls(sales, keys, provisioning, certified, routes, orders, desk)
 
     def include(self, identity: str) -> bool:

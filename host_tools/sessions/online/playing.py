@@ -10,6 +10,7 @@ from pathlib import Path
 from host_tools.exchange.messages.msk import MskAnswer, MskName
 from host_tools.exchange.messages.provisioning import ProvisioningStatus
 from host_tools.exchange.messages.tokens import KeyWish, TokenPurchaseAnswer, TokenPurchaseRequest
+from host_tools.exchange.status import is_success
 from host_tools.sessions.online.asking import new_request_id
 from host_tools.sessions.online.opening import Online
 from host_tools.terminal.application_middleware import CardMiddleware
@@ -26,7 +27,6 @@ _DOMAIN_SIZE = 3
 _MOST_PURCHASES = 16
 _MOST_REQUESTS = 64
 _WHAT_CAME = Patience(first=0.02, quiet=0.02)
-_OK = 200
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ def _answer(outcome: Outcome) -> object:
 
 def _is_granted(answer: object) -> bool:
     """Tell whether an answer to a request for keys grants one."""
-    return isinstance(answer, MskAnswer) and any(code.status == _OK for code in answer.codes)
+    return isinstance(answer, MskAnswer) and any(is_success(code.status) for code in answer.codes)
 
 
 class WireKeys:

@@ -261,8 +261,10 @@ def consequences(errand: Errand, answer: Answer, journal: Journal, address: str 
     journal.answered(errand.request_id)
     match answer:
         case RegistrationAnswer() if errand.asking is State.DEREGISTER:
-            # A service that is left is in force no longer; one that the BSM does not know was never.
-            journal.drop_items(code.service_id for code in answer.codes)
+            # A service that is left is in force no longer; one that the BSM does not know was never. One for which the
+            # BSM is busy still is. It is left when that is wanted again: by then it may have been registered for anew.
+            left = (code.service_id for code in answer.codes if code.status != HTTPStatus.SERVICE_UNAVAILABLE)
+            journal.drop_items(left)
             journal.address = address if journal.is_registered else ""
         case RegistrationAnswer():
             _registered(answer, journal, found)

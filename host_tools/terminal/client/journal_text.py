@@ -8,7 +8,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from card.errors import DecodeError, UnusableFile
-from host_tools.exchange.messages.fields import from_base64, from_date_time, to_base64, to_date_time
+from host_tools.exchange.messages.fields import (
+    LONGEST_SERVICE_ID,
+    from_base64,
+    from_date_time,
+    to_base64,
+    to_date_time,
+)
 from host_tools.terminal.client.journal import (
     MOST_ITEMS,
     MOST_LTKMS,
@@ -45,7 +51,7 @@ def decode_state(text: str, name: str) -> tuple[str, dict[str, Journal]]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise UnusableFile(name, "is no state of a terminal: it is no JSON") from None
+        raise _unusable(name, "it is no JSON") from None
     try:
         state = _object(found, "the file")
         if state.get("format") != _FORMAT:
@@ -55,7 +61,11 @@ def decode_state(text: str, name: str) -> tuple[str, dict[str, Journal]]:
             raise DecodeError(f"there are more than {_MOST_BSMS} BSMs")
         return _text(state, "iccid"), {fqdn: _to_journal(_object(one, fqdn)) for fqdn, one in bsms.items()}
     except DecodeError as error:
-        raise UnusableFile(name, f"is no state of a terminal: {error}") from None
+        raise _unusable(name, str(error)) from None
+
+
+def _unusable(name: str, why: str) -> UnusableFile:
+    return UnusableFile(name, f"is no state of a terminal: {why}; move the file away to begin with an empty one")
 
 
 def _of_journal(journal: Journal) -> dict[str, object]:
@@ -104,7 +114,7 @@ def _to_journal(found: _Object) -> Journal:
         tmpi=_text(found, "tmpi"),
         is_registered=_flag(found, "registered"),
         address=_text(found, "address") if "address" in found else "",
-        stock=_texts(found, "stock", MOST_STOCK) if "stock" in found else None,
+        stock=_stock(found) if "stock" in found else None,
         stock_is_cut="stock_is_cut" in found and _flag(found, "stock_is_cut"),
         items={one.service_id: one for one in items},
         pending={one.request_id: one for one in pending},
@@ -114,7 +124,7 @@ def _to_journal(found: _Object) -> Journal:
 
 
 def _to_item(found: _Object) -> Item:
-    return Item(_text(found, "service"), _time(found, "ends") if "ends" in found else None)
+    return Item(_text(found, "service", LONGEST_SERVICE_ID), _time(found, "ends") if "ends" in found else None)
 
 
 def _to_pending(found: _Object) -> Pending:
@@ -161,12 +171,12 @@ def _text(found: _Object, name: str, most: int = _LONGEST_TEXT) -> str:
     return value
 
 
-def _texts(found: _Object, name: str, most: int) -> tuple[str, ...]:
-    values = found.get(name)
-    if not isinstance(values, list) or len(values) > most:
-        raise DecodeError(f"{name} is no list of at most {most}")
-    if not all(isinstance(value, str) and len(value) <= _LONGEST_TEXT for value in values):
-        raise DecodeError(f"{name} is no list of texts of at most {_LONGEST_TEXT} characters")
+def _stock(found: _Object) -> tuple[str, ...]:
+    values = found.get("stock")
+    if not isinstance(values, list) or len(values) > MOST_STOCK:
+        raise DecodeError(f"stock is no list of at most {MOST_STOCK}")
+    if not all(isinstance(value, str) and len(value) <= LONGEST_SERVICE_ID for value in values):
+        raise DecodeError(f"stock is no list of texts of at most {LONGEST_SERVICE_ID} characters")
     return tuple(values)
 
 

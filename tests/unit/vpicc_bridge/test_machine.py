@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,20 @@ def test_the_reader_file_is_the_one_that_names_the_driver(tmp_path: Path) -> Non
     (tmp_path / "libccidtwin").write_text("LIBPATH libccidtwin.so\n")
     assert machine.find_vpcd_reader_file(tmp_path) is None
     (tmp_path / "vpcd").write_text("LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so\n")
+    assert machine.find_vpcd_reader_file(tmp_path) == tmp_path / "vpcd"
+
+
+def test_a_reader_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a-secret", "vpcd"):
+        (tmp_path / name).write_text("LIBPATH /usr/lib/pcsc/drivers/serial/libifdvpcd.so\n")
+    read = Path.read_text
+
+    def refused(path: Path, **options: Any) -> str:
+        if path.name == "a-secret":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", refused)
     assert machine.find_vpcd_reader_file(tmp_path) == tmp_path / "vpcd"
 
 

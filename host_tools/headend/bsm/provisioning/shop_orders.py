@@ -31,7 +31,7 @@ from host_tools.headend.errors import HeadendError
 ORDER_LIFE = 24 * 3600.0
 """Seconds within which the terminal must register for an order; ours."""
 MOST_ORDERS = 256
-"""How many orders of one subscriber are kept; the oldest that has ended gives way."""
+"""How many orders of one subscriber are kept; the oldest that has ended, or was sold over a day ago, gives way."""
 _KIND, _OWNER, _WHO = "shop order", "shop order of", "who"
 
 
@@ -176,11 +176,12 @@ class ShopOrders:
         found = self.of(identity)
         if len(found) < MOST_ORDERS:
             return
-        ended = [one for one in found if one.state in ENDED]
-        if not ended:
+        # Of LTKMs that nobody acknowledged for so long nothing is lost with it: they are owed and sent elsewhere.
+        given_up = [one for one in found if one.state in ENDED or self._now - one.at >= ORDER_LIFE]
+        if not given_up:
             raise HeadendError(f"{MOST_ORDERS} orders of this subscriber are open")
-        self._drop(identity, _hashed(ended[0].order_id))
-        self._drop(identity, ended[0].order_id)
+        self._drop(identity, _hashed(given_up[0].order_id))
+        self._drop(identity, given_up[0].order_id)
 
     def _keep(self, identity: str, one: ShopOrder) -> ShopOrder:
         value = [one.state.value, list(one.service_ids), one.at, list(one.left), one.order_id]

@@ -19,7 +19,7 @@ from card.errors import DecodeError, EncodeError
 from card.spec.bcast.p1 import P1
 from host_tools.exchange.messages import key_center, msk, orders, pricing, registration, tbk, tokens, zn_soap
 from host_tools.exchange.messages.bootstrapping import BootstrappingInfo
-from host_tools.exchange.messages.fields import to_date_time
+from host_tools.exchange.messages.fields import from_date_time, to_date_time
 from host_tools.exchange.messages.ltkm_push import (
     MIKEY_PORT,
     OMA_LTKM_PORT,
@@ -343,6 +343,23 @@ def test_the_end_of_a_day_is_the_beginning_of_the_next(text: str) -> None:
 def test_times_that_are_none(text: str) -> None:
     with pytest.raises(DecodeError):
         to_date_time(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+def test_a_year_always_has_four_digits(text: str) -> None:
+    assert from_date_time(to_date_time(text)) == text
+
+
+def test_a_service_id_is_as_long_as_both_its_identifiers() -> None:
+    """Each of them has up to 1,024 characters."""
+    longest = PurchaseItem("urn:" + "g" * 1020, "urn:" + "d" * 1020).service_id
+    for message in (
+        registration.Registration((longest,)),
+        registration.RegistrationAnswer((ServiceCode(longest, 200),)),
+    ):
+        assert type(message).decode(message.encode()) == message
+    with pytest.raises(DecodeError):
+        registration.Registration.decode(registration.Registration((longest + "x",)).encode())
 
 
 def test_the_space_around_an_attribute_is_none() -> None:

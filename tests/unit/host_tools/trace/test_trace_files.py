@@ -26,6 +26,7 @@ from host_tools.trace.gsmtap import (
 from host_tools.trace.jsonl import JsonLinesSink, TraceFileError, decode_event, encode_event, read_json_lines
 from host_tools.trace.sinks import file_sink
 from host_tools.trace.tpdu import join_exchange, split_exchange
+from host_tools.trace.tracer import Tracer
 from tests.unit.host_tools.trace.fakes import RESET, Collector, exchange, exchanges
 
 EVENTS: list[TraceEvent] = [
@@ -173,6 +174,25 @@ def test_every_packet_says_where_its_command_ends(command: bytes, response: byte
 )
 def test_tpdus_as_exchanges(tpdu: str, command: str, response: str) -> None:
     assert join_exchange(bytes.fromhex(tpdu)) == (bytes.fromhex(command), bytes.fromhex(response))
+
+
+def test_a_sink_that_cannot_be_finished_leaves_no_other_unfinished() -> None:
+    sinks = [Collector(), FullSink("first"), Collector(), FullSink("second")]
+    with pytest.raises(OSError, match="first"):
+        Tracer("test", sinks).close()
+    assert [sink.closed for sink in sinks] == [1] * 4
+
+
+class FullSink(Collector):
+    """A sink whose end finds no place."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+
+    def close(self) -> None:
+        super().close()
+        raise OSError(self._words)
 
 
 def test_gsmtap_header() -> None:

@@ -22,13 +22,14 @@ from host_tools.exchange.messages.sms_deliver import SmsDeliver
 from host_tools.exchange.messages.sms_push import SmsForm, SmsPush
 from host_tools.exchange.messages.trigger import Trigger
 from host_tools.exchange.transport import Endpoint
+from host_tools.headend.bsm.books import Registered, Route
 from host_tools.headend.bsm.provisioning.shop_orders import OrderState, ShopOrder
 from host_tools.headend.errors import HeadendError
-from host_tools.headend.http.key_management import PULLED_LIFE
+from host_tools.headend.http.key_management import PULLED_LIFE, REGISTRATION_LIFE
 from host_tools.headend.http.pull_desk import Way
 from host_tools.headend.http.short_messages import SmsPlace, UdpShortMessages
 from host_tools.headend.operating.happenings import Happening, Kind
-from host_tools.headend.scenario.wares import SERVICE_PREFIX
+from host_tools.headend.scenario.wares import ITEM_PREFIX, MONTH, SERVICE_PREFIX
 from host_tools.headend.subscribers.personalised import record_of
 from host_tools.sessions.log_lines import LogLines, log_lines
 from host_tools.terminal.client.events import ErrandDone, News, TriggerTaken
@@ -103,6 +104,25 @@ def test_a_trigger_by_short_message_leads_to_the_sale(form: SmsForm) -> None:
             # It is registered now: the next one goes as a datagram.
             assert served.call(lambda: desk.order(impi, (offers.BOTH,), "order-2")).state is OrderState.TRIGGERED
             assert pulls.sent == sent
+        assert served.defects == 0
+
+
+def test_a_trigger_for_a_registration_that_is_over_goes_by_short_message() -> None:
+    with head_end(sms=SmsPlace(Endpoint(free_address(), SMS_PORT))) as served:
+        servers, impi = served.running.servers, served.network.subscriber.impi
+        desk = servers.selling.desk
+        long_ago = servers.pushes.now - REGISTRATION_LIFE
+        item = PurchaseItem(ITEM_PREFIX + "one", MONTH)
+
+        def order() -> ShopOrder:
+            with servers.books.transactions.transaction():
+                route = Route("127.0.0.9", "b-tid")
+                servers.books.registrations.put(impi, Registered((SERVICE_PREFIX + "one",), route, long_ago))
+            return desk.order(impi, (item,), "order-1")
+
+        assert served.call(order).state is OrderState.TRIGGERED
+        assert isinstance(desk._messages, UdpShortMessages)
+        assert desk._messages.sent > 0
         assert served.defects == 0
 
 

@@ -127,6 +127,7 @@ def test_what_may_name_a_bsf() -> None:
     assert set(secured.places) == {"other.example"}
     clear = reach.with_bsf_url("http://bsf.example:8080", tls)
     assert (clear.bsf_tls, clear.bsf_port) == (None, 8080)
-    for wrong in ("ftp://x", "https://", "https://a:b", "https://a:0", "https://a:99999", "https://a/b", "https://a b"):
-        with pytest.raises(WrongUrl):
+    urls = ("ftp://x", "https://", "https://a:b", "https://a:0", "https://a:99999", "https://a/b", "https://a b")
+    for wrong in (*urls, "bsf..x", "bsf.example:8080", "bsf.example/", "http:bsf.example", "", "x" * 64):
+        with pytest.raises(WrongUrl, match="FQDN"):
             reach.with_bsf_url(wrong, tls)

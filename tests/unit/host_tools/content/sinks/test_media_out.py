@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import wave
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from host_tools.content.rtp import RtpPacket
 from host_tools.content.sinks.g711 import decode_alaw, decode_mulaw
 from host_tools.content.sinks.jitter import DEPTH
 from host_tools.content.sinks.media_out import FURTHER_STREAMS, MAX_STREAMS, MediaOut
-from host_tools.content.sinks.sink import TOO_LATE
+from host_tools.content.sinks.sink import TOO_LATE, WavSink
 from host_tools.terminal.player import Player, PlayOptions
 from tests.unit.host_tools.terminal.test_player import FakeCard, Media, stkm
 
@@ -127,6 +129,32 @@ def test_silence_that_is_left_out_is_told(tmp_path: Path) -> None:
     ((path, seconds),) = out.silence_left_out.items()
     assert (path, round(seconds)) == (out.files[0], 70)
     assert (f"Left out of {path.name}", "70.0 s of silence: more than its sound allows") in media_rows(out)
+
+
+def test_a_file_that_cannot_be_finished_leaves_no_other_unfinished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first error is told, when all are done."""
+    out = MediaOut(tmp_path / "x")
+    for port in (5000, 5002, 5004):
+        carrier = replace(CARRIER, destination=Endpoint("239.1.1.1", port))
+        for number in (*range(DEPTH + 2), DEPTH + 3):  # the last one waits for the one before
+            out.write(packet(number, ssrc=port), carrier)
+    sinks = [stream.sink for stream in out.streams]
+    assert all(isinstance(sink, WavSink) for sink in sinks)
+
+    def full(done: Callable[[], None] = lambda: None) -> None:
+        done()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sinks[0], "write", lambda *_: full())
+    for sink in sinks[:2]:
+        assert isinstance(sink, WavSink)
+        monkeypatch.setattr(sink._wave, "close", partial(full, sink._wave.close))
+    with pytest.raises(OutputError, match=r"x-5000\.wav: .*No space"):
+        out.close()
+    assert all(isinstance(sink, WavSink) and sink._file.closed for sink in sinks)
+    assert sound(out.files[2]) == decode_mulaw(codes(range(DEPTH + 2)) + b"\xff" * FRAME + codes([DEPTH + 3]))
 
 
 def test_media_never_go_over_what_is_read(tmp_path: Path) -> None:

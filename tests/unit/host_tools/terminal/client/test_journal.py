@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from card.errors import UnusableFile
+from host_tools.exchange.messages.provisioning import PurchaseItem
 from host_tools.files.holding import FileInUse, held
 from host_tools.files.writing import UnwritableFile
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm, Pending
@@ -38,6 +39,19 @@ FULL = Journal(
 def test_there_and_back() -> None:
     text = encode_state("8988", {"bsm.example": FULL, "other.example": Journal()}).decode()
     assert decode_state(text, "x") == ("8988", {"bsm.example": FULL, "other.example": Journal()})
+
+
+def test_the_longest_service_ids_and_the_earliest_end_are_read_again() -> None:
+    """A GlobalPurchaseItemID and a PurchaseDataID have 1,024 characters each, and a BSM may answer any time."""
+    service_id = PurchaseItem("urn:" + "g" * 1020, "urn:" + "d" * 1020).service_id
+    journal = Journal(stock=(service_id,), items={service_id: Item(service_id, datetime.min.replace(tzinfo=UTC))})
+    assert decode_state(encode_state("8988", {"bsm": journal}).decode(), "x") == ("8988", {"bsm": journal})
+
+
+@pytest.mark.parametrize("text", ["no JSON", '{"format": 2}'])
+def test_what_is_no_state_is_named_and_to_be_moved_away(text: str) -> None:
+    with pytest.raises(UnusableFile, match=r"^8988\.json: is no state of a terminal: .*move the file away"):
+        decode_state(text, "8988.json")
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))

@@ -15,7 +15,7 @@ from host_tools.exchange.messages.provisioning import ItemResult, ProvisioningSt
 from host_tools.exchange.messages.registration import Deregistration, Registration, RegistrationAnswer, ServiceCode
 from host_tools.exchange.messages.tokens import AccountInquiry
 from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
-from host_tools.exchange.procedures import MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
+from host_tools.exchange.procedures import DEREGISTRATION, MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
 from host_tools.sessions.online.asking import Reply
 from host_tools.terminal.client.errands import Trouble
 from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
@@ -243,6 +243,18 @@ class TestRegistration:
         stage.after("wish 0")
         assert Registration.decode(stage.sent[-1].body).service_ids == (ONE, TWO)
         assert list(stage.journal.items) == [ONE, TWO]
+
+    def test_what_the_bsm_is_too_busy_to_end_is_still_in_force(self) -> None:
+        answer = RegistrationAnswer((ServiceCode(ONE, 200), ServiceCode(TWO, 503)))
+        left = granted(TWO, procedure=DEREGISTRATION)
+        stage = Stage(
+            demand(), signed(body=answer.encode(), kind=DEREGISTRATION.answer), left, journal=in_force(ONE, TWO)
+        )
+        stage.tell(Wanted(Deregister((ONE, TWO))))
+        assert (list(stage.journal.items), stage.journal.is_registered) == ([TWO], True)
+        stage.tell(Wanted(Deregister()))
+        assert Deregistration.decode(stage.sent[-1].body).service_ids == (TWO,)
+        assert (stage.journal.items, stage.journal.is_registered) == ({}, False)
 
     def test_any_2xx_of_an_item_is_success(self) -> None:
         """TS 33.246 clause 6.3.2.4: codes of RFC 2616, "a successful code, e.g. 200 OK"."""

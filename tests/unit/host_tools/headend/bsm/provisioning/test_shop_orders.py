@@ -109,6 +109,23 @@ def test_orders_are_bounded_and_open_ones_stay() -> None:
     assert len(bench.orders.of(ME)) == MOST_ORDERS
 
 
+def test_what_was_sold_long_ago_gives_way_though_nobody_acknowledged_it() -> None:
+    """A subscription may have been ended before its key came."""
+    bench = Bench()
+    item = bench.sales.catalogue.items[0]
+    for number in range(MOST_ORDERS):
+        bench.orders.order(ME, (ITEM1,), f"o{number}")
+        bench.orders.registering(ME, (ITEM1.service_id,))
+        bench.sales.end(ME, item)
+        bench.desk.clock.advance(1)
+    with pytest.raises(HeadendError, match="are open"):
+        bench.orders.order(ME, (ITEM1,), "more")
+    bench.desk.clock.advance(ORDER_LIFE - MOST_ORDERS)
+    assert bench.orders.order(ME, (ITEM1,), "more").state is OrderState.ORDERED
+    assert bench.orders.find(ME, "o0") is None
+    assert [one.order_id for one in bench.orders.of(ME)] == [*(f"o{n}" for n in range(1, MOST_ORDERS)), "more"]
+
+
 def test_an_order_is_sold_as_a_whole_or_not_at_all() -> None:
     """It says that it has failed: then nothing of it is paid, nor owed."""
     bench = Bench()
