@@ -60,6 +60,7 @@ _NOT_AGAINST_IT: Final = (
     "tests/meta/test_provisional.py",
     "tests/unit/card/commands/test_no_secrets.py",
     "tests/unit/card/commands/authenticate/test_msk_update.py::test_an_interrupt_leaves_nothing_of_it",
+    "tests/unit/card/store/test_sqlite_store.py::test_an_interrupted_commit_is_none_and_the_next_one_is_kept",
     "tests/unit/card/commands/bcast/test_bcast_secrets.py::test_no_secret_in_trace_reply_repr_or_exception",
     "tests/unit/card/commands/secure_channel/test_tek_policy.py::test_the_tek_never_crosses_the_wire",
     "tests/unit/host_tools/script/test_script_suites_notice.py::test_a_bent_rule_is_noticed",

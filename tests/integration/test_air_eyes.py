@@ -103,8 +103,7 @@ def test_gstreamer_opens_the_stream_over_a_change_of_tek(tmp_path: Path) -> None
 MULTICAST = """
     import asyncio, socket, struct, sys
     from tests.integration.test_air_eyes import SHORT, broadcast
-    from host_tools.headend.on_air import transmitter
-from host_tools.headend.on_air.broadcast import AirPlan
+    from host_tools.headend.on_air.broadcast import AirPlan
     heard = []
     for service in SHORT.services:
         for port in (service.port, SHORT.stkm.port):

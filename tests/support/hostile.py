@@ -21,6 +21,7 @@ from host_tools.guide.sdp import MediaStream, SessionDescription
 from host_tools.headend.permissions_issuer.certificates import LabCa
 from host_tools.terminal.client.journal import Journal
 from host_tools.terminal.client.journal_text import encode_state
+from tests.support.free_ports import free_ports
 
 MEMORY = 200 << 20
 """Bytes that reading any file may take on top of what the process had."""
@@ -80,7 +81,7 @@ def write_good_files(folder: Path) -> dict[str, Path]:
     good["options"].write_text('db = "memory"\n')
     good["catalogue"].write_text('[[item]]\nid = "urn:x"\ndays = 1\nprice = "1"\nservices = ["tone-a"]\n')
     good["ca"].write_bytes(LabCa(datetime.now(UTC)).certificate)
-    session = SessionDescription("x", (MediaStream("audio", "127.9.9.8", 45_002, 0, "PCMU/8000"),))
+    session = SessionDescription("x", (MediaStream("audio", "127.9.9.8", free_ports("127.9.9.8", 2), 0, "PCMU/8000"),))
     good["sdp"].write_bytes(session.encode())
     made = [
         ["headend", "record", good["scenario"], "-o", good["capture"], "--profile", good["profile"],
