@@ -70,6 +70,7 @@ from host_tools.wire.key_sockets import KeySockets
 
 _LONGEST_TURN = 3600.0
 _MORE_FOR_REQUESTS, _LOOK_FOR_ANSWERS = 60.0, 0.1
+"""Seconds for which who listens waits for a request beyond its patience, and between two looks meanwhile; ours."""
 _MOST_RECEIPTS, _MOST_TAKEN, _MOST_OUTCOMES = 1024, 64, 64  # that nobody has asked about yet
 _Code = TypeVar("_Code", ServiceCode, MskCode)
 

@@ -58,6 +58,8 @@ class AwaitedKeys:
 
     def denied(self, names: Iterable[MskName]) -> None:
         """The BSM does not give these: nobody waits for them."""
+        if not self.is_waiting:
+            return
         for group in map(_group, names):
             self._groups.pop(group, None)
             self._denied.add(group)

@@ -60,7 +60,7 @@ Answer = (
     | PricingAnswer
     | AccountAnswer
 )
-OrderOfItems = ServiceRequest | RenewalRequest | UnsubscribeRequest | TokenPurchaseRequest
+_OrderOfItems = ServiceRequest | RenewalRequest | UnsubscribeRequest | TokenPurchaseRequest
 _READ: Mapping[str, Callable[[bytes], Answer]] = MappingProxyType(
     {
         REGISTRATION.name: RegistrationAnswer.decode,
@@ -74,7 +74,7 @@ _READ: Mapping[str, Callable[[bytes], Answer]] = MappingProxyType(
         ACCOUNT.name: AccountAnswer.decode,
     }
 )
-_ORDERS: Mapping[str, Callable[[bytes], OrderOfItems]] = MappingProxyType(
+_ORDERS: Mapping[str, Callable[[bytes], _OrderOfItems]] = MappingProxyType(
     {
         SERVICE_REQUEST.name: ServiceRequest.decode,
         SUBSCRIPTION_RENEWAL.name: RenewalRequest.decode,

@@ -210,7 +210,7 @@ class Client:
         has_moved = journal.is_registered and journal.address not in ("", self._address)
         if has_moved and brings_keys(wish):
             self._register_if_allowed(self._is_home, patient=patient)
-        self._way.add(wish, patient=patient)
+        self._way.add(wish, patient=patient, urgent=not patient)
 
     def _follow(self, found: Consequences) -> None:
         """Do what follows from an answer."""

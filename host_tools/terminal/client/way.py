@@ -130,17 +130,18 @@ class Way:
         """Whether no errand is out and none waits."""
         return self._now is None and not self._queue
 
-    def add(self, wish: Wish, *, patient: bool, first: bool = False) -> None:
+    def add(self, wish: Wish, *, patient: bool, first: bool = False, urgent: bool = False) -> None:
         """Queue a wish; one that waits already is not queued again. `begin` sees to it that its turn comes.
 
-        Somebody waits for one that is not patient: an errand that backs off steps aside for it.
+        Somebody waits for the outcome of an `urgent` one: an errand that backs off steps aside for it. What the
+        terminal asks for by itself waits behind that: the BSM has said that it is busy.
         """
-        if not patient and self.state is State.BACKING_OFF:
+        if urgent and self.state is State.BACKING_OFF:
             self._step_aside()
         found = next((errand for errand in self._queue if errand.wish == wish), None)
         if found is not None:
-            if not patient:
-                found.patient, found.not_before = False, None
+            if urgent:
+                found.patient, found.not_before = patient, None
             return
         if isinstance(wish, RequestKeys) and self._now is not None and self._now.wish == wish:
             return  # it is out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from host_tools.exchange.messages.msk import MskName
@@ -48,7 +48,7 @@ class RequestKeys:
     """
 
     names: tuple[MskName, ...]
-    awaited: bool = False
+    awaited: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

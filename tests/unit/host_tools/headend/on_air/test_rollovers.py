@@ -86,7 +86,7 @@ def test_the_next_sek_is_ordered_in_time_bounded_and_once() -> None:
     assert made.ordered == 24
 
 
-def test_a_step_that_is_not_kept_is_done_again(tmp_path: Path) -> None:
+def test_a_step_that_is_not_kept_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A COMMIT that fails once: nobody is left out, and nothing is counted twice."""
     management, store = Management(), Store.connect(str(tmp_path / "a.db"), KEY)
     made, books = pushes(management, 25, books=store.books)[0], store.books
@@ -99,7 +99,7 @@ def test_a_step_that_is_not_kept_is_done_again(tmp_path: Path) -> None:
             if next(fails, False):
                 raise OSError("the disk is full")
 
-    books.transactions.transaction = once  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(books.transactions, "transaction", once)
     with pytest.raises(OSError, match="full"):
         made.step(8 * SECOND - LEAD, 10)
     assert made.ordered == 0

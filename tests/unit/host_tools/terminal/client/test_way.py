@@ -18,7 +18,15 @@ from host_tools.exchange.names import CLIENT_ID_WANTED, TAKEN_HEADER
 from host_tools.exchange.procedures import DEREGISTRATION, MSK_REQUEST, REGISTRATION, SERVICE_REQUEST, UNSUBSCRIBE
 from host_tools.sessions.online.asking import Reply
 from host_tools.terminal.client.errands import Trouble
-from host_tools.terminal.client.events import Connected, ItemsOver, Leaving, NotIdentified, Started, Wanted
+from host_tools.terminal.client.events import (
+    Connected,
+    ItemsOver,
+    KeyUnknown,
+    Leaving,
+    NotIdentified,
+    Started,
+    Wanted,
+)
 from host_tools.terminal.client.journal import Item, Journal, KeptLtkm, Pending
 from host_tools.terminal.client.machine import Rules
 from host_tools.terminal.client.states import State
@@ -457,6 +465,15 @@ class TestSomebodyWaits:
         assert 2900 < stage.timers[BACK_OFF] <= 3000
         stage.after(BACK_OFF)
         assert stage.journal.items.keys() == {ONE}
+
+    def test_what_the_terminal_asks_for_by_itself_waits_until_the_bsm_is_busy_no_more(self) -> None:
+        busy = signed(503, headers=(("Retry-After", "3600"),))
+        stage = Stage(demand(), busy, rules=Rules(chases=False))
+        stage.tell(Wanted(Register((ONE,)), patient=True))
+        stage.sent.clear()
+        stage.tell(KeyUnknown(KEY))
+        assert stage.sent == []
+        assert state(stage) is State.BACKING_OFF
 
     def test_the_same_wish_is_tried_at_once(self) -> None:
         busy = signed(503, headers=(("Retry-After", "3600"),))
