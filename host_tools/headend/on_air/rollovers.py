@@ -165,7 +165,7 @@ class RolloverPushes:
             self._failures = 0
 
     def _step(self, at: int, most: int) -> bool:
-        """Begin so early that the last order is out in time."""
+        """Look at subscribers. It begins so early that the last order is out in time."""
         self._trying = None
         lead = self._lead()
         for service in self._timetable.scenario.services:
